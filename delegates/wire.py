@@ -1,0 +1,224 @@
+"""What crosses between home and device: JSON lines, one object per line, checked on arrival.
+
+Home sends one Request; the device answers with Facts, Measurement, Refusal, Progress and at last Done.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Optional, Type, TypeVar, Union
+
+WIRE_VERSION = 1
+
+# A line longer than this is refused unread: outputs are bounded far below it.
+MAX_LINE_BYTES = 64 * 1024 * 1024
+
+STAGES = ("runtime", "delegate", "load", "allocate", "invoke", "crash", "timeout")
+
+
+class WireError(Exception):
+    """A line that is not a message of ours."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One cell to measure. Files are paths on the device."""
+
+    id: str
+    group: str  # jobs of one group are compared with each other and take turns
+    model: str
+    inputs: Optional[str]  # .npz of sample inputs: one array per model input, shape (samples, *shape)
+    delegate: str
+    runtime: str  # tflite-runtime, ai-edge-litert, tensorflow or auto
+    python: str
+    threads: int = 1
+    options: Dict[str, Any] = field(default_factory=dict)
+    affinity: Optional[List[int]] = None  # CPU numbers; None: the conductor chooses
+    env: Dict[str, str] = field(default_factory=dict)
+    timeout_s: float = 60.0  # without an answer for so long, the worker counts as hung
+
+
+@dataclass(frozen=True)
+class Request:
+    """`do` is "run" (measure the jobs) or "probe" (say what is there)."""
+
+    do: str
+    jobs: List[Job] = field(default_factory=list)
+    pythons: List[str] = field(default_factory=list)  # probe: the interpreters to look into
+    budget_s: float = 1.0  # timed work per job
+    launches: int = 5  # fresh worker processes per job
+    wire: int = WIRE_VERSION
+
+
+@dataclass(frozen=True)
+class OpGroup:
+    """Ops of one kind that the delegate left on the CPU, in words a reason can be found for."""
+
+    op: str
+    count: int
+    dtypes: List[str]  # of the inputs that are not constant, then of the outputs
+    reason: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Ops:
+    """What the delegate took of the primary subgraph."""
+
+    total: int
+    delegated: int
+    partitions: int
+    not_delegated: List[OpGroup] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output tensor for all sample inputs, as real values: float32, little endian, base64."""
+
+    name: str
+    shape: List[int]  # (samples, *tensor shape), or (samples, kept) where thinned
+    data: str
+    thinned: bool = False  # too large to send whole: every n-th element kept
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one launch of a worker brought back."""
+
+    job: str
+    launch: int
+    runtime: str
+    runtime_version: str
+    python: str
+    threads: int
+    affinity: Optional[List[int]]  # as the kernel says, None where it cannot
+    init_ns: int  # from opening the model to tensors allocated
+    first_ns: int  # the first inference
+    warmup: int  # inferences thrown away before the first block
+    blocks_ns: List[List[int]]  # one list of inference times per block
+    ops: Optional[Ops]
+    peak_memory_bytes: Optional[int]
+    outputs: List[Output] = field(default_factory=list)  # of the first launch only
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a job has no (further) measurement."""
+
+    job: str
+    launch: int
+    stage: str
+    reason: str
+    signal: Optional[str] = None
+    stderr: str = ""  # the tail of what the worker wrote
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the conductor is with all jobs: seconds of timed work done and planned."""
+
+    done_s: float
+    total_s: float
+    doing: str
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A TFLite runtime that a Python has."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True)
+class PythonFacts:
+    """What an interpreter on the device offers."""
+
+    python: str  # as asked for
+    executable: Optional[str]
+    version: Optional[str]
+    numpy: Optional[str]
+    runtimes: List[Runtime]
+    delegates: Dict[str, Optional[str]]  # name -> None when it loads, else why not
+    error: Optional[str] = None  # why nothing could be found out
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The machine at one moment. `changing` is what can differ between before and after a run."""
+
+    when: str  # "before" or "after"
+    machine: Dict[str, Any]
+    changing: Dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Done:
+    interrupted: bool = False
+
+
+Message = Union[Request, Facts, PythonFacts, Measurement, Refusal, Progress, Done]
+_KINDS: Dict[str, Type[Any]] = {
+    kind.__name__: kind for kind in (Request, Facts, PythonFacts, Measurement, Refusal, Progress, Done)
+}
+T = TypeVar("T")
+
+
+def encode(message: Message) -> str:
+    """One line of ASCII JSON, newline included."""
+    return json.dumps({"kind": type(message).__name__, **dataclasses.asdict(message)}) + "\n"
+
+
+def decode(line: str) -> Any:
+    """The message in a line. Raises WireError for anything that is not one, to the last type."""
+    try:
+        raw = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise WireError("not JSON: %s" % error) from None
+    if not isinstance(raw, dict):
+        raise WireError("not a JSON object")
+    name = raw.pop("kind", None)
+    kind = _KINDS.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise WireError("unknown kind of message %.40r" % (name,))
+    return _build(kind, raw, kind.__name__)
+
+
+def _build(kind: Type[T], raw: Any, where: str) -> T:
+    if not isinstance(raw, dict):
+        raise WireError("%s: not an object" % where)
+    hints = typing.get_type_hints(kind)
+    unknown = sorted(set(raw) - set(hints))
+    if unknown:
+        raise WireError("%s: unknown key %.40r" % (where, unknown[0]))
+    values = {key: _check(hints[key], value, where + "." + key) for key, value in raw.items()}
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise WireError("%s: %s" % (where, error)) from None
+
+
+def _check(hint: Any, value: Any, where: str) -> Any:
+    """`value` as the annotation `hint` wants it; only the few forms used above exist."""
+    origin = getattr(hint, "__origin__", None)
+    if hint is Any:
+        return value
+    if origin is Union:
+        return None if value is None else _check(hint.__args__[0], value, where)
+    if origin in (list, List):
+        if not isinstance(value, list):
+            raise WireError("%s: not a list" % where)
+        return [_check(hint.__args__[0], item, where) for item in value]
+    if origin in (dict, Dict):
+        if not isinstance(value, dict):
+            raise WireError("%s: not an object" % where)
+        return {key: _check(hint.__args__[1], item, where) for key, item in value.items()}
+    if dataclasses.is_dataclass(hint):
+        return _build(typing.cast(Type[Any], hint), value, where)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+        raise WireError("%s: %s expected" % (where, hint.__name__))
+    return value
