@@ -42,12 +42,21 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Question:
+    """What a device profile wants to know of a Python before anything is planned."""
+
+    python: str
+    runtime: str  # tflite-runtime, ai-edge-litert, tensorflow or auto
+    delegates: List[str]
+
+
+@dataclass(frozen=True)
 class Request:
-    """`do` is "run" (measure the jobs) or "probe" (say what is there)."""
+    """`do` is "run" (measure the jobs) or "probe" (answer the questions)."""
 
     do: str
     jobs: List[Job] = field(default_factory=list)
-    pythons: List[str] = field(default_factory=list)  # probe: the interpreters to look into
+    questions: List[Question] = field(default_factory=list)
     budget_s: float = 1.0  # timed work per job
     launches: int = 5  # fresh worker processes per job
     wire: int = WIRE_VERSION
@@ -117,11 +126,11 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the conductor is with all jobs: seconds of timed work done and planned."""
+    """How far the conductor is with a group: seconds of timed work done, and planned for all of it."""
 
+    group: str
     done_s: float
     total_s: float
-    doing: str
 
 
 @dataclass(frozen=True)
@@ -134,15 +143,16 @@ class Runtime:
 
 @dataclass(frozen=True)
 class PythonFacts:
-    """What an interpreter on the device offers."""
+    """The answer to a Question, in the order asked."""
 
     python: str  # as asked for
-    executable: Optional[str]
-    version: Optional[str]
-    numpy: Optional[str]
-    runtimes: List[Runtime]
-    delegates: Dict[str, Optional[str]]  # name -> None when it loads, else why not
-    error: Optional[str] = None  # why nothing could be found out
+    executable: Optional[str] = None
+    version: Optional[str] = None
+    numpy: Optional[str] = None
+    runtimes: List[Runtime] = field(default_factory=list)  # installed
+    runtime: Optional[Runtime] = None  # the one asked for, or that auto chose, when it imports
+    delegates: Dict[str, Optional[str]] = field(default_factory=dict)  # name -> why it can't load, or None
+    error: Optional[str] = None  # why nothing can run on this Python
 
 
 @dataclass(frozen=True)
@@ -159,9 +169,10 @@ class Done:
     interrupted: bool = False
 
 
-Message = Union[Request, Facts, PythonFacts, Measurement, Refusal, Progress, Done]
+Message = Union[Job, Question, Request, Facts, PythonFacts, Measurement, Refusal, Progress, Done]
 _KINDS: Dict[str, Type[Any]] = {
-    kind.__name__: kind for kind in (Request, Facts, PythonFacts, Measurement, Refusal, Progress, Done)
+    kind.__name__: kind
+    for kind in (Job, Question, Request, Facts, PythonFacts, Measurement, Refusal, Progress, Done)
 }
 T = TypeVar("T")
 
@@ -200,7 +211,7 @@ def _build(kind: Type[T], raw: Any, where: str) -> T:
         raise WireError("%s: %s" % (where, error)) from None
 
 
-def _check(hint: Any, value: Any, where: str) -> Any:
+def _check(hint: Any, value: Any, where: str) -> Any:  # noqa: PLR0911  (one return per form)
     """`value` as the annotation `hint` wants it; only the few forms used above exist."""
     origin = getattr(hint, "__origin__", None)
     if hint is Any:

@@ -1,0 +1,24 @@
+"""cpu: the runtime's own kernels, XNNPACK off."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Optional, Sequence
+
+from .base import Delegate, nothing_missing, refuses_nothing
+from .runtime import Opened
+from .session import InterpreterSession
+
+
+def _open(runtime: Opened, model: str, threads: int, options: Dict[str, Any]) -> InterpreterSession:
+    resolvers = getattr(runtime.module, "OpResolverType", None)
+    extra = {}
+    if resolvers is not None:  # runtimes without it have no default delegate to switch off
+        extra["experimental_op_resolver_type"] = resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    return InterpreterSession(runtime.module.Interpreter(model_path=model, num_threads=threads, **extra))
+
+
+def _why_not(op: str, dtypes: Sequence[str], runtime: str, version: str) -> Optional[str]:
+    return None
+
+
+DELEGATE = Delegate("cpu", refuses_nothing, _open, _why_not, nothing_missing, takes_all=True)

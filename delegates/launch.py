@@ -1,0 +1,89 @@
+"""One launch: a fresh worker of one job, what it said, and its blocks."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional, Sequence
+
+from .process import Lost, Worker
+from .wire import Job, Measurement, OpGroup, Ops, Output, Refusal
+
+BLOCK_NS = 20_000_000
+BLOCK_CALLS = 200
+SAMPLES = 4000  # per launch: percentiles need no more, and files stay small
+OUTPUTS_LIMIT_NS = 2_000_000_000
+
+
+class Launch:
+    """Grows from a started process to a Measurement; any step may raise Lost."""
+
+    def __init__(self, job: Job, number: int) -> None:
+        self.job, self.number = job, number
+        self.lost: Optional[Lost] = None
+        self.blocks: List[List[int]] = []
+        self._worker: Optional[Worker] = None
+        self._ready: Dict[str, Any] = {}
+        self._warmup = 0
+        self._outputs: List[Output] = []
+
+    def start(self, arguments: Sequence[str]) -> None:
+        self._worker = Worker(self.job, arguments)
+
+    def open(self, warm_up_ns: int, with_outputs: bool) -> None:
+        """Load, first inference, outputs where wanted, warm-up."""
+        worker = self._running()
+        worker.send({"turn": True})
+        self._ready = worker.answer("ready", self.job.timeout_s)["ready"]
+        if with_outputs:
+            outputs = self._ask({"outputs": True, "limit_ns": OUTPUTS_LIMIT_NS}, "outputs")
+            self._outputs = [Output(**output) for output in outputs]
+        self._warmup = len(self._ask({"calls": SAMPLES, "limit_ns": warm_up_ns}, "ns"))
+
+    def block(self) -> None:
+        self.blocks.append(self._ask({"calls": BLOCK_CALLS, "limit_ns": BLOCK_NS}, "ns"))
+
+    def wants_more(self, budget_ns: float) -> bool:
+        return self.lost is None and self.spent_ns < budget_ns and sum(map(len, self.blocks)) < SAMPLES
+
+    @property
+    def spent_ns(self) -> int:
+        return sum(map(sum, self.blocks))
+
+    def close(self) -> None:
+        if self._worker is not None:
+            self._worker.close()
+
+    def kill(self) -> None:
+        if self._worker is not None:
+            self._worker.kill()
+
+    def measurement(self) -> Measurement:
+        facts = dict(self._ready)
+        ops = dict(facts.pop("ops"))
+        ops["not_delegated"] = [OpGroup(**group) for group in ops["not_delegated"]]
+        return Measurement(
+            job=self.job.id,
+            launch=self.number,
+            threads=self.job.threads,
+            warmup=self._warmup,
+            blocks_ns=self.blocks,
+            ops=Ops(**ops),
+            outputs=self._outputs,
+            **facts,
+        )
+
+    def refusal(self) -> Refusal:
+        lost = self.lost
+        assert lost is not None
+        stderr = "" if self._worker is None else self._worker.stderr_tail()
+        return Refusal(self.job.id, self.number, lost.stage, lost.reason, lost.signal_name, stderr)
+
+    def _running(self) -> Worker:
+        assert self._worker is not None
+        return self._worker
+
+    def _ask(self, command: Dict[str, Any], key: str) -> Any:
+        worker = self._running()
+        worker.send(command)
+        answer = worker.answer(key, self.job.timeout_s + command["limit_ns"] / 1e9)
+        self._ready["peak_memory_bytes"] = answer["peak_memory_bytes"]
+        return answer[key]

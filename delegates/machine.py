@@ -1,0 +1,50 @@
+"""The process and its machine: affinity, memory, life and death. Linux first; elsewhere None."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from typing import List, Optional
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to kill this process when its parent ends, however that ends."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def pin(cpus: Optional[List[int]]) -> None:
+    """Keep this process and the threads it will start on `cpus`, where the platform can."""
+    if cpus and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cpus)
+
+
+def affinity() -> Optional[List[int]]:
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+
+
+def peak_memory_bytes() -> Optional[int]:
+    """The most memory this process has had resident (VmHWM: unlike ru_maxrss not inherited)."""
+    value = proc_kib("/proc/self/status", "VmHWM")
+    return None if value is None else value * 1024
+
+
+def available_memory_bytes() -> Optional[int]:
+    value = proc_kib("/proc/meminfo", "MemAvailable")
+    return None if value is None else value * 1024
+
+
+def proc_kib(path: str, key: str) -> Optional[int]:
+    """The number behind `key:` in a /proc file that counts in kB, or None."""
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            for line in file:
+                if line.startswith(key + ":"):
+                    return int(line.split()[1])
+    except (OSError, ValueError, IndexError):
+        pass
+    return None

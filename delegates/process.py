@@ -1,0 +1,149 @@
+"""The conductor's hold on one worker process: ask, wait no longer than told, learn how it ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import threading
+from typing import Any, Dict, NamedTuple, Optional, Sequence
+
+from .wire import Job, encode
+
+_STDERR_TAIL_BYTES = 16 * 1024
+_DOING = {
+    "runtime": "importing the runtime",
+    "load": "loading the model",
+    "allocate": "allocating tensors",
+    "invoke": "running inference",
+}
+
+
+class Lost(Exception):
+    """The worker can give no more answers."""
+
+    def __init__(self, stage: str, reason: str, signal_name: Optional[str] = None) -> None:
+        super().__init__(reason)
+        self.stage, self.reason, self.signal_name = stage, reason, signal_name
+
+
+class _Ended(NamedTuple):
+    """Stands in the queue of answers for the end of the worker's output."""
+
+
+class Worker:
+    """A worker process of its own session, so that it can be killed with all it started."""
+
+    def __init__(self, job: Job, arguments: Sequence[str]) -> None:
+        """Start the job's Python with `arguments`. Raises Lost when it can't be started."""
+        self.job = job
+        self.stage = "runtime"
+        self._tail = bytearray()
+        self._answers: queue.Queue[Any] = queue.Queue()
+        # One thread a worker is enough for numpy; its pool would only take memory and time.
+        env = {**os.environ, "OPENBLAS_NUM_THREADS": "1", **job.env}
+        python = os.path.expanduser(job.python)
+        try:
+            self._process = subprocess.Popen(
+                [python, *arguments],
+                env=env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise Lost("runtime", "cannot start %s: %s" % (python, error.strerror)) from error
+        self._readers = [
+            threading.Thread(target=reader, daemon=True) for reader in (self._read_answers, self._read_stderr)
+        ]
+        for thread in self._readers:
+            thread.start()
+        self._write(encode(job))
+
+    def send(self, command: Dict[str, Any]) -> None:
+        self._write(json.dumps(command) + "\n")
+
+    def answer(self, key: str, timeout_s: float) -> Dict[str, Any]:
+        """The next message that holds `key`; stage notes on the way are remembered. Raises Lost."""
+        while True:
+            try:
+                message = self._answers.get(timeout=timeout_s)
+            except queue.Empty:
+                doing = _DOING[self.stage]
+                self.close(kill=True)
+                raise Lost("timeout", "no answer for %g s while %s" % (timeout_s, doing)) from None
+            if isinstance(message, _Ended):
+                raise self._how_it_ended()
+            if "failed" in message:
+                raise Lost(message["failed"], message["reason"])
+            self.stage = message.get("stage", self.stage)
+            if key in message:
+                return dict(message)
+
+    def close(self, kill: bool = False) -> None:
+        """End the process and everything it started; without `kill` it may finish by itself first."""
+        stdin = self._process.stdin
+        if stdin is not None:
+            try:
+                stdin.close()
+            except OSError:
+                pass
+        if not kill:
+            try:
+                self._process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                pass
+        self.kill()
+        self._process.wait()
+        for thread in self._readers:
+            thread.join(timeout=1)
+
+    def kill(self) -> None:
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+
+    def stderr_tail(self) -> str:
+        return self._tail.decode("utf-8", "replace")
+
+    def _write(self, line: str) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(line.encode("ascii"))
+            self._process.stdin.flush()
+        except OSError:
+            pass  # it is gone; the next answer says how it ended
+
+    def _read_answers(self) -> None:
+        assert self._process.stdout is not None
+        try:
+            for line in self._process.stdout:
+                self._answers.put(json.loads(line.decode("ascii")))
+        except ValueError:
+            pass  # a line cut off by the end of the process
+        self._answers.put(_Ended())
+
+    def _read_stderr(self) -> None:
+        assert self._process.stderr is not None
+        while True:
+            data = os.read(self._process.stderr.fileno(), 65536)
+            if not data:
+                return
+            self._tail += data
+            del self._tail[:-_STDERR_TAIL_BYTES]
+
+    def _how_it_ended(self) -> Lost:
+        self.close()
+        status = self._process.returncode
+        doing = _DOING[self.stage]
+        if status >= 0:
+            return Lost("crash", "the worker ended with exit status %d while %s" % (status, doing))
+        name = signal.Signals(-status).name if -status in set(signal.Signals) else "signal %d" % -status
+        reason = "the worker was killed by %s while %s" % (name, doing)
+        if name == "SIGKILL":
+            reason += "; the kernel does that when memory runs out"
+        return Lost("crash", reason, name)

@@ -1,0 +1,67 @@
+"""An opened model: set inputs, invoke, read outputs as real values."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Sequence
+
+Detail = Dict[str, Any]
+
+
+class InterpreterSession:
+    """The TFLite Interpreter behind the five things qbench does with a model."""
+
+    def __init__(self, interpreter: Any) -> None:
+        self.interpreter = interpreter
+        self.invoke = interpreter.invoke
+
+    def allocate(self) -> None:
+        self.interpreter.allocate_tensors()
+        self._inputs: List[Detail] = self.interpreter.get_input_details()
+        self._outputs: List[Detail] = self.interpreter.get_output_details()
+
+    @property
+    def inputs(self) -> Sequence[Detail]:
+        return self._inputs
+
+    def set_inputs(self, arrays: Sequence[Any]) -> None:
+        """One array of real values per input, each of the input's shape; quantized here."""
+        for detail, array in zip(self._inputs, arrays):
+            self.interpreter.set_tensor(detail["index"], quantize(array, detail))
+
+    def outputs(self) -> List[Any]:
+        """One float32 array of real values per output."""
+        return [dequantize(self.interpreter.get_tensor(d["index"]), d) for d in self._outputs]
+
+    def output_names(self) -> List[str]:
+        return [str(detail["name"]) for detail in self._outputs]
+
+
+def quantize(array: Any, detail: Detail) -> Any:
+    """Real values -> the tensor's own type: q = round(real / scale) + zero_point, saturated.
+
+    Source: TensorFlow Lite 8-bit quantization specification. Inputs are quantized per tensor.
+    """
+    import numpy as np
+
+    dtype = np.dtype(detail["dtype"])
+    scale, zero_point = detail.get("quantization", (0.0, 0))
+    if scale and dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        array = np.clip(np.rint(np.asarray(array, np.float64) / scale) + zero_point, limits.min, limits.max)
+    return np.ascontiguousarray(array, dtype=dtype).reshape(detail["shape"])
+
+
+def dequantize(array: Any, detail: Detail) -> Any:
+    """The tensor's own type -> float32: real = (q - zero_point) * scale, per tensor or along an axis."""
+    import numpy as np
+
+    parameters = detail.get("quantization_parameters", {})
+    scales = np.asarray(parameters.get("scales", []), np.float64)
+    if not scales.size or not np.issubdtype(array.dtype, np.integer):
+        return np.asarray(array, np.float32)
+    zero_points = np.asarray(parameters["zero_points"], np.float64)
+    if scales.size > 1:
+        shape = [1] * array.ndim
+        shape[parameters["quantized_dimension"]] = scales.size
+        scales, zero_points = scales.reshape(shape), zero_points.reshape(shape)
+    return ((array.astype(np.float64) - zero_points) * scales).astype(np.float32)

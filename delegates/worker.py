@@ -1,0 +1,124 @@
+"""The worker: one process, one runtime, one model, one delegate.
+
+Reads a Job, says which stage it enters (so that a crash can be placed), answers "ready", then warms up,
+times a block or computes outputs whenever the conductor gives it a turn.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import Any, Callable, Dict, Iterator, TextIO, Tuple
+
+from . import channel, graph, samples, timing
+from .machine import affinity, die_with_parent, peak_memory_bytes, pin
+from .registry import DELEGATES
+from .runtime import Opened, RuntimeMissing, open_runtime
+from .session import InterpreterSession
+from .wire import Job, Ops, decode
+
+Stage = Tuple[str, Callable[[], None]]
+
+
+def main() -> None:
+    out, commands = channel.take_stdout(), sys.stdin
+    die_with_parent()
+    opening = Opening(decode(commands.readline()))
+    stage = "runtime"
+    try:
+        for stage, step in opening.stages(commands):
+            channel.write_json(out, {"stage": stage})
+            step()
+        channel.write_json(out, {"ready": opening.facts()})
+        stage = "invoke"
+        serve(opening, commands, out)
+    except RuntimeMissing as error:
+        channel.write_json(out, {"failed": "runtime", "reason": str(error)})
+    except Exception as error:  # whatever a runtime or delegate raises is one refused cell
+        channel.write_json(out, {"failed": stage, "reason": one_line(error)})
+
+
+def serve(opened: Opening, commands: TextIO, out: TextIO) -> None:
+    """Answer one command after the other until the stream ends."""
+    invoke = opened.session.invoke
+    for command in iter(lambda: channel.read_json(commands), None):
+        if "outputs" in command:
+            outputs = samples.outputs(opened.session, opened.samples, command["limit_ns"])
+            answer: Dict[str, Any] = {"outputs": [dataclasses.asdict(output) for output in outputs]}
+        else:
+            answer = {"ns": timing.block(invoke, command["calls"], command["limit_ns"])}
+        answer["peak_memory_bytes"] = peak_memory_bytes()
+        channel.write_json(out, answer)
+
+
+class Opening:
+    """From a Job to a session that has run once."""
+
+    runtime: Opened
+    session: InterpreterSession
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.delegate = DELEGATES[job.delegate]
+
+    def stages(self, commands: TextIO) -> Iterator[Stage]:
+        yield "runtime", self.open_runtime
+        # Imports of all workers may overlap; from here on they take turns.
+        yield "runtime", lambda: wait_for_turn(commands)
+        yield "load", self.load
+        yield "allocate", self.allocate
+        yield "invoke", self.first
+
+    def open_runtime(self) -> None:
+        self.runtime = open_runtime(self.job.runtime)
+
+    def load(self) -> None:
+        job = self.job
+        pin(job.affinity)
+        self.init_ns, self.session = timing.timed(
+            lambda: self.delegate.open(self.runtime, job.model, job.threads, job.options)
+        )
+
+    def allocate(self) -> None:
+        allocate_ns, _ = timing.timed(self.session.allocate)
+        self.init_ns += allocate_ns
+        self.samples = samples.read(self.job.inputs, self.session.inputs)
+        self.session.set_inputs(self.samples[0])
+
+    def first(self) -> None:
+        self.first_ns, _ = timing.timed(self.session.invoke)
+
+    def facts(self) -> Dict[str, Any]:
+        return {
+            "runtime": self.runtime.name,
+            "runtime_version": self.runtime.version,
+            "python": ".".join(map(str, sys.version_info[:3])),
+            "affinity": affinity(),
+            "init_ns": self.init_ns,
+            "first_ns": self.first_ns,
+            "ops": dataclasses.asdict(self.ops()),
+            "peak_memory_bytes": peak_memory_bytes(),
+        }
+
+    def ops(self) -> Ops:
+        name, version = self.runtime.name, self.runtime.version
+        ops = graph.read_ops(
+            self.session.interpreter, lambda op, dtypes: self.delegate.why_not(op, dtypes, name, version)
+        )
+        if not self.delegate.takes_all:
+            return ops
+        if ops.partitions:
+            raise RuntimeError("%s %s handed ops to a delegate although told not to" % (name, version))
+        return Ops(total=ops.total, delegated=ops.total, partitions=0)
+
+
+def wait_for_turn(commands: TextIO) -> None:
+    if channel.read_json(commands) is None:
+        raise SystemExit  # the conductor is gone
+
+
+def one_line(error: BaseException) -> str:
+    """The error's text on one line, once: tflite-runtime says some things twice in a row."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    half = len(text) // 2
+    return text[:half] if text[:half] == text[half:] else text

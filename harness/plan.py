@@ -1,0 +1,96 @@
+"""The plan: every variant x delegate x device x threads becomes a cell, some of them a job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from delegates.registry import DELEGATES
+from delegates.wire import Job, PythonFacts
+from harness.config import DelegateSpec
+from harness.quantize import FailedVariant, Variant, VariantSet
+from harness.results import Cell, Device
+
+
+def make_cells(
+    models: Iterable[VariantSet],
+    devices: Sequence[Device],
+    answers: dict[str, PythonFacts],
+    delegates: Sequence[str] = (),
+) -> list[Cell]:
+    """All cells in the order of the table; those that won't be measured say why.
+
+    `answers` holds what each device's Python said, by device name; `delegates` narrows the profiles'
+    own lists where it is not empty.
+    """
+    return [
+        _cell(model.model, variant, device, delegate, threads, answers[device.profile.name])
+        for model in models
+        for device in devices
+        for delegate in device.profile.delegates
+        if not delegates or delegate.name in delegates
+        for threads in device.profile.threads
+        for variant in (*model.variants, *model.failed)
+    ]
+
+
+def make_jobs(
+    cells: Iterable[Cell],
+    models: Iterable[VariantSet],
+    devices: Iterable[Device],
+    place: Callable[[Path], str],
+    python: Callable[[str | None], str],
+) -> list[Job]:
+    """The jobs of one machine. Cells of one model are compared with each other: one group."""
+    sets = {model.model: model for model in models}
+    profiles = {device.profile.name: device.profile for device in devices}
+    jobs = []
+    for cell in cells:
+        if cell.device not in profiles or cell.skipped or cell.refused or cell.unavailable:
+            continue
+        profile, model = profiles[cell.device], sets[cell.model]
+        variant = next(v for v in model.variants if v.name == cell.variant)
+        inputs = model.inputs.get(variant.name)
+        options = next(d.options for d in profile.delegates if d.name == cell.delegate)
+        jobs.append(
+            Job(
+                id=cell.id,
+                group=cell.model,
+                model=place(variant.path),
+                inputs=None if inputs is None else place(inputs),
+                delegate=cell.delegate,
+                runtime=profile.runtime,
+                python=python(profile.python),
+                threads=cell.threads,
+                options=dict(options),
+                affinity=None if profile.affinity is None else list(profile.affinity),
+                env=dict(profile.env),
+                timeout_s=profile.timeout_s,
+            )
+        )
+    return jobs
+
+
+def _cell(
+    model: str,
+    variant: Variant | FailedVariant,
+    device: Device,
+    delegate: DelegateSpec,
+    threads: int,
+    facts: PythonFacts,
+) -> Cell:
+    name = device.profile.name
+    cell = Cell(
+        id="/".join((model, variant.name, delegate.name, name, str(threads))),
+        model=model,
+        variant=variant.name,
+        device=name,
+        delegate=delegate.name,
+        threads=threads,
+    )
+    if isinstance(variant, FailedVariant):
+        cell.refused = variant.reason
+    else:
+        cell.skipped = DELEGATES[delegate.name].refuses(variant.scheme)
+    cell.unavailable = facts.error or facts.delegates.get(delegate.name)
+    return cell

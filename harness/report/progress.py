@@ -1,0 +1,70 @@
+"""How far a run is, on stderr, with what is left of it."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from delegates import wire
+
+
+class ProgressBar:
+    """A bar on a terminal, a line per step elsewhere, nothing when quiet."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._console = Console(stderr=True, highlight=False, markup=False)
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.fields[detail]}", markup=False),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+            disable=quiet or not sys.stderr.isatty(),
+        )
+        self._task: TaskID | None = None
+        self._groups: dict[str, wire.Progress] = {}
+
+    def __enter__(self) -> ProgressBar:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def step(self, text: str) -> None:
+        """A new part of the work begins."""
+        if self._progress.disable:
+            self.note(text)
+            return
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+        self._task = self._progress.add_task(text, total=None, detail="")
+
+    def note(self, text: str) -> None:
+        if not self._quiet:
+            self._console.print(f"qbench: {text}", soft_wrap=True)
+
+    def converted(self, variant: str, done: int, total: int) -> None:
+        self._update(done, total, f"{done} of {total} variants")
+
+    def planned(self, groups: dict[str, float]) -> None:
+        """Seconds of timed work planned, by group."""
+        self._groups = {name: wire.Progress(name, 0.0, total_s) for name, total_s in groups.items()}
+
+    def measured(self, progress: wire.Progress) -> None:
+        self._groups[progress.group] = progress
+        done = sum(p.done_s for p in self._groups.values())
+        total = sum(p.total_s for p in self._groups.values())
+        self._update(done, total, f"{done:.0f} of {total:.0f} s timed, {progress.group}")
+
+    def _update(self, done: float, total: float, detail: str) -> None:
+        if self._task is not None:
+            self._progress.update(self._task, completed=done, total=total, detail=detail)

@@ -1,0 +1,1 @@
+"""How the bundle and the models get to a device, and its answers home."""

@@ -1,0 +1,65 @@
+"""The real bundle under real interpreters."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from delegates.wire import Job, Request
+from harness.runners import bundle
+from harness.runners.local import LocalRunner
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "models"
+RUNTIMES = ["ai-edge-litert", "tflite-runtime"] if sys.version_info < (3, 12) else ["ai-edge-litert"]
+
+
+@pytest.fixture(scope="session")
+def runner(tmp_path_factory):
+    return LocalRunner(bundle.build(), tmp_path_factory.mktemp("bundles"))
+
+
+@pytest.fixture
+def shared():
+    """The folder of real models beside the checkout."""
+    if not SHARED.is_dir():
+        pytest.skip(f"needs the real models in {SHARED}")
+    return SHARED
+
+
+def other_pythons() -> list[str]:
+    """Interpreters of the versions that boards have, where this machine has them (PATH or pyenv)."""
+    found = []
+    for version in ("3.7", "3.8", "3.9", "3.10", "3.12", "3.13"):
+        pyenv = sorted(
+            Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser().glob(f"versions/{version}.*")
+        )
+        candidates = [str(folder / "bin" / "python") for folder in pyenv] + [shutil.which(f"python{version}")]
+        for python in candidates:
+            if python and _starts(python):
+                found.append(python)
+                break
+    return found
+
+
+def _starts(python: str) -> bool:
+    return subprocess.run([python, "-c", "pass"], capture_output=True, check=False).returncode == 0
+
+
+def job(model: Path, **changes) -> Job:
+    """A job for the model with the defaults of most tests."""
+    values = {"id": "job", "group": "g", "delegate": "cpu", "runtime": "ai-edge-litert", "inputs": None}
+    return Job(model=str(model), python=sys.executable, **{**values, **changes})
+
+
+def answers(runner: LocalRunner, request: Request) -> list:
+    """All answers to a request, in order."""
+    conversation = runner.ask(request)
+    try:
+        return list(conversation)
+    finally:
+        assert conversation.close() is None

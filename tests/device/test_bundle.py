@@ -1,0 +1,53 @@
+"""The bundle: reproducible, small, and understood by every Python a board may have."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from delegates.wire import Facts, PythonFacts, Question, Request, decode, encode
+from harness.runners import bundle
+from tests.device.conftest import answers, other_pythons
+
+
+def test_the_same_files_give_the_same_bytes_and_few():
+    first, second = bundle.build(), bundle.build()
+    assert first == second
+    assert len(first.data) < 150_000
+
+
+@pytest.mark.parametrize(
+    "python", other_pythons() or [pytest.param("", marks=pytest.mark.skip("no other Python here"))]
+)
+def test_every_python_from_3_7_on_conducts_a_probe(tmp_path, python):
+    """Old interpreters without numpy or a runtime still answer, and say what is missing."""
+    pyz = tmp_path / "bundle.pyz"
+    pyz.write_bytes(bundle.build().data)
+    request = Request("probe", questions=[Question(python, "auto", ["cpu", "xnnpack"])])
+    done = subprocess.run(
+        [python, str(pyz)], input=encode(request), capture_output=True, text=True, check=True, timeout=60
+    )
+    answer, facts = (decode(line) for line in done.stdout.splitlines())
+    assert isinstance(answer, PythonFacts)
+    assert isinstance(facts, Facts)
+    assert Path(answer.executable).samefile(python)
+    assert answer.runtime is not None or answer.error
+
+
+def test_probing_names_the_runtimes_and_what_is_wrong(runner):
+    questions = [
+        Question(sys.executable, "auto", ["cpu", "xnnpack"]),
+        Question("/nonexistent/python", "auto", ["cpu"]),
+        Question("/bin/false", "auto", ["cpu"]),
+    ]
+    good, absent, broken = (
+        m for m in answers(runner, Request("probe", questions=questions)) if isinstance(m, PythonFacts)
+    )
+    assert good.runtime.name == "ai-edge-litert"
+    assert good.delegates == {"cpu": None, "xnnpack": None}
+    assert good.error is None
+    assert "cannot start /nonexistent/python" in absent.error
+    assert "/bin/false failed" in broken.error

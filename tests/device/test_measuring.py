@@ -1,0 +1,126 @@
+"""The conductor and its workers, measuring real models with real runtimes."""
+
+from __future__ import annotations
+
+import base64
+import statistics
+
+import numpy as np
+import pytest
+
+from delegates.wire import Done, Facts, Measurement, Progress, Refusal, Request
+from harness.inspect import dequantize, read_model_file
+from tests.device.conftest import RUNTIMES, answers, job
+from tests.models import dense_model, dense_weights
+
+
+@pytest.fixture(scope="module")
+def dense(tmp_path_factory):
+    path = tmp_path_factory.mktemp("models") / "dense.tflite"
+    path.write_bytes(dense_model(seed=1))
+    return path
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_every_launch_brings_blocks_of_samples(runner, dense, runtime):
+    messages = answers(runner, Request("run", [job(dense, runtime=runtime)], budget_s=0.1, launches=3))
+    measured = [m for m in messages if isinstance(m, Measurement)]
+    assert [m.launch for m in measured] == [0, 1, 2]
+    assert all(m.runtime == runtime and m.init_ns > 0 and m.first_ns > 0 for m in measured)
+    assert all(ns > 0 for m in measured for block in m.blocks_ns for ns in block)
+    assert [f.when for f in messages if isinstance(f, Facts)] == ["before", "after"]
+    assert isinstance(messages[-1], Done)
+
+
+def test_compared_jobs_take_turns_on_the_same_cores(runner, dense):
+    jobs = [job(dense, id=name) for name in "abc"]
+    messages = answers(runner, Request("run", jobs, budget_s=0.2, launches=2))
+    measured = [m for m in messages if isinstance(m, Measurement)]
+    assert sorted((m.job, m.launch) for m in measured) == [(n, k) for n in "abc" for k in (0, 1)]
+    assert len({tuple(m.affinity) for m in measured}) == 1
+    assert len(measured[0].affinity) == 1
+
+
+def test_a_pinned_job_runs_where_it_was_told(runner, dense):
+    messages = answers(runner, Request("run", [job(dense, affinity=[0])], budget_s=0.02, launches=1))
+    assert [m.affinity for m in messages if isinstance(m, Measurement)] == [[0]]
+
+
+def test_the_budget_is_what_is_timed(runner, shared):
+    model = shared / "mlperf_tiny" / "pretrainedResnet.tflite"
+    messages = answers(runner, Request("run", [job(model)], budget_s=0.5, launches=5))
+    timed_s = sum(sum(map(sum, m.blocks_ns)) for m in messages if isinstance(m, Measurement)) / 1e9
+    # The last block of a launch may overrun its share; the first inference is not part of it.
+    assert 0.5 <= timed_s < 0.75
+    assert any(isinstance(m, Progress) for m in messages)
+
+
+def test_outputs_are_those_of_numpy(runner, tmp_path, dense):
+    """Through float and through int8 tensors, per sample, real = (q - zero_point) * scale."""
+    samples = np.random.default_rng(0).uniform(-1, 1, (5, 1, 4)).astype(np.float32)
+    np.savez(tmp_path / "inputs.npz", input=samples)
+    messages = answers(
+        runner,
+        Request("run", [job(dense, inputs=str(tmp_path / "inputs.npz"))], budget_s=0.02, launches=2),
+    )
+    first, second = (m for m in messages if isinstance(m, Measurement))
+    (output,) = first.outputs
+    found = np.frombuffer(base64.b64decode(output.data), "<f4").reshape(output.shape)
+    model = read_model_file(dense)
+    weights = dense_weights(seed=1)
+    assert model.outputs[0].shape == (1, 3)
+    np.testing.assert_allclose(found, samples @ weights.T, rtol=1e-5, atol=1e-6)
+    assert second.outputs == []
+
+
+def test_quantized_inputs_and_outputs_are_real_values(runner, tmp_path, shared):
+    """ad01 in int8 is close to ad01 in float32 only if both ends are (de)quantized."""
+    np.savez(tmp_path / "inputs.npz", x=np.random.default_rng(0).normal(0, 1, (3, 640)).astype(np.float32))
+    jobs = [
+        job(shared / "mlperf_tiny" / f"ad01_{kind}.tflite", id=kind, inputs=str(tmp_path / "inputs.npz"))
+        for kind in ("fp32", "int8")
+    ]
+    messages = answers(runner, Request("run", jobs, budget_s=0.02, launches=1))
+    fp32, int8 = (
+        np.frombuffer(base64.b64decode(m.outputs[0].data), "<f4")
+        for m in messages
+        if isinstance(m, Measurement)
+    )
+    scale = read_model_file(shared / "mlperf_tiny" / "ad01_int8.tflite").outputs[0].quantization.scales[0]
+    grid = int8 / scale
+    assert np.allclose(grid, np.rint(grid), atol=1e-3)
+    assert statistics.correlation(fp32.tolist(), int8.tolist()) > 0.9
+
+
+def test_dequantize_per_axis_is_the_formula():
+    from delegates.session import dequantize as on_device
+    from harness.inspect import Quantization
+
+    q = np.arange(-6, 6, dtype=np.int8).reshape(2, 3, 2)
+    scales, zeros = (0.5, 0.25, 2.0), (0, 3, -1)
+    detail = {"quantization_parameters": {"scales": scales, "zero_points": zeros, "quantized_dimension": 1}}
+    by_hand = np.stack([(q[:, i].astype(float) - zeros[i]) * scales[i] for i in range(3)], axis=1)
+    np.testing.assert_allclose(on_device(q, detail), by_hand)
+    np.testing.assert_allclose(dequantize(q, Quantization(scales, zeros, 1)), by_hand)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("custom op", "model_invoking_error"), ("corrupt", None)],
+)
+def test_a_model_that_cannot_run_is_one_refusal_with_its_reason(runner, dense, shared, tmp_path, name, why):
+    if why:
+        bad = shared / "coral" / f"{why}.tflite"
+    else:
+        bad = tmp_path / "bad.tflite"
+        bad.write_bytes(dense.read_bytes()[:200])
+    messages = answers(
+        runner, Request("run", [job(bad, id="bad"), job(dense, id="good")], budget_s=0.05, launches=2)
+    )
+    (refusal,) = (m for m in messages if isinstance(m, Refusal))
+    assert refusal.job == "bad"
+    assert refusal.stage == ("allocate" if why else "load")
+    assert "\n" not in refusal.reason
+    if why:
+        assert "fake-op-double" in refusal.reason
+    assert [m.job for m in messages if isinstance(m, Measurement)] == ["good", "good"]

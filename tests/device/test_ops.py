@@ -1,0 +1,83 @@
+"""How many ops a delegate took, against a walk of the flatbuffer that shares no code with qbench's."""
+
+from __future__ import annotations
+
+import pytest
+
+from delegates import graph
+from delegates.wire import Measurement, Request
+from harness.inspect import read_model_file
+from tests.device.conftest import RUNTIMES, answers, job
+
+MODELS = [
+    "mlperf_tiny/pretrainedResnet.tflite",
+    "mlperf_tiny/pretrainedResnet_quant.tflite",
+    "mlperf_tiny/ad01_int8.tflite",
+    "mlperf_tiny/kws_ref_model.tflite",
+    "coral/mobilenet_v1_0.25_128_quant.tflite",
+    "coral/movenet_single_pose_lightning_ptq.tflite",
+]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_total_is_the_flatbuffers_and_parts_add_up(runner, shared, model):
+    jobs = [
+        job(shared / model, id=f"{runtime} {delegate}", runtime=runtime, delegate=delegate)
+        for runtime in RUNTIMES
+        for delegate in ("cpu", "xnnpack")
+    ]
+    messages = answers(runner, Request("run", jobs, budget_s=0.01, launches=1))
+    found = {m.job: m.ops for m in messages if isinstance(m, Measurement)}
+    total = len(read_model_file(shared / model).ops)
+    assert len(found) == len(jobs)
+    for name, ops in found.items():
+        assert ops.total == total
+        assert ops.delegated + sum(group.count for group in ops.not_delegated) == total
+        if name.endswith("cpu"):
+            assert (ops.delegated, ops.partitions) == (total, 0)
+
+
+@pytest.mark.skipif(len(RUNTIMES) < 2, reason="tflite-runtime has no wheel for this Python")
+def test_known_counts(runner, shared):
+    """Measured in November 2026; no version of either runtime may change them unnoticed."""
+    model = shared / "mlperf_tiny/pretrainedResnet_quant.tflite"
+    jobs = [job(model, id=runtime, runtime=runtime, delegate="xnnpack") for runtime in RUNTIMES]
+    messages = answers(runner, Request("run", jobs, budget_s=0.01, launches=1))
+    found = {m.job: m.ops for m in messages if isinstance(m, Measurement)}
+    assert found["tflite-runtime"].delegated == 0
+    reasons = {group.reason for group in found["tflite-runtime"].not_delegated}
+    assert "tflite-runtime 2.14.0 has no int8 kernels in XNNPACK; ai-edge-litert has" in reasons
+    left = {group.op: group.reason for group in found["ai-edge-litert"].not_delegated}
+    assert left == {op: f"XNNPACK has no int8 kernel for {op}" for op in ("AVERAGE_POOL_2D", "SOFTMAX")}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_delegated_nodes_against_a_forward_walk(shared, model):
+    """Backward from outputs (qbench) and forward from inputs (here) must meet in the same nodes."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(shared / model), num_threads=1)
+    interpreter.allocate_tensors()
+    nodes = interpreter._get_ops_details()
+    assert graph.delegated_nodes(nodes) == _forward(nodes, read_model_file(shared / model))
+
+
+def _forward(nodes, model):
+    """Nodes all of whose inputs are constants, a partition's inputs or its own results, and that lead on."""
+    constants = {i for i, tensor in enumerate(model.tensors) if tensor.constant}
+    taken = set()
+    for partition in (node for node in nodes if node["op_name"] == "DELEGATE"):
+        outputs = {int(t) for t in partition["outputs"]}
+        known = constants | {int(t) for t in partition["inputs"]}
+        inside = []
+        for index, op in enumerate(model.ops):  # the file's order is an order of execution
+            if set(op.inputs) <= known:
+                inside.append(index)
+                known |= set(op.outputs)
+        needed = set(outputs)
+        for index in reversed(inside):
+            op = model.ops[index]
+            if needed & set(op.outputs) and not set(op.outputs) <= {int(t) for t in partition["inputs"]}:
+                taken.add(index)
+                needed |= set(op.inputs) - {int(t) for t in partition["inputs"]}
+    return taken
