@@ -19,6 +19,7 @@ from .wire import Job, Message, Progress
 # A worker with a small model takes about 50 MB; with a large one, some times its file.
 _WORKER_BYTES = 150_000_000
 _PROGRESS_S = 0.2
+_WARM_UP_NS = 250_000_000
 
 Emit = Callable[[Message], None]
 
@@ -78,7 +79,7 @@ class Group:
 
         try:
             each(lambda launch: launch.start(self.worker_arguments))
-            each(lambda launch: launch.open(int(share_ns / 4), with_outputs=number == 0))
+            each(lambda launch: launch.open(min(share_ns / 4, _WARM_UP_NS), with_outputs=number == 0))
             while not stopped.is_set() and any(launch.wants_more(share_ns) for launch in launches):
                 each(take_turn)
                 launches.reverse()

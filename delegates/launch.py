@@ -28,7 +28,7 @@ class Launch:
     def start(self, arguments: Sequence[str]) -> None:
         self._worker = Worker(self.job, arguments)
 
-    def open(self, warm_up_ns: int, with_outputs: bool) -> None:
+    def open(self, warm_up_ns: float, with_outputs: bool) -> None:
         """Load, first inference, outputs where wanted, warm-up."""
         worker = self._running()
         worker.send({"turn": True})
@@ -36,7 +36,7 @@ class Launch:
         if with_outputs:
             outputs = self._ask({"outputs": True, "limit_ns": OUTPUTS_LIMIT_NS}, "outputs")
             self._outputs = [Output(**output) for output in outputs]
-        self._warmup = len(self._ask({"calls": SAMPLES, "limit_ns": warm_up_ns}, "ns"))
+        self._warmup = len(self._ask({"calls": SAMPLES, "limit_ns": int(warm_up_ns)}, "ns"))
 
     def block(self) -> None:
         self.blocks.append(self._ask({"calls": BLOCK_CALLS, "limit_ns": BLOCK_NS}, "ns"))

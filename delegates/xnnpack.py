@@ -42,17 +42,19 @@ def _why_not(op: str, dtypes: Sequence[str], runtime: str, version: str) -> Opti
     if any(kind.startswith("int16") for kind in dtypes):
         return "XNNPACK has no int16 kernels"
     eight_bit = [kind for kind in dtypes if kind in ("int8", "uint8")]
-    if eight_bit and op not in _QUANTIZED:
-        return "XNNPACK has no %s kernel for %s" % (eight_bit[0], op)
     if eight_bit and runtime == "tflite-runtime":
-        return "%s %s has no %s kernels in XNNPACK; ai-edge-litert has" % (runtime, version, eight_bit[0])
+        return "%s %s has no int8 kernels in XNNPACK; ai-edge-litert has" % (runtime, version)
     if "int8 weights" in dtypes and runtime == "tflite-runtime":
         return "%s %s has no XNNPACK kernels for int8 weights with float inputs; ai-edge-litert has" % (
             runtime,
             version,
         )
+    if op == "QUANTIZE" and len(set(eight_bit)) == 2:
+        return "XNNPACK does not convert between int8 and uint8"
+    if eight_bit and op not in _QUANTIZED:
+        return "no %s kernel in XNNPACK" % eight_bit[0]
     if not eight_bit and op not in _FLOAT:
-        return "XNNPACK has no kernel for %s" % op
+        return "no kernel in XNNPACK"
     return None
 
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from harness.checks import Bad, suggest, wrong_type
+from harness.errors import ConfigError
+
+FILE_NAME = "devices.toml"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -55,3 +62,61 @@ class Config:
     path: Path
     devices: Mapping[str, DeviceProfile]
     variants: Mapping[str, VariantSpec]
+
+
+def find_devices_file(explicit: Path | None, start: Path) -> Path:
+    """`explicit`, else devices.toml in `start` or the nearest folder above, else the one shipped."""
+    if explicit is not None:
+        return explicit
+    folder = start.absolute()
+    found = (place / FILE_NAME for place in (folder, *folder.parents))
+    return next((path for path in found if path.is_file()), _shipped())
+
+
+def _shipped() -> Path:
+    """Inside the package where it is installed, beside it in a source checkout."""
+    package = Path(__file__).parent
+    installed = package / FILE_NAME
+    return installed if installed.is_file() else package.parent / FILE_NAME
+
+
+def load_config(path: Path) -> Config:
+    """The profiles and variants in a devices.toml. Raises ConfigError: one line, file, table and key."""
+    from harness.config_keys import device, variant  # they make the types above
+
+    tables = _read(path)
+    for name in tables:
+        if name not in ("devices", "variants"):
+            known = suggest(name, ("devices", "variants"))
+            raise ConfigError(" ".join(f"{path}: [{name}]: unknown table{known}".split()))
+    folder = path.absolute().parent
+    devices = _entries(path, tables, "devices", lambda name, table: device(name, table, folder))
+    variants = _entries(path, tables, "variants", lambda name, table: variant(name, table, folder))
+    if not devices:
+        raise ConfigError(f'{path}: no device; add a table such as [devices.cpu] with delegates = ["cpu"]')
+    return Config(path, devices, variants)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:  # syntax, a key twice, not UTF-8
+        raise ConfigError(f"{path}: not valid TOML: {' '.join(str(error).split())}") from None
+
+
+def _entries(
+    path: Path, tables: Mapping[str, Any], group: str, build: Callable[[str, Any], T]
+) -> dict[str, T]:
+    """Every [GROUP.NAME] as what `build` makes of it."""
+    entries = tables.get(group, {})
+    if not isinstance(entries, dict):
+        raise ConfigError(f"{path}: [{group}] {wrong_type(f'tables such as [{group}.NAME]', entries)}")
+    made = {}
+    for name, table in entries.items():
+        try:
+            made[name] = build(name, table)
+        except Bad as bad:
+            raise ConfigError(" ".join(f"{path}: [{group}.{name}] {bad}".split())) from None
+    return made

@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import ModelError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+IDENTIFIER = b"TFL3"  # bytes 4 to 7 of every .tflite, as schema.fbs's file_identifier says
 
 
 @dataclass(frozen=True)
@@ -45,3 +55,52 @@ class ModelInfo:
     min_runtime_version: str | None  # what the converter wrote into the file's metadata, e.g. "2.17.0"
     description: str
     subgraphs: int
+
+
+def read_model(data: bytes, name: str = "model") -> ModelInfo:
+    """What is inside a .tflite; `name` is how complaints call it.
+
+    Raises ModelError, one line, for anything that is not a whole model: empty, truncated, corrupt.
+    """
+    if not data:
+        raise ModelError(f"{name}: the file is empty; a TensorFlow Lite model is wanted")
+    if len(data) < 8 or data[4:8] != IDENTIFIER:
+        raise ModelError(
+            f'{name}: not a TensorFlow Lite model: it lacks the identifier "{IDENTIFIER.decode()}"'
+        )
+    from harness.flatbuffer import Corrupt, parse  # imports the schema, 0.1 s
+
+    try:
+        return parse(data)
+    except Corrupt as error:
+        raise ModelError(f"{name}: truncated or corrupt TensorFlow Lite model: {error}") from None
+
+
+def read_model_file(path: Path) -> ModelInfo:
+    """`read_model` of a file. Raises ModelError, also where the file cannot be read."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
+    return read_model(data, str(path))
+
+
+def dequantize(values: npt.ArrayLike, quantization: Quantization) -> npt.NDArray[np.float32]:
+    """Real values, same shape as `values`: real = (q - zero_point) * scale, per tensor or per axis.
+
+    Source: TensorFlow Lite 8-bit quantization specification, "Specification summary"; computed in
+    double precision and rounded once, as TFLite's reference kernel does. Raises ValueError where the
+    number of scales does not fit the axis.
+    """
+    import numpy as np
+
+    array = np.asarray(values)
+    scales = np.asarray(quantization.scales, np.float64)
+    zero_points = np.asarray(quantization.zero_points, np.float64)
+    if quantization.axis is not None:
+        shape = [1] * array.ndim
+        shape[quantization.axis] = -1
+        scales, zero_points = scales.reshape(shape), zero_points.reshape(shape)
+        if scales.shape[quantization.axis] != array.shape[quantization.axis]:
+            raise ValueError(f"{scales.size} scales for shape {array.shape} along axis {quantization.axis}")
+    return ((array.astype(np.float64) - zero_points) * scales).astype(np.float32)

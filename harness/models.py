@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from harness import cache
+from harness.applications import APPLICATIONS, application_name
+from harness.errors import ModelError
+
 Kind = Literal["keras", "saved_model", "callable", "tflite", "tflite_folder", "builtin", "application"]
+
+DIGITS = "digits"
+DIGITS_RECIPE = "digits 1"  # raised whenever harness.builtin would make another model
+
+_KERAS_SUFFIXES = {".keras", ".h5", ".hdf5"}
+_CALLABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_WANTED = "a .keras, .h5 or .tflite file, a SavedModel folder, a folder of .tflite files"
 
 
 @dataclass(frozen=True)
@@ -18,3 +31,89 @@ class ModelSource:
     source: str  # as the user gave it
     path: Path | None  # of the file or folder, where there is one
     sha256: str | None  # of the content; None for a callable, whose content is known only once built
+
+
+def resolve_model(text: str, base: Path) -> ModelSource:
+    """What `--model text` means; relative paths start at `base`.
+
+    A built-in name wins over a file of that name; `./name` is always the file. Raises ModelError, with the
+    nearest name where nothing is meant by `text`.
+    """
+    if text == DIGITS:
+        return ModelSource(DIGITS, "builtin", text, None, cache.key(recipe=DIGITS_RECIPE))
+    if name := application_name(text):
+        return ModelSource(name, "application", text, None, cache.key(application=name))
+    path = base / Path(text).expanduser()
+    if path.is_dir():
+        return _folder(text, path)
+    if path.is_file():
+        return _file(text, path)
+    if is_callable(text):
+        return ModelSource(text.rpartition(":")[2].rpartition(".")[2], "callable", text, None, None)
+    raise ModelError(_unknown(text, path))
+
+
+def is_callable(text: str) -> bool:
+    """True where `text` has the form `package.module:callable`."""
+    return _CALLABLE.fullmatch(text) is not None
+
+
+def tflite_files(folder: Path) -> list[Path]:
+    """The .tflite files of a folder, by name; not those of folders inside it."""
+    return sorted(p for p in _listing(folder) if p.suffix.lower() == ".tflite" and p.is_file())
+
+
+def _file(text: str, path: Path) -> ModelSource:
+    suffix = path.suffix.lower()
+    kind: Kind = "tflite" if suffix == ".tflite" else "keras"
+    if kind == "keras" and suffix not in _KERAS_SUFFIXES:
+        hint = "give the folder that it lies in" if path.name == "saved_model.pb" else f"wanted is {_WANTED}"
+        raise ModelError(f"{text}: not a model that qbench can read; {hint}")
+    return ModelSource(path.stem, kind, text, path, cache.digest_file(path))
+
+
+def _folder(text: str, path: Path) -> ModelSource:
+    name = path.resolve().name
+    if (path / "saved_model.pb").is_file():
+        files = [p for p in path.rglob("*") if p.is_file()]
+        return ModelSource(name, "saved_model", text, path, _digest_files(path, files))
+    if files := tflite_files(path):
+        return ModelSource(name, "tflite_folder", text, path, _digest_readable(files))
+    raise ModelError(f"{text}: the folder holds neither saved_model.pb nor a .tflite file")
+
+
+def _digest_files(folder: Path, files: list[Path]) -> str:
+    return cache.key(**{p.relative_to(folder).as_posix(): cache.digest_file(p) for p in files})
+
+
+def _digest_readable(files: list[Path]) -> str:
+    """One unreadable .tflite must not cost the others: it fails later, on its own."""
+    digests: dict[str, str | None] = {}
+    for path in files:
+        try:
+            digests[path.name] = cache.digest_file(path)
+        except ModelError:
+            digests[path.name] = None
+    return cache.key(**digests)
+
+
+def _unknown(text: str, path: Path) -> str:
+    beside = [p.name for p in _listing(path.parent)]
+    if path.suffix.lower() in {*_KERAS_SUFFIXES, ".tflite"} or len(Path(text).parts) > 1:
+        return f"{text}: no such file or folder{_nearest(path.name, beside)}"
+    near = _nearest(text, [DIGITS, *APPLICATIONS, *beside])
+    return (
+        f"{text}: no such model{near or f'; wanted is {_WANTED}, package.module:callable or a built-in name'}"
+    )
+
+
+def _listing(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _nearest(text: str, names: list[str]) -> str:
+    match = difflib.get_close_matches(text, names, n=1)
+    return f"; did you mean {match[0]}?" if match else ""

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.inspect import TensorInfo
+from harness import cache as store
+from harness import sample_inputs
+from harness.applications import APPLICATIONS, application_name
+from harness.builtin import digits_calibration, digits_samples
+from harness.calibration import GENERATED, Calibration, InputSpec, generate, load_calibration
+from harness.config import VariantSpec
+from harness.conversion import Made, Task, Workshop
+from harness.errors import ModelError
+from harness.inspect import TensorInfo, read_model
+from harness.models import ModelSource, tflite_files
+
+Progress = Callable[[str, int, int], None]  # variant, how many are done, of how many
+Warnings = tuple[tuple[str, str], ...]  # (code, message)
+
+_RANDOM_WEIGHTS = (
+    "random-weights",
+    "the weights are random: latency and size are real, accuracy and calibration are not",
+)
+_GENERATED = (
+    "generated-calibration",
+    "calibrated on random data: latency and size are real, accuracy is not; give --calibration",
+)
 
 
 @dataclass(frozen=True)
@@ -48,3 +70,205 @@ class VariantSet:
     variants: tuple[Variant, ...]
     failed: tuple[FailedVariant, ...] = ()
     inputs: Mapping[str, Path] = field(default_factory=dict)  # variant name -> .npz of sample inputs
+
+
+def make_variants(
+    source: ModelSource,
+    specs: Sequence[VariantSpec],
+    *,
+    calibration: str | None = None,
+    batch: int = 1,
+    oldest_runtime: tuple[int, int] | None = None,
+    cache: Path | None = None,
+    on_progress: Progress | None = None,
+) -> VariantSet:
+    """Make `specs` of a model, or take from the cache what was made before; what `qbench quantize` does.
+
+    source: from `resolve_model`. A ready .tflite, or each of a folder, is a variant as it is: `specs` and
+        `batch` don't apply.
+    calibration: as --calibration takes it; None: the built-in model's own data, else random data, with a
+        warning on every variant that was calibrated on it.
+    batch: what open batch dimensions are fixed to.
+    oldest_runtime: major and minor version of the oldest TFLite runtime that must load the variants; one
+        that needs a newer runtime is remade in the older form, with a warning.
+    cache: folder to use instead of `default_cache()`.
+    on_progress: called with each variant that had to be made, the number done and the number in all.
+
+    Raises ModelError where the model, the calibration data or the cache cannot be used, or TensorFlow is
+    missing. A variant that cannot be made, or a .tflite of a folder that cannot be read, is a
+    FailedVariant.
+    """
+    if batch < 1:
+        raise ModelError(f"{source.source}: a batch of {batch} is none; give at least 1")
+    folder = cache or store.default_cache()
+    if source.kind in ("tflite", "tflite_folder"):
+        return _take_ready(source, calibration, folder)
+    with Workshop(source, batch, folder, len(specs)) as shop:
+        main, problem = _main_calibration(source, calibration, shop.inputs, folder)
+        possible = [s for s in specs if main or s.representative_dataset or not s.needs_calibration]
+        data = {spec.name: _calibration_of(spec, main, shop.inputs, folder) for spec in possible}
+        tasks = [Task(spec.name, _settings(spec), data[spec.name]) for spec in possible]
+        outcomes = shop.make(tasks, oldest_runtime, on_progress or _silent)
+    blank = replace(
+        _blank(source, source.sha256 if source.path and source.sha256 else shop.content),
+        converter=shop.converter,
+    )
+    variants = []
+    failed = [FailedVariant(source.name, s.name, problem) for s in specs if s not in possible]
+    for spec, task, outcome in zip(possible, tasks, outcomes, strict=True):
+        if outcome.path is None:
+            failed.append(FailedVariant(source.name, spec.name, outcome.reason or "unknown reason"))
+        else:
+            made = _describe(blank, spec.name, outcome.path)
+            warnings = _warnings(source, spec, task.calibration, outcome, oldest_runtime)
+            variants.append(_with_making(made, task, outcome, batch, warnings))
+    files = {v.name: v.inputs for v in variants}
+    shown = digits_samples(folder) if source.kind == "builtin" and calibration is None else main and main.path
+    inputs = sample_inputs.write(shown, files, folder) if shown else {}
+    return VariantSet(source.name, source.source, blank.source_sha256, tuple(variants), tuple(failed), inputs)
+
+
+def export_variants(made: VariantSet, out: Path) -> list[Path]:
+    """Copy every variant to `out` as <model>_<variant>.tflite, its provenance beside it as .json.
+
+    Files of these names are replaced. Returns the .tflite paths. Raises ModelError where `out` cannot be
+    written.
+    """
+    from harness.provenance import of_variant, plain_dict
+
+    paths = []
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for variant in made.variants:
+            path = out / f"{variant.model}_{variant.name}.tflite"
+            shutil.copyfile(variant.path, path)
+            warnings = [{"code": code, "message": message} for code, message in variant.warnings]
+            record = plain_dict({**of_variant(variant), "source": made.source, "warnings": warnings})
+            store.write_json(path.with_suffix(".json"), record)
+            paths.append(path)
+    except OSError as error:
+        raise ModelError(f"--out {out}: cannot be written: {error.strerror or error}") from None
+    return paths
+
+
+def _silent(variant: str, done: int, total: int) -> None:
+    """Nobody wants to know."""
+
+
+def _take_ready(source: ModelSource, calibration: str | None, folder: Path) -> VariantSet:
+    """Ready .tflite files as variants; one alone is named by its scheme, those of a folder by their stems."""
+    assert source.path is not None
+    blank = _blank(source, "")
+    variants, failed = [], []
+    if source.kind == "tflite":
+        found = _describe(blank, "", source.path)
+        variants.append(replace(found, name=found.scheme, source_sha256=found.sha256))
+    else:
+        for path in tflite_files(source.path):
+            try:
+                found = _describe(blank, path.stem, path)
+                variants.append(replace(found, source_sha256=found.sha256))
+            except ModelError as error:
+                failed.append(FailedVariant(source.name, path.stem, str(error)))
+    inputs = sample_inputs.of_ready_files({v.name: v.inputs for v in variants}, calibration, folder)
+    return VariantSet(source.name, source.source, source.sha256 or "", tuple(variants), tuple(failed), inputs)
+
+
+def _blank(source: ModelSource, source_sha256: str) -> Variant:
+    """A variant of which nothing is known yet but its model."""
+    return Variant(source.name, "", "", Path(), 0, "", source_sha256, None, None, None, inputs=(), outputs=())
+
+
+def _describe(blank: Variant, name: str, path: Path) -> Variant:
+    """What the file itself tells. Raises ModelError where it is no .tflite."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
+    info = read_model(data, str(path))
+    return replace(
+        blank,
+        name=name,
+        scheme=info.scheme,
+        path=path,
+        size_bytes=len(data),
+        sha256=store.digest(data),
+        inputs=info.inputs,
+        outputs=info.outputs,
+    )
+
+
+def _with_making(made: Variant, task: Task, outcome: Made, batch: int, warnings: Warnings) -> Variant:
+    settings = {**task.settings, "batch": batch, "compatible_form": outcome.compatible}
+    calibration = asdict(task.calibration) if task.calibration else None
+    if calibration:
+        del calibration["path"]  # of this machine's cache
+    return replace(made, settings=settings, calibration=calibration, warnings=warnings)
+
+
+def _main_calibration(
+    source: ModelSource, text: str | None, inputs: Sequence[InputSpec], folder: Path
+) -> tuple[Calibration | None, str]:
+    """The data that the user gave, else the built-in model's own, else random data.
+
+    None, and the reason, where there is no random data for such inputs (text): some variants need none.
+    """
+    if text is None and source.kind == "builtin":
+        return digits_calibration(folder), ""
+    if text not in (None, "generate"):
+        return load_calibration(text, inputs, folder / "calibration"), ""
+    ranges = {}
+    if source.kind == "application":
+        known = APPLICATIONS[application_name(source.source) or source.name]
+        ranges = {spec.name: (known.low, known.high) for spec in inputs}
+    try:
+        return generate(inputs, GENERATED, folder / "calibration", ranges=ranges), ""
+    except ModelError as error:
+        if text is None:
+            return None, str(error)
+        raise
+
+
+def _calibration_of(
+    spec: VariantSpec, main: Calibration, inputs: Sequence[InputSpec], folder: Path
+) -> Calibration | None:
+    if spec.representative_dataset:
+        return load_calibration(spec.representative_dataset, inputs, folder / "calibration")
+    return main if spec.needs_calibration else None
+
+
+def _settings(spec: VariantSpec) -> dict[str, Any]:
+    """The converter's own settings, and nothing else: they identify the result."""
+    return {
+        "optimizations": list(spec.optimizations),
+        "supported_ops": list(spec.supported_ops),
+        "supported_types": list(spec.supported_types),
+        "inference_input_type": spec.inference_input_type,
+        "inference_output_type": spec.inference_output_type,
+    }
+
+
+def _warnings(
+    source: ModelSource,
+    spec: VariantSpec,
+    calibration: Calibration | None,
+    outcome: Made,
+    oldest: tuple[int, int] | None,
+) -> Warnings:
+    warnings = [("note", note) for note in spec.notes]
+    if source.kind == "application":
+        warnings.append(_RANDOM_WEIGHTS)
+    if calibration is not None and calibration.generated:
+        warnings.append(_GENERATED)
+    meant = ".".join(str(part) for part in oldest or ())
+    if outcome.compatible:
+        warnings.append(
+            (
+                "compatible-form",
+                f"made with one scale per dense layer instead of one per channel, so that runtime {meant} "
+                "loads it",
+            )
+        )
+    if outcome.too_new:
+        warnings.append(("too-new", f"needs runtime {outcome.too_new}; {meant} will not load it"))
+    return tuple(warnings)

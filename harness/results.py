@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from delegates.wire import Measurement, Refusal
-from harness.config import DeviceProfile
-from harness.quantize import VariantSet
+from harness import files, samples
+from harness.errors import ResultsError
+
+if TYPE_CHECKING:
+    from delegates.wire import Measurement, Refusal
+    from harness.config import DeviceProfile
+    from harness.quantize import VariantSet
 
 SCHEMA = 1
+DOCUMENT = "run.json"
+_CELL_KEYS = (  # of a cell in the document, as far as readers rely on them
+    *("model", "variant", "device", "delegate", "threads", "baseline", "status", "reason", "size_bytes"),
+    *("size_ratio", "ops", "peak_memory_bytes", "latency_ms", "speedup", "fidelity", "warnings"),
+)
 
 
 @dataclass
@@ -61,3 +75,125 @@ class Run:
     baseline: str | None = None  # as asked for: VARIANT[/DELEGATE][@DEVICE]
     finished_at: str | None = None
     interrupted: bool = False
+
+
+def new_run_id(now: datetime | None = None) -> str:
+    """A name that sorts by time and is unique: 20261121-054412-123-3f9c (UTC, ms, random)."""
+    now = (now or datetime.now(UTC)).astimezone(UTC)
+    return f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03d}-{uuid.uuid4().hex[:4]}"
+
+
+class Store:
+    """The folder of one run while it is being filled.
+
+    Whatever fails, what was stored before stays whole: the document is replaced, never changed in
+    place, and a half-written piece of a samples file is cut off again (and tried again next time).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._stored: dict[str, int] = {}  # cell id -> launches whose samples are in the files
+
+    def save(self, run: Run, document: Mapping[str, Any]) -> None:
+        """Store what is new since the last call: samples first, then the document made of them.
+
+        Raises ResultsError, one line: disk full, folder gone.
+        """
+        try:
+            for cell in run.cells:
+                self._append_samples(cell)
+            files.replace(self.folder / DOCUMENT, _encode(document))
+        except OSError as error:
+            why = error.strerror or error
+            raise ResultsError(
+                f"cannot write results to {self.folder}: {why}; what was stored before is kept"
+            ) from None
+
+    def discard(self) -> None:
+        """Remove the folder: for a run that ended before anything was measured."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _append_samples(self, cell: Cell) -> None:
+        for measurement in cell.measurements[self._stored.get(cell.id, 0) :]:
+            files.append(samples.rows(self.folder, cell, measurement))
+            self._stored[cell.id] = self._stored.get(cell.id, 0) + 1
+
+
+def create(results_dir: Path, run_id: str) -> Store:
+    """A new folder for a run, proved writable before anything is measured. Raises ResultsError."""
+    folder = results_dir / run_id
+    try:
+        folder.mkdir(parents=True)
+        try:
+            files.append(samples.headers(folder))
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)  # made a moment ago, by us
+            raise
+    except OSError as error:
+        why = error.strerror or error
+        raise ResultsError(
+            f"cannot write results to {folder}: {why}; choose another folder with --results"
+        ) from None
+    return Store(folder)
+
+
+def load(which: str | Path, results_dir: Path) -> dict[str, Any]:
+    """The document of a run: its id, its folder or its run.json. Raises ResultsError."""
+    path = _find(which, results_dir)
+    try:
+        document = json.loads(path.read_bytes().decode("utf-8"), parse_constant=_refuse_constant)
+    except OSError as error:
+        raise ResultsError(f"cannot read {path}: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:
+        raise ResultsError(f"{path} is not a result document: {error}") from None
+    _check(document, path)
+    return dict(document)
+
+
+def latest(results_dir: Path) -> dict[str, Any]:
+    """The document of the newest run. Raises ResultsError, also when there is none."""
+    found = sorted(path.parent.name for path in results_dir.glob(f"*/{DOCUMENT}"))
+    if not found:
+        raise ResultsError(f"no runs in {results_dir}; `qbench run` makes one")
+    return load(found[-1], results_dir)
+
+
+def _find(which: str | Path, results_dir: Path) -> Path:
+    for path in (results_dir / which, Path(which)):
+        try:
+            if (path / DOCUMENT).is_file():
+                return path / DOCUMENT
+            if path.is_file():
+                return path
+        except OSError as error:  # a name too long, a folder closed to us
+            raise ResultsError(f"cannot read {path}: {error.strerror or error}") from None
+    raise ResultsError(f"no run {str(which)!r} in {results_dir}, and no folder or file of that name")
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _check(document: Any, path: Path) -> None:
+    """As much as readers rely on: schema, and lists of objects where the contract has them."""
+    if not isinstance(document, dict) or not isinstance(document.get("schema"), int):
+        raise ResultsError(f"{path} is not a result document: it has no schema number")
+    if document["schema"] > SCHEMA:
+        raise ResultsError(
+            f"{path} was written by a newer qbench (schema {document['schema']}, this one reads {SCHEMA}); "
+            "update qbench to read it"
+        )
+    for key in ("models", "variants", "devices", "cells"):
+        items = document.get(key)
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise ResultsError(f"{path} is not a result document: {key!r} is not a list of objects")
+    for number, cell in enumerate(document["cells"], start=1):
+        for key in _CELL_KEYS:
+            if key not in cell:
+                raise ResultsError(f"{path} is not a result document: cell {number} has no {key!r}")
+
+
+def _encode(document: Mapping[str, Any]) -> bytes:
+    # A file name that is not UTF-8 reaches Python as lone surrogates; as \udcXX they are valid JSON.
+    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "backslashreplace") + b"\n"

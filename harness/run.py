@@ -72,21 +72,21 @@ def run(options: Options, config: Config, watcher: Watcher) -> Outcome:
         facts, answers = execute.probe(runner, profiles)
         profiles = _usable(profiles, answers, asked=bool(options.devices), note=watcher.note)
         models = make_all(options, config, _oldest_runtime(profiles, answers), watcher)
+        devices = [_device(profile, answers[profile.name], dict(facts.machine)) for profile in profiles]
+        record = results.Run(
+            run_id=run_id,
+            started_at=_now(),
+            qbench_version=__version__,
+            host=host.describe(),
+            models=models,
+            devices=devices,
+            cells=plan.make_cells(models, devices, answers, options.delegates),
+            baseline=options.baseline,
+        )
+        check_baseline(record)
     except BaseException:
         store.discard()  # nothing was measured: leave no empty run behind
         raise
-    devices = [_device(profile, answers[profile.name], dict(facts.machine)) for profile in profiles]
-    record = results.Run(
-        run_id=run_id,
-        started_at=_now(),
-        qbench_version=__version__,
-        host=host.describe(),
-        models=models,
-        devices=devices,
-        cells=plan.make_cells(models, devices, answers, options.delegates),
-        baseline=options.baseline,
-    )
-    check_baseline(record)
     return _measure(record, runner, store, options.budget_s, watcher)
 
 

@@ -7,14 +7,18 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 
-def dense_weights(seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).normal(0, 1, (3, 4)).astype(np.float32)
+def dense_weights(seed: int, inputs: int = 4, outputs: int = 3) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, 1, (outputs, inputs)).astype(np.float32)
 
 
-def dense_model(seed: int) -> bytes:
-    """A float32 .tflite: (1, 4) -> FULLY_CONNECTED without bias -> (1, 3)."""
-    weights = dense_weights(seed)
-    tensors = [tensor("input", [1, 4]), tensor("weights", [3, 4], buffer=1), tensor("output", [1, 3])]
+def dense_model(seed: int, inputs: int = 4, outputs: int = 3) -> bytes:
+    """A float32 .tflite: (1, inputs) -> FULLY_CONNECTED without bias -> (1, outputs)."""
+    weights = dense_weights(seed, inputs, outputs)
+    tensors = [
+        tensor("input", [1, inputs]),
+        tensor("weights", [outputs, inputs], buffer=1),
+        tensor("output", [1, outputs]),
+    ]
     code, op = schema.OperatorCodeT(), schema.OperatorT()
     code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.FULLY_CONNECTED
     code.version = 1

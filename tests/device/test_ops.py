@@ -48,7 +48,7 @@ def test_known_counts(runner, shared):
     reasons = {group.reason for group in found["tflite-runtime"].not_delegated}
     assert "tflite-runtime 2.14.0 has no int8 kernels in XNNPACK; ai-edge-litert has" in reasons
     left = {group.op: group.reason for group in found["ai-edge-litert"].not_delegated}
-    assert left == {op: f"XNNPACK has no int8 kernel for {op}" for op in ("AVERAGE_POOL_2D", "SOFTMAX")}
+    assert left == dict.fromkeys(("AVERAGE_POOL_2D", "SOFTMAX"), "no int8 kernel in XNNPACK")
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -1,0 +1,186 @@
+"""Arrays as calibration data: read from files, fitted to the model's inputs, checked, stored."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.calibration import InputSpec
+from harness.errors import ModelError
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+_write_array: Any = np.lib.format.write_array  # numpy 1 has no types for it
+_UNREADABLE = (OSError, ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error)
+
+
+def read(source: str, inputs: Sequence[InputSpec], options: Mapping[str, Any]) -> tuple[Arrays, list[str]]:
+    """An .npy or .npz file, its arrays under the model's input names."""
+    return match(load(Path(source).expanduser()), inputs, f"calibration {source}"), []
+
+
+def load(path: Path) -> Arrays:
+    """The arrays in an .npy (under the name "") or an .npz. Raises ModelError."""
+    where = f"calibration {path}"
+    try:
+        content = np.load(path, allow_pickle=False)
+        if not isinstance(content, np.lib.npyio.NpzFile):
+            return {"": content}
+        with content:
+            return {name: content[name] for name in content.files}
+    except _UNREADABLE as error:
+        if "allow_pickle" in str(error) or "pickled" in str(error):
+            raise ModelError(
+                f"{where}: not an array file, or it holds pickled Python objects, which are never loaded;"
+                " save numbers with numpy.save or numpy.savez"
+            ) from None
+        raise ModelError(f"{where}: cannot be read: {first_line(error)}") from None
+
+
+def match(arrays: Mapping[str, npt.NDArray[Any]], inputs: Sequence[InputSpec], where: str) -> Arrays:
+    """Arrays under the model's input names; one array for a model with one input may be called anything.
+
+    `serving_default_x:0`, as converters name the inputs of a signature, and `x` are the same name.
+    """
+    if not arrays:
+        raise ModelError(f"{where}: holds no array")
+    if len(inputs) == 1 and len(arrays) == 1:
+        return {inputs[0].name: next(iter(arrays.values()))}
+    short = {_short(name): name for name in arrays}
+    found: Arrays = {}
+    used = set()
+    for spec in inputs:
+        name = spec.name if spec.name in arrays else short.get(_short(spec.name))
+        if name is None or name in used:
+            raise ModelError(f'{where}: no array for input "{spec.name}"; found: {_names(arrays)}')
+        found[spec.name] = arrays[name]
+        used.add(name)
+    extra = [name for name in arrays if name not in used]
+    if extra:
+        wanted = ", ".join(spec.name for spec in inputs)
+        raise ModelError(f"{where}: the model has no input for {_names(extra)}; its inputs: {wanted}")
+    return found
+
+
+def _short(name: str) -> str:
+    return re.sub(r"^serving_default_|:\d+$", "", name)
+
+
+def _names(names: Any) -> str:
+    return ", ".join(name or "one array without a name" for name in names)
+
+
+def first_line(error: BaseException) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def fit(array: npt.NDArray[Any], spec: InputSpec, where: str) -> npt.NDArray[Any]:
+    """The array as (samples, *input shape without batch).
+
+    Taken too: one sample without the first dimension, and samples that each have a batch of 1. The
+    number of dimensions tells them apart. Raises ModelError.
+    """
+    wanted = tuple(spec.shape[1:])
+    if array.shape == wanted:
+        return array[np.newaxis]
+    if array.ndim == len(wanted) + 2 and array.shape[1] == 1 and array.shape[2:] == wanted:
+        return array[:, 0]
+    if array.shape[1:] != wanted or array.ndim == 0:
+        dims = "".join(f", {n}" for n in wanted)
+        raise ModelError(f'{where}: input "{spec.name}" wants shape (samples{dims}), found {array.shape}')
+    return array
+
+
+def finish(
+    arrays: Mapping[str, npt.NDArray[Any]], inputs: Sequence[InputSpec], where: str, limit: int
+) -> tuple[Arrays, list[str]]:
+    """Every input's samples in shape and type, at most `limit`; and what was done. Raises ModelError."""
+    fitted = {spec.name: fit(arrays[spec.name], spec, where) for spec in inputs}
+    counts = {len(array) for array in fitted.values()}
+    if len(counts) > 1:
+        each = ", ".join(f"{name} {len(array)}" for name, array in fitted.items())
+        raise ModelError(f"{where}: the inputs have different numbers of samples: {each}")
+    count = counts.pop()
+    if count == 0:
+        raise ModelError(f"{where}: it has no samples")
+    notes = [f"the first {limit} of {count} samples"] if count > limit else []
+    done: Arrays = {}
+    for spec in inputs:
+        done[spec.name], note = _convert(fitted[spec.name][:limit], spec, where)
+        notes += [note] if note else []
+    return done, notes
+
+
+def sample_dtype(spec: InputSpec, where: str) -> str:
+    """float32 for real values, the input's own type for whole numbers and booleans."""
+    if "float" in spec.dtype or spec.quantization is not None:
+        return "float32"
+    if re.fullmatch(r"u?int(8|16|32|64)|bool", spec.dtype):
+        return spec.dtype
+    raise ModelError(f'{where}: input "{spec.name}" is of type {spec.dtype}; calibration has numbers only')
+
+
+def _convert(array: npt.NDArray[Any], spec: InputSpec, where: str) -> tuple[npt.NDArray[Any], str | None]:
+    wanted = np.dtype(sample_dtype(spec, where))
+    where = f'{where}: input "{spec.name}"'
+    kinds = {"f": "fiub", "b": "b"}.get(wanted.kind, "iub")
+    if array.dtype.kind not in kinds:
+        raise ModelError(f"{where} wants {wanted}, found {array.dtype}")
+    with np.errstate(over="ignore"):  # found below, as infinite
+        converted = array.astype(wanted)
+    if wanted.kind == "f":
+        _refuse(~np.isfinite(converted), f"{where}: {{}} NaN or infinite", "value")
+        return converted, f"{spec.name} cast from {array.dtype}" if array.dtype.kind != "f" else None
+    _refuse(converted != array, f"{where}: {{}} outside the range of {wanted}", "value")
+    return converted, None
+
+
+def _refuse(wrong: npt.NDArray[np.bool_], message: str, word: str) -> None:
+    count = int(np.count_nonzero(wrong))
+    if count:
+        first = int(np.argmax(wrong.reshape(len(wrong), -1).any(axis=1)))
+        amount = f"1 {word} is" if count == 1 else f"{count} {word}s are"
+        raise ModelError(f"{message.format(amount)}, first in sample {first} (counted from 0)")
+
+
+def store(arrays: Mapping[str, npt.NDArray[Any]], cache: Path) -> tuple[str, Path]:
+    """(SHA-256 of names, types, shapes and values; the .npz named by it). Raises ModelError."""
+    digest = hashlib.sha256()
+    for name, array in arrays.items():
+        digest.update(f"{name}\0{array.dtype.str}\0{array.shape}\0".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    path = cache / f"{digest.hexdigest()}.npz"
+    try:
+        if not path.exists():
+            cache.mkdir(parents=True, exist_ok=True)
+            _write(path, arrays)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be written: {error.strerror or error}") from None
+    return digest.hexdigest(), path
+
+
+def _write(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """All or nothing, also beside a second qbench; the same bytes for the same arrays."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
+        try:
+            with zipfile.ZipFile(file, "w") as archive:
+                for name, array in arrays.items():
+                    member = zipfile.ZipInfo(name + ".npy")  # np.savez would put the time of day here
+                    with archive.open(member, "w", force_zip64=True) as stream:
+                        _write_array(stream, array, allow_pickle=False)
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise

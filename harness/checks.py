@@ -1,0 +1,107 @@
+"""Checkers for single values of a configuration file: the value in its type, or Bad with the reason."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Collection
+from typing import Any
+
+Check = Callable[[Any], Any]
+
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}
+_KINDS |= {list: "a list", dict: "a table"}
+
+
+class Bad(Exception):
+    """What is wrong with a value, to be put behind the file, table and key it stands in."""
+
+
+def suggest(word: str, known: Collection[str]) -> str:
+    """'; did you mean "x"?' where something close is known, else what is known."""
+    close = difflib.get_close_matches(word, known, n=1)
+    if close:
+        return f'; did you mean "{close[0]}"?'
+    return f"; known: {', '.join(known)}"
+
+
+def wrong_type(wanted: str, value: Any) -> Bad:
+    kind = next((name for kind, name in _KINDS.items() if isinstance(value, kind)), "a date or time")
+    return Bad(f"{wanted} expected, found {kind}")
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise wrong_type("a string", value)
+    if not value or not value.isprintable():
+        raise Bad("a string without control characters expected, at least one character long")
+    return value
+
+
+def whole(least: int) -> Check:
+    def check(value: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise wrong_type("a whole number", value)
+        if value < least:
+            raise Bad(f"{value} is too small; at least {least}")
+        return value
+
+    return check
+
+
+def seconds(value: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise wrong_type("a number of seconds", value)
+    if not (math.isfinite(value) and value > 0):
+        raise Bad(f"{value} is no time to wait; a number of seconds above 0 expected")
+    return float(value)
+
+
+def one_of(known: Collection[str]) -> Check:
+    def check(value: Any) -> str:
+        word = text(value)
+        if word not in known:
+            raise Bad(f'unknown value "{word}"{suggest(word, known)}')
+        return word
+
+    return check
+
+
+def list_of(item: Check, least: int = 1) -> Check:
+    """A list with at least so many elements and none twice."""
+
+    def check(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise wrong_type("a list", value)
+        if len(value) < least:
+            raise Bad("the list is empty; leave the key out or name at least one")
+        found: list[Any] = []
+        for element in value:
+            checked = item(element)
+            if checked in found:
+                raise Bad(f"{element!r} stands there twice")
+            found.append(checked)
+        return tuple(found)
+
+    return check
+
+
+def one_or_more(item: Check) -> Check:
+    """An element alone, or a list of them."""
+    several = list_of(item)
+
+    def check(value: Any) -> tuple[Any, ...]:
+        return tuple(several(value)) if isinstance(value, list) else (item(value),)
+
+    return check
+
+
+def environment(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise wrong_type('a table of strings, such as { OMP_NUM_THREADS = "1" },', value)
+    for name, setting in value.items():
+        if not isinstance(setting, str):
+            raise Bad(f'the value of "{name}" has to be a string')
+        if not name or "=" in name or "\0" in name + setting:
+            raise Bad(f"{name!r} cannot be set in an environment")
+    return value

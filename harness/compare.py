@@ -1,0 +1,225 @@
+"""Run -> result document: every figure derived from raw measurements (see docs/results.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+from delegates.wire import Ops, Output
+from harness import provenance, stats
+from harness.baseline import baselines, float_rank, label
+from harness.fidelity import compare_outputs, count_nonfinite
+from harness.quantize import Variant
+from harness.results import SCHEMA, Cell, Run
+from harness.verdict import cell_ops, verdict
+
+MEASURED = ("ok", "partial", "fallback")
+FAILED = ("unavailable", "refused", "crashed", "timeout")
+
+Known = dict[tuple[Any, ...], Any]
+Warning_ = tuple[str, str]  # code, message
+
+
+def document(run: Run, known: Known | None = None) -> dict[str, Any]:
+    """CONTRACT.md's result document, made of nothing but JSON types and finite numbers.
+
+    `known` is a dict that the caller keeps during one run: figures of launches already seen are taken
+    from it, so that storing after each answer costs little beside a running measurement.
+    """
+    context = _Context(run, {} if known is None else known)
+    return provenance.plain_dict(
+        {
+            "schema": SCHEMA,
+            "run_id": run.run_id,
+            "started_at": run.started_at,
+            "finished_at": run.finished_at,
+            "qbench_version": run.qbench_version,
+            "interrupted": run.interrupted,
+            "baseline": run.baseline,
+            "host": run.host,
+            "models": [{"name": m.model, "sha256": m.sha256, "source": m.source} for m in run.models],
+            "variants": [provenance.of_variant(v) for model in run.models for v in model.variants],
+            "devices": [provenance.of_device(device) for device in run.devices],
+            "cells": [context.cell(cell) for cell in run.cells],
+        }
+    )
+
+
+def exit_code(document: Mapping[str, Any]) -> int:
+    """0: all that was asked was measured; 3: some cell could not be.
+
+    A cell ruled out on paper is no failure if at least one cell of its device was measured.
+    """
+    cells = document["cells"]
+    if any(cell["status"] in FAILED for cell in cells):
+        return 3
+    measured = {cell["device"] for cell in cells if cell["status"] in MEASURED}
+    return 0 if all(cell["device"] in measured for cell in cells) else 3
+
+
+class _Context:
+    """What the figures of one cell need to know of the others."""
+
+    def __init__(self, run: Run, known: Known) -> None:
+        self.run = run
+        self.known = known
+        self.variants = {(v.model, v.name): v for model in run.models for v in model.variants}
+        self.schemes = {key: variant.scheme for key, variant in self.variants.items()}
+        self.baselines = baselines(run)
+        self.devices = {d.profile.name: d for d in run.devices}
+
+    def cell(self, cell: Cell) -> dict[str, Any]:
+        status, reason = verdict(cell, self.run)
+        variant = self.variants.get((cell.model, cell.variant))
+        measured = cell.measurements
+        return {
+            "id": cell.id,
+            "model": cell.model,
+            "variant": cell.variant,
+            "device": cell.device,
+            "delegate": cell.delegate,
+            "runtime": measured[0].runtime if measured else self.devices[cell.device].runtime,
+            "threads": cell.threads,
+            "baseline": self.baselines.get(cell.id) is cell,
+            "status": status,
+            "reason": reason,
+            "refusal": _refusal(cell),
+            "size_bytes": None if variant is None else variant.size_bytes,
+            "size_ratio": self._size_ratio(cell),
+            "ops": _ops(cell),
+            "init_ms": _ms(stats.median(m.init_ns for m in measured)),
+            "first_ms": _ms(stats.median(m.first_ns for m in measured)),
+            "peak_memory_bytes": max((m.peak_memory_bytes or 0 for m in measured), default=0) or None,
+            "latency_ms": self._latency(cell),
+            "speedup": self._speedup(cell),
+            "fidelity": self._fidelity(cell),
+            "accuracy": None,
+            "warnings": [{"code": code, "message": message} for code, message in self._warnings(cell)],
+        }
+
+    def _once(self, key: tuple[Any, ...], derive: Callable[[], Any]) -> Any:
+        if key not in self.known:
+            self.known[key] = derive()
+        return self.known[key]
+
+    def _baseline_variant(self, cell: Cell) -> Variant | None:
+        baseline = self.baselines.get(cell.id)
+        return None if baseline is None else self.variants.get((baseline.model, baseline.variant))
+
+    def _size_ratio(self, cell: Cell) -> float | None:
+        variant, baseline = self.variants.get((cell.model, cell.variant)), self._baseline_variant(cell)
+        if variant is None or baseline is None or not variant.size_bytes:
+            return None
+        return baseline.size_bytes / variant.size_bytes
+
+    def _latency(self, cell: Cell) -> dict[str, Any] | None:
+        def derive() -> dict[str, Any] | None:
+            return stats.summary_ms(
+                [[ns for block in m.blocks_ns for ns in block] for m in cell.measurements]
+            )
+
+        summary: dict[str, Any] | None = self._once(("latency", cell.id, len(cell.measurements)), derive)
+        return summary
+
+    def _floors(self, cell: Cell) -> dict[int, float]:
+        """Launch number -> the floor of its samples in ns."""
+        floors: dict[int, float | None] = {}
+        for m in cell.measurements:
+            derive = partial(stats.launch_floor, m.blocks_ns)
+            floors[m.launch] = self._once(("floor", cell.id, m.launch), derive)
+        return {launch: floor for launch, floor in floors.items() if floor is not None}
+
+    def _speedup(self, cell: Cell) -> dict[str, Any] | None:
+        baseline = self.baselines.get(cell.id)
+        if baseline is None:
+            return None
+        found = stats.speedup(self._floors(baseline), self._floors(cell))
+        if found is None:
+            return None
+        named = {key: getattr(baseline, key) for key in ("variant", "delegate", "device", "threads")}
+        return {**asdict(found), "baseline": named}
+
+    def _reference(self, cell: Cell) -> Cell | None:
+        """The float32 cell whose outputs count as right, by preference `cpu`, then this device."""
+        candidates = [
+            other
+            for other in self.run.cells
+            if other.model == cell.model and float_rank(other, self.schemes) < 2 and _outputs(other)
+        ]
+        return min(
+            candidates,
+            key=lambda other: (
+                float_rank(other, self.schemes),
+                other.delegate != "cpu",
+                other.device != cell.device,
+            ),
+            default=None,
+        )
+
+    def _fidelity(self, cell: Cell) -> dict[str, Any] | None:
+        reference, outputs = self._reference(cell), _outputs(cell)
+        if reference is None or not outputs:
+            return None
+        figures = self._once(
+            ("fidelity", reference.id, cell.id),
+            lambda: compare_outputs(
+                _outputs(reference), outputs, classifier=not self._reproduces_input(reference)
+            ),
+        )
+        return None if figures is None else {"reference": label(reference), **figures}
+
+    def _reproduces_input(self, reference: Cell) -> bool:
+        """An autoencoder: its largest output is not a class."""
+        variant = self.variants[(reference.model, reference.variant)]
+        return [t.shape for t in variant.inputs] == [t.shape for t in variant.outputs]
+
+    def _warnings(self, cell: Cell) -> Iterable[Warning_]:
+        variant, baseline = self.variants.get((cell.model, cell.variant)), self._baseline_variant(cell)
+        yield from (variant.warnings if variant else ())
+        yield from cell.warnings
+        if variant and baseline and _shapes(variant) != _shapes(baseline):
+            yield "interface-differs", _interface_differs(variant, baseline)
+        if cell.measurements and cell_ops(cell) is None:
+            yield "ops-unknown", "how many ops the delegate took could not be read"
+        strange = self._once(
+            ("nonfinite", cell.id, len(_outputs(cell))), lambda: count_nonfinite(_outputs(cell))
+        )
+        if strange:
+            verb = "value is" if strange == 1 else "values are"
+            yield "nan-output", f"{strange} output {verb} NaN or infinite"
+
+
+def _outputs(cell: Cell) -> list[Output]:
+    return next((m.outputs for m in cell.measurements if m.outputs), [])
+
+
+def _ms(ns: float | None) -> float | None:
+    return None if ns is None else ns / stats.NS_PER_MS
+
+
+def _ops(cell: Cell) -> dict[str, Any] | None:
+    """For the `cpu` delegate all ops count as taken: each ran where it was asked to run."""
+    ops = cell_ops(cell)
+    if ops is not None and cell.delegate == "cpu":
+        ops = Ops(total=ops.total, delegated=ops.total, partitions=0)
+    return None if ops is None else asdict(ops)
+
+
+def _refusal(cell: Cell) -> dict[str, Any] | None:
+    if cell.refusal is None:
+        return None
+    return {key: getattr(cell.refusal, key) for key in ("stage", "launch", "signal", "stderr")}
+
+
+def _shapes(variant: Variant) -> list[tuple[int, ...]]:
+    return sorted(tensor.shape for tensor in variant.inputs)
+
+
+def _interface_differs(variant: Variant, baseline: Variant) -> str:
+    mine, other = (" and ".join(str(list(shape)) for shape in _shapes(v)) for v in (variant, baseline))
+    return (
+        f"takes {mine} where the baseline {baseline.name} takes {other}: these are different models, and "
+        "their speedup and size ratio say nothing about quantization"
+    )

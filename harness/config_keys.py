@@ -1,0 +1,170 @@
+"""The keys of a `[devices.NAME]` and a `[variants.NAME]` table, each with the checker of its value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from delegates.registry import DELEGATES
+from harness.calibration import anchored
+from harness.checks import (
+    Bad,
+    Check,
+    environment,
+    list_of,
+    one_of,
+    one_or_more,
+    seconds,
+    suggest,
+    text,
+    whole,
+    wrong_type,
+)
+from harness.config import DelegateSpec, DeviceProfile, VariantSpec
+from harness.variants import STANDARD
+
+RUNTIMES = ("auto", "tflite-runtime", "ai-edge-litert", "tensorflow")
+
+
+def device(name: str, table: Any, folder: Path) -> DeviceProfile:
+    """The profile in a table; relative paths are relative to `folder`. Raises Bad."""
+    values = {"delegates": _DEFAULT_DELEGATES} | _checked(name, table, _DEVICE_KEYS)
+    if "timeout" in values:
+        values["timeout_s"] = values.pop("timeout")
+    if "python" in values:
+        values["python"] = _python(values["python"], folder)
+    return DeviceProfile(name=name, **values)
+
+
+def variant(name: str, table: Any, folder: Path) -> VariantSpec:
+    """The custom variant in a table; relative paths are relative to `folder`. Raises Bad."""
+    values = _checked(name, table, _VARIANT_KEYS)
+    if name in {standard.name for standard in STANDARD}:
+        raise Bad("is the name of a standard variant; choose another one")
+    data = values.pop("representative_dataset", None)
+    asked = values.get("optimizations", ())
+    retired = [word for word in asked if word in _RETIRED]
+    values["optimizations"] = tuple(dict.fromkeys("DEFAULT" if word in _RETIRED else word for word in asked))
+    return VariantSpec(
+        name=name,
+        representative_dataset=anchored(data, folder) if isinstance(data, str) else None,
+        needs_calibration=_calibrated(values) if data is None else bool(data),
+        notes=tuple(f"{word} is an old name of DEFAULT, which was used instead" for word in retired),
+        **values,
+    )
+
+
+def _checked(name: str, table: Any, keys: Mapping[str, Check]) -> dict[str, Any]:
+    """The table's values, each through the checker of its key."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]+", name):
+        raise Bad("a name is made of letters, digits, dots, underscores and hyphens")
+    if not isinstance(table, dict):
+        raise wrong_type("a table", table)
+    values = {}
+    for key, value in table.items():
+        try:
+            values[key] = _checker(key, keys)(value)
+        except Bad as bad:
+            raise Bad(f'key "{key}": {bad}') from None
+    return values
+
+
+def _checker(key: str, keys: Mapping[str, Check]) -> Check:
+    if key in keys:
+        return keys[key]
+    if keys is _DEVICE_KEYS and key in _SSH_KEYS:
+        raise Bad(_LATER)
+    raise Bad(f"unknown key{suggest(key, tuple(keys))}")
+
+
+def _python(command: str, folder: Path) -> str:
+    """A path is relative to the file's folder; a bare name is looked up, `~` expanded, on the device."""
+    return str(folder / command) if "/" in command and not command.startswith("~") else command
+
+
+def _calibrated(values: Mapping[str, Any]) -> bool:
+    """Whether the converter wants a representative dataset: for integer kernels, inputs or outputs.
+
+    Source: QuantizationMode._is_int8_target_required and _is_int16x8_target_required in TensorFlow's
+    lite.py. Without those, DEFAULT alone means dynamic range, which needs no data.
+    """
+    borders = {values.get("inference_input_type"), values.get("inference_output_type")}
+    return bool(
+        {_INT8_OPS, _INT16_OPS} & set(values.get("supported_ops", ()))
+        or set(values.get("supported_types", ())) == {"int8"}
+        or borders & {"int8", "uint8", "int16"}
+    )
+
+
+def _named(prefix: str, known: tuple[str, ...], fold: Callable[[str], str]) -> Check:
+    """One of `known`, also as people paste it from Python code: tf.lite.Optimize.DEFAULT, tf.int8."""
+    check = one_of(known)
+    return lambda value: check(fold(re.sub(prefix, "", text(value))))
+
+
+def _delegate(value: Any) -> DelegateSpec:
+    """A name, or a table with the name and the delegate's options."""
+    known = one_of(tuple(DELEGATES))
+    if not isinstance(value, dict):
+        return DelegateSpec(known(value))
+    if "name" not in value:
+        raise Bad('a delegate given as a table needs a "name"')
+    options = {key: option for key, option in value.items() if key != "name"}
+    for key, option in options.items():
+        if not isinstance(option, str | int | float):
+            raise Bad(f'option "{key}" has to be a string, a number, true or false')
+    return DelegateSpec(known(value["name"]), options)
+
+
+def _delegates(value: Any) -> tuple[DelegateSpec, ...]:
+    specs: tuple[DelegateSpec, ...] = list_of(_delegate)(value)
+    names = [spec.name for spec in specs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise Bad(f'"{twice}" stands there twice; make a second device profile for other options')
+    return specs
+
+
+def _place(value: Any) -> Any:
+    if value == "ssh":
+        raise Bad(_LATER)
+    return one_of(("local",))(value)
+
+
+def _data(value: Any) -> Any:
+    return value if isinstance(value, bool) else text(value)
+
+
+_LATER = 'devices over SSH come with a later version of qbench; this one has place = "local" only'
+_SSH_KEYS = ("host", "user", "port", "identity_file", "ssh_options", "workdir")
+_DEFAULT_DELEGATES = (DelegateSpec("cpu"), DelegateSpec("xnnpack"))
+_DEVICE_KEYS: Mapping[str, Check] = {
+    "place": _place,
+    "python": text,
+    "runtime": one_of(RUNTIMES),
+    "delegates": _delegates,
+    "threads": one_or_more(whole(1)),
+    "affinity": list_of(whole(0)),
+    "timeout": seconds,
+    "env": environment,
+}
+
+_INT8_OPS = "TFLITE_BUILTINS_INT8"
+_INT16_OPS = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
+_OPS_SETS = ("TFLITE_BUILTINS", "SELECT_TF_OPS", _INT8_OPS, _INT16_OPS, "EXPERIMENTAL_STABLEHLO_OPS")
+_RETIRED = ("OPTIMIZE_FOR_SIZE", "OPTIMIZE_FOR_LATENCY")
+_TF = r"^((tf|tensorflow)\.)?(lite\.)?"
+_TYPE = r"^(tf|tensorflow|np|numpy)\.(dtypes\.|lite\.constants\.)?"
+_BORDER_TYPE = _named(_TYPE, ("float32", "int8", "uint8", "int16"), str.lower)
+_VARIANT_KEYS: Mapping[str, Check] = {
+    "optimizations": list_of(
+        _named(_TF + r"(Optimize\.)?", ("DEFAULT", "EXPERIMENTAL_SPARSITY", *_RETIRED), str.upper), least=0
+    ),
+    "supported_ops": list_of(_named(_TF + r"(OpsSet\.)?", _OPS_SETS, str.upper), least=0),
+    "supported_types": list_of(_named(_TYPE, ("float32", "float16", "bfloat16", "int8"), str.lower), least=0),
+    "inference_input_type": _BORDER_TYPE,
+    "inference_output_type": _BORDER_TYPE,
+    "representative_dataset": _data,
+}

@@ -1,0 +1,123 @@
+"""The child process that makes variants: `python -m harness.converter`.
+
+Reads one JSON request per line on stdin, answers one JSON object per line on stdout: {"ok": …} or
+{"error": one line, "final": whether the same request would fail again}. Everything else that is written
+to stdout, by Python or by a C library, goes to stderr. It ends when stdin ends.
+
+This module and harness.sources are the only ones that import TensorFlow.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.errors import ModelError
+from harness.reasons import one_line
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    answers = os.fdopen(os.dup(1), "w")
+    requests = os.fdopen(os.dup(0))
+    os.dup2(2, 1)
+    with Path(os.devnull).open() as nothing:
+        os.dup2(nothing.fileno(), 0)
+    _import_tensorflow()
+    for line in requests:
+        print(json.dumps(_answer(json.loads(line))), file=answers, flush=True)
+
+
+def _import_tensorflow() -> None:
+    """Use the time until the first request; a TensorFlow that fails to import is that request's error."""
+    try:
+        import tensorflow  # noqa: F401
+    except Exception as error:
+        sys.stderr.write(f"{error}\n")
+
+
+def _answer(request: dict[str, Any]) -> dict[str, Any]:
+    what = request.pop("do")
+    try:
+        return {"ok": _DO[what](**request)}
+    except BaseException as error:  # a user's callable may even call sys.exit
+        passing = isinstance(error, (MemoryError, OSError, KeyboardInterrupt))
+        return {"error": one_line(error, name_type=what == "prepare"), "final": not passing}
+
+
+def _prepare(kind: str, source: str, path: str | None, batch: int, cache: str, out: str) -> dict[str, Any]:
+    """Write the canonical SavedModel to `out`; tells its inputs and the hash of its content."""
+    from harness import sources
+
+    loaded = sources.load(kind, source, Path(path) if path else None, Path(cache))
+    made = sources.write_canonical(loaded, batch, Path(out))
+    specs = [{"name": s.name, "dtype": s.dtype.name, "shape": s.shape.as_list()} for s in made.inputs]
+    return {"inputs": specs, "values": made.values, "structure": made.structure}
+
+
+def _convert(
+    saved_model: str,
+    inputs: list[dict[str, Any]],
+    settings: dict[str, Any],
+    calibration: str | None,
+    compatible: bool,
+    out: str,
+) -> None:
+    """Convert the canonical SavedModel with the settings and write the .tflite to `out`."""
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_saved_model(saved_model)
+    converter.optimizations = [_optimization(name) for name in settings["optimizations"]]
+    if settings["supported_ops"]:
+        converter.target_spec.supported_ops = [_member(tf.lite.OpsSet, n) for n in settings["supported_ops"]]
+    converter.target_spec.supported_types = [tf.as_dtype(name) for name in settings["supported_types"]]
+    for end in ("inference_input_type", "inference_output_type"):
+        if settings[end]:
+            setattr(converter, end, tf.as_dtype(settings[end]))
+    if calibration:
+        converter.representative_dataset = lambda: _feed(Path(calibration), inputs)
+    # One scale per dense layer instead of one per channel: older runtimes know no other form.
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = compatible
+    Path(out).write_bytes(converter.convert())
+
+
+def _optimization(name: str) -> Any:
+    import tensorflow as tf
+
+    retired = ("OPTIMIZE_FOR_SIZE", "OPTIMIZE_FOR_LATENCY")  # they have meant DEFAULT since TensorFlow 2
+    return _member(tf.lite.Optimize, "DEFAULT" if name in retired else name)
+
+
+def _member(kind: Any, name: str) -> Any:
+    if name not in kind.__members__:
+        raise ModelError(f"{name} is not one of the converter's {', '.join(kind.__members__)}")
+    return kind[name]
+
+
+def _feed(path: Path, inputs: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The samples, as many at a time as the batch holds; the last ones are filled up from the first."""
+    import numpy as np
+
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {i["name"]: file[i["name"]].astype(i["dtype"]) for i in inputs}
+    batch = max((i["shape"][0] for i in inputs if i["shape"]), default=1)
+    count = min(len(array) for array in arrays.values())
+    for start in range(0, count, batch):
+        yield {i["name"]: _take(arrays[i["name"]], start, i["shape"], count) for i in inputs}
+
+
+def _take(array: Any, start: int, shape: list[int], count: int) -> Any:
+    """Samples from `start` in the input's shape (which may have no batch dimension at all)."""
+    if not shape:
+        return array[start]
+    return array[[(start + i) % count for i in range(shape[0])]].reshape(shape)
+
+
+_DO: Mapping[str, Callable[..., Any]] = {"prepare": _prepare, "convert": _convert}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""Fidelity: how close a variant's outputs come to those of the float32 variant on the same inputs."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from delegates.wire import Output
+
+Array = npt.NDArray[np.float64]
+
+
+def compare_outputs(
+    reference: Sequence[Output], candidate: Sequence[Output], *, classifier: bool = True
+) -> dict[str, float | None] | None:
+    """Figures over all samples, or None where the outputs cannot be laid side by side.
+
+    - `cosine`: of the two outputs as vectors; 1 is the same direction.
+    - `max_abs_error`: largest difference, in the output's own unit.
+    - `sqnr_db`: 10 log10(sum reference^2 / sum (reference - candidate)^2), signal to quantization noise.
+      None where there is no noise (`max_abs_error` is 0 then) or no signal: JSON has no infinity.
+    - `top1_agreement`: share of samples with the same largest class; only for one output of shape
+      (samples, classes >= 2) that was sent whole, and only if `classifier`. A sample with NaN agrees with
+      nothing.
+
+    With several outputs each figure is that of the worst one. Values that are not finite leave
+    cosine, error and SQNR None (`count_nonfinite` tells).
+    """
+    pairs = _pairs(reference, candidate)
+    if not pairs:
+        return None
+    whole = len(pairs) == 1 and not reference[0].thinned
+    worst = _worst([_figures(ref, cand) for ref, cand in pairs])
+    return {**worst, "top1_agreement": _top1(*pairs[0]) if classifier and whole else None}
+
+
+def count_nonfinite(outputs: Sequence[Output]) -> int:
+    """How many output values are NaN or infinite."""
+    arrays = [decode(output) for output in outputs]
+    return sum(int(np.count_nonzero(~np.isfinite(array))) for array in arrays if array is not None)
+
+
+def decode(output: Output) -> Array | None:
+    """The values as float64, shaped as the output says; None where data and shape disagree."""
+    try:
+        values = np.frombuffer(base64.b64decode(output.data, validate=True), "<f4")
+        return values.astype(np.float64).reshape([int(size) for size in output.shape])
+    except ValueError:
+        return None
+
+
+def _pairs(reference: Sequence[Output], candidate: Sequence[Output]) -> list[tuple[Array, Array]]:
+    """Outputs that belong together: by name where both have the same names, else by position.
+
+    Empty where a pair does not fit.
+    """
+    if len(reference) != len(candidate):
+        return []
+    named = {output.name: output for output in candidate}
+    same_names = len(named) == len(candidate) and {output.name for output in reference} == set(named)
+    pairs = []
+    for ref, by_position in zip(reference, candidate, strict=True):
+        cand = named[ref.name] if same_names else by_position
+        left, right = decode(ref), decode(cand)
+        if left is None or right is None or left.shape != right.shape or ref.thinned != cand.thinned:
+            return []
+        pairs.append((left, right))
+    return pairs
+
+
+def _figures(ref: Array, cand: Array) -> dict[str, float]:
+    """Of one output; NaN where a figure does not exist, infinite SQNR where nothing differs."""
+    if not (ref.size and np.isfinite(ref).all() and np.isfinite(cand).all()):
+        return dict.fromkeys(("cosine", "max_abs_error", "sqnr_db"), math.nan)
+    noise = float(np.sum((ref - cand) ** 2))
+    signal = float(np.sum(ref**2))
+    norms = math.sqrt(signal) * float(np.linalg.norm(cand))
+    cosine = min(1.0, float(np.sum(ref * cand)) / norms) if norms else math.nan
+    return {
+        "cosine": cosine if noise else 1.0,
+        "max_abs_error": float(np.max(np.abs(ref - cand))),
+        "sqnr_db": _decibel(signal, noise),
+    }
+
+
+def _decibel(signal: float, noise: float) -> float:
+    if not noise:
+        return math.inf
+    return 10 * math.log10(signal / noise) if signal else -math.inf
+
+
+def _worst(figures: Sequence[dict[str, float]]) -> dict[str, float | None]:
+    worst: dict[str, Any] = {}
+    for key, pick in (("cosine", min), ("max_abs_error", max), ("sqnr_db", min)):
+        values = [figure[key] for figure in figures]
+        value = math.nan if any(math.isnan(v) for v in values) else pick(values)
+        worst[key] = value if math.isfinite(value) else None
+    return worst
+
+
+def _top1(ref: Array, cand: Array) -> float | None:
+    if ref.ndim != 2 or ref.shape[1] < 2 or not len(ref):
+        return None
+    finite = np.isfinite(ref).all(axis=1) & np.isfinite(cand).all(axis=1)
+    return float(np.mean(finite & (ref.argmax(axis=1) == cand.argmax(axis=1))))

@@ -1,0 +1,189 @@
+"""Reads the flatbuffer of a .tflite without trusting it: offsets and lengths may point anywhere."""
+
+from __future__ import annotations
+
+import math
+import struct
+from functools import cache
+from typing import Any
+
+from ai_edge_litert import schema_py_generated as schema
+
+from harness.inspect import ModelInfo, OpInfo, Quantization, TensorInfo
+from harness.scheme import detect_scheme
+
+_BITS = {
+    "float32": 32, "float16": 16, "bfloat16": 16, "float64": 64, "complex64": 64, "complex128": 128,
+    "int2": 2, "int4": 4, "uint4": 4, "int8": 8, "uint8": 8, "bool": 8, "int16": 16, "uint16": 16,
+    "int32": 32, "uint32": 32, "int64": 64, "uint64": 64,
+}  # fmt: skip
+
+# What the generated accessors raise on nonsense.
+_NONSENSE = (struct.error, ValueError, TypeError, IndexError, OverflowError, AttributeError)
+
+
+class Corrupt(Exception):
+    """The file says something that cannot be."""
+
+
+def parse(data: bytes) -> ModelInfo:
+    """The model in `data`, which has the TFL3 identifier. Raises Corrupt and nothing else."""
+    try:
+        return _Parser(data).model()
+    except _NONSENSE:
+        raise Corrupt("an offset or a length points outside the file") from None
+
+
+@cache
+def _names(enum: Any) -> dict[int, str]:
+    return {value: key for key, value in vars(enum).items() if isinstance(value, int)}
+
+
+class _Parser:
+    """One pass over the primary subgraph.
+
+    Parts of a sound file hardly overlap, so all vectors together are about as long as the file. What is
+    read beyond a few times its size is a wrong length: that bounds time and memory.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._left = 4 * len(data) + 4096
+        self._model = schema.Model.GetRootAs(data, 0)
+        self._buffers = [self._buffer(i) for i in range(self._length(self._model, "Buffers"))]
+
+    def model(self) -> ModelInfo:
+        if not self._length(self._model, "Subgraphs"):
+            raise Corrupt("it has no subgraph")
+        graph = self._model.Subgraphs(0)
+        tensors = tuple(self._tensor(graph.Tensors(i)) for i in range(self._length(graph, "Tensors")))
+        codes = [
+            self._code(self._model.OperatorCodes(i))
+            for i in range(self._length(self._model, "OperatorCodes"))
+        ]
+        operators = (graph.Operators(i) for i in range(self._length(graph, "Operators")))
+        ops = tuple(self._op(operator, codes, len(tensors)) for operator in operators)
+        inputs = tuple(tensors[i] for i in self._indices(graph, "Inputs", len(tensors)))
+        outputs = tuple(tensors[i] for i in self._indices(graph, "Outputs", len(tensors)))
+        return ModelInfo(
+            ops=ops,
+            tensors=tensors,
+            inputs=inputs,
+            outputs=outputs,
+            scheme=detect_scheme(ops, tensors, inputs, outputs),
+            min_runtime_version=self._min_runtime_version(),
+            description=self._text(self._model.Description()),
+            subgraphs=self._model.SubgraphsLength(),
+        )
+
+    def _length(self, table: Any, field: str) -> int:
+        """Length of a vector of tables: each takes four bytes for its offset at the least."""
+        length = int(getattr(table, field + "Length")())
+        self._spend(4 * length)
+        return length
+
+    def _vector(self, table: Any, field: str) -> list[Any]:
+        if not getattr(table, field + "Length")():
+            return []
+        array = getattr(table, field + "AsNumpy")()  # a view; ValueError where it leaves the file
+        self._spend(array.nbytes)
+        return list(array.tolist())
+
+    def _text(self, raw: bytes | None) -> str:
+        self._spend(len(raw or b""))
+        return (raw or b"").decode("utf-8", "replace")
+
+    def _spend(self, count: int) -> None:
+        self._left -= count
+        if self._left < 0:
+            raise Corrupt("its lengths add up to far more than the file")
+
+    def _buffer(self, index: int) -> tuple[int, int]:
+        """Where a buffer's bytes lie: (start, size). Models over 2 GB keep them behind the flatbuffer."""
+        buffer = self._model.Buffers(index)
+        start, size = buffer.Offset(), buffer.Size()
+        if start <= 1 or not size:  # 0: not used, 1: a placeholder, see schema.fbs
+            start, size = 0, buffer.DataLength()
+            if size:
+                start = buffer._tab.Vector(buffer._tab.Offset(4))
+        if start + size > len(self._data):
+            raise Corrupt(f"buffer {index} reaches past the end of the file")
+        return start, size
+
+    def _tensor(self, tensor: Any) -> TensorInfo:
+        name = self._text(tensor.Name())
+        dtype = _names(schema.TensorType).get(tensor.Type(), f"type_{tensor.Type()}").lower()
+        shape = tuple(self._vector(tensor, "Shape"))
+        return TensorInfo(
+            name=name,
+            dtype=dtype,
+            shape=shape,
+            shape_signature=tuple(self._vector(tensor, "ShapeSignature")) or shape,
+            quantization=self._quantization(tensor.Quantization()),
+            constant=self._is_constant(tensor, name, dtype, shape),
+        )
+
+    def _is_constant(self, tensor: Any, name: str, dtype: str, shape: tuple[int, ...]) -> bool:
+        if tensor.ExternalBuffer():
+            return True
+        index = tensor.Buffer()
+        if index >= len(self._buffers):
+            if index == 0:  # "no buffer", also in a file without any
+                return False
+            raise Corrupt(f"tensor {name[:60]!r} wants buffer {index} of {len(self._buffers)}")
+        size = self._buffers[index][1]
+        wanted = math.ceil(math.prod(shape) * _BITS.get(dtype, 0) / 8)
+        if size and wanted and size != wanted and tensor.Sparsity() is None:
+            raise Corrupt(
+                f"tensor {name[:60]!r} has {size} bytes of data; {dtype} {list(shape)} has {wanted}"
+            )
+        return bool(size)
+
+    def _quantization(self, quantization: Any) -> Quantization | None:
+        scales = self._vector(quantization, "Scale") if quantization is not None else []
+        if not scales:
+            return None
+        zero_points = self._vector(quantization, "ZeroPoint") or [0]
+        if len(zero_points) == 1:
+            zero_points = zero_points * len(scales)
+        if len(zero_points) != len(scales):
+            raise Corrupt(f"{len(scales)} scales with {len(zero_points)} zero points")
+        axis = quantization.QuantizedDimension() if len(scales) > 1 else None
+        return Quantization(tuple(scales), tuple(zero_points), axis)
+
+    def _code(self, code: Any) -> tuple[str, int, bool]:
+        """(name, version, custom). Codes over 127 stand in a second field: the larger counts."""
+        number = max(code.DeprecatedBuiltinCode(), code.BuiltinCode())
+        if number == schema.BuiltinOperator.CUSTOM:
+            return self._text(code.CustomCode()) or "CUSTOM", code.Version(), True
+        return _names(schema.BuiltinOperator).get(number, f"BUILTIN_{number}"), code.Version(), False
+
+    def _op(self, operator: Any, codes: list[tuple[str, int, bool]], tensors: int) -> OpInfo:
+        index = operator.OpcodeIndex()
+        if index >= len(codes):
+            raise Corrupt(f"an operator wants code {index} of {len(codes)}")
+        for options in (operator.BuiltinOptions(), operator.BuiltinOptions2()):
+            if options is not None:
+                options.Offset(4)  # raises where they lie outside the file
+        self._vector(operator, "CustomOptions")
+        name, version, custom = codes[index]
+        inputs = self._indices(operator, "Inputs", tensors, optional=True)
+        return OpInfo(
+            name, version, custom, inputs, self._indices(operator, "Outputs", tensors, optional=True)
+        )
+
+    def _indices(self, table: Any, field: str, count: int, *, optional: bool = False) -> tuple[int, ...]:
+        indices = self._vector(table, field)
+        wrong = next((i for i in indices if not (0 <= i < count or (optional and i == -1))), None)
+        if wrong is not None:
+            raise Corrupt(f"it wants tensor {wrong} of {count}")
+        return tuple(i for i in indices if i >= 0)
+
+    def _min_runtime_version(self) -> str | None:
+        """The converter pads its text with NULs to 16 bytes."""
+        for i in range(self._length(self._model, "Metadata")):
+            entry = self._model.Metadata(i)
+            if entry.Name() == b"min_runtime_version" and entry.Buffer() < len(self._buffers):
+                start, size = self._buffers[entry.Buffer()]
+                return self._text(self._data[start : start + min(size, 64)]).rstrip("\0") or None
+        return None

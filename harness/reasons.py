@@ -1,0 +1,43 @@
+"""The one line worth keeping of an error that may fill a screen."""
+
+from __future__ import annotations
+
+import re
+
+from harness.errors import ModelError
+
+_NO_KERNEL = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
+_LOCATION = re.compile(r"^<unknown>:0: (error: )?(loc\(.*\): )?")
+_NEED = {
+    "sklearn": "scikit-learn",
+    "tf_keras": "tf-keras",
+    "tensorflow": "TensorFlow",
+    "keras": "Keras",
+}
+LIMIT = 240
+
+
+def one_line(error: BaseException, *, name_type: bool = False) -> str:
+    """The reason in `error` as one line of at most 240 characters; `name_type` puts the exception's first."""
+    if isinstance(error, ModelError):
+        return str(error)
+    if isinstance(error, ModuleNotFoundError) and error.name in _NEED:
+        return f"{_NEED[error.name]} is not installed: pip install 'qbench-tflite[convert]'"
+    text = str(error)
+    if ops := sorted(set(_NO_KERNEL.findall(text))):
+        return f"TensorFlow Lite has no op for {', '.join('tf.' + op for op in ops)}"
+    line = _telling_line(text)
+    if not line:
+        return type(error).__name__
+    if name_type and not re.match(r"\w+(Error|Exception): ", line):
+        line = f"{type(error).__name__}: {line}"
+    return line if len(line) <= LIMIT else line[: LIMIT - 1] + "…"
+
+
+def _telling_line(text: str) -> str:
+    """The first line that says something; of AutoGraph's "in user code:" the last, which holds the error."""
+    text = re.sub(r"(?<=[.a-z])(?=Node number \d)", " ", text)  # TFLite glues its messages together
+    lines = [stripped for line in text.splitlines() if (stripped := _LOCATION.sub("", line.strip()))]
+    if not lines:
+        return ""
+    return " ".join(lines[-1 if lines[0] == "in user code:" else 0].split())

@@ -1,0 +1,88 @@
+"""Figures as people read them: units, significant digits, intervals; names made safe to print."""
+# ruff: noqa: RUF001, RUF002 (the typographic signs are meant)
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+NONE = "–"
+TIME_UNITS = (("µs", 1e-3), ("ms", 1.0), ("s", 1e3))  # of milliseconds
+SIZE_UNITS = (("B", 1.0), ("kB", 1e3), ("MB", 1e6), ("GB", 1e9))  # of bytes, SI
+
+Unit = tuple[str, float]
+
+
+def common_unit(values: Iterable[float | None], units: tuple[Unit, ...]) -> Unit:
+    """The largest unit that leaves the smallest value at 1 or more: a column is compared in one unit."""
+    smallest = min((value for value in values if value), default=0.0)
+    return next((unit for unit in reversed(units) if smallest >= unit[1]), units[0])
+
+
+def number(value: float | None, unit: Unit = ("", 1.0)) -> str:
+    """Three significant digits, never an exponent: 0.201, 4.92, 15.3, 6100."""
+    if value is None:
+        return NONE
+    value /= unit[1]
+    return f"{value:.{_decimals(value, 3)}f}"
+
+
+def factor(value: float | None) -> str:
+    """3.42×, 12.4×, 0.033×."""
+    return NONE if value is None else f"{value:.{_factor_decimals(value)}f}×"
+
+
+def speedup(found: Mapping[str, Any] | None, *, wide: bool) -> str:
+    """3.42× [3.37–3.47] where there is room, else 3.42× ±0.05: the longer side, rounded up."""
+    if found is None:
+        return NONE
+    value, low, high = found["value"], found["low"], found["high"]
+    if low is None or high is None:
+        return factor(value)
+    places = _factor_decimals(value)
+    if wide:
+        return f"{factor(value)} [{low:.{places}f}–{high:.{places}f}]"
+    half = math.ceil(round(max(high - value, value - low) * 10**places, 6)) / 10**places
+    return f"{factor(value)} ±{half:.{places}f}"
+
+
+def sqnr(fidelity: Mapping[str, Any] | None) -> str:
+    """dB; "exact" where nothing differs, NaN where outputs are not numbers."""
+    if fidelity is None:
+        return NONE
+    if fidelity["sqnr_db"] is not None:
+        return f"{fidelity['sqnr_db']:.1f}"
+    if fidelity["max_abs_error"] is None:
+        return "NaN"
+    return "exact" if fidelity["max_abs_error"] == 0 else NONE
+
+
+def share(value: float | None) -> str:
+    """A percentage, rounded down: 100% is all of them."""
+    if value is None:
+        return NONE
+    percent = math.floor(value * 1000 + 1e-9) / 10
+    return "100%" if percent == 100 else f"{percent:.1f}%"
+
+
+def ops(found: Mapping[str, Any] | None) -> str:
+    return NONE if found is None else f"{found['delegated']}/{found['total']}"
+
+
+def clean(name: object) -> str:
+    """One printable line: names come from users and boards and may hold terminal escapes."""
+    return " ".join("".join(char if char.isprintable() else " " for char in str(name)).split())
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _decimals(value: float, digits: int) -> int:
+    magnitude = math.floor(math.log10(abs(value))) if value else 0
+    return max(0, digits - 1 - magnitude)
+
+
+def _factor_decimals(value: float) -> int:
+    return _decimals(value, 2) if value < 0.1 else min(2, _decimals(value, 3))

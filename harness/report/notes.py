@@ -1,0 +1,123 @@
+"""Under the table: the best cells, why cells are not ok, and warnings, each said once."""
+# ruff: noqa: RUF002 (the typographic signs are meant)
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from harness.report import figures
+from harness.report.best import Cell
+from harness.report.columns import GLYPHS
+from harness.report.figures import clean
+
+
+def render(document: Mapping[str, Any], best: Sequence[Cell], console: Console) -> None:
+    cells = document["cells"]
+    for cell in best:
+        console.print(Text(f"★ {_best(cell)}", style="bold"))
+    references = {cell["fidelity"]["reference"] for cell in cells if cell["fidelity"]}
+    if references:
+        against = clean(", ".join(sorted(references)))
+        console.print(
+            Text(f"SQNR: signal to quantization noise of the outputs against {against}", style="dim")
+        )
+    _print_groups(_reasons(cells), cells, console)
+    _print_groups(_warnings(cells), cells, console)
+    if document["interrupted"]:
+        console.print(Text("Interrupted: what was measured until then is shown and stored."))
+
+
+def _best(cell: Cell) -> str:
+    """digits: int8 on xnnpack is fastest, 3.42× [3.37–3.47] float32/cpu@cpu and 3.92× smaller"""
+    who = f"{clean(cell['model'])}: {clean(cell['variant'])} on {clean(_place(cell))}"
+    if cell["baseline"]:
+        return f"{who}, the baseline: nothing is faster"
+    baseline = cell["speedup"]["baseline"]
+    against = clean(f"{baseline['variant']}/{baseline['delegate']}@{baseline['device']}")
+    smaller = f", {figures.factor(cell['size_ratio'])} smaller" if (cell["size_ratio"] or 0) > 1 else ""
+    return f"{who} is fastest: {figures.speedup(cell['speedup'], wide=True)} against {against}{smaller}"
+
+
+OPS_NAMED = 5
+
+Groups = dict[tuple[str, str], list[Cell]]  # (headword, sentence) -> the cells it is said of
+
+
+def _reasons(cells: Iterable[Cell]) -> Groups:
+    groups: Groups = {}
+    for cell in cells:
+        if cell["reason"]:
+            head = f"{GLYPHS.get(cell['status'], '✗')} {cell['status']}"
+            groups.setdefault((head, _left_alone(cell) or cell["reason"]), []).append(cell)
+    return groups
+
+
+def _left_alone(cell: Cell) -> str | None:
+    """What a delegate left and why, without the counts that differ from variant to variant."""
+    if cell["status"] not in {"partial", "fallback"} or not cell["ops"]["not_delegated"]:
+        return None
+    by_reason: dict[str, list[str]] = {}
+    for group in cell["ops"]["not_delegated"]:
+        ops = by_reason.setdefault(group["reason"] or "no reason known", [])
+        if group["op"] not in ops:
+            ops.append(group["op"])
+    if cell["status"] == "fallback" and len(by_reason) == 1:
+        return f"no op taken, so this is the CPU: {next(iter(by_reason))}"
+    return "; ".join(f"{_some(ops)} left on the CPU: {reason}" for reason, ops in by_reason.items())
+
+
+def _some(ops: list[str]) -> str:
+    return (
+        ", ".join(ops)
+        if len(ops) <= OPS_NAMED
+        else f"{', '.join(ops[:OPS_NAMED])} and {len(ops) - OPS_NAMED} more"
+    )
+
+
+def _warnings(cells: Iterable[Cell]) -> Groups:
+    groups: Groups = {}
+    for cell in cells:
+        for warning in cell["warnings"]:
+            groups.setdefault((f"warning {warning['code']}", warning["message"]), []).append(cell)
+    return groups
+
+
+def _print_groups(groups: Groups, every: Sequence[Cell], console: Console) -> None:
+    for (head, sentence), cells in groups.items():
+        text = Text(clean(head), style="bold").append(f"  {clean(_cells(cells, every))}", style="not bold")
+        console.print(text)
+        for line in Text(clean(sentence)).wrap(console, max(20, console.width - 4)):
+            console.print(Text("    ").append_text(line))
+
+
+def _cells(cells: Sequence[Cell], every: Sequence[Cell]) -> str:
+    """int8, uint8 on xnnpack, cpu; all variants on gpu@pi4: places with the same variants together."""
+    several_models = len({cell["model"] for cell in every}) > 1
+    together: dict[tuple[str, str], list[str]] = {}
+    for (model, place), variants in _by_place(cells).items():
+        all_there = _by_place(every)[model, place]
+        names = "all variants" if variants == all_there and len(variants) > 1 else ", ".join(variants)
+        together.setdefault((model, names), []).append(place)
+    return "; ".join(
+        f"{model + ': ' if several_models else ''}{names} on {', '.join(places)}"
+        for (model, names), places in together.items()
+    )
+
+
+def _by_place(cells: Iterable[Cell]) -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for cell in cells:
+        variants = found.setdefault((cell["model"], _place(cell)), [])
+        if cell["variant"] not in variants:
+            variants.append(cell["variant"])
+    return found
+
+
+def _place(cell: Cell) -> str:
+    """The delegate, and the device where it is called otherwise."""
+    delegate, device = cell["delegate"], cell["device"]
+    return str(delegate) if delegate == device else f"{delegate}@{device}"

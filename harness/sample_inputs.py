@@ -1,0 +1,89 @@
+"""Sample inputs for the variants of a model: the same real values for all, under each one's own names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from harness.calibration import GENERATED, Calibration, InputSpec, generate, load_calibration
+from harness.errors import ModelError
+from harness.inspect import TensorInfo
+
+COUNT = 16  # at most, per model
+
+Inputs = Mapping[str, tuple[TensorInfo, ...]]  # variant name -> the inputs of its file
+
+
+def write(data: Path, inputs: Inputs, cache: Path) -> dict[str, Path]:
+    """Variant name -> .npz with the first 16 samples of `data`, keyed by the variant's input names.
+
+    Arrays are found by name ("serving_default_x:0" in a file is "x" in a signature), else by position.
+    Variants with the same names share one file. Raises ModelError.
+    """
+    from harness.calibration_arrays import load, store
+
+    arrays = {name: array[:COUNT] for name, array in load(data).items()}
+    written = {}
+    for variant, tensors in inputs.items():
+        pairs = zip(_unique(tensors), _keys(arrays, tensors), strict=True)
+        written[variant] = store({name: arrays[key] for name, key in pairs}, cache / "samples")[1]
+    return written
+
+
+def of_ready_files(inputs: Inputs, calibration: str | None, cache: Path) -> dict[str, Path]:
+    """`write` for .tflite files from elsewhere, whose inputs may differ from each other in shape.
+
+    Files whose inputs have the same shapes get the same values, from `calibration`, else random ones in
+    the range that a quantized input can express. Where neither is possible (text), they get none. Raises
+    ModelError where `calibration` does not fit.
+    """
+    written: dict[str, Path] = {}
+    for group in _alike(inputs):
+        # Of files that are alike, one with quantized inputs knows the range that the model was made for.
+        chosen = max(group.values(), key=lambda tensors: any(t.quantization for t in tensors))
+        data = _data(_specs(chosen), calibration, cache)
+        if data is not None:
+            written |= write(data.path, group, cache)
+    return written
+
+
+def _specs(tensors: Sequence[TensorInfo]) -> list[InputSpec]:
+    return [
+        InputSpec(_short(name), tensor.dtype, tensor.shape, tensor.quantization)
+        for name, tensor in zip(_unique(tensors), tensors, strict=True)
+    ]
+
+
+def _short(name: str) -> str:
+    """The signature's name of an input that the converter calls `serving_default_NAME:0`."""
+    return re.sub(r"^serving_default_|:\d+$", "", name)
+
+
+def _keys(names: Mapping[str, object], tensors: Sequence[TensorInfo]) -> list[str]:
+    short = [_short(tensor.name) for tensor in tensors]
+    return short if set(short) == set(names) else list(names)
+
+
+def _unique(tensors: Sequence[TensorInfo]) -> list[str]:
+    """The inputs' names; where those don't tell them apart, numbers in their order."""
+    names = [tensor.name for tensor in tensors]
+    return names if len(set(names)) == len(names) else [str(index) for index in range(len(names))]
+
+
+def _alike(inputs: Inputs) -> list[Inputs]:
+    """Variants grouped by the shapes of their inputs; real values, quantized or not, are one kind."""
+    groups: dict[object, dict[str, tuple[TensorInfo, ...]]] = {}
+    for variant, tensors in inputs.items():
+        kind = tuple((t.shape, "real" if t.quantization or "float" in t.dtype else t.dtype) for t in tensors)
+        groups.setdefault(kind, {})[variant] = tensors
+    return list(groups.values())
+
+
+def _data(specs: Sequence[InputSpec], calibration: str | None, cache: Path) -> Calibration | None:
+    if calibration is not None:
+        return load_calibration(calibration, specs, cache / "calibration")
+    try:
+        return generate(specs, GENERATED, cache / "calibration")
+    except ModelError:
+        return None

@@ -1,0 +1,61 @@
+"""qbench as a user runs it: the command, in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.models import dense_model
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def qbench(tmp_path, cache):
+    """Run the command in an empty folder; the CompletedProcess holds its text."""
+
+    def run(*arguments: str, **more) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [*COMMAND, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+            **{"cwd": tmp_path, "env": environment(cache), **more},
+        )
+
+    return run
+
+
+def environment(cache: Path) -> dict[str, str]:
+    """As the tests' own, with a cache of theirs and the checkout importable from any folder."""
+    kept = {key: value for key, value in os.environ.items() if key not in {"NO_COLOR", "COLUMNS"}}
+    return {**kept, "QBENCH_CACHE": str(cache), "PYTHONPATH": str(ROOT)}
+
+
+@pytest.fixture
+def twins(tmp_path):
+    """A folder with the same small model twice: one model, two variants."""
+    folder = tmp_path / "twins"
+    folder.mkdir()
+    for name in ("a", "b"):
+        (folder / f"{name}.tflite").write_bytes(dense_model(seed=1))
+    return folder
+
+
+@pytest.fixture
+def shared_coral():
+    folder = ROOT.parent / "shared" / "models" / "coral"
+    if not folder.is_dir():
+        pytest.skip(f"needs the real models in {folder}")
+    return folder

@@ -1,0 +1,46 @@
+"""qbench starts fast because it imports nothing it does not need."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.conftest import environment
+
+HEAVY = {"tensorflow", "pandas", "numpy", "keras", "ai_edge_litert", "tflite_runtime", "PIL", "sklearn"}
+SCRIPT = """
+import sys
+from harness.cli import main
+sys.argv = ["qbench", *sys.argv[1:]]
+try:
+    main()
+except SystemExit as end:
+    assert end.code in (0, None), end.code
+finally:
+    print(" ".join(sorted({name.split(".")[0] for name in sys.modules})), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"], ["show"], ["devices"]])
+def test_nothing_heavy_is_imported(qbench, twins, tmp_path, cache, arguments):
+    if arguments == ["show"]:
+        assert qbench("run", "--model", twins, "--budget", "0.02").returncode == 0
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *arguments],
+        cwd=tmp_path,
+        env=environment(cache),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout
+    assert not HEAVY & set(done.stderr.split())
+
+
+def test_every_command_helps_with_an_example(qbench):
+    names = ["run", "show", "quantize", "devices"]
+    for name in names:
+        assert "Example: qbench " + name in qbench(name, "--help").stdout
+    assert all(name in qbench("--help").stdout for name in names)

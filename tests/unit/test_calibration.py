@@ -1,0 +1,394 @@
+"""Calibration data: what is taken, what it becomes, and the one line about what does not fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from harness.calibration import InputSpec, anchored, generate, load_calibration, sample_inputs
+from harness.calibration_callable import evaluate_callable
+from harness.errors import ModelError
+from harness.inspect import Quantization
+
+X = InputSpec("serving_default_x:0", "float32", (1, 2, 3))
+IDS = InputSpec("ids", "int32", (1, 4))
+IMAGE = InputSpec("image", "float32", (1, 4, 6, 3))
+
+
+def arrays_of(calibration):
+    with np.load(calibration.path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def complaint(text, inputs, folder, **options):
+    with pytest.raises(ModelError) as caught:
+        load_calibration(str(text), inputs, folder / "cache", **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture
+def save(tmp_path):
+    def write(*positional, **named):
+        path = tmp_path / ("data.npz" if named else "data.npy")
+        if named:
+            np.savez(path, **named)
+        else:
+            np.save(path, positional[0])
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("shape", [(5, 2, 3), (5, 1, 2, 3), (2, 3), (1, 2, 3)])
+def test_shapes_taken(save, tmp_path, shape):
+    values = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    made = load_calibration(str(save(values)), [X], tmp_path / "cache")
+    (array,) = arrays_of(made).values()
+    assert made.samples == len(array) == values.size // 6
+    assert array.tobytes() == values.tobytes()
+    assert (made.generated, made.how, made.path.name) == (False, None, f"{made.sha256}.npz")
+
+
+@pytest.mark.parametrize("shape", [(5, 3, 2), (5, 2, 3, 1), (6,), (), (4, 2, 2, 3)])
+def test_wrong_shape(save, tmp_path, shape):
+    message = complaint(save(np.zeros(shape)), [X], tmp_path)
+    assert f'input "serving_default_x:0" wants shape (samples, 2, 3), found {shape}' in message
+
+
+@pytest.mark.parametrize("name", ["x", "serving_default_x:0", "x:0", "anything"])
+def test_one_array_by_any_name(save, tmp_path, name):
+    made = load_calibration(str(save(**{name: np.ones((2, 2, 3))})), [X], tmp_path)
+    assert arrays_of(made)[X.name].dtype == np.float32
+
+
+def test_several_inputs_by_name(save, tmp_path):
+    path = save(ids=np.ones((3, 4), np.int64), x=np.zeros((3, 2, 3), np.uint8))
+    made = load_calibration(str(path), [X, IDS], tmp_path)
+    assert {name: (a.dtype.name, a.shape) for name, a in arrays_of(made).items()} == {
+        X.name: ("float32", (3, 2, 3)),
+        "ids": ("int32", (3, 4)),
+    }
+    assert made.how == "serving_default_x:0 cast from uint8"
+
+
+def test_names_that_do_not_fit(save, tmp_path):
+    x, ids = np.zeros((3, 2, 3)), np.zeros((3, 4), int)
+    assert 'no array for input "ids"; found: x, other' in complaint(save(x=x, other=ids), [X, IDS], tmp_path)
+    extra = complaint(save(x=x, ids=ids, y=ids), [X, IDS], tmp_path)
+    assert "the model has no input for y; its inputs: serving_default_x:0, ids" in extra
+    assert "found: one array without a name" in complaint(save(x), [X, IDS], tmp_path)
+    uneven = complaint(save(x=x, ids=ids[:2]), [X, IDS], tmp_path)
+    assert "different numbers of samples: serving_default_x:0 3, ids 2" in uneven
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
+def test_nan_and_infinite(save, tmp_path, value):
+    values = np.zeros((5, 2, 3))
+    values[2, 1, 1] = values[2, 0, 0] = values[4, 0, 0] = value
+    message = complaint(save(values), [X], tmp_path)
+    assert "3 values are NaN or infinite, first in sample 2 (counted from 0)" in message
+
+
+@pytest.mark.parametrize(
+    ("values", "spec", "found"),
+    [
+        (np.array([["a", "b"]]), InputSpec("x", "float32", (1, 2)), "wants float32, found <U1"),
+        (np.zeros((1, 2), complex), InputSpec("x", "float32", (1, 2)), "wants float32, found complex128"),
+        (np.zeros((1, 4)), IDS, "wants int32, found float64"),
+        (np.full((2, 4), 2**31), IDS, "8 values are outside the range of int32, first in sample 0"),
+        (np.zeros((1, 2)), InputSpec("x", "string", (1, 2)), "is of type string"),
+        (np.zeros((0, 4), int), IDS, "it has no samples"),
+    ],
+)
+def test_wrong_values(save, tmp_path, values, spec, found):
+    assert found in complaint(save(values), [spec], tmp_path)
+
+
+def test_a_quantized_input_takes_real_values(save, tmp_path):
+    spec = InputSpec("x", "int8", (1, 2), Quantization((0.5,), (3,), None))
+    made = load_calibration(str(save(np.array([[-0.25, 0.75]]))), [spec], tmp_path)
+    assert arrays_of(made)["x"].tolist() == [[-0.25, 0.75]]
+
+
+def test_limits(save, tmp_path):
+    path = save(np.arange(300 * 6, dtype=np.float32).reshape(300, 2, 3))
+    made = load_calibration(str(path), [X], tmp_path)
+    assert (made.samples, made.how) == (256, "the first 256 of 300 samples")
+    assert load_calibration(f"{path},samples=7", [X], tmp_path).samples == 7
+
+
+def test_files_that_cannot_be_used(tmp_path):
+    assert "no such file or folder" in complaint(tmp_path / "gone.npy", [X], tmp_path)
+    broken = tmp_path / "x.npz"
+    broken.write_bytes(b"PK\x03\x04 not really")
+    assert "cannot be read" in complaint(broken, [X], tmp_path)
+    (tmp_path / "e.npy").touch()
+    assert "cannot be read" in complaint(tmp_path / "e.npy", [X], tmp_path)
+    np.save(tmp_path / "o.npy", np.array([{}], object), allow_pickle=True)
+    assert "pickled" in complaint(tmp_path / "o.npy", [X], tmp_path)
+    np.savez(tmp_path / "o.npz", x=np.array([{}], object))
+    assert "pickled" in complaint(tmp_path / "o.npz", [X], tmp_path)
+    np.savez(tmp_path / "none.npz")
+    assert "holds no array" in complaint(tmp_path / "none.npz", [X], tmp_path)
+    np.save(tmp_path / "cut.npy", np.zeros((9, 2, 3)))
+    (tmp_path / "cut.npy").write_bytes((tmp_path / "cut.npy").read_bytes()[:-8])
+    assert "cannot be read" in complaint(tmp_path / "cut.npy", [X], tmp_path)
+
+
+def test_a_cache_that_cannot_be_written(save, tmp_path):
+    (tmp_path / "cache").touch()
+    assert "cannot be written" in complaint(save(np.zeros((1, 2, 3))), [X], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        (",scale=0..1", '"scale" is for other sources; known: samples'),
+        (",sample=3", 'unknown option "sample"; did you mean "samples"?'),
+        (",samples=0", "samples=0 is no whole number above 0"),
+    ],
+)
+def test_wrong_options(save, tmp_path, options, found):
+    assert found in complaint(f"{save(np.zeros((1, 2, 3)))}{options}", [X], tmp_path)
+
+
+def test_stored_by_content(save, tmp_path):
+    path = str(save(np.ones((4, 2, 3))))
+    first, second = (load_calibration(path, [X], tmp_path / name) for name in "ab")
+    assert (first.sha256, first.path.read_bytes()) == (second.sha256, second.path.read_bytes())
+    assert [file.name for file in (tmp_path / "a").iterdir()] == [f"{first.sha256}.npz"]
+    other = load_calibration(str(save(np.full((4, 2, 3), 2))), [X], tmp_path / "a")
+    assert other.sha256 != first.sha256
+
+
+def test_generated_values_fill_the_inputs_range(tmp_path):
+    inputs = [
+        InputSpec("real", "float32", (1, 100)),
+        InputSpec("told", "float32", (1, 100)),
+        InputSpec("q", "uint8", (1, 100), Quantization((0.5,), (128,), None)),
+        InputSpec("raw", "uint8", (1, 100)),
+        InputSpec("ids", "int32", (1, 100)),
+        InputSpec("flag", "bool", (1, 100)),
+    ]
+    made = generate(inputs, 20, tmp_path, ranges={"told": (0.0, 255.0)})
+    arrays = arrays_of(made)
+    bounds = {
+        name: (array.dtype.name, round(float(array.min())), round(float(array.max())))
+        for name, array in arrays.items()
+    }
+    assert bounds == {
+        "real": ("float32", -1, 1),
+        "told": ("float32", 0, 255),
+        "q": ("float32", -64, 63),  # (0 - 128) * 0.5 and (255 - 128) * 0.5, the last one rounded down
+        "raw": ("uint8", 0, 255),
+        "ids": ("int32", 0, 1),
+        "flag": ("bool", 0, 1),
+    }
+    assert arrays["real"].shape == (20, 100)
+    assert (made.source, made.generated, made.samples) == ("generate", True, 20)
+    assert "told in [0, 255)" in (made.how or "")
+
+
+def test_generate_is_the_same_for_the_same_seed(tmp_path):
+    made = [generate([X], 3, tmp_path, seed=seed).sha256 for seed in (1, 1, 2)]
+    assert made[0] == made[1] != made[2]
+
+
+def test_generate_as_text(tmp_path):
+    made = load_calibration("generate,range=0..255,samples=5", [X], tmp_path)
+    array = arrays_of(made)[X.name]
+    assert made.generated
+    assert array.shape == (5, 2, 3)
+    assert 0 <= array.min() < 128 < array.max() < 255
+    assert "outside the range of int32" in complaint("generate,range=0..1e12", [IDS], tmp_path)
+    assert "range=1..0 is not LOW..HIGH" in complaint("generate,range=1..0", [X], tmp_path)
+
+
+def test_sample_inputs(tmp_path):
+    made = generate([X, IDS], 20, tmp_path)
+    path = sample_inputs(made, tmp_path / "samples")
+    assert path == sample_inputs(made, tmp_path / "samples")
+    with np.load(path) as file:
+        assert {name: file[name].shape for name in file.files} == {X.name: (16, 2, 3), "ids": (16, 4)}
+        assert (file[X.name] == arrays_of(made)[X.name][:16]).all()
+
+
+def colour(path, rgb, size=(12, 8), mode="RGB"):
+    path.parent.mkdir(exist_ok=True, parents=True)
+    Image.new("RGB", size, rgb).convert(mode).save(path)
+
+
+def test_images_in_order_scaled_to_0_1(tmp_path):
+    colour(tmp_path / "photos" / "b" / "1.png", (0, 255, 0))
+    colour(tmp_path / "photos" / "a" / "2.BMP", (255, 0, 0))
+    colour(tmp_path / "photos" / "c.png", (0, 0, 51))
+    (tmp_path / "photos" / "labels.txt").touch()
+    made = load_calibration(str(tmp_path / "photos"), [IMAGE], tmp_path / "cache")
+    array = arrays_of(made)["image"]
+    assert array.shape == (3, 4, 6, 3)
+    np.testing.assert_allclose(array[:, 1, 1], [[1, 0, 0], [0, 1, 0], [0, 0, 0.2]], atol=1e-6)
+    assert made.how == "resized to 6x4 (bilinear, aspect ratio not kept), RGB, scaled to [0, 1]"
+
+
+def test_images_as_told(tmp_path):
+    pixels = np.array([[0, 255], [255, 0]], np.uint8)
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(pixels).save(tmp_path / "photos" / "checks.png")
+    spec = InputSpec("image", "float32", (1, 4, 4, 1))
+    text = f"{tmp_path}/photos,scale=-1..1,resize=nearest"
+    made = load_calibration(text, [spec], tmp_path / "cache")
+    expected = np.kron(pixels / 127.5 - 1, np.ones((2, 2)))
+    np.testing.assert_allclose(arrays_of(made)["image"][0, :, :, 0], expected, atol=1e-6)
+    assert made.how == "resized to 4x4 (nearest, aspect ratio not kept), L, scaled to [-1, 1]"
+    raw = InputSpec("image", "uint8", (1, 2, 2))
+    made = load_calibration(f"{tmp_path}/photos", [raw], tmp_path / "cache")
+    assert arrays_of(made)["image"][0].tolist() == pixels.tolist()
+
+
+def test_too_many_images_are_thinned_evenly(tmp_path):
+    for i in range(6):
+        colour(tmp_path / "photos" / f"{i}.png", (i * 51, 0, 0))
+    made = load_calibration(f"{tmp_path}/photos,samples=3", [IMAGE], tmp_path / "cache")
+    np.testing.assert_allclose(arrays_of(made)["image"][:, 0, 0, 0], [0, 0.4, 0.8], atol=1e-6)
+    assert "3 of 6 images, evenly spread" in (made.how or "")
+
+
+def test_images_that_do_not_fit(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    assert "no images in this folder" in complaint(folder, [IMAGE], tmp_path)
+    colour(folder / "good.png", (1, 2, 3))
+    assert "the model has 2" in complaint(folder, [IMAGE, IDS], tmp_path)
+    assert '"ids" has (1, 4)' in complaint(folder, [IDS], tmp_path)
+    assert 'did you mean "nearest"?' in complaint(f"{folder},resize=neares", [IMAGE], tmp_path)
+    (folder / "bad.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
+    assert f"{folder}/bad.jpg: cannot be read" in complaint(folder, [IMAGE], tmp_path)
+    (folder / "bad.jpg").unlink()
+    Image.fromarray(np.zeros((4, 4), np.uint16)).save(folder / "deep.png")
+    assert "deep.png: more than 8 bits" in complaint(folder, [IMAGE], tmp_path)
+
+
+CALLABLES = '''
+import itertools, os, signal, sys, time
+import numpy as np
+
+def array(): return np.ones((4, 2, 3))
+def named(): return {"x": np.ones((4, 2, 3)), "ids": np.ones((4, 4), int)}
+def pair(): return np.ones((4, 2, 3)), np.zeros(4)
+def representative_dataset():
+    for i in range(3): yield [np.full((1, 2, 3), i, np.float32)]
+def two_inputs():
+    for i in range(3): yield [np.full((1, 2, 3), i, np.float32), np.full((1, 4), i)]
+def samples(): return [np.zeros((2, 3)), np.ones((2, 3))]
+def batches():
+    print("noise")
+    return ((np.full((8, 2, 3), i), np.zeros(8)) for i in itertools.count())
+def nested(): return [({"x": np.ones((2, 2, 3)), "ids": np.ones((2, 4), int)}, np.zeros(2))]
+
+class Keras:
+    """Like a Keras PyDataset: no iterator, and an index past the end is no IndexError."""
+    def __len__(self): return 2
+    def __getitem__(self, i): return np.full((3, 2, 3), i), np.zeros(3)
+
+def nothing(): return []
+def none(): return None
+def wrong_shape(): yield np.zeros((3, 3))
+def uneven(): yield {"x": np.ones((2, 2, 3)), "ids": np.ones((3, 4), int)}
+def raises(): raise ValueError("no data\\nhere")
+def exits(): sys.exit("bye")
+def dies():
+    print("last words", file=sys.stderr, flush=True)
+    os.kill(os.getpid(), signal.SIGSEGV)
+def hangs(): time.sleep(60)
+number = 3
+'''
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """A module in the working directory, beside a folder that is called like ours."""
+    (tmp_path / "mine.py").write_text(CALLABLES, encoding="utf-8")
+    (tmp_path / "harness").mkdir()
+    (tmp_path / "harness" / "__init__.py").touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "values"),
+    [
+        ("array", [X], [1, 1, 1, 1]),
+        ("named", [X, IDS], [1, 1, 1, 1]),
+        ("pair", [X], [1, 1, 1, 1]),
+        ("representative_dataset", [X], [0, 1, 2]),
+        ("two_inputs", [X, IDS], [0, 1, 2]),
+        ("samples", [X], [0, 1]),
+        ("batches", [X], [0] * 8 + [1] * 2),
+        ("nested", [X, IDS], [1, 1]),
+        ("Keras", [X], [0, 0, 0, 1, 1, 1]),
+    ],
+)
+def test_callables(module, name, inputs, values):
+    made = load_calibration(f"mine:{name},samples=10", inputs, module / "cache")
+    arrays = arrays_of(made)
+    assert arrays[X.name][:, 0, 0].tolist() == values
+    assert [array.shape[1:] for array in arrays.values()] == [spec.shape[1:] for spec in inputs]
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "found"),
+    [
+        ("mine:nothing", [X], "mine:nothing: it has no samples"),
+        ("mine:none", [X], "it returns NoneType; an array, a dict or an iterable is wanted"),
+        ("mine:wrong_shape", [X], "wants shape (samples, 2, 3), found (3, 3)"),
+        ("mine:uneven", [X, IDS], "different numbers of samples: [2, 3]"),
+        ("mine:array", [X, IDS], "a sample is one array, the model has 2 inputs"),
+        ("mine:raises", [X], "mine:raises: raised ValueError: no data"),
+        ("mine:exits", [X], "raised SystemExit: bye"),
+        ("mine:dies", [X], "its process was ended by SIGSEGV: last words"),
+        ("mine:number", [X], "is no callable but int"),
+        ("mine:arry", [X], 'no "arry" in mine; array?'),
+        ("gone.mine:array", [X], "no module gone, neither installed nor in"),
+    ],
+)
+def test_callables_that_give_no_data(module, name, inputs, found):
+    assert found in complaint(name, inputs, module)
+
+
+def test_a_callable_that_hangs(module):
+    with pytest.raises(ModelError, match=r"mine:hangs: no data after 0\.5 s; it was stopped"):
+        evaluate_callable("mine:hangs", [X], 10, timeout_s=0.5)
+
+
+@pytest.mark.slow
+def test_a_tf_data_dataset(module):
+    pytest.importorskip("tensorflow", reason="needs TensorFlow: install qbench-tflite[convert]")
+    (module / "dataset.py").write_text(
+        "import tensorflow as tf\n"
+        "def get():\n"
+        "    x = tf.reshape(tf.range(60, dtype=tf.float32), (10, 2, 3))\n"
+        "    return tf.data.Dataset.from_tensor_slices((x, tf.range(10))).batch(4)\n",
+        encoding="utf-8",
+    )
+    made = load_calibration("dataset:get", [X], module / "cache")
+    assert arrays_of(made)[X.name].ravel().tolist() == list(range(60))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("data/x.npz", "/etc/q/data/x.npz"),
+        ("photos,scale=-1..1", "/etc/q/photos,scale=-1..1"),
+        ("/data/x.npz", "/data/x.npz"),
+        ("~/x.npz", "~/x.npz"),
+        ("generate", "generate"),
+        ("generate,samples=3", "generate,samples=3"),
+        ("my.data:samples", "my.data:samples"),
+    ],
+)
+def test_anchored(text, expected):
+    assert anchored(text, Path("/etc/q")) == expected

@@ -1,0 +1,284 @@
+"""Reading .tflite files: what is in them, and that no nonsense gets past ModelError."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import flatbuffers
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
+
+from harness.errors import ModelError
+from harness.inspect import Quantization, dequantize, read_model, read_model_file
+
+MODELS = Path(__file__).parents[3] / "shared" / "models"
+PER_TENSOR = ([0.5], [3])
+T = schema.TensorType
+B = schema.BuiltinOperator
+
+
+def make_tensor(name, dtype, shape, *, quantization=None, axis=0, buffer=0):
+    tensor = schema.TensorT()
+    tensor.name, tensor.type, tensor.shape, tensor.buffer = name, dtype, shape, buffer
+    if quantization:
+        tensor.quantization = schema.QuantizationParametersT()
+        tensor.quantization.scale, tensor.quantization.zeroPoint = quantization
+        tensor.quantization.quantizedDimension = axis
+    return tensor
+
+
+def make_op(code, inputs, outputs, version=1, custom=None):
+    return (code, inputs, outputs, version, custom)
+
+
+def build(tensors, ops, inputs, outputs, buffers=(), metadata=()):
+    """A .tflite; buffer 0 is the empty one, `buffers` follow it."""
+    model, graph = schema.ModelT(), schema.SubGraphT()
+    model.version, model.description, model.subgraphs = 3, "made by a test", [graph]
+    model.operatorCodes, graph.operators, model.metadata = [], [], []
+    graph.tensors, graph.inputs, graph.outputs = tensors, inputs, outputs
+    for index, (number, op_inputs, op_outputs, version, custom) in enumerate(ops):
+        code, op = schema.OperatorCodeT(), schema.OperatorT()
+        code.builtinCode, code.deprecatedBuiltinCode = number, min(number, 127)
+        code.version, code.customCode = version, custom
+        op.opcodeIndex, op.inputs, op.outputs = index, op_inputs, op_outputs
+        model.operatorCodes.append(code)
+        graph.operators.append(op)
+    model.buffers = [schema.BufferT()]
+    for data in (*buffers, *(value for _, value in metadata)):
+        buffer = schema.BufferT()
+        buffer.data = np.frombuffer(data, np.uint8)
+        model.buffers.append(buffer)
+    for index, (key, _) in enumerate(metadata):
+        entry = schema.MetadataT()
+        entry.name, entry.buffer = key, 1 + len(buffers) + index
+        model.metadata.append(entry)
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def dense(activation, weights, border=None):
+    """x -> FULLY_CONNECTED -> y; with `border`, a QUANTIZE on each side of it."""
+    quantized = {T.INT8, T.UINT8, T.INT16, T.INT4}
+    width = {T.FLOAT32: 4, T.FLOAT16: 2}.get(weights, 1)
+
+    def tensor(name, dtype, shape, **more):
+        return make_tensor(
+            name, dtype, shape, quantization=PER_TENSOR if dtype in quantized else None, **more
+        )
+
+    tensors = [
+        tensor("x", activation, [1, 4]),
+        tensor("w", weights, [2, 4], buffer=1),
+        tensor("y", activation, [1, 2]),
+    ]
+    ops = [make_op(B.FULLY_CONNECTED, [0, 1, -1], [2], version=4)]
+    inputs, outputs = [0], [2]
+    if weights == T.FLOAT16:  # float kernels take float32: the converter puts a DEQUANTIZE before them
+        tensors.append(tensor("w32", T.FLOAT32, [2, 4]))
+        ops = [make_op(B.DEQUANTIZE, [1], [3]), make_op(B.FULLY_CONNECTED, [0, 3, -1], [2])]
+    if border is not None:
+        first = len(tensors)
+        tensors += [tensor("in", border, [1, 4]), tensor("out", border, [1, 2])]
+        ops = [make_op(B.QUANTIZE, [first], [0]), *ops, make_op(B.DEQUANTIZE, [2], [first + 1])]
+        inputs, outputs = [first], [first + 1]
+    return build(
+        tensors, ops, inputs, outputs, [bytes(8 * width)], [("min_runtime_version", b"2.17.0" + bytes(10))]
+    )
+
+
+@pytest.mark.parametrize(
+    ("scheme", "activation", "weights", "border"),
+    [
+        ("float32", T.FLOAT32, T.FLOAT32, None),
+        ("float16", T.FLOAT32, T.FLOAT16, None),
+        ("dynamic", T.FLOAT32, T.INT8, None),
+        ("int8_float", T.INT8, T.INT8, T.FLOAT32),
+        ("int8", T.INT8, T.INT8, None),
+        ("uint8", T.INT8, T.INT8, T.UINT8),
+        ("uint8", T.UINT8, T.UINT8, None),
+        ("int16x8", T.INT16, T.INT8, T.FLOAT32),
+        ("int16x8", T.INT16, T.INT8, None),
+        ("mixed", T.UINT8, T.UINT8, T.FLOAT32),
+        ("mixed", T.INT8, T.INT8, T.INT16),
+    ],
+)
+def test_scheme(scheme, activation, weights, border):
+    assert read_model(dense(activation, weights, border)).scheme == scheme
+
+
+def test_what_is_inside():
+    info = read_model(dense(T.FLOAT32, T.INT8))
+    assert [(op.name, op.version, op.custom, op.inputs, op.outputs) for op in info.ops] == [
+        ("FULLY_CONNECTED", 4, False, (0, 1), (2,))
+    ]
+    assert [(t.name, t.dtype, t.shape, t.constant) for t in info.tensors] == [
+        ("x", "float32", (1, 4), False),
+        ("w", "int8", (2, 4), True),
+        ("y", "float32", (1, 2), False),
+    ]
+    assert info.tensors[1].quantization == Quantization((0.5,), (3,), None)
+    assert (info.inputs, info.outputs) == ((info.tensors[0],), (info.tensors[2],))
+    assert (info.min_runtime_version, info.description, info.subgraphs) == ("2.17.0", "made by a test", 1)
+
+
+def test_codes_over_127_and_custom_ops():
+    tensors = [make_tensor(name, T.FLOAT32, [1]) for name in "xyz"]
+    ops = [make_op(B.GELU, [0], [1]), make_op(B.CUSTOM, [1], [2], custom="my-op")]
+    info = read_model(build(tensors, ops, [0], [2]))
+    assert [(op.name, op.custom) for op in info.ops] == [("GELU", False), ("my-op", True)]
+
+
+def test_per_axis_and_dynamic_shape():
+    weights = make_tensor("w", T.INT8, [2, 4], quantization=([0.5, 0.25], [0, 0]), axis=1)
+    weights.shapeSignature = [-1, 4]
+    tensor = read_model(build([weights], [], [0], [0])).tensors[0]
+    assert tensor.quantization == Quantization((0.5, 0.25), (0, 0), 1)
+    assert (tensor.shape, tensor.shape_signature) == ((2, 4), (-1, 4))
+
+
+def test_data_behind_the_flatbuffer_is_constant():
+    """Models over 2 GB: a buffer says where in the file its data lie."""
+    model = schema.ModelT.InitFromPackedBuf(dense(T.FLOAT32, T.FLOAT32), 0)
+
+    def packed(offset):
+        model.buffers[1].data, model.buffers[1].offset, model.buffers[1].size = None, offset, 32
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(model.Pack(builder), b"TFL3")
+        return bytes(builder.Output())
+
+    size = len(packed(1000))
+    assert read_model(packed(size) + bytes(32)).tensors[1].constant
+    with pytest.raises(ModelError, match="buffer 1 reaches past the end of the file"):
+        read_model(packed(size) + bytes(31))
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        (b"", "empty"),
+        (b"TFL3", "not a TensorFlow Lite model"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(500), "not a TensorFlow Lite model"),
+        (b"\xff\xff\xff\xffTFL3" + bytes(500), "truncated or corrupt"),
+        (b"\x08\0\0\0TFL3", "truncated or corrupt"),
+    ],
+)
+def test_not_a_model(tmp_path, data, complaint):
+    path = tmp_path / "broken.tflite"
+    path.write_bytes(data)
+    with pytest.raises(ModelError, match=complaint) as caught:
+        read_model_file(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(ModelError, match=r"no\.tflite: cannot be read: No such file"):
+        read_model_file(tmp_path / "no.tflite")
+
+
+def test_wrong_size_of_data():
+    tensors = [make_tensor("w", T.FLOAT32, [3], buffer=1)]
+    with pytest.raises(ModelError, match=r"'w' has 8 bytes of data; float32 \[3\] has 12"):
+        read_model(build(tensors, [], [0], [0], [bytes(8)]))
+
+
+def test_every_truncation_is_refused():
+    data = dense(T.INT8, T.INT8, T.FLOAT32)
+    for length in range(len(data)):
+        with pytest.raises(ModelError):
+            read_model(data[:length])
+
+
+def test_flipped_bytes_end_in_an_answer_or_a_model_error():
+    sound = dense(T.INT8, T.INT8, T.FLOAT32)
+    rng, refused = random.Random(7), 0  # noqa: S311 - no secrets here
+    started = time.perf_counter()
+    for _ in range(3000):
+        data = bytearray(sound)
+        for _ in range(rng.randint(1, 4)):
+            data[rng.randrange(8, len(data))] = rng.choice((0, 0x7F, 0x80, 0xFF, rng.randrange(256)))
+        try:
+            read_model(bytes(data))
+        except ModelError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused > 300
+    assert time.perf_counter() - started < 30
+
+
+def test_dequantize_agrees_with_the_runtimes_own_op():
+    check_dequantize(([0.037], [-5]), None)
+    check_dequantize(([0.1, 0.02, 3.0], [0, 0, 0]), 1)
+
+
+def check_dequantize(quantization, axis):
+    tensors = [
+        make_tensor("q", T.INT8, [2, 3], quantization=quantization, axis=axis or 0),
+        make_tensor("real", T.FLOAT32, [2, 3]),
+    ]
+    data = build(tensors, [make_op(B.DEQUANTIZE, [0], [1], version=5)], [0], [1])
+    values = np.array([[-128, -1, 0], [1, 64, 127]], np.int8)
+    interpreter = Interpreter(model_content=data)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(0, values)
+    interpreter.invoke()
+    info = read_model(data)
+    assert info.inputs[0].quantization is not None
+    assert info.inputs[0].quantization.axis == axis
+    ours = dequantize(values, info.inputs[0].quantization)
+    assert ours.dtype == np.float32
+    np.testing.assert_allclose(ours, interpreter.get_tensor(1), rtol=1e-6)
+
+
+def test_dequantize_by_hand():
+    per_tensor = dequantize(np.array([0, 128, 255], np.uint8), Quantization((0.5,), (128,), None))
+    assert per_tensor.tolist() == [-64.0, 0.0, 63.5]
+    per_axis = dequantize(np.array([[2, 2], [3, 3]]), Quantization((0.5, 2.0), (0, 1), 0))
+    assert per_axis.tolist() == [[1.0, 1.0], [4.0, 4.0]]
+    with pytest.raises(ValueError, match="2 scales for shape"):
+        dequantize(np.zeros((3, 4)), Quantization((0.5, 2.0), (0, 0), 0))
+
+
+REAL = {
+    "coral/mobilenet_v1_0.25_128_quant.tflite": ("uint8", 31),
+    "coral/mobilenet_v1_0.25_128_quant_edgetpu.tflite": ("uint8", 1),
+    "coral/model_invoking_error.tflite": ("float32", 1),
+    "coral/movenet_single_pose_lightning_ptq.tflite": ("mixed", 157),
+    "coral/movenet_single_pose_lightning_ptq_edgetpu.tflite": ("mixed", 60),
+    "mlperf_tiny/ad01_fp32.tflite": ("float32", 10),
+    "mlperf_tiny/ad01_int8.tflite": ("int8", 10),
+    "mlperf_tiny/kws_ref_model.tflite": ("int8", 13),
+    "mlperf_tiny/kws_ref_model_float32.tflite": ("dynamic", 13),  # whatever its name says: int8 weights
+    "mlperf_tiny/pretrainedResnet.tflite": ("float32", 16),
+    "mlperf_tiny/pretrainedResnet_quant.tflite": ("int8", 16),
+}
+
+
+@pytest.mark.parametrize("file", REAL)
+def test_real_models(file):
+    if not (MODELS / file).exists():
+        pytest.skip(f"needs the sample model {file} in ../shared/models")
+    info = read_model_file(MODELS / file)
+    assert (info.scheme, len(info.ops)) == REAL[file]
+
+
+@pytest.mark.parametrize("file", [file for file in REAL if "edgetpu" not in file and "error" not in file])
+def test_the_runtime_sees_the_same(file):
+    """Tensors, their quantization and the order of ops, against ai-edge-litert's interpreter."""
+    if not (MODELS / file).exists():
+        pytest.skip(f"needs the sample model {file} in ../shared/models")
+    info = read_model_file(MODELS / file)
+    interpreter = Interpreter(model_path=str(MODELS / file))
+    for tensor, detail in zip(info.tensors, interpreter.get_tensor_details(), strict=False):
+        assert (tensor.name, tensor.dtype) == (detail["name"], np.dtype(detail["dtype"]).name)
+        assert tensor.shape == tuple(detail["shape"])
+        scales = tensor.quantization.scales if tensor.quantization else ()
+        np.testing.assert_allclose(scales, detail["quantization_parameters"]["scales"])
+    nodes = [op["op_name"] for op in interpreter._get_ops_details() if op["op_name"] != "DELEGATE"]
+    assert [op.name for op in info.ops] == nodes
