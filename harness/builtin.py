@@ -44,7 +44,7 @@ def digits_files(folder: Path) -> Digits:
 
 def digits_calibration(folder: Path) -> Calibration:
     """The built-in calibration data. Raises ModelError where it has not been made."""
-    from harness.calibration_arrays import load, store
+    from harness.calibration.arrays import load, store
 
     images = load(digits_files(folder).calibration)
     sha256, path = store(images, folder / "calibration")
@@ -53,7 +53,7 @@ def digits_calibration(folder: Path) -> Calibration:
 
 def digits_samples(folder: Path) -> Path:
     """The evaluation images as an .npz under the model's input name. Raises ModelError likewise."""
-    from harness.calibration_arrays import load, store
+    from harness.calibration.arrays import load, store
 
     return store({INPUT: load(digits_files(folder).evaluation)["x"]}, folder / "calibration")[1]
 

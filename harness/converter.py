@@ -4,7 +4,8 @@ Reads one JSON request per line on stdin, answers one JSON object per line on st
 {"error": one line, "final": whether the same request would fail again}. Everything else that is written
 to stdout, by Python or by a C library, goes to stderr. It ends when stdin ends.
 
-This module and harness.sources are the only ones that import TensorFlow.
+This module, harness.sources, harness.tracing and harness.builtin are the only ones that import TensorFlow
+or Keras.
 """
 
 from __future__ import annotations
@@ -51,10 +52,10 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
 def _prepare(kind: str, source: str, path: str | None, batch: int, cache: str, out: str) -> dict[str, Any]:
     """Write the canonical SavedModel to `out`; tells its inputs and the hash of its content."""
-    from harness import sources
+    from harness import sources, tracing
 
     loaded = sources.load(kind, source, Path(path) if path else None, Path(cache))
-    made = sources.write_canonical(loaded, batch, Path(out))
+    made = tracing.write_canonical(loaded, batch, Path(out))
     specs = [{"name": s.name, "dtype": s.dtype.name, "shape": s.shape.as_list()} for s in made.inputs]
     return {"inputs": specs, "values": made.values, "structure": made.structure}
 

@@ -16,22 +16,23 @@ def make_cells(
     models: Iterable[VariantSet],
     devices: Sequence[Device],
     answers: dict[str, PythonFacts],
-    delegates: Sequence[str] = (),
 ) -> list[Cell]:
     """All cells in the order of the table; those that won't be measured say why.
 
-    `answers` holds what each device's Python said, by device name; `delegates` narrows the profiles'
-    own lists where it is not empty.
+    `answers` holds what each device's Python said, by device name.
     """
     return [
         _cell(model.model, variant, device, delegate, threads, answers[device.profile.name])
         for model in models
         for device in devices
         for delegate in device.profile.delegates
-        if not delegates or delegate.name in delegates
         for threads in device.profile.threads
-        for variant in (*model.variants, *model.failed)
+        for variant in _variants(model)
     ]
+
+
+def _variants(model: VariantSet) -> list[Variant | FailedVariant]:
+    return [*model.variants, *model.failed]
 
 
 def make_jobs(

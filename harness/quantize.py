@@ -18,18 +18,9 @@ from harness.conversion import Made, Task, Workshop
 from harness.errors import ModelError
 from harness.inspect import TensorInfo, read_model
 from harness.models import ModelSource, tflite_files
+from harness.variant_warnings import Warnings, warnings_of
 
 Progress = Callable[[str, int, int], None]  # variant, how many are done, of how many
-Warnings = tuple[tuple[str, str], ...]  # (code, message)
-
-_RANDOM_WEIGHTS = (
-    "random-weights",
-    "the weights are random: latency and size are real, accuracy and calibration are not",
-)
-_GENERATED = (
-    "generated-calibration",
-    "calibrated on random data: latency and size are real, accuracy is not; give --calibration",
-)
 
 
 @dataclass(frozen=True)
@@ -120,7 +111,7 @@ def make_variants(
             failed.append(FailedVariant(source.name, spec.name, outcome.reason or "unknown reason"))
         else:
             made = _describe(blank, spec.name, outcome.path)
-            warnings = _warnings(source, spec, task.calibration, outcome, oldest_runtime)
+            warnings = warnings_of(source.kind, spec, task.calibration, outcome, oldest_runtime)
             variants.append(_with_making(made, task, outcome, batch, warnings))
     files = {v.name: v.inputs for v in variants}
     shown = digits_samples(folder) if source.kind == "builtin" and calibration is None else main and main.path
@@ -134,7 +125,7 @@ def export_variants(made: VariantSet, out: Path) -> list[Path]:
     Files of these names are replaced. Returns the .tflite paths. Raises ModelError where `out` cannot be
     written.
     """
-    from harness.provenance import of_variant, plain_dict
+    from harness.compare.provenance import of_variant, plain_dict
 
     paths = []
     try:
@@ -230,7 +221,7 @@ def _main_calibration(
 
 
 def _calibration_of(
-    spec: VariantSpec, main: Calibration, inputs: Sequence[InputSpec], folder: Path
+    spec: VariantSpec, main: Calibration | None, inputs: Sequence[InputSpec], folder: Path
 ) -> Calibration | None:
     if spec.representative_dataset:
         return load_calibration(spec.representative_dataset, inputs, folder / "calibration")
@@ -246,29 +237,3 @@ def _settings(spec: VariantSpec) -> dict[str, Any]:
         "inference_input_type": spec.inference_input_type,
         "inference_output_type": spec.inference_output_type,
     }
-
-
-def _warnings(
-    source: ModelSource,
-    spec: VariantSpec,
-    calibration: Calibration | None,
-    outcome: Made,
-    oldest: tuple[int, int] | None,
-) -> Warnings:
-    warnings = [("note", note) for note in spec.notes]
-    if source.kind == "application":
-        warnings.append(_RANDOM_WEIGHTS)
-    if calibration is not None and calibration.generated:
-        warnings.append(_GENERATED)
-    meant = ".".join(str(part) for part in oldest or ())
-    if outcome.compatible:
-        warnings.append(
-            (
-                "compatible-form",
-                f"made with one scale per dense layer instead of one per channel, so that runtime {meant} "
-                "loads it",
-            )
-        )
-    if outcome.too_new:
-        warnings.append(("too-new", f"needs runtime {outcome.too_new}; {meant} will not load it"))
-    return tuple(warnings)

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 
 from delegates.wire import Progress, PythonFacts
 from harness import __version__, compare, execute, host, plan, results
-from harness.baseline import check_baseline
 from harness.cache import default_cache
-from harness.checks import suggest
+from harness.compare.baseline import check_baseline
 from harness.config import Config, DeviceProfile, VariantSpec
+from harness.config.checks import suggest
 from harness.errors import ConfigError, ModelError, ResultsError
 from harness.models import ModelSource, resolve_model
 from harness.quantize import VariantSet, make_variants
@@ -80,7 +80,7 @@ def run(options: Options, config: Config, watcher: Watcher) -> Outcome:
             host=host.describe(),
             models=models,
             devices=devices,
-            cells=plan.make_cells(models, devices, answers, options.delegates),
+            cells=plan.make_cells(models, devices, answers),
             baseline=options.baseline,
         )
         check_baseline(record)
@@ -163,7 +163,7 @@ def _narrow(made: VariantSet, names: Sequence[str]) -> VariantSet:
     """Only the variants asked for. Raises ModelError for a name the model has not."""
     if not names:
         return made
-    have = [variant.name for variant in (*made.variants, *made.failed)]
+    have = [v.name for v in made.variants] + [f.name for f in made.failed]
     for name in names:
         if name not in have:
             raise ModelError(f'model {made.model}: no variant "{name}"{suggest(name, have)}')

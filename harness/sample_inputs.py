@@ -21,7 +21,7 @@ def write(data: Path, inputs: Inputs, cache: Path) -> dict[str, Path]:
     Arrays are found by name ("serving_default_x:0" in a file is "x" in a signature), else by position.
     Variants with the same names share one file. Raises ModelError.
     """
-    from harness.calibration_arrays import load, store
+    from harness.calibration.arrays import load, store
 
     arrays = {name: array[:COUNT] for name, array in load(data).items()}
     written = {}

@@ -53,7 +53,10 @@ def _reasons(cells: Iterable[Cell]) -> Groups:
         if cell["reason"]:
             head = f"{GLYPHS.get(cell['status'], '✗')} {cell['status']}"
             groups.setdefault((head, _left_alone(cell) or cell["reason"]), []).append(cell)
-    return groups
+    return {
+        (head, alike[0]["reason"] if len({cell["reason"] for cell in alike}) == 1 else sentence): alike
+        for (head, sentence), alike in groups.items()
+    }
 
 
 def _left_alone(cell: Cell) -> str | None:

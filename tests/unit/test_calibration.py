@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from harness.calibration import InputSpec, anchored, generate, load_calibration, sample_inputs
-from harness.calibration_callable import evaluate_callable
+from harness.calibration.callables import evaluate_callable
 from harness.errors import ModelError
 from harness.inspect import Quantization
 

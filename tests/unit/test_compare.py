@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from delegates.wire import OpGroup, Ops, Refusal
-from harness.baseline import check_baseline
 from harness.compare import document, exit_code
+from harness.compare.baseline import check_baseline
 from harness.errors import ConfigError
 from harness.results import Cell, Run
 from tests.unit.run_builder import INT8_LEFT, cell, device, measured, output, run, tensor, typical, variant

@@ -42,4 +42,4 @@ def test_home_keeps_to_its_rooms(path):
         assert "rich" not in tops
     assert "typer" not in tops or room == "cli.py"
     if "subprocess" in tops:
-        assert room.startswith("runners/") or room in {"children.py", "calibration.py"}
+        assert room.startswith("runners/") or room in {"quantize/children.py", "calibration/callables.py"}

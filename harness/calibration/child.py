@@ -1,4 +1,4 @@
-"""Runs a user's callable and writes its samples; started by calibration_callable in a process of its own.
+"""Runs a user's callable and writes its samples; started by `callables` in a process of its own.
 
 The only argument is a JSON object: text, limit, inputs [(name, dtype, shape)], result (an .npz to write,
 one array per input in their order, or beside it an .error with one line).
@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.calibration import InputSpec
-from harness.calibration_arrays import first_line, fit, match
+from harness.calibration.arrays import first_line, fit, match
 from harness.errors import ModelError
 
 WHERE = "it"  # who reads the error knows which callable is meant

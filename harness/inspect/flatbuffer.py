@@ -10,7 +10,7 @@ from typing import Any
 from ai_edge_litert import schema_py_generated as schema
 
 from harness.inspect import ModelInfo, OpInfo, Quantization, TensorInfo
-from harness.scheme import detect_scheme
+from harness.inspect.scheme import detect_scheme
 
 _BITS = {
     "float32": 32, "float16": 16, "bfloat16": 16, "float64": 64, "complex64": 64, "complex128": 128,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.checks import Bad, suggest, wrong_type
+from harness.config.checks import Bad, suggest, wrong_type
 from harness.errors import ConfigError
 
 FILE_NAME = "devices.toml"
@@ -75,14 +75,14 @@ def find_devices_file(explicit: Path | None, start: Path) -> Path:
 
 def _shipped() -> Path:
     """Inside the package where it is installed, beside it in a source checkout."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     installed = package / FILE_NAME
     return installed if installed.is_file() else package.parent / FILE_NAME
 
 
 def load_config(path: Path) -> Config:
     """The profiles and variants in a devices.toml. Raises ConfigError: one line, file, table and key."""
-    from harness.config_keys import device, variant  # they make the types above
+    from harness.config.keys import device, variant  # they make the types above
 
     tables = _read(path)
     for name in tables:

@@ -9,7 +9,8 @@ from typing import Any
 
 from delegates.registry import DELEGATES
 from harness.calibration import anchored
-from harness.checks import (
+from harness.config import DelegateSpec, DeviceProfile, VariantSpec
+from harness.config.checks import (
     Bad,
     Check,
     environment,
@@ -22,7 +23,6 @@ from harness.checks import (
     whole,
     wrong_type,
 )
-from harness.config import DelegateSpec, DeviceProfile, VariantSpec
 from harness.variants import STANDARD
 
 RUNTIMES = ("auto", "tflite-runtime", "ai-edge-litert", "tensorflow")

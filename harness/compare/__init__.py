@@ -8,12 +8,13 @@ from functools import partial
 from typing import Any
 
 from delegates.wire import Ops, Output
-from harness import provenance, stats
-from harness.baseline import baselines, float_rank, label
+from harness import stats
+from harness.compare import provenance
+from harness.compare.baseline import baselines, float_rank, label
+from harness.compare.verdict import cell_ops, verdict
 from harness.fidelity import compare_outputs, count_nonfinite
 from harness.quantize import Variant
 from harness.results import SCHEMA, Cell, Run
-from harness.verdict import cell_ops, verdict
 
 MEASURED = ("ok", "partial", "fallback")
 FAILED = ("unavailable", "refused", "crashed", "timeout")

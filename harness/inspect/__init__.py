@@ -68,7 +68,7 @@ def read_model(data: bytes, name: str = "model") -> ModelInfo:
         raise ModelError(
             f'{name}: not a TensorFlow Lite model: it lacks the identifier "{IDENTIFIER.decode()}"'
         )
-    from harness.flatbuffer import Corrupt, parse  # imports the schema, 0.1 s
+    from harness.inspect.flatbuffer import Corrupt, parse  # imports the schema, 0.1 s
 
     try:
         return parse(data)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.calibration import InputSpec
-from harness.calibration_arrays import Arrays, first_line, sample_dtype
+from harness.calibration.arrays import Arrays, first_line, sample_dtype
 from harness.errors import ModelError
 
 if TYPE_CHECKING:

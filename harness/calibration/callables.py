@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from harness.calibration import InputSpec
-from harness.calibration_arrays import Arrays, load
+from harness.calibration.arrays import Arrays, load
 from harness.errors import ModelError
 
 TIMEOUT_S = 900.0  # a dataset may have to be unpacked first
@@ -53,8 +53,8 @@ def evaluate_callable(
 
 def _run(request: str, output: IO[bytes], timeout_s: float, where: str) -> int:
     # -P keeps a folder of the user's that is called "harness" from being taken for ours.
-    command = [sys.executable, "-P", "-m", "harness.calibration_child", request]
-    ours = str(Path(__file__).parent.parent)
+    command = [sys.executable, "-P", "-m", "harness.calibration.child", request]
+    ours = str(Path(__file__).parents[2])
     paths = [ours, *filter(None, [os.environ.get("PYTHONPATH")])]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     try:

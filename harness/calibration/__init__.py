@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.checks import suggest
+from harness.config.checks import suggest
 from harness.errors import ModelError
 from harness.inspect import Quantization
 
 if TYPE_CHECKING:
-    from harness.calibration_arrays import Arrays
+    from harness.calibration.arrays import Arrays
 
 LIMIT = 256  # samples used at most, unless told otherwise; TensorFlow's guide asks for 100 to 500
 GENERATED = 32  # random samples: more of them don't widen the ranges
@@ -86,7 +86,7 @@ def load_calibration(
     if reader is None:
         ranges = dict.fromkeys((spec.name for spec in inputs), asked["range"]) if "range" in asked else None
         return generate(inputs, asked["samples"] if "samples" in options else GENERATED, cache, ranges=ranges)
-    from harness.calibration_arrays import finish, store
+    from harness.calibration.arrays import finish, store
 
     arrays, notes = reader(source, inputs, asked)
     arrays, more = finish(arrays, inputs, f"calibration {source}", asked["samples"])
@@ -110,7 +110,7 @@ def generate(
     """
     import numpy as np
 
-    from harness.calibration_arrays import finish, sample_dtype, store
+    from harness.calibration.arrays import finish, sample_dtype, store
 
     if samples < 1:
         raise ModelError(f"calibration generate: {samples} samples asked for; at least 1 is needed")
@@ -131,7 +131,7 @@ def generate(
 
 def sample_inputs(calibration: Calibration, cache: Path, count: int = 16) -> Path:
     """The first `count` samples as an .npz of the same form in the folder `cache`, named by content."""
-    from harness.calibration_arrays import load, store
+    from harness.calibration.arrays import load, store
 
     return store({name: array[:count] for name, array in load(calibration.path).items()}, cache)[1]
 
@@ -169,17 +169,17 @@ def _split(text: str) -> tuple[str, dict[str, str]]:
 
 def _reader(source: str) -> tuple[Reader | None, tuple[str, ...]]:
     """What reads a source (None: it is generated), and the options that it knows."""
-    from harness import calibration_arrays, calibration_callable, calibration_images
+    from harness.calibration import arrays, callables, images
 
     path = Path(source).expanduser()
     if source == "generate":
         return None, ("samples", "range")
     if path.is_dir():
-        return calibration_images.read, ("samples", "scale", "resize")
+        return images.read, ("samples", "scale", "resize")
     if path.exists():
-        return calibration_arrays.read, ("samples",)
+        return arrays.read, ("samples",)
     if _CALLABLE.fullmatch(source):
-        return calibration_callable.read, ("samples",)
+        return callables.read, ("samples",)
     raise ModelError(
         f"calibration {source}: no such file or folder, and neither package.module:callable nor generate"
     )

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import files, samples
 from harness.errors import ResultsError
+from harness.results import files, samples
 
 if TYPE_CHECKING:
     from delegates.wire import Measurement, Refusal

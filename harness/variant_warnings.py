@@ -1,0 +1,44 @@
+"""What has to be said of a variant wherever its figures are shown."""
+
+from __future__ import annotations
+
+from harness.calibration import Calibration
+from harness.config import VariantSpec
+from harness.conversion import Made
+from harness.models import Kind
+
+Warnings = tuple[tuple[str, str], ...]  # (code, message)
+
+_RANDOM_WEIGHTS = (
+    "random-weights",
+    "the weights are random: latency and size are real, accuracy and calibration are not",
+)
+_GENERATED = (
+    "generated-calibration",
+    "calibrated on random data: latency and size are real, accuracy is not; give --calibration",
+)
+
+
+def warnings_of(
+    kind: Kind,
+    spec: VariantSpec,
+    calibration: Calibration | None,
+    outcome: Made,
+    oldest: tuple[int, int] | None,
+) -> Warnings:
+    """Notes of its settings, then what limits the meaning of its figures, then where it runs."""
+    warnings = [("note", note) for note in spec.notes]
+    if kind == "application":
+        warnings.append(_RANDOM_WEIGHTS)
+    if calibration is not None and calibration.generated:
+        warnings.append(_GENERATED)
+    if outcome.compatible or outcome.too_new:
+        warnings.append(_form(outcome, ".".join(str(part) for part in oldest or ())))
+    return tuple(warnings)
+
+
+def _form(outcome: Made, oldest: str) -> tuple[str, str]:
+    if outcome.too_new:
+        return "too-new", f"needs runtime {outcome.too_new} or newer: {oldest} will refuse it"
+    form = "one scale per dense layer instead of one per channel"
+    return "compatible-form", f"made with {form}, because runtime {oldest} refuses the converter's usual form"

@@ -1,0 +1,385 @@
+"""Making variants, with the real converter. Slow ones start TensorFlow in child processes."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.builtin import digits_files
+from harness.config import VariantSpec
+from harness.errors import ModelError
+from harness.inspect import dequantize, read_model_file
+from harness.models import resolve_model
+from harness.quantize import VariantSet, export_variants, make_variants
+from harness.variants import STANDARD
+from tests.models import dense_model
+
+ROOT = Path(__file__).resolve().parents[2]
+OLD_RUNTIME = (2, 14)
+BY_NAME = {spec.name: spec for spec in STANDARD}
+
+needs_converter = pytest.mark.skipif(
+    importlib.util.find_spec("tensorflow") is None, reason="needs TensorFlow: pip install '.[convert]'"
+)
+
+# In a process of its own: two runtimes in one clash. Prints what the interpreter says of inputs and
+# outputs and writes the outputs, as they come, for every sample of an .npz.
+INVOKE = """
+import importlib, json, sys
+import numpy as np
+runtime, model, samples, result = sys.argv[1:]
+interpreter = importlib.import_module(runtime + ".interpreter").Interpreter(model)
+interpreter.allocate_tensors()
+inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+data = np.load(samples)
+rows = []
+for i in range(len(data[data.files[0]])):
+    for detail in inputs:
+        value = data[detail["name"]][i : i + 1]
+        scale, zero_point = detail["quantization"]
+        if scale:
+            limits = np.iinfo(detail["dtype"])
+            value = np.clip(np.round(value / scale + zero_point), limits.min, limits.max)
+        interpreter.set_tensor(detail["index"], np.resize(value.astype(detail["dtype"]), detail["shape"]))
+    interpreter.invoke()
+    rows.append(interpreter.get_tensor(outputs[0]["index"])[0])
+np.save(result, np.array(rows))
+print(json.dumps([[d["name"], *d["quantization"]] for d in inputs + outputs]))
+"""
+
+ZOO = """
+import os, signal
+import tensorflow as tf
+
+def no_16_bit():
+    w = tf.constant([[0.1 * i * j for i in range(8)] for j in range(8)])
+    print("to stdout"); os.write(1, b"straight to descriptor 1")
+    return tf.function(
+        lambda x: tf.math.atan2(x @ w, tf.math.cumsum(x)),
+        input_signature=[tf.TensorSpec((None, 8), tf.float32, name="x")],
+    )
+
+def two_inputs():
+    import keras
+    small, large = keras.Input((4,), name="small"), keras.Input((6,), name="large")
+    return keras.Model([small, large], keras.layers.Dense(2)(keras.layers.Concatenate()([small, large])))
+
+def crash():
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+def open_sized():
+    import keras
+    image = keras.Input((None, None, 3), name="image")
+    return keras.Model(image, keras.layers.GlobalAveragePooling2D()(image))
+"""
+
+# A Keras 2 file that Keras 3 refuses (DepthwiseConv2D with groups), and a SavedModel with an open batch
+# whose Flatten and Reshape ask for shapes at run time.
+MAKE_FILES = """
+import sys
+import tf_keras as keras
+net = keras.Sequential([
+    keras.layers.Input((8, 8, 3)), keras.layers.DepthwiseConv2D(3), keras.layers.Flatten(),
+    keras.layers.Dense(12), keras.layers.Reshape((3, 4)),
+])
+net.save(sys.argv[1] + "/keras2.h5")
+net.export(sys.argv[1] + "/saved")
+"""
+
+
+def invoke(variant, samples: Path, folder: Path, runtime: str = "ai_edge_litert"):
+    """(inputs and outputs as the interpreter describes them, raw outputs for every sample)."""
+    result = folder / f"{variant.name}.npy"
+    done = subprocess.run(
+        [sys.executable, "-c", INVOKE, runtime, variant.path, samples, result],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout), np.load(result)
+
+
+def by_name(made: VariantSet) -> dict:
+    return {variant.name: variant for variant in made.variants}
+
+
+@pytest.fixture
+def no_children(monkeypatch):
+    """From here on no child process can be started."""
+    monkeypatch.setattr(sys, "executable", "/nonexistent/python")
+
+
+@pytest.fixture
+def zoo(tmp_path, monkeypatch):
+    (tmp_path / "zoo.py").write_text(ZOO)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+def make_digits(cache: Path, oldest=OLD_RUNTIME, specs=STANDARD, **more) -> VariantSet:
+    return make_variants(
+        resolve_model("digits", Path.cwd()), specs, cache=cache, oldest_runtime=oldest, **more
+    )
+
+
+@pytest.fixture(scope="session")
+def digits(cache):
+    """The built-in model's seven variants, for tflite-runtime 2.14."""
+    return make_digits(cache)
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files")
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
+    subprocess.run(
+        [sys.executable, "-c", MAKE_FILES, folder], capture_output=True, check=True, env=environment
+    )
+    return folder
+
+
+@needs_converter
+@pytest.mark.slow
+def test_all_seven_are_what_they_are_called(digits):
+    assert [v.name for v in digits.variants] == [spec.name for spec in STANDARD]
+    assert [v.scheme for v in digits.variants] == [spec.name for spec in STANDARD]
+    assert not digits.failed
+
+
+@needs_converter
+@pytest.mark.slow
+def test_size_and_hash_are_the_file_s(digits):
+    for variant in digits.variants:
+        content = variant.path.read_bytes()
+        assert variant.size_bytes == len(content)
+        assert variant.sha256 == hashlib.sha256(content).hexdigest()
+
+
+@needs_converter
+@pytest.mark.slow
+def test_quantization_is_as_the_interpreter_has_it_and_leads_back_to_real_values(digits, tmp_path):
+    variants, samples = by_name(digits), digits.inputs["int8"]
+    _, real = invoke(variants["float32"], samples, tmp_path)
+    for name in ("int8", "uint8"):
+        variant = variants[name]
+        told, raw = invoke(variant, samples, tmp_path)
+        known = [(t.name, t.quantization.scales[0], t.quantization.zero_points[0]) for t in
+                 (*variant.inputs, *variant.outputs)]  # fmt: skip
+        assert [tuple(t) for t in told] == known
+        assert raw.dtype == name
+        assert np.abs(dequantize(raw, variant.outputs[0].quantization) - real).max() < 0.05
+
+
+@needs_converter
+@pytest.mark.slow
+def test_digits_has_learned(digits, cache, tmp_path):
+    evaluation = np.load(digits_files(cache).evaluation)
+    samples = tmp_path / "x.npz"
+    np.savez(samples, **{by_name(digits)["float32"].inputs[0].name: evaluation["x"]})
+    _, scores = invoke(by_name(digits)["float32"], samples, tmp_path)
+    assert len(scores) == len(evaluation["y"]) == 360
+    assert (scores.argmax(axis=1) == evaluation["y"]).mean() > 0.95
+
+
+@needs_converter
+@pytest.mark.slow
+@pytest.mark.skipif(
+    importlib.util.find_spec("tflite_runtime") is None, reason="needs tflite-runtime (Python up to 3.11)"
+)
+def test_every_variant_loads_on_the_old_runtime(digits, tmp_path):
+    for variant in digits.variants:
+        invoke(variant, digits.inputs[variant.name], tmp_path, runtime="tflite_runtime")
+
+
+@needs_converter
+@pytest.mark.slow
+def test_the_older_form_is_made_only_where_it_is_needed_and_says_so(digits, cache):
+    assert [v.name for v in digits.variants if "compatible-form" in dict(v.warnings)] == ["dynamic"]
+    usual = make_digits(cache, oldest=None, specs=[BY_NAME["dynamic"]]).variants[0]
+    assert not usual.warnings
+    assert usual.sha256 != by_name(digits)["dynamic"].sha256
+    needs = read_model_file(usual.path).min_runtime_version
+    assert tuple(int(n) for n in needs.split(".")[:2]) > OLD_RUNTIME
+
+
+@needs_converter
+@pytest.mark.slow
+def test_a_second_run_starts_no_child_and_makes_the_same(digits, cache, no_children):
+    told = []
+    again = make_digits(cache, on_progress=lambda *step: told.append(step))
+    assert again == digits
+    assert not told
+
+
+@needs_converter
+@pytest.mark.slow
+def test_a_damaged_entry_is_made_again(digits, cache):
+    damaged = by_name(digits)["int8"]
+    os.truncate(damaged.path, 100)
+    told = []
+    again = make_digits(cache, on_progress=lambda *step: told.append(step))
+    assert told == [("int8", 7, 7)]
+    assert again == digits
+    assert damaged.path.stat().st_size == damaged.size_bytes
+
+
+@needs_converter
+@pytest.mark.slow
+def test_export_copies_the_files_with_their_provenance(digits, tmp_path):
+    paths = export_variants(digits, tmp_path / "out")
+    assert [p.name for p in paths] == [f"digits_{spec.name}.tflite" for spec in STANDARD]
+    for path, variant in zip(paths, digits.variants, strict=True):
+        assert path.read_bytes() == variant.path.read_bytes()
+    record = json.loads((tmp_path / "out" / "digits_int8.json").read_text())
+    variant = by_name(digits)["int8"]
+    assert record["source_sha256"] == digits.sha256
+    assert record["converter"]["name"] == "TFLiteConverter"
+    assert record["calibration"]["samples"] == 128
+    assert record["settings"]["inference_input_type"] == "int8"
+    assert record["inputs"][0]["quantization"]["scales"] == list(variant.inputs[0].quantization.scales)
+
+
+@needs_converter
+@pytest.mark.slow
+def test_custom_settings_and_retired_names(digits, cache, tmp_path):
+    np.save(tmp_path / "half.npy", np.linspace(0, 0.5, 640, dtype=np.float32).reshape(10, 8, 8, 1))
+    spec = VariantSpec(
+        "u8in",
+        optimizations=("OPTIMIZE_FOR_SIZE",),
+        supported_ops=("TFLITE_BUILTINS_INT8",),
+        inference_input_type="uint8",
+        inference_output_type="float32",
+        representative_dataset=str(tmp_path / "half.npy"),
+        needs_calibration=True,
+        notes=("OPTIMIZE_FOR_SIZE is DEFAULT",),
+    )
+    wrong = dataclasses.replace(spec, name="wrong", optimizations=("FASTEST",))
+    made = make_digits(cache, specs=[spec, wrong])
+    variant = made.variants[0]
+    assert (variant.inputs[0].dtype, variant.outputs[0].dtype) == ("uint8", "float32")
+    assert variant.inputs[0].quantization.scales[0] == pytest.approx(0.5 / 255, rel=1e-3)
+    assert variant.warnings == (("note", "OPTIMIZE_FOR_SIZE is DEFAULT"),)
+    assert [f.name for f in made.failed] == ["wrong"]
+    assert "FASTEST" in made.failed[0].reason
+
+
+@needs_converter
+@pytest.mark.slow
+def test_one_variant_that_cannot_be_made_costs_no_other_and_is_remembered(zoo, cache):
+    source = resolve_model("zoo:no_16_bit", zoo)
+    specs = [BY_NAME["float32"], BY_NAME["int8"], BY_NAME["int16x8"]]
+    made = make_variants(source, specs, cache=cache)
+    assert [v.name for v in made.variants] == ["float32", "int8"]
+    assert [f.name for f in made.failed] == ["int16x8"]
+    assert "ATAN2" in made.failed[0].reason and "\n" not in made.failed[0].reason
+    assert [dict(v.warnings).keys() for v in made.variants] == [set(), {"generated-calibration"}]
+    told = []
+    assert make_variants(source, specs, cache=cache, on_progress=lambda *s: told.append(s)) == made
+    assert not told
+
+
+@needs_converter
+@pytest.mark.slow
+def test_inputs_are_told_apart_by_name_and_a_batch_is_fixed(zoo, cache):
+    rng = np.random.default_rng(0)
+    small, large = rng.uniform(0, 1, (50, 4)), rng.uniform(0, 10, (50, 6))
+    small[0], large[0] = 1, 10
+    np.savez(zoo / "data.npz", large=large.astype(np.float32), small=small.astype(np.float32))
+    source = resolve_model("zoo:two_inputs", zoo)
+    made = make_variants(source, [BY_NAME["int8"]], calibration="data.npz", batch=4, cache=cache)
+    inputs = {t.shape: t for t in made.variants[0].inputs}
+    assert set(inputs) == {(4, 4), (4, 6)}
+    assert inputs[4, 4].quantization.scales[0] == pytest.approx(1 / 255, rel=1e-3)
+    assert inputs[4, 6].quantization.scales[0] == pytest.approx(10 / 255, rel=1e-3)
+    with np.load(made.inputs["int8"]) as samples:
+        assert np.array_equal(samples[inputs[4, 6].name], large[:16].astype(np.float32))
+
+
+@needs_converter
+@pytest.mark.slow
+def test_a_saved_model_with_an_open_batch_becomes_static(files, cache):
+    made = make_variants(resolve_model("saved", files), [BY_NAME["float32"]], cache=cache)
+    info = read_model_file(made.variants[0].path)
+    assert [t.shape_signature for t in (*info.inputs, *info.outputs)] == [(1, 8, 8, 3), (1, 3, 4)]
+    assert not {op.name for op in info.ops} & {"SHAPE", "STRIDED_SLICE", "PACK", "READ_VARIABLE"}
+
+
+@needs_converter
+@pytest.mark.slow
+def test_a_keras_2_file_that_keras_3_refuses(files, cache):
+    made = make_variants(resolve_model("keras2.h5", files), [BY_NAME["float32"]], cache=cache)
+    assert "DEPTHWISE_CONV_2D" in {op.name for op in read_model_file(made.variants[0].path).ops}
+
+
+@needs_converter
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "said"), [("zoo:crash", "SIGSEGV"), ("zoo:open_sized", "input image has the open shape")]
+)
+def test_a_model_that_cannot_be_built_is_one_line(zoo, cache, model, said):
+    with pytest.raises(ModelError, match=said) as caught:
+        make_variants(resolve_model(model, zoo), STANDARD, cache=cache)
+    assert str(caught.value).startswith(model) and "\n" not in str(caught.value)
+
+
+def test_without_tensorflow_the_way_to_it_is_said(tmp_path):
+    """In a Python that sees no installed packages at all."""
+    code = (
+        "import pathlib; from harness.models import resolve_model; from harness.quantize import make_variants\n"
+        "from harness.variants import STANDARD; here = pathlib.Path.cwd()\n"
+        "make_variants(resolve_model('digits', here), STANDARD, cache=here)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        env={"PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr.splitlines()[-1].endswith("pip install 'qbench-tflite[convert]'")
+
+
+def test_ready_files_keep_their_names_and_one_bad_file_costs_no_other(tmp_path, no_children):
+    model = dense_model(seed=1)
+    contents = {"a": model, "twin": model, "cut": model[: len(model) // 2], "empty": b""}
+    folder = tmp_path / "ready"
+    folder.mkdir()
+    for stem, content in contents.items():
+        (folder / f"{stem}.tflite").write_bytes(content)
+    made = make_variants(resolve_model("ready", tmp_path), STANDARD, cache=tmp_path / "cache")
+    assert [(v.name, v.scheme) for v in made.variants] == [("a", "float32"), ("twin", "float32")]
+    assert [f.name for f in made.failed] == ["cut", "empty"]
+    assert made.inputs["a"] == made.inputs["twin"]
+    with np.load(made.inputs["a"]) as samples:
+        assert samples["input"].shape == (16, 4)
+
+
+def test_a_single_ready_file_is_named_by_its_scheme_and_a_bad_one_is_an_error(tmp_path, no_children):
+    (tmp_path / "good.tflite").write_bytes(dense_model(seed=1))
+    (tmp_path / "bad.tflite").write_bytes(b"")
+    good = make_variants(resolve_model("good.tflite", tmp_path), STANDARD, cache=tmp_path / "cache")
+    assert [(v.name, v.converter) for v in good.variants] == [("float32", None)]
+    with pytest.raises(ModelError, match="bad.tflite"):
+        make_variants(resolve_model("bad.tflite", tmp_path), STANDARD, cache=tmp_path / "cache")
+
+
+def test_a_cache_that_cannot_be_written_says_so(tmp_path):
+    (tmp_path / "good.tflite").write_bytes(dense_model(seed=1))
+    (tmp_path / "cache").write_text("a file, no folder")
+    with pytest.raises(ModelError, match="cannot be written"):
+        make_variants(resolve_model("good.tflite", tmp_path), STANDARD, cache=tmp_path / "cache")
