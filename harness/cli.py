@@ -136,11 +136,12 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Make the variants, time them on the devices, print the table and store the run."""
+    from harness import choose
     from harness import run as job
     from harness.compare import exit_code
     from harness.report.progress import ProgressBar
 
-    options = job.Options(
+    options = choose.Options(
         models=model or ["digits"],
         devices=device or [],
         variants=variant or [],
@@ -201,12 +202,13 @@ def quantize(
     quiet: Quiet = False,
 ) -> None:
     """Only make the variants, with where they come from in a .json beside each."""
+    from harness import choose
     from harness import run as job
     from harness.quantize import export_variants
     from harness.report.progress import ProgressBar
 
     config = _config(devices_file)
-    options = job.Options(
+    options = choose.Options(
         models=model or ["digits"], variants=variant or [], calibration=calibration, batch=batch
     )
     with ProgressBar(quiet) as progress:

@@ -208,16 +208,13 @@ def _main_calibration(
         return digits_calibration(folder), ""
     if text not in (None, "generate"):
         return load_calibration(text, inputs, folder / "calibration"), ""
+    if text is None and (problem := sample_inputs.no_random_data(inputs)):
+        return None, problem
     ranges = {}
     if source.kind == "application":
         known = APPLICATIONS[application_name(source.source) or source.name]
         ranges = {spec.name: (known.low, known.high) for spec in inputs}
-    try:
-        return generate(inputs, GENERATED, folder / "calibration", ranges=ranges), ""
-    except ModelError as error:
-        if text is None:
-            return None, str(error)
-        raise
+    return generate(inputs, GENERATED, folder / "calibration", ranges=ranges), ""
 
 
 def _calibration_of(

@@ -3,43 +3,24 @@
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from delegates.wire import Progress, PythonFacts
-from harness import __version__, compare, execute, host, plan, results
+from harness import __version__, choose, compare, execute, host, plan, results
 from harness.cache import default_cache
 from harness.compare.baseline import check_baseline
-from harness.config import Config, DeviceProfile, VariantSpec
-from harness.config.checks import suggest
-from harness.errors import ConfigError, ModelError, ResultsError
-from harness.models import ModelSource, resolve_model
+from harness.config import Config, DeviceProfile
+from harness.errors import ConfigError, ResultsError
+from harness.models import resolve_model
 from harness.quantize import VariantSet, make_variants
 from harness.runners import bundle
 from harness.runners.local import LocalRunner
-from harness.variants import STANDARD
 
 OLD_RUNTIMES = ("tflite-runtime",)  # whose version says which op versions of TensorFlow's it knows
-
-
-@dataclass(frozen=True)
-class Options:
-    """What `qbench run` was asked for. Empty means: all there are."""
-
-    models: Sequence[str] = ("digits",)
-    devices: Sequence[str] = ()
-    variants: Sequence[str] = ()
-    delegates: Sequence[str] = ()
-    threads: Sequence[int] = ()
-    calibration: str | None = None
-    baseline: str | None = None
-    batch: int = 1
-    budget_s: float = 1.0
-    results: Path = Path("results")
 
 
 class Watcher(Protocol):
@@ -61,9 +42,9 @@ class Outcome:
     problem: str | None = None
 
 
-def run(options: Options, config: Config, watcher: Watcher) -> Outcome:
+def run(options: choose.Options, config: Config, watcher: Watcher) -> Outcome:
     """Make the variants, measure every cell, store everything. Raises QbenchError."""
-    profiles = choose_devices(config, options)
+    profiles = choose.devices(config, options)
     run_id = results.new_run_id()
     store = results.create(options.results, run_id)
     try:
@@ -91,11 +72,11 @@ def run(options: Options, config: Config, watcher: Watcher) -> Outcome:
 
 
 def make_all(
-    options: Options, config: Config, oldest_runtime: tuple[int, int] | None, watcher: Watcher
+    options: choose.Options, config: Config, oldest_runtime: tuple[int, int] | None, watcher: Watcher
 ) -> list[VariantSet]:
     """The variants of every model asked for. Raises QbenchError."""
-    specs = choose_variants(config, options.variants)
-    sources = unique_names([resolve_model(text, Path.cwd()) for text in options.models])
+    specs = choose.variants(config, options.variants)
+    sources = choose.unique_names([resolve_model(text, Path.cwd()) for text in options.models])
     made = []
     for source in sources:
         watcher.step(f"making variants of {source.name}")
@@ -107,71 +88,8 @@ def make_all(
             oldest_runtime=oldest_runtime,
             on_progress=watcher.converted,
         )
-        made.append(_narrow(variants, options.variants))
+        made.append(choose.narrow(variants, options.variants))
     return made
-
-
-def unique_names(sources: Sequence[ModelSource]) -> list[ModelSource]:
-    """The same sources; models that share a name are numbered from the second on."""
-    seen: Counter[str] = Counter()
-    named = []
-    for source in sources:
-        seen[source.name] += 1
-        number = seen[source.name]
-        named.append(source if number == 1 else replace(source, name=f"{source.name}-{number}"))
-    return named
-
-
-def choose_devices(config: Config, options: Options) -> list[DeviceProfile]:
-    """The profiles asked for (all without a name), narrowed to the delegates and threads asked for."""
-    names = list(dict.fromkeys(options.devices)) or list(config.devices)
-    for name in names:
-        if name not in config.devices:
-            raise ConfigError(f'{config.path}: no device "{name}"{suggest(name, config.devices)}')
-    profiles = [config.devices[name] for name in names]
-    offered = {d.name for profile in profiles for d in profile.delegates}
-    for name in options.delegates:
-        if name not in offered:
-            raise ConfigError(
-                f"--delegate {name}: none of the devices {', '.join(names)} offers it"
-                f" (they offer: {', '.join(sorted(offered))})"
-            )
-    threads = tuple(dict.fromkeys(options.threads))
-    narrowed = [
-        replace(
-            profile,
-            threads=threads or profile.threads,
-            delegates=tuple(
-                d for d in profile.delegates if not options.delegates or d.name in options.delegates
-            ),
-        )
-        for profile in profiles
-    ]
-    return [profile for profile in narrowed if profile.delegates]
-
-
-def choose_variants(config: Config, names: Sequence[str]) -> list[VariantSpec]:
-    """The variants to make: all seven and the user's own, or those named.
-
-    A name that is neither may still be a ready .tflite's: `_narrow` complains if not.
-    """
-    known = {**{spec.name: spec for spec in STANDARD}, **config.variants}
-    return [spec for name, spec in known.items() if not names or name in names]
-
-
-def _narrow(made: VariantSet, names: Sequence[str]) -> VariantSet:
-    """Only the variants asked for. Raises ModelError for a name the model has not."""
-    if not names:
-        return made
-    have = [v.name for v in made.variants] + [f.name for f in made.failed]
-    for name in names:
-        if name not in have:
-            raise ModelError(f'model {made.model}: no variant "{name}"{suggest(name, have)}')
-    return replace(
-        made,
-        variants=tuple(v for v in made.variants if v.name in names),
-        failed=tuple(f for f in made.failed if f.name in names),
-    )
 
 
 def _usable(

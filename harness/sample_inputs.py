@@ -48,6 +48,18 @@ def of_ready_files(inputs: Inputs, calibration: str | None, cache: Path) -> dict
     return written
 
 
+def no_random_data(specs: Sequence[InputSpec]) -> str | None:
+    """Why there is no random data for such inputs (text, for example), or None where there is."""
+    from harness.calibration.arrays import sample_dtype
+
+    try:
+        for spec in specs:
+            sample_dtype(spec, "calibration generate")
+    except ModelError as error:
+        return str(error)
+    return None
+
+
 def _specs(tensors: Sequence[TensorInfo]) -> list[InputSpec]:
     return [
         InputSpec(_short(name), tensor.dtype, tensor.shape, tensor.quantization)
@@ -83,7 +95,4 @@ def _alike(inputs: Inputs) -> list[Inputs]:
 def _data(specs: Sequence[InputSpec], calibration: str | None, cache: Path) -> Calibration | None:
     if calibration is not None:
         return load_calibration(calibration, specs, cache / "calibration")
-    try:
-        return generate(specs, GENERATED, cache / "calibration")
-    except ModelError:
-        return None
+    return None if no_random_data(specs) else generate(specs, GENERATED, cache / "calibration")

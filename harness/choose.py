@@ -1,0 +1,94 @@
+"""What was asked for, out of what there is: models, device profiles and variants."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.config import Config, DeviceProfile, VariantSpec
+from harness.config.checks import suggest
+from harness.errors import ConfigError, ModelError
+from harness.models import ModelSource
+from harness.quantize import VariantSet
+from harness.variants import STANDARD
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `qbench run` was asked for. Empty means: all there are."""
+
+    models: Sequence[str] = ("digits",)
+    devices: Sequence[str] = ()
+    variants: Sequence[str] = ()
+    delegates: Sequence[str] = ()
+    threads: Sequence[int] = ()
+    calibration: str | None = None
+    baseline: str | None = None
+    batch: int = 1
+    budget_s: float = 1.0
+    results: Path = Path("results")
+
+
+def devices(config: Config, options: Options) -> list[DeviceProfile]:
+    """The profiles asked for (all without a name), narrowed to the delegates and threads asked for."""
+    names = list(dict.fromkeys(options.devices)) or list(config.devices)
+    for name in names:
+        if name not in config.devices:
+            raise ConfigError(f'{config.path}: no device "{name}"{suggest(name, config.devices)}')
+    profiles = [config.devices[name] for name in names]
+    offered = {d.name for profile in profiles for d in profile.delegates}
+    for name in options.delegates:
+        if name not in offered:
+            raise ConfigError(
+                f"--delegate {name}: none of the devices {', '.join(names)} offers it"
+                f" (they offer: {', '.join(sorted(offered))})"
+            )
+    threads = tuple(dict.fromkeys(options.threads))
+    narrowed = [
+        replace(
+            profile,
+            threads=threads or profile.threads,
+            delegates=tuple(
+                d for d in profile.delegates if not options.delegates or d.name in options.delegates
+            ),
+        )
+        for profile in profiles
+    ]
+    return [profile for profile in narrowed if profile.delegates]
+
+
+def variants(config: Config, names: Sequence[str]) -> list[VariantSpec]:
+    """The variants to make: all seven and the user's own, or those named.
+
+    A name that is neither may still be a ready .tflite's: `narrow` complains if not.
+    """
+    known = {**{spec.name: spec for spec in STANDARD}, **config.variants}
+    return [spec for name, spec in known.items() if not names or name in names]
+
+
+def narrow(made: VariantSet, names: Sequence[str]) -> VariantSet:
+    """Only the variants asked for. Raises ModelError for a name the model has not."""
+    if not names:
+        return made
+    have = [v.name for v in made.variants] + [f.name for f in made.failed]
+    for name in names:
+        if name not in have:
+            raise ModelError(f'model {made.model}: no variant "{name}"{suggest(name, have)}')
+    return replace(
+        made,
+        variants=tuple(v for v in made.variants if v.name in names),
+        failed=tuple(f for f in made.failed if f.name in names),
+    )
+
+
+def unique_names(sources: Sequence[ModelSource]) -> list[ModelSource]:
+    """The same sources; models that share a name are numbered from the second on."""
+    seen: Counter[str] = Counter()
+    named = []
+    for source in sources:
+        seen[source.name] += 1
+        number = seen[source.name]
+        named.append(source if number == 1 else replace(source, name=f"{source.name}-{number}"))
+    return named
