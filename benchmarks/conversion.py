@@ -74,7 +74,7 @@ def main() -> int:
         plain = seconds(PLAIN, cache)
         cold = seconds(QBENCH, cache)
         warm = seconds(QBENCH, cache)
-    print(f"cores {len(os.sched_getaffinity(0))}, load before and after: see `uptime`")
+    print(f"cores {len(os.sched_getaffinity(0))}, load at the end {os.getloadavg()[0]:.1f}")
     print(f"plain script  {plain:6.1f} s")
     print(f"qbench, cold  {cold:6.1f} s   {cold / plain:.3f} of it, at most {COLD_BAR}")
     print(f"qbench, warm  {warm:6.1f} s   {warm / plain:.3f} of it, at most {WARM_BAR}")

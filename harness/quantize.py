@@ -100,23 +100,21 @@ def make_variants(
         data = {spec.name: _calibration_of(spec, main, shop.inputs, folder) for spec in possible}
         tasks = [Task(spec.name, _settings(spec), data[spec.name]) for spec in possible]
         outcomes = shop.make(tasks, oldest_runtime, on_progress or _silent)
-    blank = replace(
-        _blank(source, source.sha256 if source.path and source.sha256 else shop.content),
-        converter=shop.converter,
-    )
-    variants = []
-    failed = [FailedVariant(source.name, s.name, problem) for s in specs if s not in possible]
-    for spec, task, outcome in zip(possible, tasks, outcomes, strict=True):
-        if outcome.path is None:
-            failed.append(FailedVariant(source.name, spec.name, outcome.reason or "unknown reason"))
-        else:
-            made = _describe(blank, spec.name, outcome.path)
-            warnings = warnings_of(source.kind, spec, task.calibration, outcome, oldest_runtime)
-            variants.append(_with_making(made, task, outcome, batch, warnings))
-    files = {v.name: v.inputs for v in variants}
+    sha256 = source.sha256 if source.path and source.sha256 else shop.content
+    blank = replace(_blank(source, sha256), converter=shop.converter, settings={"batch": batch})
+    variants = [
+        _finish(
+            blank, task, outcome, warnings_of(source.kind, spec, task.calibration, outcome, oldest_runtime)
+        )
+        for spec, task, outcome in zip(possible, tasks, outcomes, strict=True)
+        if outcome.path
+    ]
+    reasons = {spec.name: problem for spec in specs if spec not in possible}
+    reasons |= {t.name: o.reason or "" for t, o in zip(tasks, outcomes, strict=True) if not o.path}
+    failed = [FailedVariant(source.name, s.name, reasons[s.name]) for s in specs if s.name in reasons]
     shown = digits_samples(folder) if source.kind == "builtin" and calibration is None else main and main.path
-    inputs = sample_inputs.write(shown, files, folder) if shown else {}
-    return VariantSet(source.name, source.source, blank.source_sha256, tuple(variants), tuple(failed), inputs)
+    inputs = sample_inputs.write(shown, {v.name: v.inputs for v in variants}, folder) if shown else {}
+    return VariantSet(source.name, source.source, sha256, tuple(variants), tuple(failed), inputs)
 
 
 def export_variants(made: VariantSet, out: Path) -> list[Path]:
@@ -189,11 +187,14 @@ def _describe(blank: Variant, name: str, path: Path) -> Variant:
     )
 
 
-def _with_making(made: Variant, task: Task, outcome: Made, batch: int, warnings: Warnings) -> Variant:
-    settings = {**task.settings, "batch": batch, "compatible_form": outcome.compatible}
+def _finish(blank: Variant, task: Task, outcome: Made, warnings: Warnings) -> Variant:
+    """What the file tells, and how it was made."""
+    assert outcome.path is not None
+    settings = {**task.settings, **(blank.settings or {}), "compatible_form": outcome.compatible}
     calibration = asdict(task.calibration) if task.calibration else None
     if calibration:
         del calibration["path"]  # of this machine's cache
+    made = _describe(blank, task.name, outcome.path)
     return replace(made, settings=settings, calibration=calibration, warnings=warnings)
 
 
