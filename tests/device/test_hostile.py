@@ -120,7 +120,9 @@ def test_prints_and_c_output_do_not_spoil_the_channel(runner, dense, tmp_path):
         "class Loud:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name == 'ai_edge_litert':\n"
-        "            print('hello from python'); os.write(1, b'{\"ready\": 1}\\n'); os.write(2, b'x' * 3_000_000)\n"
+        "            print('hello from python')\n"
+        "            os.write(1, b'{\"ready\": 1}\\n')\n"
+        "            os.write(2, b'x' * 3_000_000)\n"
         "sys.meta_path.insert(0, Loud())\n"
     )
     env = {"PYTHONPATH": str(tmp_path)}

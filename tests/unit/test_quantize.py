@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.builtin import digits_files
 from harness.config import VariantSpec
 from harness.errors import ModelError
 from harness.inspect import dequantize, read_model_file
 from harness.models import resolve_model
+from harness.models.builtin import digits_files
 from harness.quantize import VariantSet, export_variants, make_variants
 from harness.variants import STANDARD
 from tests.models import dense_model

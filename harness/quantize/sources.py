@@ -7,10 +7,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from harness.applications import APPLICATIONS, application_name
-from harness.builtin import ensure_digits
 from harness.errors import ModelError
-from harness.tracing import Loaded, from_concrete, from_function, from_keras, from_module, from_signatures
+from harness.models.applications import APPLICATIONS, application_name
+from harness.models.builtin import ensure_digits
+from harness.quantize.tracing import (
+    Loaded,
+    from_concrete,
+    from_function,
+    from_keras,
+    from_module,
+    from_signatures,
+)
 
 
 def load(kind: str, source: str, path: Path | None, cache: Path) -> Loaded:

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from harness import cache as store
-from harness import sample_inputs
-from harness.applications import APPLICATIONS, application_name
-from harness.builtin import digits_calibration, digits_samples
 from harness.calibration import GENERATED, Calibration, InputSpec, generate, load_calibration
 from harness.config import VariantSpec
-from harness.conversion import Made, Task, Workshop
 from harness.errors import ModelError
 from harness.inspect import TensorInfo, read_model
 from harness.models import ModelSource, tflite_files
-from harness.variant_warnings import Warnings, warnings_of
+from harness.models.applications import APPLICATIONS, application_name
+from harness.models.builtin import digits_calibration, digits_samples
+from harness.quantize import sample_inputs
+from harness.quantize.conversion import Made, Task, Workshop
+from harness.quantize.variant_warnings import Warnings, warnings_of
 
 Progress = Callable[[str, int, int], None]  # variant, how many are done, of how many
 

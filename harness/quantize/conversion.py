@@ -12,15 +12,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from harness import cache
-from harness.builtin import digits_files
 from harness.calibration import Calibration, InputSpec
-from harness.children import Answer, Crew, how_many
 from harness.errors import ModelError
 from harness.inspect import read_model
 from harness.models import ModelSource
+from harness.models.builtin import digits_files
+from harness.quantize.children import Answer, Crew, how_many
 
 CONVERTER = "TFLiteConverter"
-FORM = 1  # of the canonical model: raised whenever harness.sources would write another one
+FORM = 1  # of the canonical model: raised whenever harness.quantize.sources would write another one
 _DISTRIBUTIONS = ("tensorflow", "tensorflow-cpu", "tensorflow-macos", "tf-nightly")
 
 Prepared = tuple[tuple[InputSpec, ...], str]  # inputs of the canonical model, SHA-256 of its content

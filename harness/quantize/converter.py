@@ -1,11 +1,11 @@
-"""The child process that makes variants: `python -m harness.converter`.
+"""The child process that makes variants: `python -m harness.quantize.converter`.
 
 Reads one JSON request per line on stdin, answers one JSON object per line on stdout: {"ok": …} or
 {"error": one line, "final": whether the same request would fail again}. Everything else that is written
 to stdout, by Python or by a C library, goes to stderr. It ends when stdin ends.
 
-This module, harness.sources, harness.tracing and harness.builtin are the only ones that import TensorFlow
-or Keras.
+This module, `sources` and `tracing` beside it and harness.models.builtin are the only ones that import
+TensorFlow or Keras.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ModelError
-from harness.reasons import one_line
+from harness.quantize.reasons import one_line
 
 
 def main() -> None:
@@ -52,7 +52,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
 def _prepare(kind: str, source: str, path: str | None, batch: int, cache: str, out: str) -> dict[str, Any]:
     """Write the canonical SavedModel to `out`; tells its inputs and the hash of its content."""
-    from harness import sources, tracing
+    from harness.quantize import sources, tracing
 
     loaded = sources.load(kind, source, Path(path) if path else None, Path(cache))
     made = tracing.write_canonical(loaded, batch, Path(out))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from harness.calibration import Calibration
 from harness.config import VariantSpec
-from harness.conversion import Made
 from harness.models import Kind
+from harness.quantize.conversion import Made
 
 Warnings = tuple[tuple[str, str], ...]  # (code, message)
 

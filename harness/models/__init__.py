@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Literal
 
 from harness import cache
-from harness.applications import APPLICATIONS, application_name
 from harness.errors import ModelError
+from harness.models.applications import APPLICATIONS, application_name
 
 Kind = Literal["keras", "saved_model", "callable", "tflite", "tflite_folder", "builtin", "application"]
 
 DIGITS = "digits"
-DIGITS_RECIPE = "digits 1"  # raised whenever harness.builtin would make another model
+DIGITS_RECIPE = "digits 1"  # raised whenever harness.models.builtin would make another model
 
 _KERAS_SUFFIXES = {".keras", ".h5", ".hdf5"}
 _CALLABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")

@@ -24,13 +24,13 @@ Answer = dict[str, Any]  # {"ok": …}, or {"error": one line, "final": True whe
 
 
 class Child:
-    """One `python -m harness.converter`. Never raises for what happens in the child: that is an answer."""
+    """One converter process. Never raises for what happens in it: that is an answer."""
 
     def __init__(self) -> None:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed in `close`)
         self._pending = b""
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "harness.converter"],
+            [sys.executable, "-P", "-m", "harness.quantize.converter"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
