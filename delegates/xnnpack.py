@@ -37,7 +37,9 @@ def _missing(runtime: Opened) -> Optional[str]:
     return "%s %s is too old to switch XNNPACK on and off" % (runtime.name, runtime.version)
 
 
-def _why_not(op: str, dtypes: Sequence[str], runtime: str, version: str) -> Optional[str]:
+def _why_not(  # noqa: PLR0911  (one return per reason)
+    op: str, dtypes: Sequence[str], runtime: str, version: str
+) -> Optional[str]:
     """What the delegate's documentation and the builds of its runtimes say about an op left alone."""
     if any(kind.startswith("int16") for kind in dtypes):
         return "XNNPACK has no int16 kernels"
