@@ -19,7 +19,7 @@ MARK = "QBENCH_TEST_WORKER"
 @pytest.fixture(scope="module")
 def dense(tmp_path_factory):
     path = tmp_path_factory.mktemp("models") / "dense.tflite"
-    path.write_bytes(dense_model(seed=1))
+    path.write_bytes(dense_model(seed=1, inputs=2048, outputs=2048))  # a millisecond: time to interfere
     return path
 
 
@@ -80,10 +80,11 @@ def test_a_hanging_worker_is_ended_and_named(runner, dense):
 
 def test_stopping_keeps_what_was_measured_and_leaves_no_process(runner, dense):
     conversation = runner.ask(Request("run", pair(dense), budget_s=60, launches=1))
-    messages = []
+    messages, turns = [], 0
     for message in conversation:
         messages.append(message)
-        if isinstance(message, Progress):
+        turns += isinstance(message, Progress)
+        if turns == 3:  # both have had a turn by then
             conversation.stop()
     assert conversation.close() is None
     assert isinstance(messages[-1], Done)
