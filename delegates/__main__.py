@@ -48,10 +48,7 @@ def conduct() -> None:
 
 def run(request: Request, emit: channel.Emit) -> None:
     stopped = threading.Event()
-    groups = [
-        Group(jobs, request.launches, request.budget_s, [sys.argv[0], "work"], emit)
-        for jobs in by_group(request.jobs)
-    ]
+    groups = [Group(jobs, request, [sys.argv[0], "work"], emit) for jobs in by_group(request.jobs)]
 
     def watch_home() -> None:
         sys.stdin.read()

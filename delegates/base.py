@@ -28,6 +28,9 @@ class Delegate(NamedTuple):
     # True where every op the runtime runs counts as taken, because there is nothing to hand over to.
     takes_all: bool = False
 
+    # True where only one process at a time may hold the hardware.
+    exclusive: bool = False
+
 
 def refuses_nothing(scheme: str) -> Optional[str]:
     return None

@@ -2,69 +2,71 @@
 
 On a shared machine two measurements made one after the other differ by more than what is to be
 measured. So all jobs of a group run side by side, one block each in turn, forwards and then backwards,
-and everything is done again in fresh processes several times.
+and everything is done again in fresh processes until the interval is narrow enough.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from typing import Callable, Dict, List, Sequence, Set
+from typing import Callable, List, Sequence
 
 from .launch import Launch
+from .ledger import Ledger
 from .machine import available_memory_bytes
 from .process import Lost
-from .wire import Job, Message, Progress
+from .wire import Job, Message, Progress, Request
 
 # A worker with a small model takes about 50 MB; with a large one, some times its file.
 _WORKER_BYTES = 150_000_000
 _PROGRESS_S = 0.2
-_WARM_UP_NS = 250_000_000
 
 Emit = Callable[[Message], None]
+Step = Callable[[Launch], None]
 
 
 class Group:
-    """The jobs that are compared with each other, and how far they are."""
+    """The jobs that are compared with each other, and the workers they have at the moment."""
 
     def __init__(
-        self, jobs: Sequence[Job], launches: int, budget_s: float, worker_arguments: Sequence[str], emit: Emit
+        self, jobs: Sequence[Job], request: Request, worker_arguments: Sequence[str], emit: Emit
     ) -> None:
-        self.jobs = list(jobs)
-        self.launches, self.budget_ns = launches, budget_s * 1e9
+        self.ledger = Ledger(jobs, request)
         self.worker_arguments, self.emit = list(worker_arguments), emit
-        self.spent_ns: Dict[str, int] = {job.id: 0 for job in jobs}
-        self.lost: Set[str] = set()
         self._alive: List[Launch] = []
         self._said = 0.0
 
     def run(self, stopped: threading.Event) -> None:
-        """All launches of all jobs; what each brought back is emitted as soon as it has ended."""
-        for number in range(self.launches):
-            for batch in self.batches():
-                if not stopped.is_set():
-                    self.launch(number, batch, stopped)
+        """Launch after launch until no job wants another; what each brought back is emitted at once."""
+        number = 0
+        while not stopped.is_set():
+            together = self.ledger.wanting()
+            if not together:
+                return
+            for batch in self.ledger.batches(together, self._room()):
+                self.launch(number, batch, stopped)
+                number += 1
 
     def kill(self) -> None:
         """From another thread: end the workers now, whatever they do."""
         for launch in list(self._alive):
             launch.kill()
 
-    def batches(self) -> List[List[Job]]:
-        """The jobs that want more, as many at once as the free memory holds."""
-        left = [
-            job for job in self.jobs if job.id not in self.lost and self.spent_ns[job.id] < self.budget_ns
-        ]
-        free = available_memory_bytes()
-        size = len(left) if free is None else max(2, int(free * 0.8 / _WORKER_BYTES))
-        return [left[i : i + size] for i in range(0, len(left), size)]
-
     def launch(self, number: int, jobs: Sequence[Job], stopped: threading.Event) -> None:
-        """One fresh worker per job, each getting its share of the budget in turns."""
-        launches = self._alive = [Launch(job, number) for job in jobs]
-        share_ns = self.budget_ns / self.launches
+        """One fresh worker per job; the shared ones take turns, an exclusive one has its turn alone."""
+        # Who comes first alternates, so that being first favours nobody.
+        ordered = list(jobs) if number % 2 == 0 else list(reversed(jobs))
+        shared = [Launch(job, number) for job in ordered if not job.exclusive]
+        alone = [[Launch(job, number)] for job in ordered if job.exclusive]
+        for launches in ([shared] if shared else []) + alone:
+            self._alive = launches
+            self._take_turns(launches, stopped)
+            self._report(launches, stopped)
 
-        def each(step: Callable[[Launch], None]) -> None:
+    def _take_turns(self, launches: List[Launch], stopped: threading.Event) -> None:
+        share_ns = self.ledger.share_ns
+
+        def each(step: Step) -> None:
             for launch in launches:
                 if launch.lost is None and not stopped.is_set():
                     try:
@@ -79,28 +81,33 @@ class Group:
 
         try:
             each(lambda launch: launch.start(self.worker_arguments))
-            each(lambda launch: launch.open(min(share_ns / 4, _WARM_UP_NS), with_outputs=number == 0))
+            each(lambda launch: launch.open(with_outputs=self.ledger.is_new(launch.job)))
             while not stopped.is_set() and any(launch.wants_more(share_ns) for launch in launches):
                 each(take_turn)
                 launches.reverse()
+            each(Launch.copies)
         finally:
             for launch in launches:
                 launch.close()
-        self._report(launches, stopped)
 
     def _report(self, launches: Sequence[Launch], stopped: threading.Event) -> None:
         for launch in launches:
-            self.spent_ns[launch.job.id] += launch.spent_ns
+            # A worker killed because we were told to stop has not failed.
+            failed = launch.lost is not None and not stopped.is_set()
+            self.ledger.enter(launch.job, launch.number, launch.blocks, failed)
             if launch.blocks:
                 self.emit(launch.measurement())
-            # A worker killed because we were told to stop has not failed.
-            if launch.lost is not None and not stopped.is_set():
-                self.lost.add(launch.job.id)
+            if failed:
                 self.emit(launch.refusal())
+
+    def _room(self) -> int:
+        """How many workers the free memory holds, at least two."""
+        free = available_memory_bytes()
+        return len(self.ledger.jobs) if free is None else max(2, int(free * 0.8 / _WORKER_BYTES))
 
     def _tell(self, launches: Sequence[Launch]) -> None:
         now = time.monotonic()
         if now - self._said >= _PROGRESS_S:
             self._said = now
-            done_ns = sum(self.spent_ns.values()) + sum(launch.spent_ns for launch in launches)
-            self.emit(Progress(self.jobs[0].group, done_ns / 1e9, self.budget_ns * len(self.jobs) / 1e9))
+            done_s, total_s = self.ledger.progress_s(sum(launch.spent_ns for launch in launches))
+            self.emit(Progress(self.ledger.jobs[0].group, done_s, total_s))

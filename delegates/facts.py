@@ -5,6 +5,9 @@ from __future__ import annotations
 import glob
 import os
 import platform
+import shutil
+import subprocess
+import time
 from typing import Any, Dict, List, Optional
 
 from .machine import available_memory_bytes, proc_kib
@@ -31,8 +34,18 @@ def machine() -> Dict[str, Any]:
 
 
 def changing() -> Dict[str, Any]:
-    """Load, free memory, governors, frequencies (kHz) and temperatures (degrees Celsius)."""
+    """Load, free memory, governors, frequencies, temperatures, throttling, and how CPU time was used.
+
+    `cpu_*_s` count seconds of all CPUs since boot, `own_cpu_s` those of this process and its ended
+    children; only differences between two moments mean something.
+    """
     found: Dict[str, Any] = {
+        "clock_s": time.monotonic(),
+        "own_cpu_s": sum(os.times()[:4]),
+        **_cpu_seconds(),
+        "cpu_pressure_s": _pressure(),
+        "throttle_count": _throttle_count(),
+        "throttle_flags": _throttle_flags(),
         "load_1min": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "available_memory_bytes": available_memory_bytes(),
         "governors": sorted(set(_read_all("/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"))),
@@ -44,6 +57,47 @@ def changing() -> Dict[str, Any]:
         ],
     }
     return {key: value for key, value in found.items() if value not in (None, [])}
+
+
+def _cpu_seconds() -> Dict[str, float]:
+    """The first line of /proc/stat: user nice system idle iowait irq softirq steal (proc(5))."""
+    words = (_read("/proc/stat") or "").split("\n")[0].split()
+    if len(words) < 9 or words[0] != "cpu":
+        return {}
+    ticks = [int(word) for word in words[1:9]]
+    second = os.sysconf("SC_CLK_TCK")
+    busy = sum(ticks) - ticks[3] - ticks[4] - ticks[7]
+    return {
+        "cpu_busy_s": busy / second,
+        "cpu_steal_s": ticks[7] / second,
+        "cpu_total_s": sum(ticks) / second,
+    }
+
+
+def _pressure() -> Optional[float]:
+    """Seconds since boot in which some task waited for a CPU (/proc/pressure/cpu)."""
+    for word in (_read("/proc/pressure/cpu") or "").split("\n")[0].split():
+        if word.startswith("total="):
+            return int(word[6:]) / 1e6
+    return None
+
+
+def _throttle_count() -> Optional[int]:
+    """How often x86 cores were throttled since boot, all together."""
+    counts = _read_all("/sys/devices/system/cpu/cpu*/thermal_throttle/*_throttle_count")
+    return sum(int(count) for count in counts if count.isdigit()) if counts else None
+
+
+def _throttle_flags() -> Optional[int]:
+    """A Raspberry Pi's `vcgencmd get_throttled` (throttled=0x50005), where there is one."""
+    tool = shutil.which("vcgencmd")
+    if tool is None:
+        return None
+    try:
+        done = subprocess.run([tool, "get_throttled"], stdout=subprocess.PIPE, timeout=5, check=False)
+        return int(done.stdout.decode("ascii", "replace").strip().rpartition("=")[2], 16)
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return None
 
 
 def _cpu() -> Optional[str]:
@@ -65,6 +119,6 @@ def _read_all(pattern: str) -> List[str]:
 def _read(path: str) -> Optional[str]:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(4096).strip("\0 \n") or None
+            return file.read(65536).strip("\0 \n") or None
     except OSError:
         return None

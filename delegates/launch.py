@@ -8,8 +8,9 @@ from .process import Lost, Worker
 from .wire import Job, Measurement, OpGroup, Ops, Output, Refusal
 
 BLOCK_NS = 20_000_000
-BLOCK_CALLS = 200
-SAMPLES = 4000  # per launch: percentiles need no more, and files stay small
+BLOCK_CALLS = 500
+SAMPLES = 10_000  # per launch: percentiles need no more, and files stay small
+WARM_UP_NS = 250_000_000
 OUTPUTS_LIMIT_NS = 2_000_000_000
 
 
@@ -23,23 +24,27 @@ class Launch:
         self._worker: Optional[Worker] = None
         self._ready: Dict[str, Any] = {}
         self._warmup = 0
+        self._copies: List[int] = []
         self._outputs: List[Output] = []
 
     def start(self, arguments: Sequence[str]) -> None:
         self._worker = Worker(self.job, arguments)
 
-    def open(self, warm_up_ns: float, with_outputs: bool) -> None:
+    def open(self, with_outputs: bool) -> None:
         """Load, first inference, outputs where wanted, warm-up."""
         worker = self._running()
         worker.send({"turn": True})
         self._ready = worker.answer("ready", self.job.timeout_s)["ready"]
         if with_outputs:
-            outputs = self._ask({"outputs": True, "limit_ns": OUTPUTS_LIMIT_NS}, "outputs")
+            outputs = self._ask("outputs", "outputs", OUTPUTS_LIMIT_NS)
             self._outputs = [Output(**output) for output in outputs]
-        self._warmup = len(self._ask({"calls": SAMPLES, "limit_ns": int(warm_up_ns)}, "ns"))
+        self._warmup = self._ask("warm up", "warmed_up", WARM_UP_NS)
 
     def block(self) -> None:
-        self.blocks.append(self._ask({"calls": BLOCK_CALLS, "limit_ns": BLOCK_NS}, "ns"))
+        self.blocks.append(self._ask("block", "ns", BLOCK_NS))
+
+    def copies(self) -> None:
+        self._copies = self._ask("copies", "ns", BLOCK_NS)
 
     def wants_more(self, budget_ns: float) -> bool:
         return self.lost is None and self.spent_ns < budget_ns and sum(map(len, self.blocks)) < SAMPLES
@@ -66,6 +71,7 @@ class Launch:
             threads=self.job.threads,
             warmup=self._warmup,
             blocks_ns=self.blocks,
+            copies_ns=self._copies,
             ops=Ops(**ops),
             outputs=self._outputs,
             **facts,
@@ -81,9 +87,9 @@ class Launch:
         assert self._worker is not None
         return self._worker
 
-    def _ask(self, command: Dict[str, Any], key: str) -> Any:
+    def _ask(self, what: str, key: str, limit_ns: int) -> Any:
         worker = self._running()
-        worker.send(command)
-        answer = worker.answer(key, self.job.timeout_s + command["limit_ns"] / 1e9)
+        worker.send({"do": what, "calls": BLOCK_CALLS, "limit_ns": limit_ns})
+        answer = worker.answer(key, self.job.timeout_s + limit_ns / 1e9)
         self._ready["peak_memory_bytes"] = answer["peak_memory_bytes"]
         return answer[key]

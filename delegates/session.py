@@ -25,8 +25,20 @@ class InterpreterSession:
 
     def set_inputs(self, arrays: Sequence[Any]) -> None:
         """One array of real values per input, each of the input's shape; quantized here."""
+        for detail, array in zip(self._inputs, self.native(arrays)):
+            self.interpreter.set_tensor(detail["index"], array)
+
+    def invoke_with_copies(self, arrays: Sequence[Any]) -> None:
+        """What an app does: copy the inputs in (already in their tensors' types), invoke, copy out."""
         for detail, array in zip(self._inputs, arrays):
-            self.interpreter.set_tensor(detail["index"], quantize(array, detail))
+            self.interpreter.set_tensor(detail["index"], array)
+        self.invoke()
+        for detail in self._outputs:
+            self.interpreter.get_tensor(detail["index"])
+
+    def native(self, arrays: Sequence[Any]) -> List[Any]:
+        """The arrays of real values in the types and shapes of the input tensors."""
+        return [quantize(array, detail) for detail, array in zip(self._inputs, arrays)]
 
     def outputs(self) -> List[Any]:
         """One float32 array of real values per output."""

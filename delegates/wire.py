@@ -39,6 +39,8 @@ class Job:
     affinity: Optional[List[int]] = None  # CPU numbers; None: the conductor chooses
     env: Dict[str, str] = field(default_factory=dict)
     timeout_s: float = 60.0  # without an answer for so long, the worker counts as hung
+    baseline: bool = False  # the one of its group that the others are compared with
+    exclusive: bool = False  # no other worker may be alive beside it: it opens and closes around its turn
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,10 @@ class Request:
     do: str
     jobs: List[Job] = field(default_factory=list)
     questions: List[Question] = field(default_factory=list)
-    budget_s: float = 1.0  # timed work per job
-    launches: int = 5  # fresh worker processes per job
+    budget_s: float = 2.0  # timed work per job
+    precision: float = 0.01  # enough once the interval's half-width is at most this part of the value
+    min_launches: int = 6  # fresh worker processes per job, before the interval is looked at
+    max_launches: int = 20
     wire: int = WIRE_VERSION
 
 
@@ -107,6 +111,8 @@ class Measurement:
     first_ns: int  # the first inference
     warmup: int  # inferences thrown away before the first block
     blocks_ns: List[List[int]]  # one list of inference times per block
+    copies_ns: List[int]  # inference times that include copying inputs in and outputs out
+    tick_ns: float  # the smallest step the clock was seen to make
     ops: Optional[Ops]
     peak_memory_bytes: Optional[int]
     outputs: List[Output] = field(default_factory=list)  # of the first launch only

@@ -7,6 +7,7 @@ times a block or computes outputs whenever the conductor gives it a turn.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sys
 from typing import Any, Callable, Dict, Iterator, TextIO, Tuple
 
@@ -40,13 +41,21 @@ def main() -> None:
 
 def serve(opened: Opening, commands: TextIO, out: TextIO) -> None:
     """Answer one command after the other until the stream ends."""
-    invoke = opened.session.invoke
+    session = opened.session
+    inputs = session.native(opened.samples[0])
     for command in iter(lambda: channel.read_json(commands), None):
-        if "outputs" in command:
-            outputs = samples.outputs(opened.session, opened.samples, command["limit_ns"])
-            answer: Dict[str, Any] = {"outputs": [dataclasses.asdict(output) for output in outputs]}
+        limit_ns = command["limit_ns"]
+        answer: Dict[str, Any] = {}
+        if command["do"] == "outputs":
+            outputs = samples.outputs(session, opened.samples, limit_ns)
+            answer["outputs"] = [dataclasses.asdict(output) for output in outputs]
+        elif command["do"] == "warm up":
+            answer["warmed_up"] = timing.warm_up(session.invoke, limit_ns)
+        elif command["do"] == "copies":
+            call = functools.partial(session.invoke_with_copies, inputs)
+            answer["ns"] = timing.block(call, command["calls"], limit_ns)
         else:
-            answer = {"ns": timing.block(invoke, command["calls"], command["limit_ns"])}
+            answer["ns"] = timing.block(session.invoke, command["calls"], limit_ns)
         answer["peak_memory_bytes"] = peak_memory_bytes()
         channel.write_json(out, answer)
 
@@ -98,6 +107,7 @@ class Opening:
             "first_ns": self.first_ns,
             "ops": dataclasses.asdict(self.ops()),
             "peak_memory_bytes": peak_memory_bytes(),
+            "tick_ns": timing.tick_ns(),
         }
 
     def ops(self) -> Ops:

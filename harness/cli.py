@@ -120,7 +120,16 @@ def run(
             metavar="VARIANT[/DELEGATE][@DEVICE]", help="Compare with this cell. Default: float32 on cpu."
         ),
     ] = None,
-    budget: Annotated[float, typer.Option(min=0.01, help="Seconds of timed work per cell.")] = 1.0,
+    budget: Annotated[float, typer.Option(min=0.01, help="Seconds of timed work per cell, at most.")] = 2.0,
+    precision: Annotated[
+        str,
+        typer.Option(
+            metavar="N%",
+            help="Enough once the speedup's 95 % interval is at most so wide to either side. The speedup"
+            " compares the floor of each launch (fastest tenth of its quietest block), which a busy"
+            " neighbour moves least; latency is the median and percentiles of all samples.",
+        ),
+    ] = "1%",
     threads: Annotated[
         str | None, typer.Option(metavar="N[,N…]", help="Instead of the profiles' threads.")
     ] = None,
@@ -151,6 +160,7 @@ def run(
         baseline=baseline,
         batch=batch,
         budget_s=budget,
+        precision=_percent("--precision", precision),
         results=results,
     )
     config = _config(devices_file)
@@ -255,6 +265,17 @@ def _threads(text: str | None) -> list[int]:
     if any(number < 1 for number in numbers):
         raise ConfigError(f"--threads {text}: whole numbers above 0 expected, for example 4 or 1,2,4")
     return numbers
+
+
+def _percent(option: str, text: str) -> float:
+    """A part of one from "1%" or "1" or "0.5 %". Raises ConfigError."""
+    try:
+        part = float(text.strip().removesuffix("%")) / 100
+    except ValueError:
+        part = -1.0
+    if not 0 <= part < 1:
+        raise ConfigError(f"{option} {text}: a percentage from 0% to below 100% expected, for example 1%")
+    return part
 
 
 def _runtime_version(text: str | None) -> tuple[int, int] | None:

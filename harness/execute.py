@@ -35,24 +35,23 @@ def probe(runner: LocalRunner, profiles: Sequence[DeviceProfile]) -> tuple[Facts
 def measure(
     run: Run,
     runner: LocalRunner,
-    jobs: Sequence[Job],
-    budget_s: float,
+    request: Request,
     changed: Callable[[], None],
     progress: Callable[[Progress], None],
 ) -> None:
-    """Have the jobs measured; `changed` is called whenever the run knows more.
+    """Have the request's jobs measured; `changed` is called whenever the run knows more.
 
     Ctrl-C (or SIGTERM) asks the device to stop: what it has measured so far still comes, and
     `run.interrupted` is set. A second one raises KeyboardInterrupt.
     """
-    conversation = runner.ask(Request("run", jobs=list(jobs), budget_s=budget_s))
+    conversation = runner.ask(request)
     try:
         with _interruptible(run, conversation):
             _take_all(run, conversation, changed, progress)
     finally:
         ended = conversation.close()
     if ended is not None:
-        _lose_rest(run, jobs, ended)
+        _lose_rest(run, request.jobs, ended)
     changed()
 
 

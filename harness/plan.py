@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from delegates.registry import DELEGATES
@@ -39,10 +39,15 @@ def make_jobs(
     cells: Iterable[Cell],
     models: Iterable[VariantSet],
     devices: Iterable[Device],
+    baselines: Mapping[str, Cell],
     place: Callable[[Path], str],
     python: Callable[[str | None], str],
 ) -> list[Job]:
-    """The jobs of one machine. Cells of one model are compared with each other: one group."""
+    """The jobs of one machine. Cells of one model are compared with each other: one group.
+
+    `baselines` holds the cell that each is compared with, by cell id.
+    """
+    compared_with = {cell.id for cell in baselines.values()}
     sets = {model.model: model for model in models}
     profiles = {device.profile.name: device.profile for device in devices}
     jobs = []
@@ -67,6 +72,8 @@ def make_jobs(
                 affinity=None if profile.affinity is None else list(profile.affinity),
                 env=dict(profile.env),
                 timeout_s=profile.timeout_s,
+                baseline=cell.id in compared_with,
+                exclusive=DELEGATES[cell.delegate].exclusive,
             )
         )
     return jobs

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from delegates.wire import Progress, PythonFacts
+from delegates.wire import Progress, PythonFacts, Request
 from harness import __version__, choose, compare, execute, host, plan, results
 from harness.cache import default_cache
-from harness.compare.baseline import check_baseline
+from harness.compare.baseline import baselines, check_baseline
 from harness.config import Config, DeviceProfile
 from harness.errors import ConfigError, ResultsError
 from harness.models import resolve_model
@@ -62,13 +62,15 @@ def run(options: choose.Options, config: Config, watcher: Watcher) -> Outcome:
             models=models,
             devices=devices,
             cells=plan.make_cells(models, devices, answers),
+            budget_s=options.budget_s,
+            precision=options.precision,
             baseline=options.baseline,
         )
         check_baseline(record)
     except BaseException:
         store.discard()  # nothing was measured: leave no empty run behind
         raise
-    return _measure(record, runner, store, options.budget_s, watcher)
+    return _measure(record, runner, store, options, watcher)
 
 
 def make_all(
@@ -133,16 +135,19 @@ def _device(profile: DeviceProfile, facts: PythonFacts, machine: dict[str, Any])
 
 
 def _measure(
-    record: results.Run, runner: LocalRunner, store: results.Store, budget_s: float, watcher: Watcher
+    record: results.Run, runner: LocalRunner, store: results.Store, options: choose.Options, watcher: Watcher
 ) -> Outcome:
     """Ask for all jobs; store after every answer; a disk that fills up ends the storing, not the run."""
-    jobs = plan.make_jobs(record.cells, record.models, record.devices, runner.place, runner.python)
+    jobs = plan.make_jobs(
+        record.cells, record.models, record.devices, baselines(record), runner.place, runner.python
+    )
+    request = Request("run", jobs=jobs, budget_s=options.budget_s, precision=options.precision)
     saver = _Saver(record, store)
     saver.save()
     watcher.step("measuring")
-    watcher.planned({job.group: budget_s * sum(j.group == job.group for j in jobs) for job in jobs})
+    watcher.planned({job.group: options.budget_s * sum(j.group == job.group for j in jobs) for job in jobs})
     if jobs:
-        execute.measure(record, runner, jobs, budget_s, saver.save, watcher.measured)
+        execute.measure(record, runner, request, saver.save, watcher.measured)
     record.finished_at = _now()
     saver.save()
     return saver.outcome()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+from delegates import stats
 from delegates.wire import Ops, Output
-from harness import stats
-from harness.compare import provenance
+from harness.compare import doubts, provenance
 from harness.compare.baseline import baselines, float_rank, label
+from harness.compare.doubts import Doubt
 from harness.compare.verdict import cell_ops, verdict
 from harness.fidelity import compare_outputs, count_nonfinite
 from harness.quantize import Variant
@@ -20,7 +21,7 @@ MEASURED = ("ok", "partial", "fallback")
 FAILED = ("unavailable", "refused", "crashed", "timeout")
 
 Known = dict[tuple[Any, ...], Any]
-Warning_ = tuple[str, str]  # code, message
+Warning_ = tuple[str, str] | Doubt  # code, message and, in a Doubt, a remedy
 
 
 def document(run: Run, known: Known | None = None) -> dict[str, Any]:
@@ -38,6 +39,8 @@ def document(run: Run, known: Known | None = None) -> dict[str, Any]:
             "finished_at": run.finished_at,
             "qbench_version": run.qbench_version,
             "interrupted": run.interrupted,
+            "budget_s": run.budget_s,
+            "precision": run.precision,
             "baseline": run.baseline,
             "host": run.host,
             "models": [{"name": m.model, "sha256": m.sha256, "source": m.source} for m in run.models],
@@ -94,10 +97,12 @@ class _Context:
             "first_ms": _ms(stats.median(m.first_ns for m in measured)),
             "peak_memory_bytes": max((m.peak_memory_bytes or 0 for m in measured), default=0) or None,
             "latency_ms": self._latency(cell),
+            "latency_with_copies_ms": self._latency_with_copies(cell),
+            "throughput_per_s": self._throughput(cell),
             "speedup": self._speedup(cell),
             "fidelity": self._fidelity(cell),
             "accuracy": None,
-            "warnings": [{"code": code, "message": message} for code, message in self._warnings(cell)],
+            "warnings": [Doubt(*warning)._asdict() for warning in self._warnings(cell)],
         }
 
     def _once(self, key: tuple[Any, ...], derive: Callable[[], Any]) -> Any:
@@ -124,6 +129,18 @@ class _Context:
         summary: dict[str, Any] | None = self._once(("latency", cell.id, len(cell.measurements)), derive)
         return summary
 
+    def _latency_with_copies(self, cell: Cell) -> dict[str, Any] | None:
+        def derive() -> dict[str, Any] | None:
+            return stats.summary_ms([m.copies_ns for m in cell.measurements])
+
+        summary: dict[str, Any] | None = self._once(("copies", cell.id, len(cell.measurements)), derive)
+        return summary
+
+    def _throughput(self, cell: Cell) -> float | None:
+        """Inferences per second, one after the other: what the median latency allows."""
+        latency = self._latency(cell)
+        return 1000 / latency["median"] if latency and latency["median"] else None
+
     def _floors(self, cell: Cell) -> dict[int, float]:
         """Launch number -> the floor of its samples in ns."""
         floors: dict[int, float | None] = {}
@@ -136,11 +153,12 @@ class _Context:
         baseline = self.baselines.get(cell.id)
         if baseline is None:
             return None
-        found = stats.speedup(self._floors(baseline), self._floors(cell))
+        tick_ns = max((m.tick_ns for m in cell.measurements), default=0.0)
+        found = stats.speedup(self._floors(baseline), self._floors(cell), tick_ns)
         if found is None:
             return None
         named = {key: getattr(baseline, key) for key in ("variant", "delegate", "device", "threads")}
-        return {**asdict(found), "baseline": named}
+        return {**found._asdict(), "baseline": named}
 
     def _reference(self, cell: Cell) -> Cell | None:
         """The float32 cell whose outputs count as right, by preference `cpu`, then this device."""
@@ -190,6 +208,24 @@ class _Context:
         if strange:
             verb = "value is" if strange == 1 else "values are"
             yield "nan-output", f"{strange} output {verb} NaN or infinite"
+        if cell.measurements:
+            yield from self._doubts(cell)
+
+    def _doubts(self, cell: Cell) -> Iterator[Doubt]:
+        device, last = self.devices[cell.device], cell.measurements[-1]
+        yield from doubts.of_machine(device.facts_before, device.facts_after)
+        yield from doubts.of_threads(cell.threads, last.affinity)
+        yield from self._once(
+            ("doubts", cell.id, len(cell.measurements)),
+            lambda: list(doubts.of_samples(_samples(cell), last.tick_ns)),
+        )
+        speedup = self._speedup(cell)
+        if speedup is not None and self.baselines.get(cell.id) is not cell:
+            yield from doubts.of_interval(speedup["low"], speedup["high"], self.run.precision)
+
+
+def _samples(cell: Cell) -> list[int]:
+    return [ns for m in cell.measurements for block in m.blocks_ns for ns in block]
 
 
 def _outputs(cell: Cell) -> list[Output]:

@@ -85,7 +85,10 @@ def _warnings(cells: Iterable[Cell]) -> Groups:
     groups: Groups = {}
     for cell in cells:
         for warning in cell["warnings"]:
-            groups.setdefault((f"warning {warning['code']}", warning["message"]), []).append(cell)
+            sentence = (
+                f"{warning['message']}; {warning['remedy']}" if warning.get("remedy") else warning["message"]
+            )
+            groups.setdefault((f"warning {warning['code']}", sentence), []).append(cell)
     return groups
 
 

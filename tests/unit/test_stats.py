@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from harness import stats
+from delegates import stats
 
 
 @pytest.mark.parametrize("count", [1, 2, 9, 100])

@@ -1,0 +1,206 @@
+"""Statistics over raw samples: pure functions over plain numbers, each with its source.
+
+Used at home for every figure shown and on the device to know when enough has been measured; see
+docs/statistics.md for why these and not others.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
+
+NS_PER_MS = 1_000_000
+CONFIDENCE = 0.95
+
+# Student's t at 0.975, by degrees of freedom 1..4 (NIST/SEMATECH e-Handbook, table 1.3.6.7.2).
+_T_975 = (12.706205, 4.302653, 3.182446, 2.776445)
+
+
+class Interval(NamedTuple):
+    """An estimate with its 95 % interval; the bounds are None where one value gives none."""
+
+    value: float
+    low: Optional[float]
+    high: Optional[float]
+
+
+def percentile(values: Iterable[float], percent: float) -> float:
+    """The `percent`-th percentile, linear between neighbours: R-7 in Hyndman & Fan, "Sample Quantiles in
+    Statistical Packages" (1996), the default of numpy and R. Raises ValueError on no values.
+    """
+    ordered = sorted(values)
+    if not ordered:
+        raise ValueError("a percentile of no values")
+    place = (len(ordered) - 1) * percent / 100
+    below = math.floor(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+
+
+def median(values: Iterable[float]) -> Optional[float]:
+    """The median, or None of no values."""
+    known = list(values)
+    return percentile(known, 50) if known else None
+
+
+def stdev(values: Sequence[float]) -> Optional[float]:
+    """Sample standard deviation (n - 1); None with fewer than two values."""
+    if len(values) < 2:
+        return None
+    mean = math.fsum(values) / len(values)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+
+
+def summary_ms(launches: Sequence[Sequence[float]]) -> Optional[Dict[str, Any]]:
+    """All samples of a cell (ns, one sequence per launch) pooled, in ms; None without any sample.
+
+    A percentile is given only where at least one sample is expected beyond it: p90 from 10 samples
+    on, p99 from 100 on, else None.
+    """
+    samples = sorted(sample / NS_PER_MS for launch in launches for sample in launch)
+    if not samples:
+        return None
+    return {
+        "count": len(samples),
+        "launches": sum(1 for launch in launches if launch),
+        "min": samples[0],
+        "median": percentile(samples, 50),
+        "mean": math.fsum(samples) / len(samples),
+        "stdev": stdev(samples),
+        "p90": percentile(samples, 90) if len(samples) >= 10 else None,
+        "p99": percentile(samples, 99) if len(samples) >= 100 else None,
+    }
+
+
+def fastest_tenth(block: Sequence[float]) -> float:
+    """The mean of the fastest tenth of a block, at least of one sample. Raises ValueError on no samples.
+
+    A mean rather than a percentile, because the steps of a clock show in the percentiles of a short
+    inference (10 ns of 3 us are 0.3 %).
+    """
+    if not block:
+        raise ValueError("the floor of no samples")
+    kept = sorted(block)[: max(1, len(block) // 10)]
+    return math.fsum(kept) / len(kept)
+
+
+def launch_floor(blocks: Iterable[Sequence[float]]) -> Optional[float]:
+    """The fastest tenth of the quietest block of one launch, in the samples' unit; None without samples.
+
+    Disturbance only ever adds time, so what two variants can be compared by is the floor under it. Of
+    the figures tried, this one moved least when a model was compared with itself (docs/statistics.md).
+    """
+    return min((fastest_tenth(block) for block in blocks if block), default=None)
+
+
+def log_ratios(baseline: Mapping[int, float], candidate: Mapping[int, float]) -> List[float]:
+    """log(baseline / candidate) for every launch both took part in; floors by launch number."""
+    return [
+        math.log(baseline[launch] / floor)
+        for launch, floor in candidate.items()
+        if floor > 0 and baseline.get(launch, 0) > 0
+    ]
+
+
+def locate(values: Sequence[float]) -> Optional[Interval]:
+    """Where values lie that were drawn one per launch, with its interval; None of no values.
+
+    From six values on: the Hodges-Lehmann estimate (median of all pairwise means) with the interval of
+    Wilcoxon's signed-rank test (Hollander, Wolfe & Chicken, "Nonparametric Statistical Methods", 3.2
+    and 3.3): one launch that went wrong moves neither far. Fewer values can't reach 95 % that way:
+    there the mean with Student's interval.
+    """
+    if not values:
+        return None
+    if len(values) < 6:
+        return _student(values)
+    walsh = sorted((a + b) / 2 for i, a in enumerate(values) for b in values[i:])
+    cut = signed_rank_cut(len(values))
+    return Interval(percentile(walsh, 50), walsh[cut - 1], walsh[-cut])
+
+
+def speedup(
+    baseline: Mapping[int, float], candidate: Mapping[int, float], tick_ns: float = 0.0
+) -> Optional[Interval]:
+    """Floors (launch number -> ns) of two cells that took turns -> how many times faster the candidate is.
+
+    None without a common launch. Ratios are averaged as logarithms, and a launch is what was repeated,
+    not an inference. The interval is widened by one step of the clock (`tick_ns`) in either floor:
+    what the clock can't tell apart, repeating it doesn't either.
+    """
+    found = locate(log_ratios(baseline, candidate))
+    if found is None:
+        return None
+    if found.low is None or found.high is None:
+        return Interval(math.exp(found.value), None, None)
+    step = tick_ns / min(*baseline.values(), *candidate.values())
+    return Interval(math.exp(found.value), math.exp(found.low - step), math.exp(found.high + step))
+
+
+def half_width(interval: Interval) -> float:
+    """Half the width of an interval of logarithms: a relative error for small ones. Infinite if unknown."""
+    if interval.low is None or interval.high is None:
+        return math.inf
+    return (interval.high - interval.low) / 2
+
+
+def signed_rank_cut(count: int) -> int:
+    """Which of the ordered pairwise means, from either end, bounds the 95 % interval of `count` values.
+
+    The exact distribution of the signed-rank statistic: every rank belongs to the sum or not, with
+    equal chance.
+    """
+    ways = [1]
+    for rank in range(1, count + 1):
+        longer = ways + [0] * rank
+        for total, number in enumerate(ways):
+            longer[total + rank] += number
+        ways = longer
+    limit, total, cut = (1 - CONFIDENCE) / 2 * 2**count, 0, 0
+    while total + ways[cut] <= limit:
+        total += ways[cut]
+        cut += 1
+    return max(cut, 1)
+
+
+def outlier_share(samples: Sequence[float]) -> float:
+    """The share of samples far above the rest: beyond Q3 + 3 (Q3 - Q1), Tukey's outer fence."""
+    if not samples:
+        return 0.0
+    ordered = sorted(samples)
+    q1, q3 = percentile(ordered, 25), percentile(ordered, 75)
+    return sum(1 for sample in ordered if sample > q3 + 3 * (q3 - q1)) / len(ordered)
+
+
+def two_modes(samples: Sequence[float], apart: float = 1.1, share: float = 0.1) -> Optional[List[float]]:
+    """The centres of two groups the samples fall into, or None where one describes them as well.
+
+    Otsu's threshold on logarithms (IEEE Trans. SMC 9, 1979); two groups are told apart when the split
+    explains nine tenths of the variance, the centres differ by the factor `apart`, and the smaller
+    group holds at least `share` of the samples.
+    """
+    logs = sorted(math.log(sample) for sample in samples if sample > 0)
+    count, whole = len(logs), math.fsum(logs)
+    if count < 20:
+        return None
+    mean = whole / count
+    variance = math.fsum((value - mean) ** 2 for value in logs)
+    best, split, below, left = 0.0, 0, 0.0, 0.0
+    for index in range(1, count):
+        below += logs[index - 1]
+        between = (below - index * mean) ** 2 * count / (index * (count - index))
+        if between > best:
+            best, split, left = between, index, below
+    if variance == 0 or best < 0.9 * variance or not share * count <= split <= (1 - share) * count:
+        return None
+    centres = [math.exp(left / split), math.exp((whole - left) / (count - split))]
+    return centres if centres[1] >= apart * centres[0] else None
+
+
+def _student(values: Sequence[float]) -> Interval:
+    """Mean and Student's 95 % interval of one to five values."""
+    mean, spread = math.fsum(values) / len(values), stdev(values)
+    if spread is None:
+        return Interval(mean, None, None)
+    half = _T_975[len(values) - 2] * spread / math.sqrt(len(values))
+    return Interval(mean, mean - half, mean + half)
