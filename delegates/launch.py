@@ -21,6 +21,8 @@ class Launch:
         self.job, self.number = job, number
         self.lost: Optional[Lost] = None
         self.blocks: List[List[int]] = []
+        self.spent_ns = 0
+        self._samples = 0
         self._worker: Optional[Worker] = None
         self._ready: Dict[str, Any] = {}
         self._warmup = 0
@@ -41,17 +43,16 @@ class Launch:
         self._warmup = self._ask("warm up", "warmed_up", WARM_UP_NS)
 
     def block(self) -> None:
-        self.blocks.append(self._ask("block", "ns", BLOCK_NS))
+        samples = self._ask("block", "ns", BLOCK_NS)
+        self.blocks.append(samples)
+        self.spent_ns += sum(samples)
+        self._samples += len(samples)
 
     def copies(self) -> None:
         self._copies = self._ask("copies", "ns", BLOCK_NS)
 
     def wants_more(self, budget_ns: float) -> bool:
-        return self.lost is None and self.spent_ns < budget_ns and sum(map(len, self.blocks)) < SAMPLES
-
-    @property
-    def spent_ns(self) -> int:
-        return sum(map(sum, self.blocks))
+        return self.lost is None and self.spent_ns < budget_ns and self._samples < SAMPLES
 
     def close(self) -> None:
         if self._worker is not None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import queue
+import select
 import signal
 import subprocess
 import threading
-from typing import Any, Dict, NamedTuple, Optional, Sequence
+from typing import Any, Dict, Optional, Sequence
 
 from .wire import Job, encode
 
@@ -29,10 +29,6 @@ class Lost(Exception):
         self.stage, self.reason, self.signal_name = stage, reason, signal_name
 
 
-class _Ended(NamedTuple):
-    """Stands in the queue of answers for the end of the worker's output."""
-
-
 class Worker:
     """A worker process of its own session, so that it can be killed with all it started."""
 
@@ -41,7 +37,7 @@ class Worker:
         self.job = job
         self.stage = "runtime"
         self._tail = bytearray()
-        self._answers: queue.Queue[Any] = queue.Queue()
+        self._answers = bytearray()  # read, but not yet a whole line
         # One thread a worker is enough for numpy; its pool would only take memory and time.
         env = {**os.environ, "OPENBLAS_NUM_THREADS": "1", **job.env}
         python = os.path.expanduser(job.python)
@@ -56,11 +52,8 @@ class Worker:
             )
         except OSError as error:
             raise Lost("runtime", "cannot start %s: %s" % (python, error.strerror)) from error
-        self._readers = [
-            threading.Thread(target=reader, daemon=True) for reader in (self._read_answers, self._read_stderr)
-        ]
-        for thread in self._readers:
-            thread.start()
+        self._stderr_reader = threading.Thread(target=self._read_stderr, daemon=True)
+        self._stderr_reader.start()
         self._write(encode(job))
 
     def send(self, command: Dict[str, Any]) -> None:
@@ -69,14 +62,7 @@ class Worker:
     def answer(self, key: str, timeout_s: float) -> Dict[str, Any]:
         """The next message that holds `key`; stage notes on the way are remembered. Raises Lost."""
         while True:
-            try:
-                message = self._answers.get(timeout=timeout_s)
-            except queue.Empty:
-                doing = _DOING[self.stage]
-                self.close(kill=True)
-                raise Lost("timeout", "no answer for %g s while %s" % (timeout_s, doing)) from None
-            if isinstance(message, _Ended):
-                raise self._how_it_ended()
+            message = self._next(timeout_s)
             if "failed" in message:
                 raise Lost(message["failed"], message["reason"])
             self.stage = message.get("stage", self.stage)
@@ -98,8 +84,7 @@ class Worker:
                 pass
         self.kill()
         self._process.wait()
-        for thread in self._readers:
-            thread.join(timeout=1)
+        self._stderr_reader.join(timeout=1)
 
     def kill(self) -> None:
         try:
@@ -118,14 +103,24 @@ class Worker:
         except OSError:
             pass  # it is gone; the next answer says how it ended
 
-    def _read_answers(self) -> None:
+    def _next(self, timeout_s: float) -> Dict[str, Any]:
+        """The next message. Raises Lost when there is none in time, or no more."""
         assert self._process.stdout is not None
-        try:
-            for line in self._process.stdout:
-                self._answers.put(json.loads(line.decode("ascii")))
-        except ValueError:
-            pass  # a line cut off by the end of the process
-        self._answers.put(_Ended())
+        pipe = self._process.stdout.fileno()
+        while b"\n" not in self._answers:
+            if not select.select([pipe], [], [], timeout_s)[0]:
+                doing = _DOING[self.stage]
+                self.close(kill=True)
+                raise Lost("timeout", "no answer for %g s while %s" % (timeout_s, doing))
+            data = os.read(pipe, 1 << 20)
+            if not data:
+                raise self._how_it_ended()
+            self._answers += data
+        line, _, rest = self._answers.partition(b"\n")
+        self._answers = rest
+        message = json.loads(line.decode("ascii"))
+        assert isinstance(message, dict)
+        return message
 
     def _read_stderr(self) -> None:
         assert self._process.stderr is not None

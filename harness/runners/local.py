@@ -57,6 +57,7 @@ class Conversation:
             stderr=self._stderr,
             start_new_session=True,
         )
+        self.pid = self._process.pid
         self._write(encode(request))
 
     def __iter__(self) -> Iterator[Any]:

@@ -56,6 +56,11 @@ def job(model: Path, **changes) -> Job:
     return Job(model=str(model), python=sys.executable, **{**values, **changes})
 
 
+def run(jobs: list[Job], *, budget_s: float, launches: int) -> Request:
+    """A request for exactly so many launches."""
+    return Request("run", jobs, budget_s=budget_s, min_launches=launches, max_launches=launches)
+
+
 def answers(runner: LocalRunner, request: Request) -> list:
     """All answers to a request, in order."""
     conversation = runner.ask(request)

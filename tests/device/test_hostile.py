@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from delegates.wire import Done, Measurement, Progress, Refusal, Request
-from tests.device.conftest import answers, job
+from delegates.wire import Done, Measurement, Progress, Refusal
+from tests.device.conftest import answers, job, run
 from tests.models import dense_model
 
 MARK = "QBENCH_TEST_WORKER"
@@ -56,7 +56,7 @@ def send_when_timing(runner, request, number):
 
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGSEGV", "SIGILL"])
 def test_a_killed_worker_loses_only_its_own_cell(runner, dense, name):
-    request = Request("run", pair(dense), budget_s=0.4, launches=2)
+    request = run(pair(dense), budget_s=4, launches=2)
     messages = send_when_timing(runner, request, getattr(signal, name))
     (refusal,) = (m for m in messages if isinstance(m, Refusal))
     assert (refusal.job, refusal.stage, refusal.signal) == ("victim", "crash", name)
@@ -68,7 +68,7 @@ def test_a_killed_worker_loses_only_its_own_cell(runner, dense, name):
 
 
 def test_a_hanging_worker_is_ended_and_named(runner, dense):
-    request = Request("run", pair(dense, timeout_s=1.0), budget_s=0.4, launches=2)
+    request = run(pair(dense, timeout_s=1.0), budget_s=4, launches=2)
     messages = send_when_timing(runner, request, signal.SIGSTOP)
     (refusal,) = (m for m in messages if isinstance(m, Refusal))
     assert (refusal.job, refusal.stage) == ("victim", "timeout")
@@ -79,7 +79,7 @@ def test_a_hanging_worker_is_ended_and_named(runner, dense):
 
 
 def test_stopping_keeps_what_was_measured_and_leaves_no_process(runner, dense):
-    conversation = runner.ask(Request("run", pair(dense), budget_s=60, launches=1))
+    conversation = runner.ask(run(pair(dense), budget_s=60, launches=1))
     messages, turns = [], 0
     for message in conversation:
         messages.append(message)
@@ -97,7 +97,7 @@ def test_stopping_keeps_what_was_measured_and_leaves_no_process(runner, dense):
 
 
 def test_workers_die_with_a_killed_conductor(runner, dense):
-    conversation = runner.ask(Request("run", pair(dense), budget_s=60, launches=1))
+    conversation = runner.ask(run(pair(dense), budget_s=60, launches=1))
     for message in conversation:
         if isinstance(message, Progress):
             os.kill(conversation._process.pid, signal.SIGKILL)
@@ -127,7 +127,7 @@ def test_prints_and_c_output_do_not_spoil_the_channel(runner, dense, tmp_path):
         "sys.meta_path.insert(0, Loud())\n"
     )
     env = {"PYTHONPATH": str(tmp_path)}
-    messages = answers(runner, Request("run", [job(dense, env=env)], budget_s=0.02, launches=1))
+    messages = answers(runner, run([job(dense, env=env)], budget_s=0.02, launches=1))
     assert [m.job for m in messages if isinstance(m, Measurement)] == ["job"]
 
 
@@ -135,7 +135,7 @@ def test_a_python_that_is_none_is_a_refusal(runner, dense):
     from dataclasses import replace
 
     jobs = [replace(job(dense), python="/nonexistent/python"), job(dense, id="good")]
-    messages = answers(runner, Request("run", jobs, budget_s=0.02, launches=1))
+    messages = answers(runner, run(jobs, budget_s=0.02, launches=1))
     (refusal,) = (m for m in messages if isinstance(m, Refusal))
     assert refusal.stage == "runtime"
     assert "/nonexistent/python" in refusal.reason

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from delegates import graph
-from delegates.wire import Measurement, Request
+from delegates.wire import Measurement
 from harness.inspect import read_model_file
-from tests.device.conftest import RUNTIMES, answers, job
+from tests.device.conftest import RUNTIMES, answers, job, run
 
 MODELS = [
     "mlperf_tiny/pretrainedResnet.tflite",
@@ -26,7 +26,7 @@ def test_total_is_the_flatbuffers_and_parts_add_up(runner, shared, model):
         for runtime in RUNTIMES
         for delegate in ("cpu", "xnnpack")
     ]
-    messages = answers(runner, Request("run", jobs, budget_s=0.01, launches=1))
+    messages = answers(runner, run(jobs, budget_s=0.01, launches=1))
     found = {m.job: m.ops for m in messages if isinstance(m, Measurement)}
     total = len(read_model_file(shared / model).ops)
     assert len(found) == len(jobs)
@@ -42,7 +42,7 @@ def test_known_counts(runner, shared):
     """Measured in November 2026; no version of either runtime may change them unnoticed."""
     model = shared / "mlperf_tiny/pretrainedResnet_quant.tflite"
     jobs = [job(model, id=runtime, runtime=runtime, delegate="xnnpack") for runtime in RUNTIMES]
-    messages = answers(runner, Request("run", jobs, budget_s=0.01, launches=1))
+    messages = answers(runner, run(jobs, budget_s=0.01, launches=1))
     found = {m.job: m.ops for m in messages if isinstance(m, Measurement)}
     assert found["tflite-runtime"].delegated == 0
     reasons = {group.reason for group in found["tflite-runtime"].not_delegated}

@@ -44,6 +44,8 @@ def measurement(
         first_ns=2 * MS,
         warmup=5,
         blocks_ns=blocks,
+        copies_ns=[],
+        tick_ns=0.0,
         ops=ops,
         peak_memory_bytes=50_000_000 + launch,
         outputs=list(outputs),

@@ -11,7 +11,14 @@ from delegates.wire import Job, Measurement, OpGroup, Ops, Request, WireError, d
 
 def measurement(**changes):
     ops = Ops(3, 2, 1, [OpGroup("CONV_2D", 1, ["int8"], "why")])
-    values = {"ops": ops, "peak_memory_bytes": None, "affinity": [1], "blocks_ns": [[1, 2], [3]]}
+    values = {
+        "ops": ops,
+        "peak_memory_bytes": None,
+        "affinity": [1],
+        "blocks_ns": [[1, 2], [3]],
+        "copies_ns": [4],
+        "tick_ns": 1.0,
+    }
     return Measurement(
         "j", 0, "tflite-runtime", "2.14", "3.7", 1, init_ns=1, first_ns=2, warmup=3, **{**values, **changes}
     )
