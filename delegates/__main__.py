@@ -1,77 +1,24 @@
-"""Device entry: `conduct` answers one request of home's, `work` is a worker of the conductor's."""
+"""Device entry: a worker of the conductor's, a look at one Python, or home's request."""
 
 from __future__ import annotations
 
-import os
 import sys
-import threading
-from dataclasses import replace
-from typing import List
-
-from . import channel, cores, facts, probe, worker
-from .conductor import Group
-from .wire import Done, Job, Message, Request, decode, encode
-
-# After home has gone or asked to stop, a block under way may end for so long.
-_GRACE_S = 2.0
 
 
 def main() -> None:
+    # Each role imports only what it needs: workers are started by the dozen.
     if sys.argv[1:] == ["work"]:
+        from . import worker
+
         worker.main()
     elif sys.argv[1:] == ["probe"]:
+        from . import probe
+
         probe.main()
     else:
-        conduct()
+        from . import home
 
-
-def conduct() -> None:
-    """Answer the request on stdin; when stdin ends, stop, keeping what was measured."""
-    out = channel.take_stdout()
-    lock = threading.Lock()
-
-    def emit(message: Message) -> None:
-        with lock:
-            channel.write(out, encode(message))
-
-    request = decode(sys.stdin.readline())
-    try:
-        if request.do == "probe":
-            for question in request.questions:
-                emit(probe.ask(question, [sys.argv[0], "probe"]))
-            emit(facts.facts("before"))
-        else:
-            run(request, emit)
-    except BrokenPipeError:
-        os._exit(1)  # home is gone; workers die with us
-
-
-def run(request: Request, emit: channel.Emit) -> None:
-    stopped = threading.Event()
-    groups = [Group(jobs, request, [sys.argv[0], "work"], emit) for jobs in by_group(request.jobs)]
-
-    def watch_home() -> None:
-        sys.stdin.read()
-        stopped.set()
-        threading.Event().wait(_GRACE_S)
-        for group in groups:
-            group.kill()
-
-    threading.Thread(target=watch_home, daemon=True).start()
-    emit(facts.facts("before"))
-    for group in groups:
-        group.run(stopped)
-    emit(facts.facts("after"))
-    emit(Done(interrupted=stopped.is_set()))
-
-
-def by_group(jobs: List[Job]) -> List[List[Job]]:
-    """Jobs that are compared, together, each with the CPUs it will run on."""
-    groups = {}  # type: dict[str, List[Job]]
-    for job in jobs:
-        pinned = job if job.affinity else replace(job, affinity=cores.choose(job.threads))
-        groups.setdefault(job.group, []).append(pinned)
-    return list(groups.values())
+        home.conduct()
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ class Request:
     do: str
     jobs: List[Job] = field(default_factory=list)
     questions: List[Question] = field(default_factory=list)
-    budget_s: float = 2.0  # timed work per job
+    budget_s: float = 1.0  # timed work per job
     precision: float = 0.01  # enough once the interval's half-width is at most this part of the value
     min_launches: int = 6  # fresh worker processes per job, before the interval is looked at
     max_launches: int = 20

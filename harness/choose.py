@@ -27,7 +27,7 @@ class Options:
     calibration: str | None = None
     baseline: str | None = None
     batch: int = 1
-    budget_s: float = 2.0
+    budget_s: float = 1.0
     precision: float = 0.01
     results: Path = Path("results")
 

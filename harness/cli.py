@@ -120,7 +120,7 @@ def run(
             metavar="VARIANT[/DELEGATE][@DEVICE]", help="Compare with this cell. Default: float32 on cpu."
         ),
     ] = None,
-    budget: Annotated[float, typer.Option(min=0.01, help="Seconds of timed work per cell, at most.")] = 2.0,
+    budget: Annotated[float, typer.Option(min=0.01, help="Seconds of timed work per cell, at most.")] = 1.0,
     precision: Annotated[
         str,
         typer.Option(

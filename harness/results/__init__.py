@@ -72,7 +72,7 @@ class Run:
     models: list[VariantSet]
     devices: list[Device]
     cells: list[Cell]
-    budget_s: float = 2.0
+    budget_s: float = 1.0
     precision: float = 0.01
     baseline: str | None = None  # as asked for: VARIANT[/DELEGATE][@DEVICE]
     finished_at: str | None = None
