@@ -178,17 +178,23 @@ def run(
 @app.command(epilog="Example: qbench show --json -")
 def show(
     which: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="Run id, folder or run.json. Default: the latest.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN]...",
+            help="Run id, folder or run.json. Default: the latest. Several are pooled: their launches count"
+            " together, which narrows the intervals.",
+        ),
     ] = None,
     results: Results = Path("results"),
     json_file: Annotated[
         str | None, typer.Option("--json", metavar="FILE|-", help="Write the result document instead.")
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Pool runs even if they are not of the same thing.")
+    ] = False,
 ) -> None:
     """Print a stored run's table again."""
-    from harness.results import latest, load
-
-    document = latest(results) if which is None else load(which, results)
+    document = _stored(which or [], results, force)
     if json_file is not None:
         _write_json(document, json_file)
     else:
@@ -255,6 +261,17 @@ def _config(devices_file: Path | None) -> Config:
     from harness.config import find_devices_file, load_config
 
     return load_config(find_devices_file(devices_file, Path.cwd()))
+
+
+def _stored(names: list[str], folder: Path, force: bool) -> dict[str, Any]:
+    """The document of the latest run, of one, or pooled of several."""
+    from harness.results import find, latest, load
+
+    if len(names) < 2:
+        return load(names[0], folder) if names else latest(folder)
+    from harness.compare.pooling import Stored, pool
+
+    return pool([Stored(load(name, folder), find(name, folder).parent) for name in names], force)
 
 
 def _threads(text: str | None) -> list[int]:

@@ -40,11 +40,13 @@ def speedup(found: Mapping[str, Any] | None, *, wide: bool) -> str:
     value, low, high = found["value"], found["low"], found["high"]
     if low is None or high is None:
         return factor(value)
-    places = _factor_decimals(value)
+    half = max(high - value, value - low)
+    # As many digits as the interval carries, so that a narrow one shows that it is narrow.
+    places = max(_factor_decimals(value), min(3, math.ceil(-math.log10(half))) if half > 0 else 0)
     if wide:
-        return f"{factor(value)} [{low:.{places}f}–{high:.{places}f}]"
-    half = math.ceil(round(max(high - value, value - low) * 10**places, 6)) / 10**places
-    return f"{factor(value)} ±{half:.{places}f}"
+        return f"{value:.{places}f}× [{low:.{places}f}–{high:.{places}f}]"
+    half = math.ceil(round(half * 10**places, 6)) / 10**places
+    return f"{value:.{places}f}× ±{half:.{places}f}"
 
 
 def sqnr(fidelity: Mapping[str, Any] | None) -> str:

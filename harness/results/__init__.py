@@ -141,7 +141,7 @@ def create(results_dir: Path, run_id: str) -> Store:
 
 def load(which: str | Path, results_dir: Path) -> dict[str, Any]:
     """The document of a run: its id, its folder or its run.json. Raises ResultsError."""
-    path = _find(which, results_dir)
+    path = find(which, results_dir)
     try:
         document = json.loads(path.read_bytes().decode("utf-8"), parse_constant=_refuse_constant)
     except OSError as error:
@@ -160,7 +160,8 @@ def latest(results_dir: Path) -> dict[str, Any]:
     return load(found[-1], results_dir)
 
 
-def _find(which: str | Path, results_dir: Path) -> Path:
+def find(which: str | Path, results_dir: Path) -> Path:
+    """The document's file of a run that is named by its id, folder or run.json. Raises ResultsError."""
     for path in (results_dir / which, Path(which)):
         try:
             if (path / DOCUMENT).is_file():

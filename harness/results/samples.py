@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SAMPLES = "samples.csv.gz"
 LAUNCHES = "launches.csv"
+COPIES = "copies.csv.gz"  # inferences with the copies of inputs and outputs
 _CELL_COLUMNS = ("model", "variant", "delegate", "device", "threads", "launch")
 _SAMPLE_COLUMNS = (*_CELL_COLUMNS, "block", "run_ns")
 _LAUNCH_COLUMNS = (
@@ -27,7 +28,9 @@ _LAUNCH_COLUMNS = (
     "init_ns",
     "first_ns",
     "peak_memory_bytes",
+    "tick_ns",
 )
+_COPIES_COLUMNS = (*_CELL_COLUMNS, "run_ns")
 
 
 def headers(folder: Path) -> dict[Path, bytes]:
@@ -35,6 +38,7 @@ def headers(folder: Path) -> dict[Path, bytes]:
     return {
         folder / SAMPLES: _gzip(_csv([_SAMPLE_COLUMNS])),
         folder / LAUNCHES: _csv([_LAUNCH_COLUMNS]),
+        folder / COPIES: _gzip(_csv([_COPIES_COLUMNS])),
     }
 
 
@@ -43,6 +47,7 @@ def rows(folder: Path, cell: Cell, measurement: Measurement) -> dict[Path, bytes
     return {
         folder / SAMPLES: _gzip(_sample_rows(cell, measurement)),
         folder / LAUNCHES: _launch_row(cell, measurement),
+        folder / COPIES: _gzip(_csv([(*_launch_key(cell, measurement), ns) for ns in measurement.copies_ns])),
     }
 
 
@@ -69,4 +74,5 @@ def _sample_rows(cell: Cell, measurement: Measurement) -> bytes:
 def _launch_row(cell: Cell, m: Measurement) -> bytes:
     cpus = None if m.affinity is None else " ".join(map(str, m.affinity))
     where = (m.runtime, m.runtime_version, m.python, cpus)
-    return _csv([(*_launch_key(cell, m), *where, m.warmup, m.init_ns, m.first_ns, m.peak_memory_bytes)])
+    figures = (m.warmup, m.init_ns, m.first_ns, m.peak_memory_bytes, m.tick_ns)
+    return _csv([(*_launch_key(cell, m), *where, *figures)])

@@ -68,7 +68,7 @@ def test_what_is_loaded_is_what_was_saved(tmp_path: Path) -> None:
     expected = document(typical())
     for which in ("a-run", store.folder, store.folder / "run.json", str(store.folder)):
         assert results.load(which, tmp_path) == expected
-    assert names(store.folder) == ["launches.csv", "run.json", "samples.csv.gz"]
+    assert names(store.folder) == ["copies.csv.gz", "launches.csv", "run.json", "samples.csv.gz"]
 
 
 def test_pandas_reads_every_raw_sample_in_one_call(tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_a_disk_that_fills_up_keeps_what_was_stored(tmp_path: Path, measure_more
             save(store, built)
         assert results.load("a-run", disk) == before
         assert pd.read_csv(store.folder / "samples.csv.gz").equals(samples)
-        assert names(store.folder) == ["launches.csv", "run.json", "samples.csv.gz"]
+        assert names(store.folder) == ["copies.csv.gz", "launches.csv", "run.json", "samples.csv.gz"]
         (disk / "ballast").unlink()
         save(store, built)  # once there is room again, nothing is missing and nothing is there twice
         more = 15_000 if measure_more else 0
