@@ -9,6 +9,8 @@ import random
 import time
 from collections.abc import Iterator
 
+from delegates.machine import die_with_parent
+
 GROWS_S = 10.0  # the drift goes from an idle to a fully loaded machine in this time, again and again
 SLICE_S = 0.02
 
@@ -18,9 +20,14 @@ def busy(until: float) -> None:
         pass
 
 
+def start(cpus: set[int]) -> None:
+    die_with_parent()  # a benchmark that is killed leaves no load behind
+    os.sched_setaffinity(0, cpus)
+
+
 def burst(cpus: set[int], seed: int) -> None:
     """Random bursts of 0.05 to 2 s of work and pauses of the same length."""
-    os.sched_setaffinity(0, cpus)
+    start(cpus)
     rng = random.Random(seed)
     while True:
         busy(time.monotonic() + rng.uniform(0.05, 2.0))
@@ -29,7 +36,7 @@ def burst(cpus: set[int], seed: int) -> None:
 
 def grow(cpus: set[int], seed: int) -> None:
     """A duty cycle that grows from 0 to 1 and starts again."""
-    os.sched_setaffinity(0, cpus)
+    start(cpus)
     while True:
         duty = (time.monotonic() % GROWS_S) / GROWS_S
         busy(time.monotonic() + duty * SLICE_S)

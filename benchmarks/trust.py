@@ -28,13 +28,19 @@ from typing import Any
 import pandas as pd
 from scenes import scene
 
+from harness.choose import Options
+from harness.config import find_devices_file, load_config
+from harness.report.progress import ProgressBar
+from harness.run import run
+
 HERE = Path(__file__).resolve().parent
 QBENCH = [sys.executable, "-c", "from harness.cli import main; main()"]
 PEER = """
-import builtins, runpy, sys
-builtins.round = lambda value, digits=0: value  # or 5 us would be printed as 0.01 ms
+import sys
+from ai_edge_litert.tools import benchmark_litert_model as peer
+peer.round = lambda value, digits=0: value  # or 3 us would be written as 0.0 ms
 sys.argv = ["benchmark_litert_model", *sys.argv[1:]]
-runpy.run_module("ai_edge_litert.tools.benchmark_litert_model", run_name="__main__")
+peer.main()
 """
 SLOWED = """
 import os, time
@@ -129,7 +135,7 @@ def power(folder: Path, runs: int) -> None:
         found = Found()
         with scene("neighbour"):
             for _ in range(runs):
-                one_qbench(files, found, "--devices-file", str(devices), "--variant", "a", device="slowed")
+                one_qbench(files, found, variant="a", baseline="a@same", config=devices)
         slower = 100 * statistics.mean(high < 1 for _, _, high in found.speedups)
         faster = 100 * statistics.mean(low > 1 for _, low, _ in found.speedups)
         middle = statistics.median(value for value, _, _ in found.speedups)
@@ -148,7 +154,7 @@ def int8(folder: Path, runs: int) -> None:
         ours, theirs = Found(), Found()
         with scene("neighbour"):
             for _ in range(runs):
-                seconds = one_qbench(files, ours, "--baseline", f"{name}_float32")
+                seconds = one_qbench(files, ours, baseline=f"{name}_float32")
                 one_peer([files / f"{name}_{kind}.tflite" for kind in ("float32", "int8")], seconds, theirs)
         print(f"{name:12} qbench {ours.range()}   litert-benchmark {theirs.range()}", flush=True)
 
@@ -193,14 +199,27 @@ def quantize(model: str, out: Path, *variants: str) -> list[Path]:
     return [Path(line) for line in done.stdout.splitlines()]
 
 
-def one_qbench(files: Path, found: Found, *more: str, device: str | None = None) -> float:
-    """One run on xnnpack with the default budget; returns the seconds it took per cell."""
+def one_qbench(
+    files: Path, found: Found, *, baseline: str | None = None, variant: str | None = None, config: Path = HERE
+) -> float:
+    """One run on xnnpack with the default budget and precision; returns the seconds it took per cell.
+
+    `config`: a devices.toml whose last profile is the candidate, or a folder for the shipped profiles.
+    """
+    profiles = load_config(find_devices_file(config if config.is_file() else None, HERE))
+    devices = list(profiles.devices) if config.is_file() else ["xnnpack"]
     with tempfile.TemporaryDirectory() as results:
+        options = Options(
+            models=[str(files)],
+            devices=devices,
+            variants=[variant] if variant else [],
+            baseline=baseline,
+            results=Path(results),
+        )
         started = time.monotonic()
-        given = () if "--devices-file" in more else ("--device", "xnnpack")
-        document = qbench("run", "--model", str(files), *given, *more, "--json", "-", "--results", results)
+        document = run(options, profiles, ProgressBar(quiet=True)).document
         seconds = (time.monotonic() - started) / len(document["cells"])
-    (cell,) = (c for c in document["cells"] if not c["baseline"] and device in (None, c["device"]))
+    (cell,) = (c for c in document["cells"] if not c["baseline"])
     found.speedups.append((cell["speedup"]["value"], cell["speedup"]["low"], cell["speedup"]["high"]))
     found.seconds.append(seconds)
     return seconds
