@@ -28,6 +28,9 @@ class Delegate(NamedTuple):
     # True where every op the runtime runs counts as taken, because there is nothing to hand over to.
     takes_all: bool = False
 
+    # True where the work is done by this process's own threads on the CPU.
+    on_cpu: bool = False
+
     # True where only one process at a time may hold the hardware.
     exclusive: bool = False
 

@@ -94,7 +94,7 @@ class Group:
         for launch in launches:
             # A worker killed because we were told to stop has not failed.
             failed = launch.lost is not None and not stopped.is_set()
-            self.ledger.enter(launch.job, launch.number, launch.blocks, failed)
+            self.ledger.enter(launch.job, launch.number, launch.blocks, launch.own, failed)
             if launch.blocks:
                 self.emit(launch.measurement())
             if failed:

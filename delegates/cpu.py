@@ -21,4 +21,4 @@ def _why_not(op: str, dtypes: Sequence[str], runtime: str, version: str) -> Opti
     return None
 
 
-DELEGATE = Delegate("cpu", refuses_nothing, _open, _why_not, nothing_missing, takes_all=True)
+DELEGATE = Delegate("cpu", refuses_nothing, _open, _why_not, nothing_missing, takes_all=True, on_cpu=True)

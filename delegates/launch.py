@@ -21,6 +21,7 @@ class Launch:
         self.job, self.number = job, number
         self.lost: Optional[Lost] = None
         self.blocks: List[List[int]] = []
+        self.own: List[List[int]] = []
         self.spent_ns = 0
         self._samples = 0
         self._worker: Optional[Worker] = None
@@ -38,18 +39,21 @@ class Launch:
         worker.send({"turn": True})
         self._ready = worker.answer("ready", self.job.timeout_s)["ready"]
         if with_outputs:
-            outputs = self._ask("outputs", "outputs", OUTPUTS_LIMIT_NS)
+            outputs = self._ask("outputs", "outputs", OUTPUTS_LIMIT_NS)["outputs"]
             self._outputs = [Output(**output) for output in outputs]
-        self._warmup = self._ask("warm up", "warmed_up", WARM_UP_NS)
+        self._warmup = self._ask("warm up", "warmed_up", WARM_UP_NS)["warmed_up"]
 
     def block(self) -> None:
-        samples = self._ask("block", "ns", BLOCK_NS)
+        answer = self._ask("block", "ns", BLOCK_NS)
+        samples = answer["ns"]
         self.blocks.append(samples)
+        if "own_ns" in answer:
+            self.own.append(answer["own_ns"])
         self.spent_ns += sum(samples)
         self._samples += len(samples)
 
     def copies(self) -> None:
-        self._copies = self._ask("copies", "ns", BLOCK_NS)
+        self._copies = self._ask("copies", "ns", BLOCK_NS)["ns"]
 
     def wants_more(self, budget_ns: float) -> bool:
         return self.lost is None and self.spent_ns < budget_ns and self._samples < SAMPLES
@@ -72,6 +76,7 @@ class Launch:
             threads=self.job.threads,
             warmup=self._warmup,
             blocks_ns=self.blocks,
+            own_ns=self.own,
             copies_ns=self._copies,
             ops=Ops(**ops),
             outputs=self._outputs,
@@ -88,9 +93,9 @@ class Launch:
         assert self._worker is not None
         return self._worker
 
-    def _ask(self, what: str, key: str, limit_ns: int) -> Any:
+    def _ask(self, what: str, key: str, limit_ns: int) -> Dict[str, Any]:
         worker = self._running()
         worker.send({"do": what, "calls": BLOCK_CALLS, "limit_ns": limit_ns})
         answer = worker.answer(key, self.job.timeout_s + limit_ns / 1e9)
         self._ready["peak_memory_bytes"] = answer["peak_memory_bytes"]
-        return answer[key]
+        return answer

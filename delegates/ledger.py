@@ -29,11 +29,18 @@ class Ledger:
     def is_new(self, job: Job) -> bool:
         return self._launches[job.id] == 0
 
-    def enter(self, job: Job, number: int, blocks: Sequence[Sequence[int]], lost: bool) -> None:
+    def enter(
+        self,
+        job: Job,
+        number: int,
+        blocks: Sequence[Sequence[int]],
+        own: Sequence[Sequence[int]],
+        lost: bool,
+    ) -> None:
         """What a launch of `job` brought."""
         self._launches[job.id] += 1
         self._spent_ns[job.id] += sum(map(sum, blocks))
-        floor = stats.launch_floor(blocks)
+        floor = stats.launch_floor(own or blocks)
         if floor is not None:
             self._floors[job.id][number] = floor
         if lost:

@@ -111,6 +111,7 @@ class Measurement:
     first_ns: int  # the first inference
     warmup: int  # inferences thrown away before the first block
     blocks_ns: List[List[int]]  # one list of inference times per block
+    own_ns: List[List[int]]  # CPU time of the process during each of them; empty where not measured
     copies_ns: List[int]  # inference times that include copying inputs in and outputs out
     tick_ns: float  # the smallest step the clock was seen to make
     ops: Optional[Ops]

@@ -46,6 +46,8 @@ def _why_not(  # noqa: PLR0911  (one return per reason)
     eight_bit = [kind for kind in dtypes if kind in ("int8", "uint8")]
     if eight_bit and runtime == "tflite-runtime":
         return "%s %s has no int8 kernels in XNNPACK; ai-edge-litert has" % (runtime, version)
+    if not eight_bit and "int8 weights" in dtypes and op == "DEPTHWISE_CONV_2D":
+        return "no kernel in XNNPACK for int8 weights with float inputs"
     if "int8 weights" in dtypes and runtime == "tflite-runtime":
         return "%s %s has no XNNPACK kernels for int8 weights with float inputs; ai-edge-litert has" % (
             runtime,
@@ -60,4 +62,4 @@ def _why_not(  # noqa: PLR0911  (one return per reason)
     return None
 
 
-DELEGATE = Delegate("xnnpack", refuses_nothing, _open, _why_not, _missing)
+DELEGATE = Delegate("xnnpack", refuses_nothing, _open, _why_not, _missing, on_cpu=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -74,9 +74,11 @@ def narrow(made: VariantSet, names: Sequence[str]) -> VariantSet:
     if not names:
         return made
     have = [v.name for v in made.variants] + [f.name for f in made.failed]
+    ready = any(v.converter is None for v in made.variants)
+    known = have if ready else list(dict.fromkeys([*(spec.name for spec in STANDARD), *have]))
     for name in names:
         if name not in have:
-            raise ModelError(f'model {made.model}: no variant "{name}"{suggest(name, have)}')
+            raise ModelError(f'model {made.model}: no variant "{name}"{suggest(name, known)}')
     return replace(
         made,
         variants=tuple(v for v in made.variants if v.name in names),
@@ -86,10 +88,11 @@ def narrow(made: VariantSet, names: Sequence[str]) -> VariantSet:
 
 def unique_names(sources: Sequence[ModelSource]) -> list[ModelSource]:
     """The same sources; models that share a name are numbered from the second on."""
-    seen: Counter[str] = Counter()
-    named = []
+    given = {source.name for source in sources}
+    named: dict[str, ModelSource] = {}
     for source in sources:
-        seen[source.name] += 1
-        number = seen[source.name]
-        named.append(source if number == 1 else replace(source, name=f"{source.name}-{number}"))
-    return named
+        numbered = (f"{source.name}-{number}" for number in itertools.count(2))
+        free = (name for name in numbered if name not in given and name not in named)
+        name = source.name if source.name not in named else next(free)
+        named[name] = replace(source, name=name)
+    return list(named.values())

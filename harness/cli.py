@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import io
-import json
 import os
+import signal
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from harness import __version__
 from harness.errors import ConfigError, QbenchError, ResultsError
+from harness.report import output
 
 if TYPE_CHECKING:
     from harness.config import Config
+    from harness.quantize import VariantSet
 
 INTERRUPTED = 130
 INTERNAL = 70  # EX_SOFTWARE of sysexits.h: a bug of ours
+LONGEST_BUDGET_S = 86_400.0  # a day per cell
 
 app = typer.Typer(
     name="qbench",
     help="Which post-training quantization variant, on which delegate, on which device,"
     " and what does it buy me?",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -65,21 +68,37 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that has no ★ still gets its table
+    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: children end, temporary folders go
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     try:
-        app()
+        code = app(prog_name="qbench", standalone_mode=False)
     except QbenchError as error:
         _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _fail("interrupted", INTERRUPTED)
-    except BrokenPipeError:
-        os._exit(0)  # whoever read our output has seen enough
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
     except Exception as error:
-        if os.environ.get("QBENCH_DEBUG"):
-            traceback.print_exc()
-        _fail(f"internal error: {error!r}; this is a bug, QBENCH_DEBUG=1 shows where", INTERNAL)
+        _fail_unforeseen(error)
+    if code == INTERRUPTED:
+        _fail("interrupted", INTERRUPTED)
+    sys.exit(code)
 
 
-def _fail(message: str, code: int) -> None:
+def _fail_unforeseen(error: Exception) -> NoReturn:
+    """Typer's complaints about usage, what the operating system refused, and bugs of ours."""
+    if os.environ.get("QBENCH_DEBUG"):
+        traceback.print_exc()
+    if hasattr(error, "format_message"):  # click's UsageError; which copy of click Typer uses varies
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "qbench"
+        _fail(f"{error.format_message().rstrip('.')}; see {command} --help", QbenchError.exit_code)
+    if isinstance(error, OSError) and error.strerror:
+        where = "" if error.filename is None else f"{error.filename}: "
+        _fail(f"{where}{error.strerror}", QbenchError.exit_code)
+    _fail(f"internal error: {error!r}; this is a bug, QBENCH_DEBUG=1 shows where", INTERNAL)
+
+
+def _fail(message: str, code: int) -> NoReturn:
     sys.stderr.write("qbench: " + " ".join(message.split()) + "\n")
     sys.exit(code)
 
@@ -90,13 +109,16 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def qbench(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(QbenchError.exit_code)
 
 
 @app.command(epilog="Example: qbench run --model model.keras --device xnnpack --calibration samples.npz")
@@ -120,7 +142,10 @@ def run(
             metavar="VARIANT[/DELEGATE][@DEVICE]", help="Compare with this cell. Default: float32 on cpu."
         ),
     ] = None,
-    budget: Annotated[float, typer.Option(min=0.01, help="Seconds of timed work per cell, at most.")] = 1.0,
+    budget: Annotated[
+        float,
+        typer.Option(min=0.01, max=LONGEST_BUDGET_S, help="Seconds of timed work per cell, at most."),
+    ] = 1.0,
     precision: Annotated[
         str,
         typer.Option(
@@ -164,12 +189,13 @@ def run(
         results=results,
     )
     config = _config(devices_file)
+    output.check_target(json_file)
     with ProgressBar(quiet) as progress:
         outcome = job.run(options, config, progress)
-    if json_file is not None:
-        _write_json(outcome.document, json_file)
     if json_file != "-":
         _print_table(outcome.document, outcome.folder)
+    if json_file is not None:
+        output.write_json(outcome.document, json_file)
     if outcome.problem is not None:
         raise ResultsError(outcome.problem)
     raise typer.Exit(INTERRUPTED if outcome.document["interrupted"] else exit_code(outcome.document))
@@ -196,7 +222,7 @@ def show(
     """Print a stored run's table again."""
     document = _stored(which or [], results, force)
     if json_file is not None:
-        _write_json(document, json_file)
+        output.write_json(document, json_file)
     else:
         _print_table(document, None)
 
@@ -229,12 +255,15 @@ def quantize(
     )
     with ProgressBar(quiet) as progress:
         sets = job.make_all(options, config, _runtime_version(for_runtime), progress)
+    paths = [path for made in sets for path in export_variants(made, out)]
+    output.put(lambda: typer.echo("".join(f"{path}\n" for path in paths), nl=False))
+    if not quiet:
+        _tell_warnings(sets)
     failed = [failure for made in sets for failure in made.failed]
-    for path in [path for made in sets for path in export_variants(made, out)]:
-        typer.echo(path)
     for failure in failed:
         typer.echo(f"qbench: {failure.model} {failure.name}: {failure.reason}", err=True)
-    raise typer.Exit(3 if failed else 0)
+    too_new = any(code == "too-new" for made in sets for v in made.variants for code, _ in v.warnings)
+    raise typer.Exit(3 if failed or too_new else 0)
 
 
 @app.command(epilog="Example: qbench devices --probe")
@@ -252,15 +281,19 @@ def devices(
     config = _config(devices_file)
     found = listing.describe(config, probe)
     if json_file is not None:
-        _write_json(found, json_file)
+        output.write_json(found, json_file)
     else:
-        render(found, _console())
+        output.put(lambda: render(found, output.console()))
 
 
 def _config(devices_file: Path | None) -> Config:
     from harness.config import find_devices_file, load_config
 
-    return load_config(find_devices_file(devices_file, Path.cwd()))
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:
+        raise ConfigError("the working directory no longer exists; change to another one") from None
+    return load_config(find_devices_file(devices_file, here))
 
 
 def _stored(names: list[str], folder: Path, force: bool) -> dict[str, Any]:
@@ -275,12 +308,16 @@ def _stored(names: list[str], folder: Path, force: bool) -> dict[str, Any]:
 
 
 def _threads(text: str | None) -> list[int]:
+    from harness.config import MOST_THREADS
+
     try:
-        numbers = [int(part) for part in text.split(",")] if text else []
+        numbers = [] if text is None else [int(part) for part in text.split(",")]
     except ValueError:
         numbers = [0]
-    if any(number < 1 for number in numbers):
-        raise ConfigError(f"--threads {text}: whole numbers above 0 expected, for example 4 or 1,2,4")
+    if any(not 0 < number <= MOST_THREADS for number in numbers):
+        raise ConfigError(
+            f"--threads {text}: whole numbers from 1 to {MOST_THREADS} expected, for example 4 or 1,2,4"
+        )
     return numbers
 
 
@@ -304,24 +341,17 @@ def _runtime_version(text: str | None) -> tuple[int, int] | None:
     return int(parts[0]), int(parts[1])
 
 
-def _console() -> Any:
-    from rich.console import Console
-
-    return Console(highlight=False)
+def _tell_warnings(sets: Sequence[VariantSet]) -> None:
+    """What has to be said of the variants, each sentence once per model."""
+    said: dict[tuple[str, str], list[str]] = {}
+    for variant in (variant for made in sets for variant in made.variants):
+        for _, message in variant.warnings:
+            said.setdefault((variant.model, message), []).append(variant.name)
+    for (model, message), names in said.items():
+        typer.echo(f"qbench: {model} {', '.join(names)}: {message}", err=True)
 
 
 def _print_table(document: dict[str, Any], folder: Path | None) -> None:
     from harness.report.table import render
 
-    render(document, _console(), folder)
-
-
-def _write_json(document: dict[str, Any], target: str) -> None:
-    text = json.dumps(document, indent=1, allow_nan=False) + "\n"
-    if target == "-":
-        sys.stdout.write(text)
-        return
-    try:
-        Path(target).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ResultsError(f"cannot write --json {target}: {error.strerror}") from None
+    output.put(lambda: render(document, output.console(), folder))

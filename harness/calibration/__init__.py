@@ -171,6 +171,10 @@ def _reader(source: str) -> tuple[Reader | None, tuple[str, ...]]:
     """What reads a source (None: it is generated), and the options that it knows."""
     from harness.calibration import arrays, callables, images
 
+    if not source:
+        raise ModelError(
+            "calibration: no source named; give a file, a folder, package.module:callable or generate"
+        )
     path = Path(source).expanduser()
     if source == "generate":
         return None, ("samples", "range")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -76,9 +77,10 @@ def _end(status: int) -> str:
 
 
 def _tail(output: IO[bytes]) -> str:
-    """The last line that the process wrote."""
+    """The last line that the process wrote; not a notice of TensorFlow's (I0000 …, W0000 …)."""
     output.seek(0, os.SEEK_END)
     output.seek(max(0, output.tell() - 4096))
     lines = output.read().decode("utf-8", "replace").split("\n")
-    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    said = (line.strip() for line in reversed(lines))
+    last = next((line for line in said if line and not re.match(r"[IW]\d{4} |WARNING:", line)), "")
     return f": {last[:300]}" if last else ""

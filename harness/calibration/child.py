@@ -55,7 +55,9 @@ def find(text: str) -> Callable[[], Any]:
     for name in path.split("."):
         if not hasattr(found, name):
             close = difflib.get_close_matches(name, dir(found), n=1)
-            raise ModelError(f'no "{name}" in {module_name}' + (f"; {close[0]}?" if close else ""))
+            raise ModelError(
+                f'no "{name}" in {module_name}' + (f"; did you mean {close[0]}?" if close else "")
+            )
         found = getattr(found, name)
     if not callable(found):
         raise ModelError(f"is no callable but {type(found).__name__}")

@@ -145,7 +145,7 @@ class _Context:
         """Launch number -> the floor of its samples in ns."""
         floors: dict[int, float | None] = {}
         for m in cell.measurements:
-            derive = partial(stats.launch_floor, m.blocks_ns)
+            derive = partial(stats.launch_floor, m.own_ns or m.blocks_ns)
             floors[m.launch] = self._once(("floor", cell.id, m.launch), derive)
         return {launch: floor for launch, floor in floors.items() if floor is not None}
 

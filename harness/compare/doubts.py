@@ -93,16 +93,14 @@ def of_threads(threads: int, cpus: Sequence[int] | None) -> Iterator[Doubt]:
 
 
 def _far(samples: Sequence[int]) -> Doubt | None:
+    """Sentences without figures, so that they are said once of all cells they hold for."""
     thinned = samples[:: max(1, len(samples) // 4000)]
-    modes = stats.two_modes(thinned)
-    if modes:
-        low, high = (f"{mode / stats.NS_PER_MS:.3g} ms" for mode in modes)
+    if stats.two_modes(thinned):
         return Doubt(
-            "two-modes", f"inferences took either about {low} or about {high}: no single figure is typical"
+            "two-modes", "inferences fall into two groups over 10 % apart: no single figure is typical"
         )
-    share = stats.outlier_share(thinned)
-    if share > OUTLIERS:
-        return Doubt("outliers", f"{share:.0%} of the inferences took far longer than the rest")
+    if stats.outlier_share(thinned) > OUTLIERS:
+        return Doubt("outliers", f"over {OUTLIERS:.0%} of the inferences took far longer than the rest")
     return None
 
 

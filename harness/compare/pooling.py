@@ -88,12 +88,19 @@ class _Launches:
             raise ResultsError(f"{folder}: the raw samples can't be read: {error}") from None
         self._offset = number * 1_000_000
 
-    def blocks(self, cell: Mapping[str, Any]) -> dict[int, list[list[int]]]:
+    def blocks(self, cell: Mapping[str, Any], column: str = "run_ns") -> dict[int, list[list[float]]]:
         """Launch number -> blocks of samples in ns."""
-        found: dict[int, list[list[int]]] = {}
+        found: dict[int, list[list[float]]] = {}
         for (launch, _), block in _of(self._samples, cell).groupby(["launch", "block"]):
-            found.setdefault(self._offset + int(launch), []).append(block.run_ns.tolist())
+            found.setdefault(self._offset + int(launch), []).append(block[column].tolist())
         return found
+
+    def floors(self, cell: Mapping[str, Any]) -> dict[int, float]:
+        """Launch number -> floor in ns, of the process's own time where that was measured."""
+        measured = _of(self._samples, cell).own_ns.notna().all()
+        blocks = self.blocks(cell, "own_ns" if measured else "run_ns")
+        found = {number: stats.launch_floor(launch) for number, launch in blocks.items()}
+        return {number: floor for number, floor in found.items() if floor is not None}
 
     def tick_ns(self, cell: Mapping[str, Any]) -> float:
         ticks = _of(self._launches, cell).tick_ns
@@ -120,16 +127,13 @@ def _pooled(
         return pooled
     against = cell["speedup"]["baseline"]
     baseline = next(c for c in cells if c["model"] == cell["model"] and against.items() <= c.items())
-    theirs = {number: found for run in runs for number, found in run.blocks(baseline).items()}
-    found = stats.speedup(_floors(theirs), _floors(blocks), max(run.tick_ns(cell) for run in runs))
+    theirs, ours = (
+        {number: floor for run in runs for number, floor in run.floors(c).items()} for c in (baseline, cell)
+    )
+    found = stats.speedup(theirs, ours, max(run.tick_ns(cell) for run in runs))
     if found is not None:
         pooled["speedup"] = {**found._asdict(), "baseline": against}
     return pooled
-
-
-def _floors(launches: Mapping[int, list[list[int]]]) -> dict[int, float]:
-    found = {number: stats.launch_floor(blocks) for number, blocks in launches.items()}
-    return {number: floor for number, floor in found.items() if floor is not None}
 
 
 def _short(value: Any) -> str:

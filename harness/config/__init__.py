@@ -12,6 +12,7 @@ from harness.config.checks import Bad, suggest, wrong_type
 from harness.errors import ConfigError
 
 FILE_NAME = "devices.toml"
+MOST_THREADS = 1024
 T = TypeVar("T")
 
 

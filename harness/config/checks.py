@@ -38,12 +38,14 @@ def text(value: Any) -> str:
     return value
 
 
-def whole(least: int) -> Check:
+def whole(least: int, most: int) -> Check:
     def check(value: Any) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
             raise wrong_type("a whole number", value)
         if value < least:
             raise Bad(f"{value} is too small; at least {least}")
+        if value > most:
+            raise Bad(f"{value} is too large; at most {most}")
         return value
 
     return check

@@ -9,7 +9,7 @@ from typing import Any
 
 from delegates.registry import DELEGATES
 from harness.calibration import anchored
-from harness.config import DelegateSpec, DeviceProfile, VariantSpec
+from harness.config import MOST_THREADS, DelegateSpec, DeviceProfile, VariantSpec
 from harness.config.checks import (
     Bad,
     Check,
@@ -137,6 +137,7 @@ def _data(value: Any) -> Any:
     return value if isinstance(value, bool) else text(value)
 
 
+_LAST_CPU = 8191  # the most that Linux can be built for, on any architecture
 _LATER = 'devices over SSH come with a later version of qbench; this one has place = "local" only'
 _SSH_KEYS = ("host", "user", "port", "identity_file", "ssh_options", "workdir")
 _DEFAULT_DELEGATES = (DelegateSpec("cpu"), DelegateSpec("xnnpack"))
@@ -145,8 +146,8 @@ _DEVICE_KEYS: Mapping[str, Check] = {
     "python": text,
     "runtime": one_of(RUNTIMES),
     "delegates": _delegates,
-    "threads": one_or_more(whole(1)),
-    "affinity": list_of(whole(0)),
+    "threads": one_or_more(whole(1, MOST_THREADS)),
+    "affinity": list_of(whole(0, _LAST_CPU)),
     "timeout": seconds,
     "env": environment,
 }

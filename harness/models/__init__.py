@@ -39,6 +39,10 @@ def resolve_model(text: str, base: Path) -> ModelSource:
     A built-in name wins over a file of that name; `./name` is always the file. Raises ModelError, with the
     nearest name where nothing is meant by `text`.
     """
+    if not text:
+        raise ModelError(
+            f"the model has no name; wanted is {_WANTED}, package.module:callable or a built-in name"
+        )
     if text == DIGITS:
         return ModelSource(DIGITS, "builtin", text, None, cache.key(recipe=DIGITS_RECIPE))
     if name := application_name(text):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -133,7 +136,8 @@ def export_variants(made: VariantSet, out: Path) -> list[Path]:
             shutil.copyfile(variant.path, path)
             warnings = [{"code": code, "message": message} for code, message in variant.warnings]
             record = plain_dict({**of_variant(variant), "source": made.source, "warnings": warnings})
-            store.write_json(path.with_suffix(".json"), record)
+            text = json.dumps(record, indent=2, sort_keys=True) + "\n"
+            path.with_suffix(".json").write_text(text, encoding="utf-8")
             paths.append(path)
     except OSError as error:
         raise ModelError(f"--out {out}: cannot be written: {error.strerror or error}") from None
@@ -145,7 +149,11 @@ def _silent(variant: str, done: int, total: int) -> None:
 
 
 def _take_ready(source: ModelSource, calibration: str | None, folder: Path) -> VariantSet:
-    """Ready .tflite files as variants; one alone is named by its scheme, those of a folder by their stems."""
+    """Ready .tflite files as variants.
+
+    One alone is named by its scheme, those of a folder by their stems: by the whole file name where
+    stems are the same (a.tflite and a.TFLITE).
+    """
     assert source.path is not None
     blank = _blank(source, "")
     variants, failed = [], []
@@ -153,12 +161,15 @@ def _take_ready(source: ModelSource, calibration: str | None, folder: Path) -> V
         found = _describe(blank, "", source.path)
         variants.append(replace(found, name=found.scheme, source_sha256=found.sha256))
     else:
-        for path in tflite_files(source.path):
+        files = tflite_files(source.path)
+        stems = Counter(path.stem for path in files)
+        for path in files:
+            name = path.stem if stems[path.stem] == 1 else path.name
             try:
-                found = _describe(blank, path.stem, path)
+                found = _describe(blank, name, path)
                 variants.append(replace(found, source_sha256=found.sha256))
             except ModelError as error:
-                failed.append(FailedVariant(source.name, path.stem, str(error)))
+                failed.append(FailedVariant(source.name, _printable(name), str(error)))
     inputs = sample_inputs.of_ready_files({v.name: v.inputs for v in variants}, calibration, folder)
     return VariantSet(source.name, source.source, source.sha256 or "", tuple(variants), tuple(failed), inputs)
 
@@ -168,8 +179,15 @@ def _blank(source: ModelSource, source_sha256: str) -> Variant:
     return Variant(source.name, "", "", Path(), 0, "", source_sha256, None, None, None, inputs=(), outputs=())
 
 
+def _printable(name: str) -> str:
+    """A file name with bytes that are no text written as escapes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def _describe(blank: Variant, name: str, path: Path) -> Variant:
-    """What the file itself tells. Raises ModelError where it is no .tflite."""
+    """What the file itself tells. Raises ModelError where it is no .tflite, or no runtime could open it."""
+    if _printable(str(path.absolute())) != str(path.absolute()):
+        raise ModelError(f"{_printable(str(path))}: the path is not UTF-8, which runtimes refuse; rename it")
     try:
         data = path.read_bytes()
     except OSError as error:

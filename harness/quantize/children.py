@@ -26,7 +26,7 @@ Answer = dict[str, Any]  # {"ok": …}, or {"error": one line, "final": True whe
 class Child:
     """One converter process. Never raises for what happens in it: that is an answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, scratch: Path) -> None:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed in `close`)
         self._pending = b""
         self._process = subprocess.Popen(
@@ -34,7 +34,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
-            env=_environment(),
+            env=_environment(scratch),
             start_new_session=True,  # Ctrl-C is ours to handle: a child that dies of it looks like a crash
         )
 
@@ -91,9 +91,13 @@ class Child:
 
 
 class Crew:
-    """Children that work side by side, hired when there is work."""
+    """Children that work side by side, hired when there is work.
 
-    def __init__(self) -> None:
+    `scratch` takes their temporary files: TensorFlow leaves some behind when it is killed.
+    """
+
+    def __init__(self, scratch: Path) -> None:
+        self._scratch = scratch
         self._idle: queue.SimpleQueue[Child] = queue.SimpleQueue()
         self._all: list[Child] = []
 
@@ -126,7 +130,7 @@ class Crew:
                 raise
 
     def _start(self) -> Child:
-        child = Child()
+        child = Child(self._scratch)
         self._all.append(child)
         return child
 
@@ -151,12 +155,13 @@ def _free_memory() -> int:
     return 1 << 40
 
 
-def _environment() -> dict[str, str]:
+def _environment(scratch: Path) -> dict[str, str]:
     """Modules as this process finds them, no GPU, little chatter, the same hash seed in every child."""
     path = [entry or str(Path.cwd()) for entry in sys.path]
     return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(path),
+        "TMPDIR": str(scratch),
         "PYTHONHASHSEED": "0",
         "CUDA_VISIBLE_DEVICES": "-1",
         "TF_CPP_MIN_LOG_LEVEL": "3",

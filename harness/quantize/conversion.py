@@ -74,8 +74,8 @@ class Workshop:
         self._made_by = {**self.converter, "keras": _installed("keras"), "form": FORM}
         self._source, self._batch, self._cache = source, batch, folder
         self._children = how_many(tasks)
-        self._crew = Crew()
         self._work = tempfile.TemporaryDirectory(prefix="qbench-", ignore_cleanup_errors=True)
+        self._crew = Crew(Path(self._work.name))
         self._canonical: Path | None = None  # written in this run
         self._lost: dict[str, str] = {}  # key -> reason that may not hold next time
 

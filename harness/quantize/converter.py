@@ -17,12 +17,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from delegates.machine import die_with_parent
 from harness.errors import ModelError
 from harness.quantize.reasons import one_line
 
 
 def main() -> None:
     """Answer requests until there are no more."""
+    die_with_parent()  # a qbench that is killed leaves no converter at work
     answers = os.fdopen(os.dup(1), "w")
     requests = os.fdopen(os.dup(0))
     os.dup2(2, 1)

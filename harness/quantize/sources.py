@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,9 @@ def _application(source: str) -> Any:
 def _load_keras(path: Path) -> Any:
     """A Keras file; what Keras 3 refuses, Keras 2 (tf_keras) may take."""
     import keras
+
+    if path.suffix.lower() == ".keras" and not zipfile.is_zipfile(path):  # Keras says "File not found"
+        raise ModelError("not a Keras model, or not all of it: a .keras file is a zip archive")
 
     try:
         return keras.models.load_model(path, compile=False)

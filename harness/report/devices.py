@@ -13,7 +13,8 @@ from rich.text import Text
 def render(document: dict[str, Any], console: Console) -> None:
     """Print what `harness.devices.describe` found; probed or not."""
     probed = "machine" in document
-    table = Table(box=box.SIMPLE_HEAD, title=Text(document["file"]), title_justify="left")
+    console.print(Text(document["file"]), soft_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD)
     for column in ("device", "place", "runtime", "delegates", "threads"):
         table.add_column(column)
     for device in document["devices"]:

@@ -61,10 +61,11 @@ def _reasons(cells: Iterable[Cell]) -> Groups:
 
 def _left_alone(cell: Cell) -> str | None:
     """What a delegate left and why, without the counts that differ from variant to variant."""
-    if cell["status"] not in {"partial", "fallback"} or not cell["ops"]["not_delegated"]:
+    left = (cell["ops"] or {}).get("not_delegated")
+    if cell["status"] not in {"partial", "fallback"} or not left:
         return None
     by_reason: dict[str, list[str]] = {}
-    for group in cell["ops"]["not_delegated"]:
+    for group in left:
         ops = by_reason.setdefault(group["reason"] or "no reason known", [])
         if group["op"] not in ops:
             ops.append(group["op"])

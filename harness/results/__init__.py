@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import ResultsError
-from harness.results import files, samples
+from harness.results import check, files, samples
 
 if TYPE_CHECKING:
     from delegates.wire import Measurement, Refusal
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 DOCUMENT = "run.json"
-_CELL_KEYS = (  # of a cell in the document, as far as readers rely on them
-    *("model", "variant", "device", "delegate", "threads", "baseline", "status", "reason", "size_bytes"),
-    *("size_ratio", "ops", "peak_memory_bytes", "latency_ms", "speedup", "fidelity", "warnings"),
-)
 
 
 @dataclass
@@ -178,22 +174,18 @@ def _refuse_constant(name: str) -> None:
 
 
 def _check(document: Any, path: Path) -> None:
-    """As much as readers rely on: schema, and lists of objects where the contract has them."""
-    if not isinstance(document, dict) or not isinstance(document.get("schema"), int):
+    """The schema's number first: of a newer one nothing else is known."""
+    if not isinstance(document, dict) or type(document.get("schema")) is not int:
         raise ResultsError(f"{path} is not a result document: it has no schema number")
     if document["schema"] > SCHEMA:
         raise ResultsError(
             f"{path} was written by a newer qbench (schema {document['schema']}, this one reads {SCHEMA}); "
             "update qbench to read it"
         )
-    for key in ("models", "variants", "devices", "cells"):
-        items = document.get(key)
-        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-            raise ResultsError(f"{path} is not a result document: {key!r} is not a list of objects")
-    for number, cell in enumerate(document["cells"], start=1):
-        for key in _CELL_KEYS:
-            if key not in cell:
-                raise ResultsError(f"{path} is not a result document: cell {number} has no {key!r}")
+    try:
+        check.check(document)
+    except check.Wrong as wrong:
+        raise ResultsError(f"{path} is not a result document: {wrong}") from None
 
 
 def _encode(document: Mapping[str, Any]) -> bytes:

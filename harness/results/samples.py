@@ -17,7 +17,7 @@ SAMPLES = "samples.csv.gz"
 LAUNCHES = "launches.csv"
 COPIES = "copies.csv.gz"  # inferences with the copies of inputs and outputs
 _CELL_COLUMNS = ("model", "variant", "delegate", "device", "threads", "launch")
-_SAMPLE_COLUMNS = (*_CELL_COLUMNS, "block", "run_ns")
+_SAMPLE_COLUMNS = (*_CELL_COLUMNS, "block", "run_ns", "own_ns")
 _LAUNCH_COLUMNS = (
     *_CELL_COLUMNS,
     "runtime",
@@ -68,7 +68,16 @@ def _launch_key(cell: Cell, measurement: Measurement) -> tuple[Any, ...]:
 
 def _sample_rows(cell: Cell, measurement: Measurement) -> bytes:
     key = _launch_key(cell, measurement)
-    return _csv([(*key, block, ns) for block, samples in enumerate(measurement.blocks_ns) for ns in samples])
+    blocks = measurement.blocks_ns
+    own: Sequence[Sequence[int | None]]
+    own = measurement.own_ns or [[None] * len(samples) for samples in blocks]
+    return _csv(
+        [
+            (*key, block, ns, own_ns)
+            for block, samples in enumerate(blocks)
+            for ns, own_ns in zip(samples, own[block], strict=True)
+        ]
+    )
 
 
 def _launch_row(cell: Cell, m: Measurement) -> bytes:

@@ -1,4 +1,4 @@
-"""Folders that can't be written, disks that fill up, Ctrl-C: nothing measured is lost."""
+"""Folders that can't be written, disks that fill up, Ctrl-C: nothing is lost, nothing is left behind."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -100,3 +102,114 @@ def test_ctrl_c_keeps_what_was_measured(twins, tmp_path, cache):
     document = json.loads(stored.read_text())
     assert document["interrupted"] is True
     assert all(cell["latency_ms"]["count"] > 0 for cell in document["cells"])
+
+
+SLEEPER = """
+import os, tempfile, time
+
+def build():
+    tempfile.NamedTemporaryFile(delete=False)
+    with open("pid.tmp", "w") as file:
+        file.write(str(os.getpid()))
+    os.rename("pid.tmp", "pid")
+    time.sleep(600)
+"""
+
+
+def ended(pid: int, seconds: float = 10) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except OSError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_ended_while_converting_no_process_and_no_file_is_left(tmp_path, cache, number):
+    pytest.importorskip("tf_keras", reason="needs what makes variants: pip install '.[convert]'")
+    (tmp_path / "sleeper.py").write_text(SLEEPER)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    process = subprocess.Popen(
+        [*COMMAND, "run", "--model", "sleeper:build"],
+        cwd=tmp_path,
+        env={**environment(cache), "TMPDIR": str(scratch)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (tmp_path / "pid").exists():
+        time.sleep(0.05)
+    converter = int((tmp_path / "pid").read_text())
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert ended(converter)
+    if number != signal.SIGKILL:
+        assert (process.returncode, out) == (130, "")
+        assert err.splitlines()[-1] == "qbench: interrupted"
+        assert not list(scratch.iterdir())
+        assert not list(tmp_path.glob("results/*"))
+
+
+def test_output_that_nobody_reads_is_no_failure(tmp_path, cache):
+    """Exit code 1 means that a gate failed: `qbench show | head` must not say so."""
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [*COMMAND, "devices"],
+        cwd=tmp_path,
+        env=environment(cache),
+        stdout=write,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("arguments", [["devices"], ["devices", "--json", "-"]])
+def test_output_that_cannot_be_written_is_one_line(tmp_path, cache, arguments):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=tmp_path,
+            env=environment(cache),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr == "qbench: cannot write the output: No space left on device\n"
+
+
+def test_a_working_directory_that_is_gone(tmp_path, cache):
+    leave = (
+        "import os, sys; os.mkdir('x'); os.chdir('x'); os.rmdir('../x'); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", leave, *COMMAND, "run"],
+        cwd=tmp_path,
+        env=environment(cache),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "qbench: the working directory no longer exists; change to another one\n"
+
+
+def test_a_cache_that_cannot_be_written(qbench, twins, cache, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    env = {**environment(cache), "QBENCH_CACHE": str(tmp_path / "file" / "cache")}
+    done = qbench("run", "--model", twins, "--quiet", env=env)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "Not a directory" in done.stderr and "internal" not in done.stderr

@@ -96,6 +96,17 @@ def test_a_custom_op_is_refused_with_its_name(qbench, shared_coral):
         (["run", "--devices-file", "none.toml"], "none.toml"),
         (["show"], "results"),
         (["show", "nothing"], "nothing"),
+        (["run", "--threads", ""], "--threads"),
+        (["run", "--threads", "1,99999"], "1 to 1024"),
+        (["run", "--budget", "0"], "'--budget'"),
+        (["run", "--budget", "inf"], "'--budget'"),
+        (["run", "--nosuch"], "see qbench run --help"),
+        (["run", "--model", ""], "no name"),
+        (["run", "--model", "twins", "--calibration", ""], "no source named"),
+        (["run", "--model", "twins", "--json", "nowhere/x.json"], "nowhere/x.json: its folder is missing"),
+        (["run", "--model", "twins", "--json", "."], "a folder"),
+        (["nosuch"], "'nosuch'; see qbench --help"),
+        (["quantize"], "'--out'"),
     ],
 )
 def test_bad_usage_is_one_line_and_exit_2(qbench, twins, tmp_path, arguments, said):

@@ -44,6 +44,7 @@ def measurement(
         first_ns=2 * MS,
         warmup=5,
         blocks_ns=blocks,
+        own_ns=[],
         copies_ns=[],
         tick_ns=0.0,
         ops=ops,

@@ -304,6 +304,9 @@ def exits(): sys.exit("bye")
 def dies():
     print("last words", file=sys.stderr, flush=True)
     os.kill(os.getpid(), signal.SIGSEGV)
+def dies_after_a_notice():
+    print("last words\\nI0000 00:00:1795245126.0 cudart_stub.cc:31] no GPU", file=sys.stderr, flush=True)
+    os.kill(os.getpid(), signal.SIGSEGV)
 def hangs(): time.sleep(60)
 number = 3
 '''
@@ -351,8 +354,9 @@ def test_callables(module, name, inputs, values):
         ("mine:raises", [X], "mine:raises: raised ValueError: no data"),
         ("mine:exits", [X], "raised SystemExit: bye"),
         ("mine:dies", [X], "its process was ended by SIGSEGV: last words"),
+        ("mine:dies_after_a_notice", [X], "its process was ended by SIGSEGV: last words"),
         ("mine:number", [X], "is no callable but int"),
-        ("mine:arry", [X], 'no "arry" in mine; array?'),
+        ("mine:arry", [X], 'no "arry" in mine; did you mean array?'),
         ("gone.mine:array", [X], "no module gone, neither installed nor in"),
     ],
 )

@@ -158,6 +158,8 @@ WRONG = {
     '[devices.a]\ndelegates = [{ option = "cpu" }]': 'needs a "name"',
     '[devices.a]\ndelegates = [{ name = "cpu", when = 2026-01-01 }]': 'option "when" has to be',
     "[devices.a]\nthreads = 0": 'key "threads": 0 is too small; at least 1',
+    "[devices.a]\nthreads = 99999": 'key "threads": 99999 is too large; at most 1024',
+    "[devices.a]\naffinity = [99999]": 'key "affinity": 99999 is too large; at most 8191',
     "[devices.a]\nthreads = [1, true]": "a whole number expected, found true or false",
     "[devices.a]\nthreads = [2, 2]": "2 stands there twice",
     "[devices.a]\nthreads = 1.5": "a whole number expected, found a number",

@@ -20,7 +20,7 @@ def enter(book, number, **blocks):
     """What one launch brought: milliseconds of inferences by job."""
     for job in book.jobs:
         if job.id in blocks:
-            book.enter(job, number, [[round(ms * MS) for ms in blocks[job.id]]], lost=False)
+            book.enter(job, number, [[round(ms * MS) for ms in blocks[job.id]]], [], lost=False)
 
 
 def wanting(book):
@@ -64,7 +64,7 @@ def test_no_job_is_launched_for_ever():
 
 def test_a_lost_job_wants_nothing_and_without_its_baseline_a_job_settles_by_itself():
     book = ledger("base", "other")
-    book.enter(book.jobs[0], 0, [], lost=True)
+    book.enter(book.jobs[0], 0, [], [], lost=True)
     for number in range(6):
         enter(book, number, other=[1.0])
     assert wanting(book) == []

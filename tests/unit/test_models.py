@@ -73,6 +73,7 @@ def test_a_builtin_name_wins_and_a_path_is_the_way_round_it(tmp_path):
         ("nowhere/model.h5", "no such file or folder"),
         ("zzzz", "a built-in name"),
         ("notes.txt", "not a model that qbench can read"),
+        ("", "the model has no name"),
         ("empty", "neither saved_model.pb nor a .tflite file"),
     ],
 )

@@ -328,9 +328,15 @@ def test_a_keras_2_file_that_keras_3_refuses(files, cache):
 @needs_converter
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("model", "said"), [("zoo:crash", "SIGSEGV"), ("zoo:open_sized", "input image has the open shape")]
+    ("model", "said"),
+    [
+        ("zoo:crash", "SIGSEGV"),
+        ("zoo:open_sized", "input image has the open shape"),
+        ("junk.keras", "a .keras file is a zip archive"),
+    ],
 )
 def test_a_model_that_cannot_be_built_is_one_line(zoo, cache, model, said):
+    (zoo / "junk.keras").write_bytes(b"junk")
     with pytest.raises(ModelError, match=said) as caught:
         make_variants(resolve_model(model, zoo), STANDARD, cache=cache)
     assert str(caught.value).startswith(model) and "\n" not in str(caught.value)
@@ -368,6 +374,45 @@ def test_ready_files_keep_their_names_and_one_bad_file_costs_no_other(tmp_path, 
     assert made.inputs["a"] == made.inputs["twin"]
     with np.load(made.inputs["a"]) as samples:
         assert samples["input"].shape == (16, 4)
+
+
+def test_files_whose_stems_are_the_same_stay_two_variants(tmp_path, no_children):
+    folder = tmp_path / "ready"
+    folder.mkdir()
+    for name, seed in (("a.TFLITE", 1), ("a.tflite", 2), ("b.tflite", 3)):
+        (folder / name).write_bytes(dense_model(seed))
+    if len(list(folder.iterdir())) < 3:
+        pytest.skip("needs a file system that tells upper from lower case")
+    made = make_variants(resolve_model("ready", tmp_path), STANDARD, cache=tmp_path / "cache")
+    assert [v.name for v in made.variants] == ["a.TFLITE", "a.tflite", "b"]
+    assert [v.path.name for v in made.variants] == ["a.TFLITE", "a.tflite", "b.tflite"]
+
+
+def test_a_file_name_that_no_runtime_can_open_costs_no_other(tmp_path, no_children):
+    folder = tmp_path / "ready"
+    folder.mkdir()
+    odd = os.fsdecode(b"x\xff.tflite")
+    for name in ("a.tflite", odd):
+        (folder / name).write_bytes(dense_model(seed=1))
+    made = make_variants(resolve_model("ready", tmp_path), STANDARD, cache=tmp_path / "cache")
+    assert [v.name for v in made.variants] == ["a"]
+    (failed,) = made.failed
+    assert failed.name == r"x\xff"
+    assert "not UTF-8" in failed.reason
+    with pytest.raises(ModelError, match="not UTF-8"):
+        make_variants(resolve_model(odd, folder), STANDARD, cache=tmp_path / "cache")
+
+
+def test_exported_files_follow_the_umask(tmp_path, no_children):
+    (tmp_path / "good.tflite").write_bytes(dense_model(seed=1))
+    made = make_variants(resolve_model("good.tflite", tmp_path), STANDARD, cache=tmp_path / "cache")
+    before = os.umask(0o022)
+    try:
+        (path,) = export_variants(made, tmp_path / "out")
+    finally:
+        os.umask(before)
+    modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+    assert modes == {"good_float32.tflite": 0o644, "good_float32.json": 0o644}
 
 
 def test_a_single_ready_file_is_named_by_its_scheme_and_a_bad_one_is_an_error(tmp_path, no_children):

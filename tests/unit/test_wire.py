@@ -16,6 +16,7 @@ def measurement(**changes):
         "peak_memory_bytes": None,
         "affinity": [1],
         "blocks_ns": [[1, 2], [3]],
+        "own_ns": [],
         "copies_ns": [4],
         "tick_ns": 1.0,
     }
