@@ -1,0 +1,81 @@
+"""Who is alive beside whom: compared jobs together, exclusive ones alone, and no more than fit the memory."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from delegates import conductor
+from delegates.conductor import Group
+from delegates.ledger import Ledger
+from delegates.wire import Measurement, Request
+from tests.device.conftest import answers, job, run
+from tests.device.test_hostile import MARK, worker_pid
+from tests.models import dense_model
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory):
+    path = tmp_path_factory.mktemp("models") / "dense.tflite"
+    path.write_bytes(dense_model(seed=1, inputs=2048, outputs=2048))
+    return path
+
+
+def seen_together(runner, request, names):
+    """Which of the named workers were ever alive at the same moment, and the answers."""
+    together, done = set(), threading.Event()
+
+    def watch():
+        while not done.is_set():
+            alive = frozenset(name for name in names if is_alive(name))
+            together.add(alive)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        messages = answers(runner, request)
+    finally:
+        done.set()
+        watcher.join()
+    return together, messages
+
+
+def is_alive(name):
+    try:
+        worker_pid(name)
+    except LookupError:
+        return False
+    return True
+
+
+def test_exclusive_jobs_open_and_close_around_their_turn(runner, slow):
+    names = ["shared a", "shared b", "alone a", "alone b"]
+    jobs = [job(slow, id=n, env={MARK: n}, exclusive=n.startswith("alone")) for n in names]
+    together, messages = seen_together(runner, run(jobs, budget_s=2, launches=2), names)
+    assert frozenset(names[:2]) in together
+    assert all(len(alive) == 1 for alive in together if alive & set(names[2:]))
+    found = [(m.job, m.launch) for m in messages if isinstance(m, Measurement)]
+    assert sorted(found) == sorted((name, launch) for name in names for launch in (0, 1))
+
+
+def test_little_memory_means_batches_that_all_have_the_baseline(monkeypatch, slow):
+    """Only the free memory is made up; the batches are those of the real conductor."""
+    jobs = [job(slow, id=n, baseline=n == "base") for n in ("base", "a", "b", "c")]
+    monkeypatch.setattr(conductor, "available_memory_bytes", lambda: 400_000_000)
+    group = Group(jobs, Request("run", jobs), [], lambda message: None)
+    batches = group.ledger.batches(group.ledger.wanting(), group._room())
+    assert [[j.id for j in batch] for batch in batches] == [["base", "a"], ["base", "b"], ["base", "c"]]
+    assert isinstance(group.ledger, Ledger)
+
+
+def test_long_inferences_carry_the_time_the_process_had_itself(runner, slow, shared):
+    long = shared / "coral" / "movenet_single_pose_lightning_ptq.tflite"
+    jobs = [job(slow, id="short"), job(long, id="long"), job(long, id="two threads", threads=2)]
+    found = {
+        m.job: m for m in answers(runner, run(jobs, budget_s=2, launches=1)) if isinstance(m, Measurement)
+    }
+    assert [len(block) for block in found["long"].own_ns] == [len(block) for block in found["long"].blocks_ns]
+    own, wall = min(map(min, found["long"].own_ns)), min(map(min, found["long"].blocks_ns))
+    assert own == pytest.approx(wall, rel=0.1)
+    assert found["two threads"].own_ns == []
