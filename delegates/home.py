@@ -42,7 +42,8 @@ def run(request: Request, emit: channel.Emit) -> None:
     groups = [Group(jobs, request, [sys.argv[0], "work"], emit) for jobs in by_group(request.jobs)]
 
     def watch_home() -> None:
-        sys.stdin.read()
+        while sys.stdin.read(65536):
+            pass  # home has nothing more to say; only the end counts
         stopped.set()
         threading.Event().wait(_GRACE_S)
         for group in groups:

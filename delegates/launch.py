@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Optional, Sequence
 
 from .process import Lost, Worker
-from .wire import Job, Measurement, OpGroup, Ops, Output, Refusal
+from .wire import Job, Measurement, OpGroup, Ops, Output, Refusal, encode
 
 BLOCK_NS = 20_000_000
 BLOCK_CALLS = 500
@@ -31,7 +31,8 @@ class Launch:
         self._outputs: List[Output] = []
 
     def start(self, arguments: Sequence[str]) -> None:
-        self._worker = Worker(self.job, arguments)
+        job = self.job
+        self._worker = Worker(job.python, arguments, encode(job), job.env)
 
     def open(self, with_outputs: bool) -> None:
         """Load, first inference, outputs where wanted, warm-up."""

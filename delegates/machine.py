@@ -17,6 +17,15 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def first_to_go() -> None:
+    """Ask the kernel to take this process first when memory runs out, not the user's shell."""
+    try:
+        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+            file.write("1000")
+    except OSError:
+        pass
+
+
 def pin(cpus: Optional[List[int]]) -> None:
     """Keep this process and the threads it will start on `cpus`, where the platform can."""
     if cpus and hasattr(os, "sched_setaffinity"):

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import subprocess
 import sys
 from dataclasses import replace
 from typing import List, Optional
 
 from . import channel
+from .process import Lost, Worker
 from .registry import DELEGATES
 from .runtime import RuntimeMissing, installed, open_runtime
-from .wire import PythonFacts, Question, Runtime, WireError, decode, encode
+from .wire import PythonFacts, Question, Runtime, WireError, build, decode, encode
 
 _LIMIT_S = 60
+_NO_ANSWER = "%s gave an answer that is none"
 
 
 def main() -> None:
@@ -44,26 +44,19 @@ def look(question: Question) -> PythonFacts:
 
 def ask(question: Question, arguments: List[str]) -> PythonFacts:
     """What a Python says of itself; `error` is set where nothing can run on it."""
-    python = os.path.expanduser(question.python)
+    python = question.python
+    worker = None
     try:
-        done = subprocess.run(
-            [python, *arguments],
-            check=False,
-            input=encode(question).encode("ascii"),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            timeout=_LIMIT_S,
-        )
-        answer = decode(done.stdout.decode("ascii", "replace"))
-    except OSError as error:
-        return PythonFacts(python, error="cannot start %s: %s" % (python, error.strerror))
-    except subprocess.TimeoutExpired:
-        return PythonFacts(python, error="%s did not answer for %d s" % (python, _LIMIT_S))
+        worker = Worker(python, arguments, encode(question))
+        answer = build(worker.answer("kind", _LIMIT_S))
+        worker.close()
+    except Lost as lost:
+        said = [] if worker is None else worker.stderr_tail().strip().splitlines()[-1:]
+        reason = lost.reason.replace("the worker", python)
+        return PythonFacts(python, error=reason + (": %s" % said[0][:200] if said else ""))
     except WireError:
-        last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["no message"]
-        return PythonFacts(python, error="%s failed: %s" % (python, last[0][:200]))
-    assert isinstance(answer, PythonFacts)
-    return answer
+        return PythonFacts(python, error=_NO_ANSWER % python)
+    return answer if isinstance(answer, PythonFacts) else PythonFacts(python, error=_NO_ANSWER % python)
 
 
 def _numpy() -> Optional[str]:

@@ -8,9 +8,9 @@ import select
 import signal
 import subprocess
 import threading
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Dict, Mapping, Optional, Sequence
 
-from .wire import Job, encode
+from .wire import MAX_LINE_BYTES
 
 _STDERR_TAIL_BYTES = 16 * 1024
 _DOING = {
@@ -32,19 +32,20 @@ class Lost(Exception):
 class Worker:
     """A worker process of its own session, so that it can be killed with all it started."""
 
-    def __init__(self, job: Job, arguments: Sequence[str]) -> None:
-        """Start the job's Python with `arguments`. Raises Lost when it can't be started."""
-        self.job = job
+    def __init__(
+        self, python: str, arguments: Sequence[str], first_line: str, env: Optional[Mapping[str, str]] = None
+    ) -> None:
+        """Start a Python and send it the first line. Raises Lost when it can't be started."""
         self.stage = "runtime"
         self._tail = bytearray()
         self._answers = bytearray()  # read, but not yet a whole line
         # One thread a worker is enough for numpy; its pool would only take memory and time.
-        env = {**os.environ, "OPENBLAS_NUM_THREADS": "1", **job.env}
-        python = os.path.expanduser(job.python)
+        full_env = {**os.environ, "OPENBLAS_NUM_THREADS": "1", **(env or {})}
+        python = os.path.expanduser(python)
         try:
             self._process = subprocess.Popen(
                 [python, *arguments],
-                env=env,
+                env=full_env,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -54,7 +55,7 @@ class Worker:
             raise Lost("runtime", "cannot start %s: %s" % (python, error.strerror)) from error
         self._stderr_reader = threading.Thread(target=self._read_stderr, daemon=True)
         self._stderr_reader.start()
-        self._write(encode(job))
+        self._write(first_line)
 
     def send(self, command: Dict[str, Any]) -> None:
         self._write(json.dumps(command) + "\n")
@@ -116,11 +117,21 @@ class Worker:
             if not data:
                 raise self._how_it_ended()
             self._answers += data
+            if len(self._answers) > MAX_LINE_BYTES:
+                raise self._nonsense()
         line, _, rest = self._answers.partition(b"\n")
         self._answers = rest
-        message = json.loads(line.decode("ascii"))
-        assert isinstance(message, dict)
+        try:
+            message = json.loads(line.decode("ascii"))
+        except ValueError:
+            raise self._nonsense() from None
+        if not isinstance(message, dict):
+            raise self._nonsense()
         return message
+
+    def _nonsense(self) -> Lost:
+        self.close(kill=True)
+        return Lost("crash", "the worker sent something that is no answer while %s" % _DOING[self.stage])
 
     def _read_stderr(self) -> None:
         assert self._process.stderr is not None

@@ -192,11 +192,16 @@ def encode(message: Message) -> str:
 def decode(line: str) -> Any:
     """The message in a line. Raises WireError for anything that is not one, to the last type."""
     try:
-        raw = json.loads(line)
+        return build(json.loads(line))
     except (ValueError, RecursionError) as error:
         raise WireError("not JSON: %s" % error) from None
+
+
+def build(raw: Any) -> Any:
+    """The message that a parsed line is. Raises WireError."""
     if not isinstance(raw, dict):
         raise WireError("not a JSON object")
+    raw = dict(raw)
     name = raw.pop("kind", None)
     kind = _KINDS.get(name) if isinstance(name, str) else None
     if kind is None:

@@ -13,7 +13,7 @@ import sys
 from typing import Any, Callable, Dict, Iterator, TextIO, Tuple
 
 from . import channel, graph, samples, timing
-from .machine import affinity, die_with_parent, peak_memory_bytes, pin
+from .machine import affinity, die_with_parent, first_to_go, peak_memory_bytes, pin
 from .registry import DELEGATES
 from .runtime import Opened, RuntimeMissing, open_runtime
 from .session import InterpreterSession
@@ -29,6 +29,7 @@ Stage = Tuple[str, Callable[[], None]]
 def main() -> None:
     out, commands = channel.take_stdout(), sys.stdin
     die_with_parent()
+    first_to_go()
     opening = Opening(decode(commands.readline()))
     stage = "runtime"
     try:

@@ -50,4 +50,14 @@ def test_probing_names_the_runtimes_and_what_is_wrong(runner):
     assert good.delegates == {"cpu": None, "xnnpack": None}
     assert good.error is None
     assert "cannot start /nonexistent/python" in absent.error
-    assert "/bin/false failed" in broken.error
+    assert "/bin/false ended with exit status 1" in broken.error
+
+
+@pytest.mark.parametrize("program", ["/usr/bin/yes", "/bin/cat"])
+def test_a_program_that_is_no_python_is_said_to_be_none(runner, program):
+    """`yes` answers for ever, `cat` with the question: neither takes memory or time."""
+    questions = [Question(program, "auto", ["cpu"])]
+    (answer,) = (
+        m for m in answers(runner, Request("probe", questions=questions)) if isinstance(m, PythonFacts)
+    )
+    assert program in answer.error
