@@ -27,8 +27,14 @@ def first_to_go() -> None:
 
 
 def pin(cpus: Optional[List[int]]) -> None:
-    """Keep this process and the threads it will start on `cpus`, where the platform can."""
+    """Keep this process and the threads it will start on `cpus`, where the platform can.
+
+    Raises ValueError, naming the CPUs there are, for one that this process may not use.
+    """
     if cpus and hasattr(os, "sched_setaffinity"):
+        allowed = sorted(os.sched_getaffinity(0))
+        if not set(cpus) <= set(allowed):
+            raise ValueError("affinity %s: this process may use the CPUs %s" % (cpus, allowed))
         os.sched_setaffinity(0, cpus)
 
 

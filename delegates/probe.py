@@ -45,15 +45,12 @@ def look(question: Question) -> PythonFacts:
 def ask(question: Question, arguments: List[str]) -> PythonFacts:
     """What a Python says of itself; `error` is set where nothing can run on it."""
     python = question.python
-    worker = None
     try:
         worker = Worker(python, arguments, encode(question))
         answer = build(worker.answer("kind", _LIMIT_S))
         worker.close()
     except Lost as lost:
-        said = [] if worker is None else worker.stderr_tail().strip().splitlines()[-1:]
-        reason = lost.reason.replace("the worker", python)
-        return PythonFacts(python, error=reason + (": %s" % said[0][:200] if said else ""))
+        return PythonFacts(python, error=lost.reason.replace("the worker", python))
     except WireError:
         return PythonFacts(python, error=_NO_ANSWER % python)
     return answer if isinstance(answer, PythonFacts) else PythonFacts(python, error=_NO_ANSWER % python)

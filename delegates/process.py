@@ -147,7 +147,9 @@ class Worker:
         status = self._process.returncode
         doing = _DOING[self.stage]
         if status >= 0:
-            return Lost("crash", "the worker ended with exit status %d while %s" % (status, doing))
+            said = self.stderr_tail().strip().splitlines()[-1:]
+            reason = "the worker ended with exit status %d while %s" % (status, doing)
+            return Lost("crash", reason + (": " + said[0][:200] if said else ""))
         name = signal.Signals(-status).name if -status in set(signal.Signals) else "signal %d" % -status
         reason = "the worker was killed by %s while %s" % (name, doing)
         if name == "SIGKILL":

@@ -57,7 +57,8 @@ def decode(output: Output) -> Array | None:
 def _pairs(reference: Sequence[Output], candidate: Sequence[Output]) -> list[tuple[Array, Array]]:
     """Outputs that belong together: by name where both have the same names, else by position.
 
-    Empty where a pair does not fit.
+    Empty where a pair does not fit. A slow cell may have had time for fewer samples: the others' first
+    ones are taken then.
     """
     if len(reference) != len(candidate):
         return []
@@ -67,9 +68,10 @@ def _pairs(reference: Sequence[Output], candidate: Sequence[Output]) -> list[tup
     for ref, by_position in zip(reference, candidate, strict=True):
         cand = named[ref.name] if same_names else by_position
         left, right = decode(ref), decode(cand)
-        if left is None or right is None or left.shape != right.shape or ref.thinned != cand.thinned:
+        if left is None or right is None or left.shape[1:] != right.shape[1:] or ref.thinned != cand.thinned:
             return []
-        pairs.append((left, right))
+        count = min(len(left), len(right))
+        pairs.append((left[:count], right[:count]))
     return pairs
 
 
@@ -104,7 +106,9 @@ def _worst(figures: Sequence[dict[str, float]]) -> dict[str, float | None]:
 
 
 def _top1(ref: Array, cand: Array) -> float | None:
-    if ref.ndim != 2 or ref.shape[1] < 2 or not len(ref):
+    """Of outputs of shape (samples, batch, classes), as they cross the wire, or (samples, classes)."""
+    if ref.ndim not in (2, 3) or ref.shape[-1] < 2 or not ref.size:
         return None
+    ref, cand = ref.reshape(-1, ref.shape[-1]), cand.reshape(-1, cand.shape[-1])
     finite = np.isfinite(ref).all(axis=1) & np.isfinite(cand).all(axis=1)
     return float(np.mean(finite & (ref.argmax(axis=1) == cand.argmax(axis=1))))

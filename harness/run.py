@@ -147,7 +147,10 @@ def _measure(
     watcher.step("measuring")
     watcher.planned({job.group: options.budget_s * sum(j.group == job.group for j in jobs) for job in jobs})
     if jobs:
-        execute.measure(record, runner, request, saver.save, watcher.measured)
+        try:
+            execute.measure(record, runner, request, saver.save, watcher.measured)
+        except KeyboardInterrupt:  # the second one: no more answers, but what there is is kept
+            record.interrupted = True
     record.finished_at = _now()
     saver.save()
     return saver.outcome()

@@ -82,8 +82,12 @@ class _Launches:
         import pandas as pd
 
         try:
-            self._samples = pd.read_csv(folder / SAMPLES)
-            self._launches = pd.read_csv(folder / LAUNCHES)
+            # Names are text: a variant may be called "1" or "NA".
+            names = {key: str for key in _KEY if key != "threads"}
+            self._samples = pd.read_csv(
+                folder / SAMPLES, dtype=names, keep_default_na=False, na_values={"own_ns": [""]}
+            )
+            self._launches = pd.read_csv(folder / LAUNCHES, dtype=names, keep_default_na=False)
         except (OSError, ValueError) as error:
             raise ResultsError(f"{folder}: the raw samples can't be read: {error}") from None
         self._offset = number * 1_000_000

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from delegates.wire import MAX_LINE_BYTES, Request, WireError, decode, encode
+from harness import cache
 from harness.errors import DeviceError
 from harness.runners.bundle import Bundle
 
@@ -23,13 +24,10 @@ class LocalRunner:
     """Starts conductors on this machine."""
 
     def __init__(self, bundle: Bundle, folder: Path) -> None:
-        """Put the bundle into `folder` unless it is there already."""
+        """Put the bundle into `folder` unless it is there already. Raises ModelError where that fails."""
         self._pyz = folder / f"{bundle.sha256}.pyz"
         if not self._pyz.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-                file.write(bundle.data)
-            Path(file.name).replace(self._pyz)
+            cache.write(self._pyz, bundle.data)
 
     def python(self, wanted: str | None) -> str:
         """The Python a profile means; without one, the Python that runs qbench."""

@@ -93,12 +93,28 @@ def test_nan_is_counted_and_leaves_no_figure() -> None:
     ("ref", "classifier"),
     [
         (output(LOGITS[:, :1]), True),
-        (output(LOGITS.reshape(50, 5, 2)), True),
+        (output(LOGITS.reshape(50, 1, 5, 2)), True),
         (output(LOGITS, thinned=True), True),
         (output(LOGITS), False),
     ],
-    ids=["one class", "rank 3", "thinned", "told so"],
+    ids=["one class", "rank 4", "thinned", "told so"],
 )
 def test_no_top1_where_there_is_no_classifier(ref: Output, classifier: bool) -> None:
     figures = compare_outputs([ref], [ref], classifier=classifier)
     assert figures is not None and figures["top1_agreement"] is None
+
+
+def test_top1_of_outputs_as_they_cross_the_wire() -> None:
+    """Shape (samples, batch, classes): the tensor's own batch dimension comes with it."""
+    expected = np.mean(LOGITS.argmax(1) == NOISY.argmax(1))
+    one, ten = LOGITS.reshape(50, 1, 10), LOGITS.reshape(5, 10, 10)
+    for reference, candidate in ((one, NOISY.reshape(one.shape)), (ten, NOISY.reshape(ten.shape))):
+        figures = compare_outputs([output(reference)], [output(candidate)])
+        assert figures is not None and figures["top1_agreement"] == pytest.approx(expected)
+
+
+def test_a_slow_cell_with_fewer_samples_is_compared_on_those() -> None:
+    few = compare_outputs([output(LOGITS)], [output(NOISY[:3])])
+    assert few == compare_outputs([output(LOGITS[:3])], [output(NOISY[:3])])
+    assert few == compare_outputs([output(LOGITS[:3])], [output(NOISY)])
+    assert few is not None
