@@ -164,12 +164,15 @@ def signed_rank_cut(count: int) -> int:
 
 
 def outlier_share(samples: Sequence[float]) -> float:
-    """The share of samples far above the rest: beyond Q3 + 3 (Q3 - Q1), Tukey's outer fence."""
+    """The share of samples far above the rest: beyond Q3 + 3 (Q3 - Q1), Tukey's outer fence, and half as
+    long again as the median. The fence alone is close by where nearly all samples are alike.
+    """
     if not samples:
         return 0.0
     ordered = sorted(samples)
-    q1, q3 = percentile(ordered, 25), percentile(ordered, 75)
-    return sum(1 for sample in ordered if sample > q3 + 3 * (q3 - q1)) / len(ordered)
+    q1, q2, q3 = (percentile(ordered, percent) for percent in (25, 50, 75))
+    fence = max(q3 + 3 * (q3 - q1), 1.5 * q2)
+    return sum(1 for sample in ordered if sample > fence) / len(ordered)
 
 
 def two_modes(samples: Sequence[float], apart: float = 1.1, share: float = 0.1) -> Optional[List[float]]:

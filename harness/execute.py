@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -77,10 +78,13 @@ def _take_all(
 
 def _take_facts(run: Run, facts: Facts) -> None:
     for device in run.devices:
+        changing = dict(facts.changing)
+        if device.profile.place == "local":  # what we ourselves use there is no neighbour's
+            changing["home_cpu_s"] = sum(os.times()[:2])
         if facts.when == "before":
-            device.machine, device.facts_before = facts.machine, facts.changing
+            device.machine, device.facts_before = facts.machine, changing
         else:
-            device.facts_after = facts.changing
+            device.facts_after = changing
 
 
 def _lose_rest(run: Run, jobs: Sequence[Job], ended: str) -> None:

@@ -117,7 +117,8 @@ def _others(before: Mapping[str, Any], after: Mapping[str, Any]) -> float | None
     if not all(key in facts for key in keys for facts in (before, after)):
         return None
     busy, own, wall = (after[key] - before[key] for key in keys)
-    return max(0.0, busy - own) / wall if wall > 0 else None
+    home = after.get("home_cpu_s", 0.0) - before.get("home_cpu_s", 0.0)
+    return max(0.0, busy - own - home) / wall if wall > 0 else None
 
 
 def _stolen(before: Mapping[str, Any], after: Mapping[str, Any]) -> float | None:

@@ -59,6 +59,11 @@ def test_throttling_of_another_time_is_not_ours(facts_after):
     assert codes(doubts.of_machine({**QUIET, "throttle_count": 3}, after(**facts_after))) == []
 
 
+def test_what_qbench_itself_uses_at_home_is_no_neighbour():
+    before, later = {**QUIET, "home_cpu_s": 1.0}, after(cpu_busy_s=14.5, home_cpu_s=6.0)
+    assert codes(doubts.of_machine(before, later)) == []
+
+
 def test_samples():
     rng = np.random.default_rng(0)
     steady = rng.normal(1_000_000, 10_000, 2000).astype(int).tolist()

@@ -129,4 +129,5 @@ def test_two_modes_are_found_where_there_are_two() -> None:
 
 def test_outliers_are_beyond_tukeys_outer_fence() -> None:
     assert stats.outlier_share([*range(100, 200), 10_000, 10_000]) == pytest.approx(2 / 102)
+    assert stats.outlier_share([1000] * 90 + [1030] * 10) == 0  # the clock's steps are none
     assert stats.outlier_share([]) == 0
