@@ -14,6 +14,7 @@ runs as fill at least the time qbench took for the cell, and (in its favour) wit
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import statistics
@@ -236,11 +237,14 @@ def one_peer(files: list[Path], seconds: float, found: Found) -> None:
     found.seconds.append(statistics.mean(took))
 
 
-def runs_for(path: Path, seconds: float, known: dict[Path, float] = {}) -> int:  # noqa: B006  (a cache)
+def runs_for(path: Path, seconds: float) -> int:
     """How many inferences fill the time, from a first call's median; never fewer than the peer's 50."""
-    if path not in known:
-        known[path] = peer(path, 50)
-    return max(50, round(seconds * 1000 / known[path]))
+    return max(50, round(seconds * 1000 / first_call_ms(path)))
+
+
+@functools.cache
+def first_call_ms(path: Path) -> float:
+    return peer(path, 50)
 
 
 def peer(path: Path, runs: int) -> float:
