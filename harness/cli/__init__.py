@@ -1,0 +1,93 @@
+"""The qbench command: parse, call, print; the one place that turns errors into text and exit codes."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+import traceback
+from typing import Annotated, NoReturn
+
+import typer
+
+from harness import __version__
+from harness.cli import devices, quantize, run, show
+from harness.cli.run import INTERRUPTED
+from harness.errors import QbenchError
+
+INTERNAL = 70  # EX_SOFTWARE of sysexits.h: a bug of ours
+
+app = typer.Typer(
+    name="qbench",
+    help="Which post-training quantization variant, on which delegate, on which device,"
+    " and what does it buy me?",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Entry point of the `qbench` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no ★ still gets its table
+    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: children end, temporary folders go
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+    try:
+        code = app(prog_name="qbench", standalone_mode=False)
+    except QbenchError as error:
+        _fail(str(error), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    except Exception as error:
+        _fail_unforeseen(error)
+    if code == INTERRUPTED:
+        _fail("interrupted", INTERRUPTED)
+    sys.exit(code)
+
+
+def _fail_unforeseen(error: Exception) -> NoReturn:
+    """Typer's complaints about usage, what the operating system refused, and bugs of ours."""
+    if os.environ.get("QBENCH_DEBUG"):
+        traceback.print_exc()
+    if hasattr(error, "format_message"):  # click's UsageError; which copy of click Typer uses varies
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "qbench"
+        _fail(f"{error.format_message().rstrip('.')}; see {command} --help", QbenchError.exit_code)
+    if isinstance(error, OSError) and error.strerror:
+        where = "" if error.filename is None else f"{error.filename}: "
+        _fail(f"{where}{error.strerror}", QbenchError.exit_code)
+    _fail(f"internal error: {error!r}; this is a bug, QBENCH_DEBUG=1 shows where", INTERNAL)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    sys.stderr.write("qbench: " + " ".join(message.split()) + "\n")
+    sys.exit(code)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"qbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def qbench(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(QbenchError.exit_code)
+
+
+app.command("run", epilog=run.EXAMPLE)(run.run)
+app.command("show", epilog=show.EXAMPLE)(show.show)
+app.command("quantize", epilog=quantize.EXAMPLE)(quantize.quantize)
+app.command("devices", epilog=devices.EXAMPLE)(devices.devices)

@@ -1,0 +1,88 @@
+"""What several commands take, and how it is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.errors import ConfigError
+
+if TYPE_CHECKING:
+    from harness.config import Config
+
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        "-m",
+        help="Keras file, SavedModel folder, package.module:callable, .tflite file, folder of .tflite files,"
+        " or a built-in name (digits, mobilenet_v2, …). Repeatable. Default: digits.",
+    ),
+]
+Variants = Annotated[
+    list[str] | None,
+    typer.Option("--variant", "-v", help="Only this variant. Repeatable. Default: all."),
+]
+Calibration = Annotated[
+    str | None,
+    typer.Option(
+        help="Representative data: .npy, .npz, a folder of images, package.module:callable, or generate."
+    ),
+]
+Batch = Annotated[int, typer.Option(min=1, help="Batch size that input shapes are fixed to.")]
+DevicesFile = Annotated[
+    Path | None,
+    typer.Option("--devices-file", help="Default: devices.toml from here upwards, else the shipped one."),
+]
+Results = Annotated[Path, typer.Option("--results", help="Folder of stored runs.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+JsonFile = Annotated[
+    str | None,
+    typer.Option("--json", metavar="FILE|-", help="Write as JSON instead; - is stdout."),
+]
+
+
+def read_config(devices_file: Path | None) -> Config:
+    from harness.config import find_devices_file, load_config
+
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:
+        raise ConfigError("the working directory no longer exists; change to another one") from None
+    return load_config(find_devices_file(devices_file, here))
+
+
+def read_threads(text: str | None) -> list[int]:
+    from harness.config import MOST_THREADS
+
+    try:
+        numbers = [] if text is None else [int(part) for part in text.split(",")]
+    except ValueError:
+        numbers = [0]
+    if any(not 0 < number <= MOST_THREADS for number in numbers):
+        raise ConfigError(
+            f"--threads {text}: whole numbers from 1 to {MOST_THREADS} expected, for example 4 or 1,2,4"
+        )
+    return numbers
+
+
+def read_percent(option: str, text: str) -> float:
+    """A part of one from "1%" or "1" or "0.5 %". Raises ConfigError."""
+    try:
+        part = float(text.strip().removesuffix("%")) / 100
+    except ValueError:
+        part = -1.0
+    if not 0 <= part < 1:
+        raise ConfigError(f"{option} {text}: a percentage from 0% to below 100% expected, for example 1%")
+    return part
+
+
+def read_version(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    parts = text.split(".")
+    if len(parts) < 2 or not all(part.isdecimal() for part in parts[:2]):
+        raise ConfigError(f"--for-runtime {text}: a version expected, for example 2.14")
+    return int(parts[0]), int(parts[1])

@@ -1,0 +1,74 @@
+"""`qbench quantize`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.options import (
+    Batch,
+    Calibration,
+    DevicesFile,
+    Models,
+    Quiet,
+    Variants,
+    read_config,
+    read_version,
+)
+from harness.report import output
+
+if TYPE_CHECKING:
+    from harness.quantize import VariantSet
+
+EXAMPLE = "Example: qbench quantize --model mobilenet_v2 --variant int8 --out variants/"
+
+
+def quantize(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the .tflite files.")],
+    model: Models = None,
+    variant: Variants = None,
+    calibration: Calibration = None,
+    batch: Batch = 1,
+    for_runtime: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VERSION", help="Make them so that this tflite-runtime, for example 2.14, loads them."
+        ),
+    ] = None,
+    devices_file: DevicesFile = None,
+    quiet: Quiet = False,
+) -> None:
+    """Only make the variants, with where they come from in a .json beside each."""
+    from harness import choose
+    from harness import run as job
+    from harness.quantize import export_variants
+    from harness.report.progress import ProgressBar
+
+    config = read_config(devices_file)
+    options = choose.Options(
+        models=model or ["digits"], variants=variant or [], calibration=calibration, batch=batch
+    )
+    with ProgressBar(quiet) as progress:
+        sets = job.make_all(options, config, read_version(for_runtime), progress)
+    paths = [path for made in sets for path in export_variants(made, out)]
+    output.put(lambda: typer.echo("".join(f"{path}\n" for path in paths), nl=False))
+    if not quiet:
+        _tell_warnings(sets)
+    failed = [failure for made in sets for failure in made.failed]
+    for failure in failed:
+        typer.echo(f"qbench: {failure.model} {failure.name}: {failure.reason}", err=True)
+    too_new = any(code == "too-new" for made in sets for v in made.variants for code, _ in v.warnings)
+    raise typer.Exit(3 if failed or too_new else 0)
+
+
+def _tell_warnings(sets: Sequence[VariantSet]) -> None:
+    """What has to be said of the variants, each sentence once per model."""
+    said: dict[tuple[str, str], list[str]] = {}
+    for variant in (variant for made in sets for variant in made.variants):
+        for _, message in variant.warnings:
+            said.setdefault((variant.model, message), []).append(variant.name)
+    for (model, message), names in said.items():
+        typer.echo(f"qbench: {model} {', '.join(names)}: {message}", err=True)

@@ -1,0 +1,49 @@
+"""`qbench show`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harness.cli.options import JsonFile, Results
+from harness.report import output
+
+EXAMPLE = "Example: qbench show --json -"
+
+
+def show(
+    which: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN]...",
+            help="Run id, folder or run.json. Default: the latest. Several are pooled: their launches count"
+            " together, which narrows the intervals.",
+        ),
+    ] = None,
+    results: Results = Path("results"),
+    json_file: JsonFile = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Pool runs even if they are not of the same thing.")
+    ] = False,
+) -> None:
+    """Print a stored run's table again."""
+    from harness.report.table import render
+
+    document = _stored(which or [], results, force)
+    if json_file is not None:
+        output.write_json(document, json_file)
+    else:
+        output.put(lambda: render(document, output.console(), None))
+
+
+def _stored(names: list[str], folder: Path, force: bool) -> dict[str, Any]:
+    """The document of the latest run, of one, or pooled of several."""
+    from harness.results import find, latest, load
+
+    if len(names) < 2:
+        return load(names[0], folder) if names else latest(folder)
+    from harness.compare.pooling import Stored, pool
+
+    return pool([Stored(load(name, folder), find(name, folder).parent) for name in names], force)
