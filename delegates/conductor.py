@@ -35,10 +35,11 @@ class Group:
         self.worker_arguments, self.emit = list(worker_arguments), emit
         self._alive: List[Launch] = []
         self._said = 0.0
+        self._first_launch = request.first_launch
 
     def run(self, stopped: threading.Event) -> None:
         """Launch after launch until no job wants another; what each brought back is emitted at once."""
-        number = 0
+        number = self._first_launch
         while not stopped.is_set():
             together = self.ledger.wanting()
             if not together:

@@ -19,7 +19,7 @@ def facts(when: str) -> Facts:
 
 
 def machine() -> Dict[str, Any]:
-    """os, kernel, arch, cpu, board, cores, memory_bytes."""
+    """os, kernel, arch, cpu, board, cores, memory_bytes, python, delegate_libraries (paths)."""
     total = proc_kib("/proc/meminfo", "MemTotal")
     return {
         "os": platform.system(),
@@ -30,6 +30,7 @@ def machine() -> Dict[str, Any]:
         "cores": os.cpu_count(),
         "memory_bytes": None if total is None else total * 1024,
         "python": platform.python_version(),
+        "delegate_libraries": _delegate_libraries(),
     }
 
 
@@ -57,6 +58,16 @@ def changing() -> Dict[str, Any]:
         ],
     }
     return {key: value for key, value in found.items() if value not in (None, [])}
+
+
+def _delegate_libraries() -> List[str]:
+    """Files in the usual places with the names of delegates that boards come with; a link's target only."""
+    folders = ("/lib", "/usr/lib", "/usr/lib/*-linux-gnu*", "/usr/local/lib", "/opt/*/lib")
+    names = ["libedgetpu.so*"]
+    names += ["lib%s*.so*" % kind for kind in ("tensorflowlite_*delegate", "vx_delegate", "ethosu_delegate")]
+    names += ["lib%s*.so*" % kind for kind in ("armnnDelegate", "QnnTFLiteDelegate", "hexagon_*delegate")]
+    found = [path for folder in folders for name in names for path in glob.glob(os.path.join(folder, name))]
+    return sorted({os.path.realpath(path) for path in found})
 
 
 def _cpu_seconds() -> Dict[str, float]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 import threading
+import time
 from dataclasses import replace
-from typing import List
+from typing import Callable, List
 
 from . import channel, cores, facts, probe
 from .conductor import Group
@@ -14,6 +16,8 @@ from .wire import Done, Job, Message, Request, decode, encode
 
 # After home has gone or asked to stop, a block under way may end for so long.
 _GRACE_S = 2.0
+# And if nobody takes our last answers, because the link is frozen, we go without having given them.
+_LAST_WORDS_S = 10.0
 
 
 def conduct() -> None:
@@ -25,11 +29,12 @@ def conduct() -> None:
         with lock:
             channel.write(out, encode(message))
 
-    request = decode(sys.stdin.readline())
+    request = _request()
     try:
         if request.do == "probe":
+            _when_home_goes(request.quiet_s, lambda: os._exit(1))
             for question in request.questions:
-                emit(probe.ask(question, [sys.argv[0], "probe"]))
+                emit(probe.answer(question, [sys.argv[0], "probe"]))
             emit(facts.facts("before"))
         else:
             run(request, emit)
@@ -41,15 +46,15 @@ def run(request: Request, emit: channel.Emit) -> None:
     stopped = threading.Event()
     groups = [Group(jobs, request, [sys.argv[0], "work"], emit) for jobs in by_group(request.jobs)]
 
-    def watch_home() -> None:
-        while sys.stdin.read(65536):
-            pass  # home has nothing more to say; only the end counts
+    def stop() -> None:
         stopped.set()
-        threading.Event().wait(_GRACE_S)
+        time.sleep(_GRACE_S)
         for group in groups:
             group.kill()
+        time.sleep(_LAST_WORDS_S)
+        os._exit(1)
 
-    threading.Thread(target=watch_home, daemon=True).start()
+    _when_home_goes(request.quiet_s, stop)
     emit(facts.facts("before"))
     for group in groups:
         group.run(stopped)
@@ -64,3 +69,27 @@ def by_group(jobs: List[Job]) -> List[List[Job]]:
         pinned = job if job.affinity else replace(job, affinity=cores.choose(job.threads))
         groups.setdefault(job.group, []).append(pinned)
     return list(groups.values())
+
+
+def _request() -> Request:
+    """The first line; empty ones before it only say that home is there."""
+    line = "\n"
+    while line == "\n":
+        line = sys.stdin.readline()
+    if not line:
+        sys.exit(1)  # home left before it asked
+    request = decode(line)
+    assert isinstance(request, Request)
+    return request
+
+
+def _when_home_goes(quiet_s: float, then: Callable[[], None]) -> None:
+    """Call `then` in a thread once stdin ends, or brings nothing for `quiet_s` (0: however long)."""
+
+    def watch() -> None:
+        # Home has nothing more to say; its bytes only mean that the link is alive.
+        while select.select([0], [], [], quiet_s or None)[0] and os.read(0, 65536):
+            pass
+        then()
+
+    threading.Thread(target=watch, daemon=True).start()

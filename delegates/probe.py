@@ -7,7 +7,8 @@ import sys
 from dataclasses import replace
 from typing import List, Optional
 
-from . import channel
+from . import channel, pythons
+from .machine import die_with_parent
 from .process import Lost, Worker
 from .registry import DELEGATES
 from .runtime import RuntimeMissing, installed, open_runtime
@@ -20,6 +21,7 @@ _NO_ANSWER = "%s gave an answer that is none"
 def main() -> None:
     """In the Python asked: one Question on stdin, one PythonFacts on stdout."""
     out = channel.take_stdout()
+    die_with_parent()
     question = decode(sys.stdin.readline())
     channel.write(out, encode(look(question)))
 
@@ -42,18 +44,48 @@ def look(question: Question) -> PythonFacts:
     return replace(found, runtime=Runtime(opened.name, opened.version), delegates=delegates)
 
 
+def answer(question: Question, arguments: List[str]) -> PythonFacts:
+    """What the Python in question says; where that is nothing good, what others say.
+
+    With `question.instead`, the first other one that can run everything answers in its place.
+    """
+    asked = ask(question, arguments)
+    if question.look == "here" or (question.look == "further" and asked.error is None):
+        return asked
+    looked_at = []
+    for python in pythons.others(asked.executable):
+        other = ask(replace(question, python=python), arguments)
+        if other.version is not None:  # else it is no Python that starts
+            looked_at.append(in_words(other))
+        if other.error is None and asked.error is not None and question.instead:
+            asked = replace(other, python=python)
+        if asked.error is None and question.look == "further":
+            break
+    advice = None if asked.error is None else pythons.advice(asked.version)
+    return replace(asked, others=looked_at, advice=advice)
+
+
+def in_words(found: PythonFacts) -> str:
+    """ "/usr/bin/python3 (3.11.2, numpy 1.26.4, tflite-runtime 2.14.0)"."""
+    has = [str(found.version), "numpy %s" % found.numpy if found.numpy else "no numpy"]
+    has += ["%s %s" % (r.name, r.version) for r in found.runtimes] or ["no runtime"]
+    if found.error and found.numpy and found.runtimes:
+        has.append(found.error)
+    return "%s (%s)" % (found.python, ", ".join(has))
+
+
 def ask(question: Question, arguments: List[str]) -> PythonFacts:
     """What a Python says of itself; `error` is set where nothing can run on it."""
     python = question.python
     try:
-        worker = Worker(python, arguments, encode(question))
-        answer = build(worker.answer("kind", _LIMIT_S))
+        worker = Worker(python, arguments, encode(question), question.env)
+        found = build(worker.answer("kind", _LIMIT_S))
         worker.close()
     except Lost as lost:
         return PythonFacts(python, error=lost.reason.replace("the worker", python))
     except WireError:
         return PythonFacts(python, error=_NO_ANSWER % python)
-    return answer if isinstance(answer, PythonFacts) else PythonFacts(python, error=_NO_ANSWER % python)
+    return found if isinstance(found, PythonFacts) else PythonFacts(python, error=_NO_ANSWER % python)
 
 
 def _numpy() -> Optional[str]:

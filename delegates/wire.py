@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import re
 import typing
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Type, TypeVar, Union
@@ -16,7 +18,11 @@ WIRE_VERSION = 1
 # A line longer than this is refused unread: outputs are bounded far below it.
 MAX_LINE_BYTES = 64 * 1024 * 1024
 
-STAGES = ("runtime", "delegate", "load", "allocate", "invoke", "crash", "timeout")
+STAGES = ("runtime", "delegate", "load", "allocate", "invoke", "crash", "timeout", "link")
+
+_MOST = 1 << 62  # no count, size or time of ours comes near it
+_DEEPEST = 8
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class WireError(Exception):
@@ -50,6 +56,9 @@ class Question:
     python: str
     runtime: str  # tflite-runtime, ai-edge-litert, tensorflow or auto
     delegates: List[str]
+    env: Dict[str, str] = field(default_factory=dict)
+    look: str = "here"  # "further": at other Pythons where this one can't run anything; "everywhere": always
+    instead: bool = False  # another Python that was found may answer in its place
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,8 @@ class Request:
     precision: float = 0.01  # enough once the interval's half-width is at most this part of the value
     min_launches: int = 6  # fresh worker processes per job, before the interval is looked at
     max_launches: int = 20
+    first_launch: int = 0  # the number of the first one: more than 0 where a run is resumed
+    quiet_s: float = 0.0  # without a byte from home for so long, home counts as gone; 0: only at the end
     wire: int = WIRE_VERSION
 
 
@@ -160,6 +171,8 @@ class PythonFacts:
     runtime: Optional[Runtime] = None  # the one asked for, or that auto chose, when it imports
     delegates: Dict[str, Optional[str]] = field(default_factory=dict)  # name -> why it can't load, or None
     error: Optional[str] = None  # why nothing can run on this Python
+    others: List[str] = field(default_factory=list)  # other Pythons looked at, with what they have
+    advice: Optional[str] = None  # a command for the device's shell that would help
 
 
 @dataclass(frozen=True)
@@ -182,6 +195,11 @@ _KINDS: Dict[str, Type[Any]] = {
     for kind in (Job, Question, Request, Facts, PythonFacts, Measurement, Refusal, Progress, Done)
 }
 T = TypeVar("T")
+
+
+def printable(text: str) -> str:
+    """The text without what a terminal would obey: control characters, but for tab and line feed."""
+    return _CONTROL.sub("\ufffd", text)
 
 
 def encode(message: Message) -> str:
@@ -223,11 +241,11 @@ def _build(kind: Type[T], raw: Any, where: str) -> T:
         raise WireError("%s: %s" % (where, error)) from None
 
 
-def _check(hint: Any, value: Any, where: str) -> Any:  # noqa: PLR0911  (one return per form)
+def _check(hint: Any, value: Any, where: str) -> Any:
     """`value` as the annotation `hint` wants it; only the few forms used above exist."""
     origin = getattr(hint, "__origin__", None)
     if hint is Any:
-        return value
+        return _plain(value, where)
     if origin is Union:
         return None if value is None else _check(hint.__args__[0], value, where)
     if origin in (list, List):
@@ -240,8 +258,24 @@ def _check(hint: Any, value: Any, where: str) -> Any:  # noqa: PLR0911  (one ret
         return {key: _check(hint.__args__[1], item, where) for key, item in value.items()}
     if dataclasses.is_dataclass(hint):
         return _build(typing.cast(Type[Any], hint), value, where)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+    wanted = (int, float) if hint is float else hint
+    if not isinstance(value, wanted) or (isinstance(value, bool) and hint is not bool):
         raise WireError("%s: %s expected" % (where, hint.__name__))
+    return hint(_plain(value, where))
+
+
+def _plain(value: Any, where: str, depth: int = 0) -> Any:
+    """A JSON value in which texts are printable and numbers finite and of human size."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, (int, float)):
+        if not math.isfinite(value) or abs(value) > _MOST:
+            raise WireError("%s: a number out of bounds" % where)
+        return value
+    if depth == _DEEPEST:
+        raise WireError("%s: too deep" % where)
+    if isinstance(value, list):
+        return [_plain(item, where, depth + 1) for item in value]
+    if isinstance(value, dict):
+        return {printable(key): _plain(item, where, depth + 1) for key, item in value.items()}
     return value

@@ -29,16 +29,19 @@ class Options:
     batch: int = 1
     budget_s: float = 1.0
     precision: float = 0.01
+    wait_s: float | None = None  # for boards that others use; None: for ever
     results: Path = Path("results")
 
 
 def devices(config: Config, options: Options) -> list[DeviceProfile]:
-    """The profiles asked for (all without a name), narrowed to the delegates and threads asked for."""
-    names = list(dict.fromkeys(options.devices)) or list(config.devices)
-    for name in names:
-        if name not in config.devices:
-            raise ConfigError(f'{config.path}: no device "{name}"{suggest(name, config.devices)}')
-    profiles = [config.devices[name] for name in names]
+    """The profiles asked for (without a name all local ones), with the delegates and threads asked for."""
+    here = [name for name, profile in config.devices.items() if profile.place == "local"]
+    names = list(dict.fromkeys(options.devices)) or here
+    if not names:
+        raise ConfigError(
+            f"{config.path}: no local device; name one with --device: {', '.join(config.devices)}"
+        )
+    profiles = [config.devices[name] for name in known(config, names)]
     offered = {d.name for profile in profiles for d in profile.delegates}
     for name in options.delegates:
         if name not in offered:
@@ -58,6 +61,14 @@ def devices(config: Config, options: Options) -> list[DeviceProfile]:
         for profile in profiles
     ]
     return [profile for profile in narrowed if profile.delegates]
+
+
+def known(config: Config, names: Sequence[str]) -> list[str]:
+    """The profiles named, each once; without a name all. Raises ConfigError for one there is not."""
+    for name in names:
+        if name not in config.devices:
+            raise ConfigError(f'{config.path}: no device "{name}"{suggest(name, config.devices)}')
+    return list(dict.fromkeys(names)) or list(config.devices)
 
 
 def variants(config: Config, names: Sequence[str]) -> list[VariantSpec]:

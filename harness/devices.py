@@ -2,39 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from harness import execute
-from harness.cache import default_cache
+from harness import choose, machines
 from harness.config import Config
-from harness.runners import bundle
-from harness.runners.local import LocalRunner
+from harness.errors import ConfigError
 
 
-def describe(config: Config, probe: bool) -> dict[str, Any]:
-    """A plain document: `file`, `devices` (one entry per profile) and, probed, `machine`.
+def describe(config: Config, names: Sequence[str], probe: bool, note: machines.Note) -> dict[str, Any]:
+    """A plain document: `file` and `devices`, one entry per profile (those named, or all).
 
-    Each probed entry has `found`: the Python, its runtimes, the runtime chosen, delegates that load
-    (null) or why they don't, and `error` where nothing can run.
+    Each probed entry has `machine` (its facts; null where it can't be reached) and `found`: the Python,
+    its runtimes, the runtime chosen, delegates that load (null) or why they don't, other Pythons, and
+    `error` where nothing can run; for a board also `lock`: who uses it at the moment.
     """
+    profiles = [config.devices[name] for name in choose.known(config, names)]
     document: dict[str, Any] = {
         "file": str(config.path),
-        "devices": [_profile(profile) for profile in config.devices.values()],
+        "devices": [_profile(profile) for profile in profiles],
     }
     if probe:
-        runner = LocalRunner(bundle.build(), default_cache() / "bundles")
-        facts, answers = execute.probe(runner, list(config.devices.values()))
-        document["machine"] = {**facts.machine, **facts.changing}
+        with machines.open_all(profiles, note) as opened:
+            machines.probe_all(opened, look="everywhere")
+            found = {p.name: _found(machine, p.name) for machine in opened for p in machine.profiles}
         for entry in document["devices"]:
-            entry["found"] = asdict(answers[entry["name"]])
+            entry.update(found[entry["name"]])
     return document
+
+
+def clean(config: Config, name: str, note: machines.Note) -> dict[str, int]:
+    """Empty a board's cache. Returns how many `files` and `bytes` were removed. Raises QbenchError."""
+    (known,) = choose.known(config, [name])
+    target = config.devices[known].ssh
+    if target is None:
+        raise ConfigError(f"--clean {name}: is this machine; qbench leaves nothing on it but its own cache")
+    with machines.open_all([config.devices[known]], note) as (machine,):
+        return machine.runner.clean()
+
+
+def _found(machine: machines.Machine, name: str) -> dict[str, Any]:
+    facts = machine.facts
+    return {
+        "machine": None if facts is None else {**facts.machine, **facts.changing},
+        "found": asdict(machine.answers[name]),
+        "problem": machine.problem,
+        "lock": machine.runner.lock,
+    }
 
 
 def _profile(profile: Any) -> dict[str, Any]:
     return {
         "name": profile.name,
         "place": profile.place,
+        "host": None if profile.ssh is None else profile.ssh.host,
+        "note": profile.note,
         "python": profile.python,
         "runtime": profile.runtime,
         "delegates": [delegate.name for delegate in profile.delegates],

@@ -1,4 +1,4 @@
-"""Walk the plan on a machine: ask, take each answer into the run, keep what came when it ends early."""
+"""Have every machine measure its jobs, all at the same time; take each answer into the run as it comes."""
 
 from __future__ import annotations
 
@@ -7,110 +7,181 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from types import FrameType
 
-from delegates.wire import Facts, Job, Measurement, Progress, PythonFacts, Question, Refusal, Request
-from harness.config import DeviceProfile
+from delegates.wire import Facts, Job, Measurement, Progress, Refusal, Request
 from harness.errors import DeviceError
-from harness.results import Run
-from harness.runners.local import Conversation, LocalRunner
+from harness.machines import Machine
+from harness.results import Cell, Run
+from harness.runners.conversation import Conversation
 
 
-def probe(runner: LocalRunner, profiles: Sequence[DeviceProfile]) -> tuple[Facts, dict[str, PythonFacts]]:
-    """What the machine is, and what each profile's Python offers, by profile name."""
-    questions = [
-        Question(runner.python(p.python), p.runtime, [d.name for d in p.delegates]) for p in profiles
-    ]
-    conversation = runner.ask(Request("probe", questions=questions))
-    try:
-        messages = list(conversation)
-    finally:
-        ended = conversation.close()
-    answers = [m for m in messages if isinstance(m, PythonFacts)]
-    facts = [m for m in messages if isinstance(m, Facts)]
-    if len(answers) != len(profiles) or not facts:
-        raise DeviceError(f"probing this machine failed: {ended or 'answers are missing'}")
-    return facts[0], {profile.name: answer for profile, answer in zip(profiles, answers, strict=True)}
+@dataclass(frozen=True)
+class Task:
+    """What one machine is asked for."""
+
+    machine: Machine
+    request: Request
 
 
-def measure(
-    run: Run,
-    runner: LocalRunner,
-    request: Request,
-    changed: Callable[[], None],
-    progress: Callable[[Progress], None],
-) -> None:
-    """Have the request's jobs measured; `changed` is called whenever the run knows more.
-
-    Ctrl-C (or SIGTERM) asks the device to stop: what it has measured so far still comes, and
-    `run.interrupted` is set. A second one raises KeyboardInterrupt.
-    """
-    conversation = runner.ask(request)
-    try:
-        with _interruptible(run, conversation):
-            _take_all(run, conversation, changed, progress)
-    finally:
-        ended = conversation.close()
-    if ended is not None:
-        _lose_rest(run, request.jobs, ended)
-    changed()
+@dataclass(frozen=True)
+class _Failure:
+    reason: str
+    reached: bool  # the conductor had the request and the link is there: what failed is the conductor
 
 
-def _take_all(
-    run: Run,
-    conversation: Conversation,
-    changed: Callable[[], None],
-    progress: Callable[[Progress], None],
-) -> None:
-    cells = {cell.id: cell for cell in run.cells}
-    for message in conversation:
+class Execution:
+    """The tasks of a run while they are worked on. `changed` is called whenever the run knows more."""
+
+    def __init__(
+        self,
+        run: Run,
+        tasks: Sequence[Task],
+        changed: Callable[[], None],
+        progress: Callable[[str, Progress], None],
+        note: Callable[[str], None],
+    ) -> None:
+        self.run, self.tasks = run, tasks
+        self._changed, self._progress, self._note = changed, progress, note
+        self._lock = threading.Lock()  # the run is one, the machines are several
+        self._cells = {cell.id: cell for cell in run.cells}
+        self._talking: dict[str, Conversation] = {}
+        self._stopped = threading.Event()
+
+    def measure(self) -> None:
+        """Until every machine has answered, or has been lost.
+
+        Ctrl-C (or SIGTERM) asks the machines to stop: what they have measured so far still comes, and
+        `run.interrupted` is set. A second one raises KeyboardInterrupt.
+        """
+        threads = [threading.Thread(target=self._drive, args=(task,), daemon=True) for task in self.tasks]
+        with self._interruptible():
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                while thread.is_alive():
+                    thread.join(0.2)  # not for ever: signals are handled between the calls
+
+    def stop(self) -> None:
+        self._stopped.set()
+        for conversation in list(self._talking.values()):
+            conversation.stop()
+
+    def _drive(self, task: Task) -> None:
+        """One machine: ask; after a lost link ask once more for what is missing."""
+        machine = task.machine
+        failure = self._converse(machine, task.request)
+        rest = self._rest(task.request)
+        if failure is not None and rest.jobs and machine.runner.reconnect(self._stopped):
+            self._note(f"the link to {machine.name} was lost and is there again; measuring what is missing")
+            failure = self._converse(machine, rest)
+        if failure is not None and not self._stopped.is_set():
+            self._lose(machine, self._rest(task.request).jobs, failure)
+        self._tell()
+
+    def _converse(self, machine: Machine, request: Request) -> _Failure | None:
+        """Take all answers to one request. Returns what went wrong, if something did."""
+        try:
+            conversation = machine.runner.ask(request)
+        except DeviceError as error:
+            return _Failure(str(error), reached=False)
+        self._talking[machine.name] = conversation
+        if self._stopped.is_set():
+            conversation.stop()
+        problem = None
+        try:
+            for message in conversation:
+                self._take(machine, message)
+        except DeviceError as error:
+            problem = str(error)
+        finally:
+            ended = problem or conversation.close()
+            conversation.close()
+        if ended is None:
+            return None
+        return _Failure(ended, reached=conversation.asked and machine.runner.connected())
+
+    def _take(self, machine: Machine, message: object) -> None:
         if isinstance(message, Progress):
-            progress(message)
-        elif isinstance(message, Measurement) and message.job in cells:
-            cells[message.job].measurements.append(message)
-            changed()
-        elif isinstance(message, Refusal) and message.job in cells:
-            cells[message.job].refusal = message
-            changed()
+            self._progress(machine.name, message)
         elif isinstance(message, Facts):
-            _take_facts(run, message)
+            with self._lock:
+                self._take_facts(machine, message)
+        elif isinstance(message, Measurement | Refusal):
+            with self._lock:
+                self._take_answer(machine, message)
+            self._tell()
+
+    def _take_answer(self, machine: Machine, message: Measurement | Refusal) -> None:
+        """A machine can answer for its own cells only."""
+        cell = self._cells.get(message.job)
+        if cell is None or cell.device not in {profile.name for profile in machine.profiles}:
+            return
+        if isinstance(message, Refusal):
+            cell.refusal = message
+        elif message.launch not in {m.launch for m in cell.measurements}:
+            cell.measurements.append(message)
+
+    def _take_facts(self, machine: Machine, facts: Facts) -> None:
+        names = {profile.name for profile in machine.profiles}
+        for device in (device for device in self.run.devices if device.profile.name in names):
+            changing = dict(facts.changing)
+            if device.profile.place == "local":  # what we ourselves use there is no neighbour's
+                changing["home_cpu_s"] = sum(os.times()[:2])
+            if facts.when != "before":
+                device.facts_after = changing
+            elif not device.facts_before:
+                device.machine, device.facts_before = facts.machine, changing
+
+    def _rest(self, request: Request) -> Request:
+        """What is still to be asked: models with a cell that has fewer launches than an interval needs.
+
+        All cells of such a model are asked for again, because only what is measured together compares.
+        """
+        with self._lock:
+            open_ = {j.group for j in request.jobs if _unfinished(self._cells[j.id], request.min_launches)}
+            cells = [self._cells[job.id] for job in request.jobs]
+            last = max((m.launch for cell in cells for m in cell.measurements), default=-1)
+            jobs = [j for j in request.jobs if j.group in open_ and self._cells[j.id].refusal is None]
+        return replace(request, jobs=jobs, first_launch=last + 1)
+
+    def _lose(self, machine: Machine, jobs: Sequence[Job], failure: _Failure) -> None:
+        """Jobs without an answer were lost with the conductor, or with the link to it."""
+        with self._lock:
+            for cell in (self._cells[job.id] for job in jobs):
+                if not cell.measurements and cell.refusal is None:
+                    stage = "crash" if failure.reached else "link"
+                    cell.refusal = Refusal(cell.id, 0, stage, failure.reason)
+            names = {profile.name for profile in machine.profiles}
+            for device in (device for device in self.run.devices if device.profile.name in names):
+                if jobs and not failure.reached:
+                    device.problem = failure.reason
+
+    def _tell(self) -> None:
+        with self._lock:
+            self._changed()
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """For a while, the first Ctrl-C or SIGTERM stops the machines instead of raising."""
+        if threading.current_thread() is not threading.main_thread():
+            yield  # signals are the main thread's
+            return
+
+        def on_signal(number: int, frame: FrameType | None) -> None:
+            if self.run.interrupted:
+                raise KeyboardInterrupt
+            self.run.interrupted = True
+            self.stop()
+
+        before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
-def _take_facts(run: Run, facts: Facts) -> None:
-    for device in run.devices:
-        changing = dict(facts.changing)
-        if device.profile.place == "local":  # what we ourselves use there is no neighbour's
-            changing["home_cpu_s"] = sum(os.times()[:2])
-        if facts.when == "before":
-            device.machine, device.facts_before = facts.machine, changing
-        else:
-            device.facts_after = changing
-
-
-def _lose_rest(run: Run, jobs: Sequence[Job], ended: str) -> None:
-    """The conductor ended as it should not: jobs without an answer were lost with it."""
-    asked = {job.id for job in jobs}
-    for cell in run.cells:
-        if cell.id in asked and not cell.measurements and cell.refusal is None:
-            cell.refusal = Refusal(cell.id, 0, "crash", ended)
-
-
-@contextmanager
-def _interruptible(run: Run, conversation: Conversation) -> Iterator[None]:
-    """For a while, the first Ctrl-C or SIGTERM stops the conversation instead of raising."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's
-        return
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        if run.interrupted:
-            raise KeyboardInterrupt
-        run.interrupted = True
-        conversation.stop()
-
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _unfinished(cell: Cell, launches: int) -> bool:
+    return cell.refusal is None and len(cell.measurements) < launches

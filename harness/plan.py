@@ -41,11 +41,12 @@ def make_jobs(
     devices: Iterable[Device],
     baselines: Mapping[str, Cell],
     place: Callable[[Path], str],
-    python: Callable[[str | None], str],
+    answers: Mapping[str, PythonFacts],
 ) -> list[Job]:
-    """The jobs of one machine. Cells of one model are compared with each other: one group.
+    """The jobs of the devices of one machine. Cells of one model are compared with each other: one group.
 
-    `baselines` holds the cell that each is compared with, by cell id.
+    `baselines` holds the cell that each is compared with, by cell id, `place` says where a file will be on
+    the machine, `answers` which Python answered for a device.
     """
     compared_with = {cell.id for cell in baselines.values()}
     sets = {model.model: model for model in models}
@@ -66,7 +67,7 @@ def make_jobs(
                 inputs=None if inputs is None else place(inputs),
                 delegate=cell.delegate,
                 runtime=profile.runtime,
-                python=python(profile.python),
+                python=answers[profile.name].python,
                 threads=cell.threads,
                 options=dict(options),
                 affinity=None if profile.affinity is None else list(profile.affinity),

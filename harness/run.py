@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from delegates.wire import Progress, PythonFacts, Request
-from harness import __version__, choose, compare, execute, host, plan, results
-from harness.cache import default_cache
+from harness import __version__, choose, compare, execute, host, machines, plan, results
 from harness.compare.baseline import baselines, check_baseline
 from harness.config import Config, DeviceProfile
-from harness.errors import ConfigError, ResultsError
+from harness.errors import ConfigError, DeviceError, ResultsError
+from harness.machines import Machine
 from harness.models import resolve_model
 from harness.quantize import VariantSet, make_variants
-from harness.runners import bundle
-from harness.runners.local import LocalRunner
 
 OLD_RUNTIMES = ("tflite-runtime",)  # whose version says which op versions of TensorFlow's it knows
 
@@ -28,8 +26,8 @@ class Watcher(Protocol):
 
     def step(self, text: str) -> None: ...
     def converted(self, variant: str, done: int, total: int) -> None: ...
-    def planned(self, groups: dict[str, float]) -> None: ...
-    def measured(self, progress: Progress) -> None: ...
+    def planned(self, machine: str, groups: dict[str, float]) -> None: ...
+    def measured(self, machine: str, progress: Progress) -> None: ...
     def note(self, text: str) -> None: ...
 
 
@@ -47,30 +45,52 @@ def run(options: choose.Options, config: Config, watcher: Watcher) -> Outcome:
     profiles = choose.devices(config, options)
     run_id = results.new_run_id()
     store = results.create(options.results, run_id)
-    try:
-        runner = LocalRunner(bundle.build(), default_cache() / "bundles")
-        watcher.step("looking at the devices")
-        facts, answers = execute.probe(runner, profiles)
-        profiles = _usable(profiles, answers, asked=bool(options.devices), note=watcher.note)
-        models = make_all(options, config, _oldest_runtime(profiles, answers), watcher)
-        devices = [_device(profile, answers[profile.name], dict(facts.machine)) for profile in profiles]
-        record = results.Run(
-            run_id=run_id,
-            started_at=_now(),
-            qbench_version=__version__,
-            host=host.describe(),
-            models=models,
-            devices=devices,
-            cells=plan.make_cells(models, devices, answers),
-            budget_s=options.budget_s,
-            precision=options.precision,
-            baseline=options.baseline,
-        )
-        check_baseline(record)
-    except BaseException:
-        store.discard()  # nothing was measured: leave no empty run behind
-        raise
-    return _measure(record, runner, store, options, watcher)
+    with machines.open_all(profiles, watcher.note) as opened:
+        try:
+            record = _plan(options, config, opened, run_id, watcher)
+        except BaseException:
+            store.discard()  # nothing was measured: leave no empty run behind
+            raise
+        return _measure(record, opened, store, options, watcher)
+
+
+def _plan(
+    options: choose.Options, config: Config, opened: list[Machine], run_id: str, watcher: Watcher
+) -> results.Run:
+    """Everything up to the first inference. Raises QbenchError."""
+    watcher.step("looking at the devices")
+    started_at = _now()
+    machines.probe_all(opened, note=watcher.note)
+    _check_reached(opened, watcher.note)
+    profiles = [profile for machine in opened for profile in machine.profiles]
+    answers = {name: answer for machine in opened for name, answer in machine.answers.items()}
+    usable = _usable(profiles, answers, asked=bool(options.devices), note=watcher.note)
+    models = make_all(options, config, _oldest_runtime(usable, answers), watcher)
+    machine_of = {profile.name: machine for machine in opened for profile in machine.profiles}
+    devices = [_device(profile, machine_of[profile.name]) for profile in usable]
+    record = results.Run(
+        run_id=run_id,
+        started_at=started_at,
+        qbench_version=__version__,
+        host=host.describe(),
+        models=models,
+        devices=devices,
+        cells=plan.make_cells(models, devices, answers),
+        budget_s=options.budget_s,
+        precision=options.precision,
+        baseline=options.baseline,
+    )
+    check_baseline(record)
+    return record
+
+
+def _check_reached(opened: Sequence[Machine], note: Callable[[str], None]) -> None:
+    """Raises DeviceError if no machine was reached; one that was not is said at once, not at the end."""
+    lost = [machine.problem for machine in opened if machine.problem is not None]
+    if len(lost) == len(opened):
+        raise DeviceError("; ".join(lost))
+    for problem in lost:
+        note(problem)
 
 
 def make_all(
@@ -124,36 +144,58 @@ def _oldest_runtime(
     return min(((int(major), int(minor)) for major, minor in versions), default=None)
 
 
-def _device(profile: DeviceProfile, facts: PythonFacts, machine: dict[str, Any]) -> results.Device:
+def _device(profile: DeviceProfile, machine: Machine) -> results.Device:
+    facts = machine.answers[profile.name]
     return results.Device(
         profile=profile,
-        machine=machine,
+        machine=dict(machine.facts.machine) if machine.facts else {},
         python=facts.version,
         runtime=facts.runtime.name if facts.runtime else None,
         runtime_version=facts.runtime.version if facts.runtime else None,
+        problem=machine.problem,
     )
 
 
 def _measure(
-    record: results.Run, runner: LocalRunner, store: results.Store, options: choose.Options, watcher: Watcher
+    record: results.Run,
+    opened: Sequence[Machine],
+    store: results.Store,
+    options: choose.Options,
+    watcher: Watcher,
 ) -> Outcome:
     """Ask for all jobs; store after every answer; a disk that fills up ends the storing, not the run."""
-    jobs = plan.make_jobs(
-        record.cells, record.models, record.devices, baselines(record), runner.place, runner.python
-    )
-    request = Request("run", jobs=jobs, budget_s=options.budget_s, precision=options.precision)
     saver = _Saver(record, store)
     saver.save()
     watcher.step("measuring")
-    watcher.planned({job.group: options.budget_s * sum(j.group == job.group for j in jobs) for job in jobs})
-    if jobs:
-        try:
-            execute.measure(record, runner, request, saver.save, watcher.measured)
-        except KeyboardInterrupt:  # the second one: no more answers, but what there is is kept
-            record.interrupted = True
+    tasks = [_task(record, machine, options) for machine in opened]
+    tasks = [task for task in tasks if task.request.jobs]
+    for task in tasks:
+        jobs = task.request.jobs
+        sums = {job.group: options.budget_s * sum(j.group == job.group for j in jobs) for job in jobs}
+        watcher.planned(task.machine.name, sums)
+    try:
+        execute.Execution(record, tasks, saver.save, watcher.measured, watcher.note).measure()
+    except KeyboardInterrupt:  # the second one: no more answers, but what there is is kept
+        record.interrupted = True
     record.finished_at = _now()
     saver.save()
     return saver.outcome()
+
+
+def _task(record: results.Run, machine: Machine, options: choose.Options) -> execute.Task:
+    """The jobs of one machine, which is this run's alone from now on."""
+    names = {profile.name for profile in machine.profiles}
+    jobs = plan.make_jobs(
+        record.cells,
+        record.models,
+        [device for device in record.devices if device.profile.name in names],
+        baselines(record),
+        machine.runner.place,
+        machine.answers,
+    )
+    machine.runner.take(record.run_id, options.wait_s)
+    request = Request("run", jobs=jobs, budget_s=options.budget_s, precision=options.precision)
+    return execute.Task(machine, request)
 
 
 class _Saver:

@@ -13,17 +13,31 @@ EXAMPLE = "Example: qbench devices --probe"
 
 
 def devices(
-    probe: Annotated[bool, typer.Option("--probe", help="Look what is really there.")] = False,
+    name: Annotated[
+        list[str] | None, typer.Argument(metavar="[DEVICE]...", help="Only these. Default: all.")
+    ] = None,
+    probe: Annotated[bool, typer.Option("--probe", help="Connect and look what is really there.")] = False,
+    clean: Annotated[
+        str | None, typer.Option("--clean", metavar="DEVICE", help="Empty the cache on this board.")
+    ] = None,
     devices_file: DevicesFile = None,
     json_file: JsonFile = None,
 ) -> None:
     """List the device profiles."""
     from harness import devices as listing
     from harness.report.devices import render
+    from harness.report.progress import ProgressBar
 
     config = read_config(devices_file)
-    found = listing.describe(config, probe)
+    with ProgressBar(quiet=False) as progress:
+        if clean is not None:
+            gone = listing.clean(config, clean, progress.note)
+            typer.echo(f"qbench: {clean}: removed {gone['files']} files, {gone['bytes']} bytes", err=True)
+            return
+        found = listing.describe(config, name or [], probe, progress.note)
     if json_file is not None:
         output.write_json(found, json_file)
     else:
         output.put(lambda: render(found, output.console()))
+    if any(device.get("problem") for device in found["devices"]):
+        raise typer.Exit(4)

@@ -63,6 +63,12 @@ def run(
     threads: Annotated[
         str | None, typer.Option(metavar="N[,N…]", help="Instead of the profiles' threads.")
     ] = None,
+    wait: Annotated[
+        float | None,
+        typer.Option(
+            min=0, metavar="SECONDS", help="For a board that somebody else uses, at most. Default: for ever."
+        ),
+    ] = None,
     batch: Batch = 1,
     devices_file: DevicesFile = None,
     results: Results = Path("results"),
@@ -92,6 +98,7 @@ def run(
         batch=batch,
         budget_s=budget,
         precision=read_percent("--precision", precision),
+        wait_s=wait,
         results=results,
     )
     config = read_config(devices_file)

@@ -13,6 +13,7 @@ from harness.compare import doubts, provenance
 from harness.compare.baseline import baselines, float_rank, label
 from harness.compare.doubts import Doubt
 from harness.compare.verdict import cell_ops, verdict
+from harness.errors import DeviceError
 from harness.fidelity import compare_outputs, count_nonfinite
 from harness.quantize import Variant
 from harness.results import SCHEMA, Cell, Run
@@ -52,11 +53,13 @@ def document(run: Run, known: Known | None = None) -> dict[str, Any]:
 
 
 def exit_code(document: Mapping[str, Any]) -> int:
-    """0: all that was asked was measured; 3: some cell could not be.
+    """0: all that was asked was measured; 3: some cell could not be; 4: some device could not be reached.
 
     A cell ruled out on paper is no failure if at least one cell of its device was measured.
     """
     cells = document["cells"]
+    if any(device.get("problem") for device in document["devices"]):
+        return DeviceError.exit_code
     if any(cell["status"] in FAILED for cell in cells):
         return 3
     measured = {cell["device"] for cell in cells if cell["status"] in MEASURED}

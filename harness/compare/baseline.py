@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import ConfigError
 
@@ -79,12 +79,9 @@ def _failed(cell: Cell) -> bool:
     return any(why is not None for why in (cell.skipped, cell.refused, cell.unavailable, cell.refusal))
 
 
-def _machines(run: Run) -> dict[str, str]:
-    """Device name -> machine: profiles in place local are one machine, any other device is its own."""
-    return {
-        device.profile.name: "" if device.profile.place == "local" else device.profile.name
-        for device in run.devices
-    }
+def _machines(run: Run) -> dict[str, Any]:
+    """Device name -> machine: profiles in place local are one machine, and those of one ssh target."""
+    return {device.profile.name: device.profile.ssh for device in run.devices}
 
 
 def _spellings(cell: Cell, *, device: bool = False) -> set[str]:

@@ -37,6 +37,8 @@ def of_device(device: Device) -> dict[str, Any]:
     return {
         "name": profile.name,
         "place": profile.place,
+        "note": profile.note,
+        "problem": device.problem,
         **{key: machine.get(key) for key in ("os", "arch", "cpu", "cores", "memory_bytes")},
         "python": device.python,
         "runtime": device.runtime,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _STATUS_OF_STAGE = {
     "runtime": "unavailable",
     "delegate": "unavailable",
+    "link": "unavailable",
     "crash": "crashed",
     "timeout": "timeout",
 }

@@ -25,18 +25,33 @@ class DelegateSpec:
 
 
 @dataclass(frozen=True)
+class SshTarget:
+    """A board as the user's ssh reaches it. Profiles with equal targets are on one machine."""
+
+    host: str  # a name from ~/.ssh/config is enough
+    user: str | None = None
+    port: int | None = None
+    identity_file: str | None = None
+    ssh_options: tuple[str, ...] = ()  # for ssh's command line, as they are
+    workdir: str | None = None  # on the board; None: its cache folder for qbench
+    folder: Path | None = None  # that of devices.toml: what relative paths in ssh_options mean
+
+
+@dataclass(frozen=True)
 class DeviceProfile:
     """A device as `[devices.NAME]` describes it."""
 
     name: str
     delegates: tuple[DelegateSpec, ...]
     place: str = "local"
-    python: str | None = None  # None: the Python that runs qbench
+    ssh: SshTarget | None = None  # in place "ssh"
+    python: str | None = None  # None: the Python that runs qbench; on a board, its python3
     runtime: str = "auto"
     threads: tuple[int, ...] = (1,)
     affinity: tuple[int, ...] | None = None  # CPU numbers; None: qbench chooses
     timeout_s: float = 60.0  # without an answer for so long, a worker counts as hung
     env: Mapping[str, str] = field(default_factory=dict)
+    note: str | None = None  # what has to be said wherever its figures stand
 
 
 @dataclass(frozen=True)

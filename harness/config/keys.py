@@ -9,7 +9,7 @@ from typing import Any
 
 from delegates.registry import DELEGATES
 from harness.calibration import anchored
-from harness.config import MOST_THREADS, DelegateSpec, DeviceProfile, VariantSpec
+from harness.config import MOST_THREADS, DelegateSpec, DeviceProfile, SshTarget, VariantSpec
 from harness.config.checks import (
     Bad,
     Check,
@@ -33,7 +33,12 @@ def device(name: str, table: Any, folder: Path) -> DeviceProfile:
     values = {"delegates": _DEFAULT_DELEGATES} | _checked(name, table, _DEVICE_KEYS)
     if "timeout" in values:
         values["timeout_s"] = values.pop("timeout")
-    if "python" in values:
+    ssh = {key: values.pop(key) for key in _SSH_KEYS if key in values}
+    if values.get("place") == "ssh":
+        values["ssh"] = _target(ssh, folder)
+    elif ssh:
+        raise Bad(f'key "{next(iter(ssh))}": is for place = "ssh" only')
+    elif "python" in values:
         values["python"] = _python(values["python"], folder)
     return DeviceProfile(name=name, **values)
 
@@ -74,9 +79,15 @@ def _checked(name: str, table: Any, keys: Mapping[str, Check]) -> dict[str, Any]
 def _checker(key: str, keys: Mapping[str, Check]) -> Check:
     if key in keys:
         return keys[key]
-    if keys is _DEVICE_KEYS and key in _SSH_KEYS:
-        raise Bad(_LATER)
     raise Bad(f"unknown key{suggest(key, tuple(keys))}")
+
+
+def _target(values: dict[str, Any], folder: Path) -> SshTarget:
+    if "host" not in values:
+        raise Bad('place = "ssh" needs a key "host"; a name from ~/.ssh/config is enough')
+    if "identity_file" in values:
+        values["identity_file"] = str(folder / Path(values["identity_file"]).expanduser())
+    return SshTarget(folder=folder, **values)
 
 
 def _python(command: str, folder: Path) -> str:
@@ -127,10 +138,26 @@ def _delegates(value: Any) -> tuple[DelegateSpec, ...]:
     return specs
 
 
-def _place(value: Any) -> Any:
-    if value == "ssh":
-        raise Bad(_LATER)
-    return one_of(("local",))(value)
+def _name(value: Any) -> str:
+    """A host or user as ssh takes it: no option, and nothing a ProxyCommand's shell could trip over."""
+    word = text(value)
+    if not re.fullmatch(r"[A-Za-z0-9_\[\]][A-Za-z0-9_.:%@\[\]-]*", word):
+        raise Bad(f'"{word}" is no name that ssh can be given')
+    return word
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    """Words of a command line; one may well stand there twice (-o)."""
+    if not isinstance(value, list):
+        raise wrong_type("a list of ssh's options, one word each,", value)
+    return tuple(text(word) for word in value)
+
+
+def _command(value: Any) -> str:
+    word = text(value)
+    if word.startswith("-"):
+        raise Bad(f'"{word}" is no command')
+    return word
 
 
 def _data(value: Any) -> Any:
@@ -138,18 +165,24 @@ def _data(value: Any) -> Any:
 
 
 _LAST_CPU = 8191  # the most that Linux can be built for, on any architecture
-_LATER = 'devices over SSH come with a later version of qbench; this one has place = "local" only'
 _SSH_KEYS = ("host", "user", "port", "identity_file", "ssh_options", "workdir")
 _DEFAULT_DELEGATES = (DelegateSpec("cpu"), DelegateSpec("xnnpack"))
 _DEVICE_KEYS: Mapping[str, Check] = {
-    "place": _place,
-    "python": text,
+    "place": one_of(("local", "ssh")),
+    "host": _name,
+    "user": _name,
+    "port": whole(1, 65535),
+    "identity_file": text,
+    "ssh_options": _words,
+    "workdir": text,
+    "python": _command,
     "runtime": one_of(RUNTIMES),
     "delegates": _delegates,
     "threads": one_or_more(whole(1, MOST_THREADS)),
     "affinity": list_of(whole(0, _LAST_CPU)),
     "timeout": seconds,
     "env": environment,
+    "note": text,
 }
 
 _INT8_OPS = "TFLITE_BUILTINS_INT8"

@@ -1,4 +1,4 @@
-"""The device profiles as a table."""
+"""The device profiles as a table, and what was found behind them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.text import Text
 
 def render(document: dict[str, Any], console: Console) -> None:
     """Print what `harness.devices.describe` found; probed or not."""
-    probed = "machine" in document
+    probed = any("found" in device for device in document["devices"])
     console.print(Text(document["file"]), soft_wrap=True)
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("device", "place", "runtime", "delegates", "threads"):
@@ -20,20 +20,57 @@ def render(document: dict[str, Any], console: Console) -> None:
     for device in document["devices"]:
         table.add_row(
             Text(device["name"]),
-            device["place"],
+            Text(f"ssh {device['host']}" if device["host"] else device["place"]),
             _runtime(device["found"]) if probed else Text(device["runtime"]),
             _delegates(device, device["found"]) if probed else Text(", ".join(device["delegates"])),
             ",".join(map(str, device["threads"])),
         )
     console.print(table)
-    if probed:
-        machine = document["machine"]
-        console.print(
-            Text(
-                f"This machine: {machine['cpu']}, {machine['arch']}, {machine['cores']} cores, "
-                f"{machine['memory_bytes'] / 2**30:.1f} GiB, {machine['os']} {machine['kernel']}"
-            )
-        )
+    for text, names in _machines(document["devices"]).items() if probed else ():
+        console.print(Text(f"{', '.join(names)}: {text}"), soft_wrap=True)
+    for device in document["devices"]:
+        _more(device, console)
+
+
+def _machines(devices: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """What a machine is, in words -> the profiles on it."""
+    found: dict[str, list[str]] = {}
+    for device in devices:
+        if device["machine"] is not None:
+            found.setdefault(_words(device["machine"]), []).append(device["name"])
+    return found
+
+
+def _words(machine: dict[str, Any]) -> str:
+    """One line of facts; a board may leave out any of them."""
+    memory = machine.get("memory_bytes")
+    facts = [
+        machine.get("board"),
+        machine.get("cpu"),
+        machine.get("arch"),
+        f"{machine.get('cores')} cores",
+        f"{memory / 2**30:.1f} GiB" if isinstance(memory, int) else None,
+        " ".join(f"{degrees:.0f} °C" for degrees in _numbers(machine.get("temperatures_c"))),
+        f"{machine.get('os')} {machine.get('kernel')}",
+    ]
+    libraries = machine.get("delegate_libraries")
+    if isinstance(libraries, list) and libraries:
+        facts.append("delegate libraries " + " ".join(map(str, libraries)))
+    return ", ".join(str(fact) for fact in facts if fact)
+
+
+def _numbers(values: Any) -> list[float]:
+    return [v for v in values if isinstance(v, int | float)] if isinstance(values, list) else []
+
+
+def _more(device: dict[str, Any], console: Console) -> None:
+    """What has no column: a note, who uses the board, other Pythons."""
+    if device["note"]:
+        console.print(Text(f"{device['name']}: {device['note']}"), soft_wrap=True)
+    if device.get("lock"):
+        console.print(Text(f"{device['name']}: in use by {device['lock']}", style="yellow"), soft_wrap=True)
+    for other in device.get("found", {}).get("others", ()):
+        console.print(Text(f"{device['name']}: Python at {other}", style="dim"), soft_wrap=True)
 
 
 def _runtime(found: dict[str, Any]) -> Text:

@@ -28,7 +28,8 @@ class ProgressBar:
             disable=quiet or not sys.stderr.isatty(),
         )
         self._task: TaskID | None = None
-        self._groups: dict[str, wire.Progress] = {}
+        self._groups: dict[str, dict[str, wire.Progress]] = {}  # by machine
+        self._bars: dict[str, TaskID] = {}
 
     def __enter__(self) -> ProgressBar:
         self._progress.start()
@@ -55,15 +56,26 @@ class ProgressBar:
     def converted(self, variant: str, done: int, total: int) -> None:
         self._update(done, total, f"{done} of {total} variants")
 
-    def planned(self, groups: dict[str, float]) -> None:
-        """Seconds of timed work planned, by group."""
-        self._groups = {name: wire.Progress(name, 0.0, total_s) for name, total_s in groups.items()}
+    def planned(self, machine: str, groups: dict[str, float]) -> None:
+        """Seconds of timed work planned on a machine, by group."""
+        self._groups[machine] = {name: wire.Progress(name, 0.0, total_s) for name, total_s in groups.items()}
+        if self._progress.disable:
+            return
+        if self._task is not None and not self._bars:
+            self._progress.remove_task(self._task)  # from now on each machine has a bar of its own
+            self._task = None
+        total = sum(groups.values())
+        self._bars[machine] = self._progress.add_task(f"measuring on {machine}", total=total, detail="")
 
-    def measured(self, progress: wire.Progress) -> None:
-        self._groups[progress.group] = progress
-        done = sum(p.done_s for p in self._groups.values())
-        total = sum(p.total_s for p in self._groups.values())
-        self._update(done, total, f"{done:.0f} of {total:.0f} s timed, {progress.group}")
+    def measured(self, machine: str, progress: wire.Progress) -> None:
+        groups = self._groups.get(machine, {})
+        if progress.group not in groups or machine not in self._bars:
+            return  # nothing to show it on, or a group that nobody asked for
+        groups[progress.group] = progress
+        done = sum(p.done_s for p in groups.values())
+        total = sum(p.total_s for p in groups.values())
+        detail = f"{done:.0f} of {total:.0f} s timed, {progress.group}"
+        self._progress.update(self._bars[machine], completed=done, total=total, detail=detail)
 
     def _update(self, done: float, total: float, detail: str) -> None:
         if self._task is not None:

@@ -55,6 +55,7 @@ class Device:
     runtime_version: str | None = None
     facts_before: Mapping[str, Any] = field(default_factory=dict)
     facts_after: Mapping[str, Any] = field(default_factory=dict)
+    problem: str | None = None  # why it could not be reached, at the start or later
 
 
 @dataclass

@@ -1,0 +1,54 @@
+"""Other Pythons of a device: where people keep them, and what would give one a runtime."""
+
+from __future__ import annotations
+
+import glob
+import os
+import platform
+import shutil
+from typing import Dict, List, Optional, Tuple
+
+# In the order in which they are tried: first what was most likely made for the purpose.
+_PLACES = (
+    "~/venv", "~/.venv", "~/*venv*", "~/*", "~/.virtualenvs/*", "~/venvs/*", "/opt/*", "/opt/*/venv",
+    "~/.pyenv/versions/*", "~/mini*3", "~/mini*3/envs/*", "/usr/local", "~/.local",
+)  # fmt: skip
+_NAMES = ["python3"] + ["python3.%d" % minor for minor in range(14, 6, -1)]
+_MOST = 16  # asking one takes up to seconds on a small board
+
+
+def others(known: Optional[str]) -> List[str]:
+    """Paths of other interpreters than `known`, a path, at most 16."""
+    found: Dict[Tuple[str, str], str] = {}
+    for path in _candidates():
+        # A virtual environment's python is a link to another one, but has packages of its own.
+        key = (os.path.realpath(os.path.dirname(path)), os.path.realpath(path))
+        if os.access(path, os.X_OK) and os.path.isfile(path):
+            found.setdefault(key, path)
+    if known is not None:
+        found.pop((os.path.realpath(os.path.dirname(known)), os.path.realpath(known)), None)
+    return list(found.values())[:_MOST]
+
+
+def _candidates() -> List[str]:
+    paths = []
+    for place in _PLACES:
+        for name in _NAMES if place in ("/usr/local", "~/.local") else _NAMES[:1]:
+            paths += sorted(glob.glob(os.path.join(os.path.expanduser(place), "bin", name)))
+    on_path = [shutil.which(name) for name in _NAMES]
+    return paths + [path for path in on_path if path is not None]
+
+
+def advice(version: Optional[str]) -> str:
+    """A shell command that makes an environment qbench finds, for this machine's architecture.
+
+    Wheels (November 2026): ai-edge-litert for CPython 3.10 to 3.14 on x86-64 and arm64, glibc 2.27 and
+    newer; tflite-runtime 2.14 for 3.8 to 3.11, 2.11 for 3.7; both break with numpy 2.
+    """
+    parts = (version or platform.python_version()).split(".")
+    minor = int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0
+    if minor >= 10 and platform.machine() in ("x86_64", "aarch64"):
+        packages = "ai-edge-litert"
+    else:
+        packages = "'numpy<2' tflite-runtime==%s" % ("2.11.0" if minor < 8 else "2.14.0")
+    return "python3 -m venv ~/venv && ~/venv/bin/pip install " + packages

@@ -1,0 +1,118 @@
+"""The machines behind the device profiles, and what is found there; several are asked at the same time."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from delegates.wire import Facts, PythonFacts, Question, Request
+from harness.cache import default_cache
+from harness.config import DeviceProfile, SshTarget
+from harness.errors import DeviceError
+from harness.runners import Runner, bundle
+from harness.runners.local import LocalRunner
+from harness.runners.ssh import SshRunner
+from harness.runners.ssh_command import by_hand
+
+Note = Callable[[str], None]
+
+
+@dataclass
+class Machine:
+    """One machine, and the profiles that are measured on it."""
+
+    profiles: list[DeviceProfile]
+    runner: Runner
+    facts: Facts | None = None
+    answers: dict[str, PythonFacts] = field(default_factory=dict)  # by profile name
+    problem: str | None = None  # why it can't be reached
+
+    @property
+    def name(self) -> str:
+        return self.runner.place_name
+
+
+@contextmanager
+def open_all(profiles: Sequence[DeviceProfile], note: Note) -> Iterator[list[Machine]]:
+    """The machines of these profiles, in their order; links are closed at the end."""
+    by_target: dict[SshTarget | None, list[DeviceProfile]] = {}
+    for profile in profiles:
+        by_target.setdefault(profile.ssh, []).append(profile)
+    machines = [Machine(group, _runner(target, group, note)) for target, group in by_target.items()]
+    try:
+        yield machines
+    finally:
+        for machine in machines:
+            machine.runner.close()
+
+
+def _runner(target: SshTarget | None, profiles: Sequence[DeviceProfile], note: Note) -> Runner:
+    built, folder = bundle.build(), default_cache() / "bundles"
+    if target is None:
+        return LocalRunner(built, folder)
+    python = next((profile.python for profile in profiles if profile.python), None)
+    return SshRunner(target, built, folder, python, note)
+
+
+def probe_all(machines: Sequence[Machine], look: str = "further", note: Note | None = None) -> None:
+    """Fill in what each machine is and what its Pythons offer, or why it can't be reached.
+
+    `look` as in wire.Question, for boards. `note` is told of Pythons that answered for others.
+    """
+    with ThreadPoolExecutor(max_workers=max(1, len(machines))) as pool:
+        list(pool.map(lambda machine: _probe(machine, look), machines))
+    for machine in machines:
+        for profile in machine.profiles:
+            answer = machine.answers[profile.name]
+            if note and answer.error is None and answer.python != machine.runner.python(profile.python):
+                note(f"device {profile.name}: using {answer.python}, because python3 there can't run models")
+
+
+def _probe(machine: Machine, look: str) -> None:
+    try:
+        machine.facts, answers = _ask(machine.runner, _questions(machine, look))
+    except DeviceError as error:
+        machine.problem = str(error)
+        answers = [PythonFacts(p.python or "", error=machine.problem) for p in machine.profiles]
+    for profile, answer in zip(machine.profiles, answers, strict=True):
+        machine.answers[profile.name] = replace(answer, error=_explained(answer, profile.ssh))
+
+
+def _questions(machine: Machine, look: str) -> list[Question]:
+    return [
+        Question(
+            python=machine.runner.python(profile.python),
+            runtime=profile.runtime,
+            delegates=[delegate.name for delegate in profile.delegates],
+            env=dict(profile.env),
+            look=look if profile.ssh is not None else "here",
+            instead=profile.python is None,
+        )
+        for profile in machine.profiles
+    ]
+
+
+def _ask(runner: Runner, questions: list[Question]) -> tuple[Facts, list[PythonFacts]]:
+    """What the machine is, and the answers in order. Raises DeviceError."""
+    conversation = runner.ask(Request("probe", questions=questions))
+    try:
+        messages = list(conversation)
+    finally:
+        ended = conversation.close()
+    answers = [m for m in messages if isinstance(m, PythonFacts)]
+    facts = [m for m in messages if isinstance(m, Facts)]
+    if len(answers) != len(questions) or not facts:
+        raise DeviceError(f"probing {runner.place_name} failed: {ended or 'answers are missing'}")
+    return facts[0], answers
+
+
+def _explained(answer: PythonFacts, target: SshTarget | None) -> str | None:
+    """Why nothing can run, what else is there, and the one command that helps."""
+    if answer.error is None or target is None or answer.advice is None:
+        return answer.error
+    others = f"; also there: {', '.join(answer.others)}" if answer.others else ""
+    command = f"{by_hand(target)} {shlex.quote(answer.advice)}"
+    return f"{answer.error}{others}; name another Python with python, or make one: {command}"

@@ -1,0 +1,152 @@
+"""One conductor process as home sees it: a request, its answers in order, how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from delegates.wire import MAX_LINE_BYTES, Request, WireError, decode, encode
+from harness.errors import DeviceError
+
+BEAT_S = 5.0  # a device that is told so counts us as gone after some beats that did not come
+_STOP_S = 15  # between asking a conductor to stop and ending it
+_STDERR_TAIL_BYTES = 16 * 1024
+_MOST_BYTES = 4 << 30  # of answers to one request: a hostile device must not fill our memory and disk
+
+Arrive = Callable[["Conversation"], object]
+
+
+class Conversation:
+    """Iterate over the answers, then close.
+
+    For a device that is reached over a link, `arrive` does what has to happen between the start of the
+    process and the request, and an empty line now and then tells the device that we are still there.
+    """
+
+    def __init__(
+        self,
+        command: list[str],
+        request: Request,
+        arrive: Arrive | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        self._request, self._arrive = request, arrive
+        # Its own session: Ctrl-C in the terminal reaches only us, and we ask it to stop.
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=folder,
+            start_new_session=True,
+        )
+        self.pid = self._process.pid
+        self.asked = False  # whether the conductor was there to be asked
+        self._read_bytes = 0
+        self.status: int | None = None  # once closed: what it ended with
+        self._sending = threading.Lock()
+        self._tail = bytearray()
+        self._stderr_reader = threading.Thread(target=self._read_stderr, daemon=True)
+        self._stderr_reader.start()
+        self._over = threading.Event()
+        if arrive is not None:
+            threading.Thread(target=self._beat, daemon=True).start()
+
+    def __iter__(self) -> Iterator[Any]:
+        """Messages up to the end of the stream. Raises DeviceError for a line that is none."""
+        if self._arrive is not None:
+            self._arrive(self)
+        self.asked = True
+        self.send(encode(self._request).encode("ascii"))
+        while line := self.read_line(MAX_LINE_BYTES):
+            try:
+                yield decode(line.decode("ascii", "replace"))
+            except WireError as error:
+                raise DeviceError(f"the device sent something that is no answer: {error}") from None
+
+    def read_line(self, limit: int) -> bytes:
+        """The next line; empty at the end of the stream. Raises DeviceError for more than `limit` bytes."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline(limit + 1)
+        self._read_bytes += len(line)
+        if len(line) > limit or self._read_bytes > _MOST_BYTES:
+            raise DeviceError(f"the device sent more than {min(limit, _MOST_BYTES)} bytes at a time")
+        return line
+
+    @contextlib.contextmanager
+    def limit(self, seconds: float) -> Iterator[None]:
+        """End the process if what happens inside takes longer."""
+        timer = threading.Timer(seconds, self._kill)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def send(self, *pieces: bytes, file: Path | None = None) -> None:
+        """Send bytes and then a file's, undisturbed by the beat."""
+        assert self._process.stdin is not None
+        with self._sending, contextlib.suppress(OSError, ValueError):  # gone: reading will tell
+            for piece in pieces:
+                self._process.stdin.write(piece)
+            if file is not None:
+                with file.open("rb") as content:
+                    while data := content.read(1 << 16):
+                        self._process.stdin.write(data)
+            self._process.stdin.flush()
+
+    def stop(self) -> None:
+        """Ask the conductor to end early; what it has measured still comes."""
+        self._over.set()
+        if not self.asked:
+            self._kill()  # still on its way, perhaps held up by a frozen link: there is nothing to lose
+        elif self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+
+    def close(self) -> str | None:
+        """End it. Returns how it ended if that was not as it should, else None."""
+        self.stop()
+        try:
+            status = self._process.wait(timeout=_STOP_S)
+        except subprocess.TimeoutExpired:
+            self._kill()
+            status = self._process.wait()
+        self._stderr_reader.join(timeout=1)
+        self.status = status
+        if status == 0:
+            return None
+        how = f"was killed by {_signal_name(-status)}" if status < 0 else f"ended with exit status {status}"
+        last = self.stderr().splitlines()[-1:]
+        return f"the conductor {how}" + (f" ({last[0]})" if last else "")
+
+    def stderr(self) -> str:
+        """The last of what it wrote to stderr."""
+        return self._tail.decode("utf-8", "replace").strip()
+
+    def _beat(self) -> None:
+        while not self._over.wait(BEAT_S):
+            self.send(b"\n")
+
+    def _read_stderr(self) -> None:
+        assert self._process.stderr is not None
+        while data := os.read(self._process.stderr.fileno(), 65536):
+            self._tail += data
+            del self._tail[:-_STDERR_TAIL_BYTES]
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,137 @@
+"""The user's own OpenSSH client: its command lines, and what its complaints mean."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from delegates.wire import printable
+from harness.config import SshTarget
+
+if TYPE_CHECKING:
+    from harness.runners.conversation import Conversation
+
+_SSH = "ssh"
+_LONGEST_FOLDER = 60  # a socket's whole path has about 100 bytes, and ssh adds 18 while it makes one
+
+# What is not for the user's configuration to change: nobody is asked in the middle of a run, host keys
+# are verified, and nothing of this machine is lent to the board.
+_ALWAYS = (
+    "BatchMode=yes",
+    "StrictHostKeyChecking=yes",
+    "ClearAllForwardings=yes",
+    "PermitLocalCommand=no",
+    "RemoteCommand=none",
+    "LogLevel=ERROR",
+)
+# Flags beat options wherever they stand: no agent, no X11, no terminal.
+_NEVER = ("-a", "-x", "-T")
+_DEFAULTS = ("ConnectTimeout=15", "ServerAliveInterval=5", "ServerAliveCountMax=3")
+
+# Run by the board's login shell, whichever that is: no quote, backslash or exclamation mark inside the
+# single quotes. It reads from stdin, as data, which Python to try first; that Python reads its program
+# from there too. `read` takes no byte more than its line, so that nothing is lost between the two.
+_TOO_OLD, _NO_PYTHON = 97, 98
+_BEGIN = (
+    (
+        'sh -c \'read -r p; case $p in "~/"*) p=$HOME/${p#??};; esac;'
+        ' for p in "$p" python3 python3.14 python3.13 python3.12 python3.11 python3.10 python3.9 python3.8'
+        ' python3.7 python; do command -v "$p" >/dev/null 2>&1 || continue;'
+        ' "$p" -I -c "import sys; sys.version_info < (3, 7) and sys.exit(TOO_OLD);'
+        ' exec(sys.stdin.buffer.read(int(sys.stdin.buffer.readline())))";'
+        " s=$?; [ $s = TOO_OLD ] || exit $s; done; exit NO_PYTHON'"
+    )
+    .replace("TOO_OLD", str(_TOO_OLD))
+    .replace("NO_PYTHON", str(_NO_PYTHON))
+)
+
+# What ssh says (OpenSSH 7 to 10), and the one thing to do. {ssh} is the command a person would type.
+_ADVICE = (
+    (r"REMOTE HOST IDENTIFICATION HAS CHANGED|[Hh]ost key .*has changed",
+     "its host key is not the known one; if the board was set up anew, remove the old key with {forget} and"
+     " then check the new one with {ssh}"),
+    (r"Host key verification failed|No .* host key is known|authenticity of host",
+     "its host key is not known here; connect once with {ssh}, compare the fingerprint, and accept it"),
+    (r"Permission denied|Too many authentication failures",
+     "it accepts none of our keys; bring one there with ssh-copy-id, or name one with identity_file, and try"
+     " {ssh} true"),
+    (r"UNPROTECTED PRIVATE KEY", "the key can be read by others; chmod 600 it"),
+    (r"Could not resolve hostname", "its name is not known; is host right, or missing in ~/.ssh/config?"),
+    (r"Connection refused", "nothing answers on that port; is sshd running there, and port right?"),
+    (r"timed out|No route to host|Network is unreachable|Host is down",
+     "it does not answer; is it switched on and in the network?"),
+    (r"Bad configuration option|Can't open user config|no argument after|unknown option|illegal option"
+     r"|garbage at end of line|Bad .* argument|usage: ssh|extra arguments|keyword .* extra",
+     "ssh does not understand its settings; look at ssh_options and ~/.ssh/config"),
+    (r"closed by|Connection reset|kex_exchange_identification",
+     "it closed the connection; does {ssh} true work?"),
+)  # fmt: skip
+_DEFAULT_ADVICE = "does {ssh} true work?"
+
+
+def private_folder() -> Path:
+    """A folder of our own for the socket of the shared connection."""
+    long = len(tempfile.gettempdir()) > _LONGEST_FOLDER
+    return Path(tempfile.mkdtemp(prefix="qbench-", dir="/tmp" if long else None))  # noqa: S108
+
+
+def master(target: SshTarget, folder: Path) -> list[str]:
+    """Connect, then stay in the background until a while after the last conversation, however we end."""
+    return _line(target, folder, ["-f", "-N", "-M", "-o", "ControlPersist=30"])
+
+
+def control(target: SshTarget, folder: Path, what: str) -> list[str]:
+    """Tell the connection in the background something: "check" or "exit"."""
+    return _line(target, folder, ["-O", what])
+
+
+def session(target: SshTarget, folder: Path) -> list[str]:
+    """One conversation over the shared connection."""
+    return [*_line(target, folder, ["-o", "ControlMaster=no"]), _BEGIN]
+
+
+def by_hand(target: SshTarget) -> str:
+    """What a person would type to get there, quoted for a shell."""
+    return shlex.join([_SSH, *_whereto(target), target.host])
+
+
+def explain(target: SshTarget, said: str) -> str:
+    """One line: what ssh said last, and what to do."""
+    lines = [line for line in map(printable, said.splitlines()) if line.strip()]
+    advice = next((text for pattern, text in _ADVICE if re.search(pattern, said)), _DEFAULT_ADVICE)
+    told = " ".join(lines[-1].split())[:200] if lines else "ssh gave no reason"
+    own_words = re.search(r"^\s*(ssh-keygen .*-R .*)$", said, re.M)  # ssh knows which file and name
+    forget = printable(own_words[1]).strip() if own_words else f"ssh-keygen -R {shlex.quote(target.host)}"
+    return f"{told}; {advice.format(ssh=by_hand(target), forget=forget)}"
+
+
+def explain_end(target: SshTarget, conversation: Conversation) -> str:
+    """Why a closed conversation never got to the point."""
+    status, said = conversation.status, conversation.stderr()
+    if status == _NO_PYTHON:
+        return "it has no Python 3.7 or newer on its PATH; name one with python"
+    if status == 255 or (status is not None and status < 0 and not said):
+        return explain(target, said or "the connection was lost")
+    last = printable(" ".join(said.split())[-200:])
+    return f"it ended with status {status} before qbench began" + (f" ({last})" if last else "")
+
+
+def _line(target: SshTarget, folder: Path, how: list[str]) -> list[str]:
+    options = [word for option in _ALWAYS for word in ("-o", option)]
+    defaults = [word for option in _DEFAULTS for word in ("-o", option)]
+    socket = ["-S", str(folder / "s")]
+    return [_SSH, *options, *_whereto(target), *defaults, *how, *socket, *_NEVER, "--", target.host]
+
+
+def _whereto(target: SshTarget) -> list[str]:
+    words = list(target.ssh_options)
+    if target.port is not None:
+        words += ["-p", str(target.port)]
+    if target.user is not None:
+        words += ["-l", target.user]
+    if target.identity_file is not None:
+        words += ["-i", target.identity_file]
+    return words
