@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import getpass
 import json
 import os
@@ -105,8 +106,21 @@ class Board:
         """Processes on the board whose command line has all the words."""
         return [pid for pid, line in self.processes().items() if all(word in line for word in words)]
 
-    def is_clean(self) -> bool:
+    def is_clean(self, seconds: float = 5) -> bool:
+        """Whether everything that was started on the board is gone within so long."""
+        until = time.monotonic() + seconds
+        while self.processes() and time.monotonic() < until:
+            time.sleep(0.05)
         return not self.processes()
+
+    def is_free(self) -> bool:
+        """Whether nobody holds the lock: asked of the kernel."""
+        with (self.workdir / "lock").open("rb") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        return True
 
     def profile(self, **keys: object) -> str:
         """Its table in devices.toml."""
