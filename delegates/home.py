@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from typing import Callable, List
+from typing import Callable, List, TextIO
 
 from . import channel, cores, facts, probe
 from .conductor import Group
@@ -30,6 +30,8 @@ def conduct() -> None:
             channel.write(out, encode(message))
 
     request = _request()
+    if request.quiet_s:
+        threading.Thread(target=_beat, args=(out, lock, request.quiet_s / 4), daemon=True).start()
     try:
         if request.do == "probe":
             _when_home_goes(request.quiet_s, lambda: os._exit(1))
@@ -81,6 +83,17 @@ def _request() -> Request:
     request = decode(line)
     assert isinstance(request, Request)
     return request
+
+
+def _beat(out: TextIO, lock: threading.Lock, every_s: float) -> None:
+    """Empty lines: a board that is busy is told from one that is dead."""
+    while True:
+        time.sleep(every_s)
+        try:
+            with lock:
+                channel.write(out, "\n")
+        except OSError:
+            return  # home is gone: others see to that
 
 
 def _when_home_goes(quiet_s: float, then: Callable[[], None]) -> None:

@@ -215,6 +215,24 @@ def decode(line: str) -> Any:
         raise WireError("not JSON: %s" % error) from None
 
 
+def receive(line: str) -> Any:
+    """As `decode`, for home, where every text of a device's is shown sooner or later: printable ones."""
+    try:
+        return build(_made_printable(json.loads(line)))
+    except (ValueError, RecursionError) as error:
+        raise WireError("not JSON: %s" % error) from None
+
+
+def _made_printable(raw: Any) -> Any:
+    if isinstance(raw, str):
+        return printable(raw)
+    if isinstance(raw, list):
+        return [_made_printable(item) for item in raw]
+    if isinstance(raw, dict):
+        return {printable(key): _made_printable(item) for key, item in raw.items()}
+    return raw
+
+
 def build(raw: Any) -> Any:
     """The message that a parsed line is. Raises WireError."""
     if not isinstance(raw, dict):
@@ -265,9 +283,7 @@ def _check(hint: Any, value: Any, where: str) -> Any:
 
 
 def _plain(value: Any, where: str, depth: int = 0) -> Any:
-    """A JSON value in which texts are printable and numbers finite and of human size."""
-    if isinstance(value, str):
-        return printable(value)
+    """A JSON value that is not deep, and in which numbers are finite and of human size."""
     if isinstance(value, (int, float)):
         if not math.isfinite(value) or abs(value) > _MOST:
             raise WireError("%s: a number out of bounds" % where)
@@ -277,5 +293,5 @@ def _plain(value: Any, where: str, depth: int = 0) -> Any:
     if isinstance(value, list):
         return [_plain(item, where, depth + 1) for item in value]
     if isinstance(value, dict):
-        return {printable(key): _plain(item, where, depth + 1) for key, item in value.items()}
+        return {key: _plain(item, where, depth + 1) for key, item in value.items()}
     return value

@@ -11,6 +11,7 @@ from harness.config import Config, DeviceProfile, VariantSpec
 from harness.config.checks import suggest
 from harness.errors import ConfigError, ModelError
 from harness.models import ModelSource
+from harness.patience import Patience
 from harness.quantize import VariantSet
 from harness.variants import STANDARD
 
@@ -31,6 +32,7 @@ class Options:
     precision: float = 0.01
     wait_s: float | None = None  # for boards that others use; None: for ever
     results: Path = Path("results")
+    patience: Patience = Patience()  # noqa: RUF009 - frozen
 
 
 def devices(config: Config, options: Options) -> list[DeviceProfile]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import FrameType
 
-from delegates.wire import Facts, Job, Measurement, Progress, Refusal, Request
+from delegates.wire import Facts, Measurement, Progress, Refusal, Request
 from harness.errors import DeviceError
 from harness.machines import Machine
 from harness.results import Cell, Run
@@ -46,7 +46,7 @@ class Execution:
         self._changed, self._progress, self._note = changed, progress, note
         self._lock = threading.Lock()  # the run is one, the machines are several
         self._cells = {cell.id: cell for cell in run.cells}
-        self._talking: dict[str, Conversation] = {}
+        self._talking: dict[int, Conversation] = {}  # by thread
         self._stopped = threading.Event()
 
     def measure(self) -> None:
@@ -77,7 +77,7 @@ class Execution:
             self._note(f"the link to {machine.name} was lost and is there again; measuring what is missing")
             failure = self._converse(machine, rest)
         if failure is not None and not self._stopped.is_set():
-            self._lose(machine, self._rest(task.request).jobs, failure)
+            self._lose(machine, self._rest(task.request), failure)
         self._tell()
 
     def _converse(self, machine: Machine, request: Request) -> _Failure | None:
@@ -86,13 +86,13 @@ class Execution:
             conversation = machine.runner.ask(request)
         except DeviceError as error:
             return _Failure(str(error), reached=False)
-        self._talking[machine.name] = conversation
+        self._talking[threading.get_ident()] = conversation
         if self._stopped.is_set():
             conversation.stop()
         problem = None
         try:
             for message in conversation:
-                self._take(machine, message)
+                self._take(machine, request, message)
         except DeviceError as error:
             problem = str(error)
         finally:
@@ -102,7 +102,7 @@ class Execution:
             return None
         return _Failure(ended, reached=conversation.asked and machine.runner.connected())
 
-    def _take(self, machine: Machine, message: object) -> None:
+    def _take(self, machine: Machine, request: Request, message: object) -> None:
         if isinstance(message, Progress):
             self._progress(machine.name, message)
         elif isinstance(message, Facts):
@@ -110,17 +110,19 @@ class Execution:
                 self._take_facts(machine, message)
         elif isinstance(message, Measurement | Refusal):
             with self._lock:
-                self._take_answer(machine, message)
+                self._take_answer(request, message)
             self._tell()
 
-    def _take_answer(self, machine: Machine, message: Measurement | Refusal) -> None:
-        """A machine can answer for its own cells only."""
-        cell = self._cells.get(message.job)
-        if cell is None or cell.device not in {profile.name for profile in machine.profiles}:
+    def _take_answer(self, request: Request, message: Measurement | Refusal) -> None:
+        """A machine can answer for the cells it was asked for only, and for each launch once."""
+        if message.job not in {job.id for job in request.jobs}:
             return
+        cell = self._cells[message.job]
+        launches = {m.launch for m in cell.measurements}
+        most = 2 * request.max_launches  # a link is lost at most once
         if isinstance(message, Refusal):
             cell.refusal = message
-        elif message.launch not in {m.launch for m in cell.measurements}:
+        elif message.launch not in launches and len(launches) < most:
             cell.measurements.append(message)
 
     def _take_facts(self, machine: Machine, facts: Facts) -> None:
@@ -146,11 +148,12 @@ class Execution:
             jobs = [j for j in request.jobs if j.group in open_ and self._cells[j.id].refusal is None]
         return replace(request, jobs=jobs, first_launch=last + 1)
 
-    def _lose(self, machine: Machine, jobs: Sequence[Job], failure: _Failure) -> None:
-        """Jobs without an answer were lost with the conductor, or with the link to it."""
+    def _lose(self, machine: Machine, rest: Request, failure: _Failure) -> None:
+        """What is still to be asked was lost with the conductor, or with the link to it."""
+        jobs, launches = rest.jobs, rest.min_launches
         with self._lock:
             for cell in (self._cells[job.id] for job in jobs):
-                if not cell.measurements and cell.refusal is None:
+                if _unfinished(cell, launches):
                     stage = "crash" if failure.reached else "link"
                     cell.refusal = Refusal(cell.id, 0, stage, failure.reason)
             names = {profile.name for profile in machine.profiles}

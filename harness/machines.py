@@ -12,6 +12,7 @@ from delegates.wire import Facts, PythonFacts, Question, Request
 from harness.cache import default_cache
 from harness.config import DeviceProfile, SshTarget
 from harness.errors import DeviceError
+from harness.patience import Patience
 from harness.runners import Runner, bundle
 from harness.runners.local import LocalRunner
 from harness.runners.ssh import SshRunner
@@ -36,25 +37,42 @@ class Machine:
 
 
 @contextmanager
-def open_all(profiles: Sequence[DeviceProfile], note: Note) -> Iterator[list[Machine]]:
+def open_all(
+    profiles: Sequence[DeviceProfile],
+    note: Note,
+    patience: Patience = Patience(),  # noqa: B008 - frozen
+) -> Iterator[list[Machine]]:
     """The machines of these profiles, in their order; links are closed at the end."""
     by_target: dict[SshTarget | None, list[DeviceProfile]] = {}
     for profile in profiles:
         by_target.setdefault(profile.ssh, []).append(profile)
-    machines = [Machine(group, _runner(target, group, note)) for target, group in by_target.items()]
+    machines: list[Machine] = []
     try:
+        for target, group in by_target.items():
+            machines.append(Machine(group, _runner(target, group, note, patience)))
+        _tell_apart([machine for machine in machines if machine.profiles[0].ssh is not None])
         yield machines
     finally:
         for machine in machines:
             machine.runner.close()
 
 
-def _runner(target: SshTarget | None, profiles: Sequence[DeviceProfile], note: Note) -> Runner:
+def _tell_apart(boards: Sequence[Machine]) -> None:
+    """Boards that share a host (behind ports of it, say) are called by their profiles, too."""
+    hosts = [board.name for board in boards]
+    for board in boards:
+        if hosts.count(board.name) > 1:
+            board.runner.place_name += f" ({', '.join(profile.name for profile in board.profiles)})"
+
+
+def _runner(
+    target: SshTarget | None, profiles: Sequence[DeviceProfile], note: Note, patience: Patience
+) -> Runner:
     built, folder = bundle.build(), default_cache() / "bundles"
     if target is None:
         return LocalRunner(built, folder)
     python = next((profile.python for profile in profiles if profile.python), None)
-    return SshRunner(target, built, folder, python, note)
+    return SshRunner(target, built, folder, python, note, patience)
 
 
 def probe_all(machines: Sequence[Machine], look: str = "further", note: Note | None = None) -> None:
@@ -62,8 +80,15 @@ def probe_all(machines: Sequence[Machine], look: str = "further", note: Note | N
 
     `look` as in wire.Question, for boards. `note` is told of Pythons that answered for others.
     """
-    with ThreadPoolExecutor(max_workers=max(1, len(machines))) as pool:
+    pool = ThreadPoolExecutor(max_workers=max(1, len(machines)))
+    try:
         list(pool.map(lambda machine: _probe(machine, look), machines))
+    except BaseException:  # Ctrl-C: end what the threads wait for
+        for machine in machines:
+            machine.runner.close()
+        raise
+    finally:
+        pool.shutdown()
     for machine in machines:
         for profile in machine.profiles:
             answer = machine.answers[profile.name]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from delegates.registry import DELEGATES
-from delegates.wire import Job, PythonFacts
+from delegates.wire import Job, PythonFacts, printable
 from harness.config import DelegateSpec
 from harness.quantize import FailedVariant, Variant, VariantSet
 from harness.results import Cell, Device
@@ -90,7 +90,7 @@ def _cell(
 ) -> Cell:
     name = device.profile.name
     cell = Cell(
-        id="/".join((model, variant.name, delegate.name, name, str(threads))),
+        id=_id(model, variant.name, delegate.name, name, str(threads)),
         model=model,
         variant=variant.name,
         device=name,
@@ -103,3 +103,9 @@ def _cell(
         cell.skipped = DELEGATES[delegate.name].refuses(variant.scheme)
     cell.unavailable = facts.error or facts.delegates.get(delegate.name)
     return cell
+
+
+def _id(*parts: str) -> str:
+    """A name that comes back from a device as it went there: without what `receive` would replace."""
+    name = "/".join(parts)
+    return name if printable(name) == name else name.encode("unicode_escape").decode("ascii")

@@ -45,7 +45,7 @@ def run(options: choose.Options, config: Config, watcher: Watcher) -> Outcome:
     profiles = choose.devices(config, options)
     run_id = results.new_run_id()
     store = results.create(options.results, run_id)
-    with machines.open_all(profiles, watcher.note) as opened:
+    with machines.open_all(profiles, watcher.note, options.patience) as opened:
         try:
             record = _plan(options, config, opened, run_id, watcher)
         except BaseException:

@@ -21,13 +21,16 @@ def render(document: dict[str, Any], console: Console) -> None:
         table.add_row(
             Text(device["name"]),
             Text(f"ssh {device['host']}" if device["host"] else device["place"]),
-            _runtime(device["found"]) if probed else Text(device["runtime"]),
+            _runtime(device) if probed else Text(device["runtime"]),
             _delegates(device, device["found"]) if probed else Text(", ".join(device["delegates"])),
             ",".join(map(str, device["threads"])),
         )
     console.print(table)
     for text, names in _machines(document["devices"]).items() if probed else ():
         console.print(Text(f"{', '.join(names)}: {text}"), soft_wrap=True)
+    for problem in dict.fromkeys(device.get("problem") for device in document["devices"]):
+        if problem is not None:
+            console.print(Text(problem, style="red"), soft_wrap=True)
     for device in document["devices"]:
         _more(device, console)
 
@@ -73,7 +76,10 @@ def _more(device: dict[str, Any], console: Console) -> None:
         console.print(Text(f"{device['name']}: Python at {other}", style="dim"), soft_wrap=True)
 
 
-def _runtime(found: dict[str, Any]) -> Text:
+def _runtime(device: dict[str, Any]) -> Text:
+    found = device["found"]
+    if device["problem"]:
+        return Text("✗ not reached", style="red")
     if found["error"]:
         return Text(f"✗ {found['error']}", style="red")
     runtime = found["runtime"]

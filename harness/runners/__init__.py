@@ -45,5 +45,5 @@ class Runner(Protocol):
         ...
 
     def close(self) -> None:
-        """Leave nothing open."""
+        """Leave nothing open, and end what is under way: also from another thread."""
         ...

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from delegates.wire import MAX_LINE_BYTES, Request, WireError, decode, encode
+from delegates.wire import MAX_LINE_BYTES, Request, WireError, encode, receive
 from harness.errors import DeviceError
+from harness.patience import Patience
 
-BEAT_S = 5.0  # a device that is told so counts us as gone after some beats that did not come
 _STOP_S = 15  # between asking a conductor to stop and ending it
 _STDERR_TAIL_BYTES = 16 * 1024
+_CHUNK_BYTES = 1 << 18
 _MOST_BYTES = 4 << 30  # of answers to one request: a hostile device must not fill our memory and disk
 
 Arrive = Callable[["Conversation"], object]
@@ -26,7 +27,8 @@ class Conversation:
     """Iterate over the answers, then close.
 
     For a device that is reached over a link, `arrive` does what has to happen between the start of the
-    process and the request, and an empty line now and then tells the device that we are still there.
+    process and the request, and empty lines now and then tell each side that the other is still there;
+    a device that says nothing for too long is given up.
     """
 
     def __init__(
@@ -35,8 +37,9 @@ class Conversation:
         request: Request,
         arrive: Arrive | None = None,
         folder: Path | None = None,
+        patience: Patience | None = None,
     ) -> None:
-        self._request, self._arrive = request, arrive
+        self._request, self._arrive, self._patience = request, arrive, patience
         # Its own session: Ctrl-C in the terminal reaches only us, and we ask it to stop.
         self._process = subprocess.Popen(
             command,
@@ -48,6 +51,7 @@ class Conversation:
         )
         self.pid = self._process.pid
         self.asked = False  # whether the conductor was there to be asked
+        self.late_s: float | None = None  # the limit that was exceeded, if one was
         self._read_bytes = 0
         self.status: int | None = None  # once closed: what it ended with
         self._sending = threading.Lock()
@@ -55,8 +59,8 @@ class Conversation:
         self._stderr_reader = threading.Thread(target=self._read_stderr, daemon=True)
         self._stderr_reader.start()
         self._over = threading.Event()
-        if arrive is not None:
-            threading.Thread(target=self._beat, daemon=True).start()
+        if patience is not None:
+            threading.Thread(target=self._beat, args=(patience.beat_s,), daemon=True).start()
 
     def __iter__(self) -> Iterator[Any]:
         """Messages up to the end of the stream. Raises DeviceError for a line that is none."""
@@ -65,29 +69,24 @@ class Conversation:
         self.asked = True
         self.send(encode(self._request).encode("ascii"))
         while line := self.read_line(MAX_LINE_BYTES):
+            if line == b"\n":
+                continue
             try:
-                yield decode(line.decode("ascii", "replace"))
+                yield receive(line.decode("ascii", "replace"))
             except WireError as error:
                 raise DeviceError(f"the device sent something that is no answer: {error}") from None
+        if self.late_s is not None:
+            raise DeviceError(f"the device said nothing for {self.late_s:g} s")
 
     def read_line(self, limit: int) -> bytes:
         """The next line; empty at the end of the stream. Raises DeviceError for more than `limit` bytes."""
         assert self._process.stdout is not None
-        line = self._process.stdout.readline(limit + 1)
+        with self._in_time():
+            line = self._process.stdout.readline(limit + 1)
         self._read_bytes += len(line)
         if len(line) > limit or self._read_bytes > _MOST_BYTES:
             raise DeviceError(f"the device sent more than {min(limit, _MOST_BYTES)} bytes at a time")
         return line
-
-    @contextlib.contextmanager
-    def limit(self, seconds: float) -> Iterator[None]:
-        """End the process if what happens inside takes longer."""
-        timer = threading.Timer(seconds, self._kill)
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
 
     def send(self, *pieces: bytes, file: Path | None = None) -> None:
         """Send bytes and then a file's, undisturbed by the beat."""
@@ -97,15 +96,15 @@ class Conversation:
                 self._process.stdin.write(piece)
             if file is not None:
                 with file.open("rb") as content:
-                    while data := content.read(1 << 16):
-                        self._process.stdin.write(data)
+                    while data := content.read(_CHUNK_BYTES):
+                        self._send_some(data)
             self._process.stdin.flush()
 
     def stop(self) -> None:
         """Ask the conductor to end early; what it has measured still comes."""
         self._over.set()
         if not self.asked:
-            self._kill()  # still on its way, perhaps held up by a frozen link: there is nothing to lose
+            self.kill()  # still on its way, perhaps held up by a frozen link: there is nothing to lose
         elif self._process.stdin is not None:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
@@ -116,7 +115,7 @@ class Conversation:
         try:
             status = self._process.wait(timeout=_STOP_S)
         except subprocess.TimeoutExpired:
-            self._kill()
+            self.kill()
             status = self._process.wait()
         self._stderr_reader.join(timeout=1)
         self.status = status
@@ -130,8 +129,38 @@ class Conversation:
         """The last of what it wrote to stderr."""
         return self._tail.decode("utf-8", "replace").strip()
 
-    def _beat(self) -> None:
-        while not self._over.wait(BEAT_S):
+    def kill(self) -> None:
+        """End the process at once, unless it has ended."""
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    @contextlib.contextmanager
+    def _in_time(self) -> Iterator[None]:
+        """End the process if what happens inside takes too long."""
+        if self._patience is None:
+            yield
+            return
+        timer = threading.Timer(self._patience.answer_s, self._give_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _give_up(self) -> None:
+        assert self._patience is not None
+        self.late_s = self._patience.answer_s
+        self.kill()
+
+    def _send_some(self, data: bytes) -> None:
+        assert self._process.stdin is not None
+        with self._in_time():
+            self._process.stdin.write(data)
+
+    def _beat(self, beat_s: float) -> None:
+        while not self._over.wait(beat_s):
             self.send(b"\n")
 
     def _read_stderr(self) -> None:
@@ -139,10 +168,6 @@ class Conversation:
         while data := os.read(self._process.stderr.fileno(), 65536):
             self._tail += data
             del self._tail[:-_STDERR_TAIL_BYTES]
-
-    def _kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
 
 
 def _signal_name(number: int) -> str:

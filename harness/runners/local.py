@@ -20,6 +20,7 @@ class LocalRunner:
     def __init__(self, bundle: Bundle, folder: Path) -> None:
         """Raises ModelError where the bundle can't be put into `folder`."""
         self._pyz = bundle.put(folder)
+        self._conversation: Conversation | None = None
 
     def python(self, wanted: str | None) -> str:
         """Without one asked for, the Python that runs qbench."""
@@ -32,7 +33,8 @@ class LocalRunner:
         pass
 
     def ask(self, request: Request) -> Conversation:
-        return Conversation([sys.executable, str(self._pyz)], request)
+        self._conversation = Conversation([sys.executable, str(self._pyz)], request)
+        return self._conversation
 
     def clean(self) -> dict[str, int]:
         return {"files": 0, "bytes": 0}  # the bundle is in the cache that variants are in
@@ -44,4 +46,5 @@ class LocalRunner:
         return False  # there is no link that could have been lost
 
     def close(self) -> None:
-        pass
+        if self._conversation is not None:
+            self._conversation.kill()

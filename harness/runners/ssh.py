@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-import json
+import os
 import platform
-import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -15,25 +15,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import IO, Any
 
-import delegates
-from delegates.wire import Request, printable
+from delegates.wire import Request
 from harness import cache
 from harness.config import SshTarget
 from harness.errors import DeviceError
+from harness.patience import Patience
 from harness.runners import ssh_command
+from harness.runners.arrival import Arrival
 from harness.runners.bundle import Bundle
-from harness.runners.conversation import Conversation
+from harness.runners.conversation import Arrive, Conversation
 
 KEEP_BYTES = 1 << 30  # old bundles and models on the board, beyond what a run needs
-QUIET_S = 20.0  # the device hears from us every 5 s; without a sound for so long we are gone
-_CONNECT_S = 60  # a hardware key may want to be touched
-_ANSWER_S = 60  # a login shell, a slow disk
-RETRY_FOR_S = 90.0  # a board takes so long to start again
-_BANNER_BYTES = 1 << 20
-_LINE_BYTES = 1 << 20
-_ARRIVE = Path(delegates.__file__).with_name("arrive.py")
 
 Note = Callable[[str], None]
 
@@ -42,9 +36,15 @@ class SshRunner:
     """Starts conductors on a board. `note` is called with what the user should know meanwhile."""
 
     def __init__(
-        self, target: SshTarget, bundle: Bundle, folder: Path, python: str | None, note: Note
+        self,
+        target: SshTarget,
+        bundle: Bundle,
+        folder: Path,
+        python: str | None,
+        note: Note,
+        patience: Patience = Patience(),  # noqa: B008 - frozen
     ) -> None:
-        self.target, self.place_name = target, target.host
+        self.target, self.place_name, self.patience = target, target.host, patience
         self.uploaded_bytes = 0
         self.lock: str | None = None  # who had the board when it was last looked at
         self._python, self._note = python, note
@@ -52,6 +52,9 @@ class SshRunner:
         self._files = {bundle.sha256: bundle.put(folder)}
         self._owner: dict[str, str] | None = None
         self._wait_s: float | None = None
+        self._connecting: subprocess.Popen[bytes] | None = None
+        self._conversation: Conversation | None = None
+        self._closed = False
         self._folder = ssh_command.private_folder()
 
     def python(self, wanted: str | None) -> str:
@@ -71,37 +74,53 @@ class SshRunner:
 
     def ask(self, request: Request) -> Conversation:
         self.connect()
-        alive = replace(request, quiet_s=QUIET_S)
-        return Conversation(self._session(), alive, self._arrive, self.target.folder)
+        self._conversation = self._converse(replace(request, quiet_s=self.patience.quiet_s), self._arrive)
+        return self._conversation
 
     def clean(self) -> dict[str, int]:
         """Empty the board's folder, once nobody uses it. Returns how many files and bytes were removed."""
         self.connect()
-        conversation = Conversation(self._session(), Request("probe"), folder=self.target.folder)
+        self._conversation = self._converse(Request("probe"))
         try:
-            return dict(self._arrive(conversation, "clean")["cleaned"])
+            return dict(self._arrive(self._conversation, "clean")["cleaned"])
         finally:
-            conversation.close()
+            self._conversation.close()
 
     def connect(self) -> None:
         """Have one connection that conversations share. Raises DeviceError with what to do."""
         if self.connected():
             return
-        command = ssh_command.master(self.target, self._folder)
+        if self._closed:
+            raise DeviceError(f"{self.place_name}: interrupted")
         with tempfile.TemporaryFile() as stderr:
-            try:
-                status = subprocess.run(
-                    command, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr,
-                    cwd=self.target.folder, timeout=_CONNECT_S, check=False, start_new_session=True,
-                ).returncode  # fmt: skip
-            except FileNotFoundError:
-                raise DeviceError("there is no ssh here; install the OpenSSH client") from None
-            except subprocess.TimeoutExpired:
-                raise DeviceError(f"{self.place_name}: no connection after {_CONNECT_S} s") from None
+            status = self._start_master(stderr)
             stderr.seek(0)
             said = stderr.read(65536).decode("utf-8", "replace")
         if status != 0:
             raise DeviceError(f"{self.place_name}: {ssh_command.explain(self.target, said)}")
+
+    def _start_master(self, stderr: IO[bytes]) -> int:
+        """ssh's exit status once it is connected, and in the background, or has failed."""
+        command, limit_s = ssh_command.master(self.target, self._folder), self.patience.connect_s
+        try:
+            self._connecting = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr,
+                cwd=self.target.folder, start_new_session=True,
+            )  # fmt: skip
+        except FileNotFoundError:
+            raise DeviceError("there is no ssh here; install the OpenSSH client") from None
+        try:
+            return self._connecting.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            self._give_up_connecting()
+            raise DeviceError(f"{self.place_name}: no connection after {limit_s:g} s") from None
+        finally:
+            self._connecting = None
+
+    def _give_up_connecting(self) -> None:
+        if self._connecting is not None and self._connecting.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._connecting.pid, signal.SIGKILL)
 
     def connected(self) -> bool:
         return self._tell_master("check")
@@ -110,8 +129,8 @@ class SshRunner:
         """Try for a while: a board that was restarted comes back, a cable is put in again."""
         if self.connected():
             return False
-        self._note(f"the link to {self.place_name} was lost; trying again for {RETRY_FOR_S:.0f} s")
-        until, pause_s = time.monotonic() + RETRY_FOR_S, 1.0
+        self._note(f"the link to {self.place_name} was lost; trying again for {self.patience.retry_s:.0f} s")
+        until, pause_s = time.monotonic() + self.patience.retry_s, 1.0
         while time.monotonic() < until and not stopped.wait(pause_s):
             pause_s = min(pause_s * 2, 10.0)
             with contextlib.suppress(DeviceError):
@@ -120,6 +139,10 @@ class SshRunner:
         return False
 
     def close(self) -> None:
+        self._closed = True
+        self._give_up_connecting()
+        if self._conversation is not None:
+            self._conversation.kill()
         self._tell_master("exit")
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -133,15 +156,14 @@ class SshRunner:
             return False
         return done.returncode == 0
 
-    def _session(self) -> list[str]:
-        return ssh_command.session(self.target, self._folder)
+    def _converse(self, request: Request, arrive: Arrive | None = None) -> Conversation:
+        command = ssh_command.session(self.target, self._folder)
+        return Conversation(command, request, arrive, self.target.folder, self.patience)
 
     def _arrive(self, conversation: Conversation, do: str = "run") -> dict[str, Any]:
         """From the login shell to the waiting conductor. Raises DeviceError with what is in the way."""
-        marker, source = secrets.token_hex(16), _ARRIVE.read_bytes()
         order = {
             "do": do,
-            "marker": marker,
             "workdir": self.target.workdir,
             "owner": self._owner,
             "wait_s": self._wait_s,
@@ -149,57 +171,11 @@ class SshRunner:
             "bundle": self._bundle,
             "files": [{"sha256": key, "size": path.stat().st_size} for key, path in self._files.items()],
         }
-        python = (self._python or "").encode()
-        conversation.send(python, b"\n%d\n" % len(source), source, json.dumps(order).encode(), b"\n")
-        with conversation.limit(_ANSWER_S):
-            self._skip_banner(conversation, marker)
-        while True:
-            with conversation.limit(_ANSWER_S):
-                answer = self._answer(conversation)
-            if "waiting" in answer:
-                self._note(f"{self.place_name} is in use by {answer['waiting']}; waiting")
-            elif "missing" in answer:
-                self._upload(conversation, answer["missing"])
-            else:
-                self.lock = answer.get("lock")
-                return answer
-
-    def _skip_banner(self, conversation: Conversation, marker: str) -> None:
-        """Login shells print what they like before our own first line."""
-        room = _BANNER_BYTES
-        while room > 0 and (line := conversation.read_line(room)):
-            if line == marker.encode() + b"\n":
-                return
-            room -= len(line)
-        conversation.close()
-        raise DeviceError(f"{self.place_name}: {ssh_command.explain_end(self.target, conversation)}")
-
-    def _answer(self, conversation: Conversation) -> dict[str, Any]:
-        """What the board says on its way. Raises DeviceError, also for what is no answer."""
-        line = conversation.read_line(_LINE_BYTES)
-        if not line:
-            conversation.close()
-            raise DeviceError(f"{self.place_name}: {ssh_command.explain_end(self.target, conversation)}")
+        arrival = Arrival(self.target, self.place_name, conversation)
         try:
-            answer = json.loads(line)
-        except (ValueError, RecursionError):
-            answer = None
-        if not isinstance(answer, dict) or not _FORMS.keys() & answer.keys():
-            raise DeviceError(f"{self.place_name} sent something that is no answer")
-        for key, form in _FORMS.items():
-            if key in answer and not isinstance(answer[key], form):
-                raise DeviceError(f"{self.place_name} sent something that is no answer")
-        if "error" in answer:
-            raise DeviceError(f"{self.place_name}: {printable(answer['error'])}")
-        return {key: printable(v) if isinstance(v, str) else v for key, v in answer.items()}
-
-    def _upload(self, conversation: Conversation, missing: list[Any]) -> None:
-        for sha256 in missing:
-            if sha256 not in self._files:
-                raise DeviceError(f"{self.place_name} asked for a file that was not offered")
-            path = self._files[sha256]
-            conversation.send(json.dumps({"sha256": sha256}).encode() + b"\n", file=path)
-            self.uploaded_bytes += path.stat().st_size
-
-
-_FORMS = {"waiting": str, "missing": list, "error": str, "ready": bool, "cleaned": dict}
+            arrival.begin(self._python or "", order)
+            answer = arrival.finish({"run": "ready", "clean": "cleaned"}[do], self._files, self._note)
+        finally:
+            self.uploaded_bytes += arrival.uploaded_bytes
+        self.lock = answer.get("lock")
+        return answer

@@ -55,10 +55,10 @@ _ADVICE = (
      " then check the new one with {ssh}"),
     (r"Host key verification failed|No .* host key is known|authenticity of host",
      "its host key is not known here; connect once with {ssh}, compare the fingerprint, and accept it"),
+    (r"UNPROTECTED PRIVATE KEY", "the key can be read by others, and is not used therefore; chmod 600 it"),
     (r"Permission denied|Too many authentication failures",
      "it accepts none of our keys; bring one there with ssh-copy-id, or name one with identity_file, and try"
      " {ssh} true"),
-    (r"UNPROTECTED PRIVATE KEY", "the key can be read by others; chmod 600 it"),
     (r"Could not resolve hostname", "its name is not known; is host right, or missing in ~/.ssh/config?"),
     (r"Connection refused", "nothing answers on that port; is sshd running there, and port right?"),
     (r"timed out|No route to host|Network is unreachable|Host is down",
@@ -105,7 +105,7 @@ def explain(target: SshTarget, said: str) -> str:
     told = " ".join(lines[-1].split())[:200] if lines else "ssh gave no reason"
     own_words = re.search(r"^\s*(ssh-keygen .*-R .*)$", said, re.M)  # ssh knows which file and name
     forget = printable(own_words[1]).strip() if own_words else f"ssh-keygen -R {shlex.quote(target.host)}"
-    return f"{told}; {advice.format(ssh=by_hand(target), forget=forget)}"
+    return f"{told.rstrip('.')}; {advice.format(ssh=by_hand(target), forget=forget)}"
 
 
 def explain_end(target: SshTarget, conversation: Conversation) -> str:

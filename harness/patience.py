@@ -1,0 +1,16 @@
+"""How long a board is waited for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Patience:
+    """All in seconds."""
+
+    connect_s: float = 60.0  # a hardware key may want to be touched
+    answer_s: float = 60.0  # without a sound from the board; a login shell and a slow disk take their time
+    beat_s: float = 5.0  # so often both sides say that they are there
+    quiet_s: float = 20.0  # without a sound from home, the board counts home as gone
+    retry_s: float = 90.0  # after a lost link: a board takes so long to start again

@@ -1,0 +1,1 @@
+"""Several boards at the same time, and a board that several want."""
