@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
+from typing import Any
 
 from delegates.wire import Runtime
 from harness.inspect import ModelInfo, OpInfo
@@ -39,7 +40,7 @@ def parse_version(text: str) -> Version:
 
 def since(op: str, version: int) -> Version | None:
     """The TensorFlow release that brought this version of an op; None where the table has it not."""
-    releases = _table()["since"].get(op, "").split()
+    releases: list[str] = _table()["since"].get(op, "").split()
     known = 0 < version <= len(releases) and releases[version - 1] != "-"
     return parse_version(releases[version - 1]) if known else None
 
@@ -54,7 +55,7 @@ def highest(op: str, runtime: Runtime) -> tuple[int, int]:
     release = parse_version(runtime.version)
     if runtime.name != "ai-edge-litert":
         return _up_to(op, release), _up_to(op, release)
-    asked = _table()["registered"]["ai-edge-litert 2.3"].get(op, _up_to(op, _NEWEST))
+    asked: int = _table()["registered"]["ai-edge-litert 2.3"].get(op, _up_to(op, _NEWEST))
     if release[:2] == _LITERT_ASKED:
         return asked, asked
     if release[:2] > _LITERT_ASKED:
@@ -63,7 +64,7 @@ def highest(op: str, runtime: Runtime) -> tuple[int, int]:
 
 
 @cache
-def _table() -> Mapping[str, Mapping[str, object]] | dict[str, dict[str, object]]:
+def _table() -> dict[str, Any]:
     text = resources.files("harness.predict").joinpath("op_versions.toml").read_text("utf-8")
     return tomllib.loads(text)
 
@@ -71,7 +72,9 @@ def _table() -> Mapping[str, Mapping[str, object]] | dict[str, dict[str, object]
 def _up_to(op: str, release: Version) -> int:
     """The highest version of an op that a TensorFlow release has; 0: not even the first."""
     brought = [(n, since(op, n)) for n in range(1, len(_table()["since"].get(op, "").split()) + 1)]
-    return max((n for n, first in brought if first is not None and first <= _padded(release, first)), default=0)
+    return max(
+        (n for n, first in brought if first is not None and first <= _padded(release, first)), default=0
+    )
 
 
 def _padded(release: Version, like: Version) -> Version:

@@ -59,7 +59,8 @@ def first_part(model: ModelInfo, supported: Sequence[bool]) -> set[int]:
 
 def largest_part(model: ModelInfo, supported: Sequence[bool]) -> set[int]:
     """The ops of the largest supported part, the first of them where several are."""
-    return set(max((ops for kind, ops in parts(model, supported) if kind), key=len, default=[]))
+    mine = [ops for kind, ops in parts(model, supported) if kind]
+    return set(max(mine, key=lambda ops: len(ops), default=[]))
 
 
 def kept(
@@ -73,7 +74,9 @@ def kept(
     are tried all one way, all the other way and each kind by itself both ways; it is `uncertain` where
     these do not agree.
     """
-    cases = [keep(model, [answer(i, v) for i, v in enumerate(verdicts)]) for answer in _answers(model, verdicts)]
+    cases = [
+        keep(model, [answer(i, v) for i, v in enumerate(verdicts)]) for answer in _answers(model, verdicts)
+    ]
     everywhere, anywhere = set.intersection(*cases), set.union(*cases)
     return [
         Verdict.TAKEN if i in everywhere else Verdict.UNCERTAIN if i in anywhere else Verdict.LEFT

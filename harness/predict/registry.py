@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from harness.predict import Predictor, cpu, xnnpack
+from harness.predict import Predictor, cpu, edgetpu, gpu, xnnpack
 
 PREDICTORS: dict[str, Predictor] = {
     "cpu": cpu.predict,
     "xnnpack": xnnpack.predict,
+    "gpu": gpu.predict,
+    "edgetpu": edgetpu.predict,
 }

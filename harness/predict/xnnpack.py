@@ -11,58 +11,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from delegates.registry import DELEGATES
 from delegates.wire import Runtime
 from harness.inspect import ModelInfo
 from harness.predict import OpVerdict, Prediction, Verdict, loading
 from harness.predict import xnnpack_checks as c
 from harness.predict.ops import EIGHT_BIT, OpView, sized_while_running, views
 from harness.predict.partition import parts
-from harness.predict.xnnpack_checks import Build, Check
+from harness.predict.xnnpack_builds import Build, builds, type_reason
 
 SOURCE = "xnnpack_delegate.cc of google-ai-edge/LiteRT, and asked of the runtime"
-
-_FLOAT_2_14 = frozenset(
-    """ABS ADD AVERAGE_POOL_2D CEIL CONCATENATION CONV_2D DEPTH_TO_SPACE DEPTHWISE_CONV_2D DIV ELU
-    FULLY_CONNECTED FLOOR HARD_SWISH LEAKY_RELU LOGISTIC MAX_POOL_2D MAXIMUM MEAN MINIMUM MUL NEG PAD PRELU
-    RELU RELU6 RELU_N1_TO_1 RESHAPE RESIZE_BILINEAR ROUND SLICE SOFTMAX SPACE_TO_DEPTH SPLIT SQRT SQUARE
-    SQUARED_DIFFERENCE STRIDED_SLICE SUB SUM TANH TRANSPOSE TRANSPOSE_CONV""".split()
-)
-_QUANTIZED = frozenset(
-    """ADD BATCH_MATMUL CONCATENATION CONV_2D DEPTH_TO_SPACE DEPTHWISE_CONV_2D DEQUANTIZE ELU FULLY_CONNECTED
-    LEAKY_RELU LOGISTIC MAX_POOL_2D MEAN MUL PAD QUANTIZE REDUCE_MAX REDUCE_MIN RESHAPE RESIZE_BILINEAR SLICE
-    SPACE_TO_DEPTH SPLIT STRIDED_SLICE SUB SUM TANH TRANSPOSE TRANSPOSE_CONV""".split()
-)
-
-OLD = Build(
-    "tflite-runtime",
-    (2, 14),
-    float_ops=_FLOAT_2_14,
-    quantized_ops=frozenset(),
-    weights_only_ops=frozenset(),
-    most_concatenated=4,
-    any_reduction=False,
-    any_slope=False,
-    open_slices=True,
-    dynamic_graphs=False,
-)
-NEW = Build(
-    "ai-edge-litert",
-    (2, 3),
-    float_ops=_FLOAT_2_14 | set("BATCH_MATMUL COS EXP GELU LOG REDUCE_MAX REDUCE_MIN RSQRT SIN".split()),
-    quantized_ops=_QUANTIZED,
-    weights_only_ops=frozenset({"BATCH_MATMUL", "CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"}),
-    most_concatenated=5,
-    any_reduction=True,
-    any_slope=True,
-    open_slices=False,
-    dynamic_graphs=True,
-)
 
 _BINARY = (c.dimensions, c.activation)
 _SUM = (*_BINARY, c.ratio(2**-10, 256))
 _REDUCE = (c.static(1), c.reduction)
-_CHECKS: Mapping[str, tuple[Check, ...]] = {
+_CHECKS: Mapping[str, tuple[c.Check, ...]] = {
     "ADD": _SUM,
     "SUB": _SUM,
     "MUL": (*_BINARY, c.product_ratio),
@@ -96,14 +58,13 @@ _CHECKS: Mapping[str, tuple[Check, ...]] = {
     "TRANSPOSE": (c.static(1), c.dimensions),
 }
 _NOT_SETTLED = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "STABLEHLO_COMPOSITE", "DENSIFY"})
-_WEIGHT_PLACES = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1, "BATCH_MATMUL": 1, "TRANSPOSE_CONV": 1}
 _FIX_BATCH = "fix the batch size: build the model on an input of shape (1, …)"
 
 
 def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> Prediction:
     target = f"{runtime.name} {runtime.version}"
     seen = _unpacked(views(model))
-    older, newer = (_verdicts(seen, build, runtime) for build in (OLD, NEW))
+    older, newer = (_verdicts(seen, build, runtime) for build in builds())
     ops = tuple(_settle(a, b, runtime) for a, b in zip(older, newer, strict=True))
     partitions = None
     if not any(op.verdict is Verdict.UNCERTAIN for op in ops):
@@ -115,23 +76,28 @@ def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> P
 def _settle(old: OpVerdict, new: OpVerdict, runtime: Runtime) -> OpVerdict:
     """One verdict for this runtime out of those for the two builds that were asked."""
     release = loading.parse_version(runtime.version)[:2]
-    if runtime.name == OLD.runtime and release == OLD.version:
+    first, last = builds()
+    if runtime.name == first.runtime and release == first.version:
         return old
-    if runtime.name == NEW.runtime and release == NEW.version:
+    if runtime.name == last.runtime and release == last.version:
         return new
-    older = runtime.name == OLD.runtime and release < OLD.version
-    newer = runtime.name == NEW.runtime and release > NEW.version
+    older = runtime.name == first.runtime and release < first.version
+    newer = runtime.name == last.runtime and release > last.version
     sure = old.verdict is Verdict.LEFT if older else new.verdict is Verdict.TAKEN if newer else False
     if sure or (not older and not newer and old.verdict is new.verdict):
         return old if older else new
-    between = f"{OLD.runtime} 2.14 says {old.verdict}, {NEW.runtime} 2.3 {new.verdict}"
-    return replace(new, verdict=Verdict.UNCERTAIN, reason=f"differs between versions: {between}")
+    asked = (f"{b.runtime} {'.'.join(map(str, b.version))}" for b in builds())
+    words = " and ".join(f"{v.verdict} by {name}" for name, v in zip(asked, (old, new), strict=True))
+    reason = f"{words}; {runtime.name} {runtime.version} was not asked"
+    return replace(new, verdict=Verdict.UNCERTAIN, reason=reason)
 
 
 def _verdicts(seen: Sequence[OpView], build: Build, runtime: Runtime) -> list[OpVerdict]:
     late = next((view for view in seen if sized_while_running(view)), None)
     if late is not None and not build.dynamic_graphs:
-        reason = f"{late.name} makes a tensor whose size is known only while running, which costs all of XNNPACK"
+        reason = (
+            f"{late.name} makes a tensor whose size is known only while running, which costs all of XNNPACK"
+        )
         return [OpVerdict(Verdict.LEFT, reason, SOURCE, f"{_FIX_BATCH}, or use ai-edge-litert")] * len(seen)
     verdicts = [_verdict(view, build) for view in seen]
     return [_unpacking(i, seen, verdicts, build) for i in range(len(seen))]
@@ -140,7 +106,7 @@ def _verdicts(seen: Sequence[OpView], build: Build, runtime: Runtime) -> list[Op
 def _verdict(view: OpView, build: Build) -> OpVerdict:
     if view.op.custom or view.name in _NOT_SETTLED:
         return OpVerdict(Verdict.UNCERTAIN, "depends on how the runtime was built", SOURCE)
-    reason = _type_reason(view, build) or next(
+    reason = type_reason(view, build) or next(
         (why for check in _CHECKS.get(view.name, ()) if (why := check(view, build))), None
     )
     if reason is None:
@@ -148,64 +114,6 @@ def _verdict(view: OpView, build: Build) -> OpVerdict:
             return OpVerdict(Verdict.UNCERTAIN, "float16 activations were not tried", SOURCE)
         return OpVerdict(Verdict.TAKEN, source=SOURCE)
     return OpVerdict(Verdict.LEFT, reason, SOURCE, _remedy(view, build))
-
-
-def _type_reason(view: OpView, build: Build) -> str | None:
-    """Why there is no kernel for the types of this op, in the delegate's own words where it has some."""
-    if _has_kernel(view, build):
-        return None
-    kinds = [_kind(view, i) for i in range(min(2, len(view.inputs)))] + [t.dtype for t in view.outputs[:1]]
-    version = ".".join(map(str, build.version))
-    said = DELEGATES["xnnpack"].why_not(view.name, kinds, build.runtime, version)
-    return said or f"no kernel in XNNPACK for {' and '.join(dict.fromkeys(kinds)) or view.name}"
-
-
-def _kind(view: OpView, index: int) -> str:
-    return view.inputs[index].dtype + (" weights" if view.inputs[index].constant else "")
-
-
-def _has_kernel(view: OpView, build: Build) -> bool:
-    if not view.inputs or not view.outputs:
-        return False
-    source = view.inputs[_data_input(view.name)] if _data_input(view.name) < len(view.inputs) else view.inputs[0]
-    target = view.outputs[0]
-    weights = view.inputs[_WEIGHT_PLACES[view.name]] if view.name in _WEIGHT_PLACES and len(view.inputs) > 1 else None
-    if view.name == "QUANTIZE":
-        return view.name in build.quantized_ops and source.dtype in EIGHT_BIT | {"float32"} and _plain(target)
-    if view.name == "DEQUANTIZE":
-        return view.name in build.quantized_ops and _plain(source) and target.dtype == "float32"
-    if source.dtype != target.dtype:
-        return False
-    if target.dtype in {"float32", "float16"}:
-        if weights is not None and weights.dtype == "int8":
-            return view.name in build.weights_only_ops
-        return view.name in build.float_ops and _agree(view, {target.dtype})
-    if view.name == "BATCH_MATMUL" and target.dtype != "int8":
-        return False
-    return view.name in build.quantized_ops and _plain(source) and _plain(target) and _agree(view, EIGHT_BIT)
-
-
-def _data_input(name: str) -> int:
-    return {"TRANSPOSE_CONV": 2, "SPLIT": 1}.get(name, 0)
-
-
-def _plain(tensor: Any) -> bool:
-    """8-bit with one scale for the whole tensor."""
-    return tensor.dtype in EIGHT_BIT and tensor.quantization is not None and tensor.quantization.axis is None
-
-
-_OPERANDS = frozenset({"ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE", "PRELU", "CONCATENATION"})
-
-
-def _agree(view: OpView, kinds: frozenset[str] | set[str]) -> bool:
-    """Operands, weights and outputs are of the one kind; sizes, axes and biases are not asked."""
-    asked = list(view.outputs)
-    if view.name in _OPERANDS:
-        asked += view.inputs
-    elif view.name in _WEIGHT_PLACES:
-        asked += view.inputs[1:2]
-    first = view.outputs[0].dtype
-    return all(t.dtype in kinds and t.dtype == first for t in asked)
 
 
 def _unpacks(view: OpView) -> bool:
@@ -248,7 +156,7 @@ def _unpacking(index: int, seen: Sequence[OpView], verdicts: Sequence[OpVerdict]
 
 def _remedy(view: OpView, build: Build) -> str | None:
     eight_bit = any(t.dtype in EIGHT_BIT for t in view.activations)
-    if (eight_bit or view.name in NEW.float_ops - build.float_ops) and not build.quantized_ops:
+    if (eight_bit or view.name in builds()[1].float_ops - build.float_ops) and not build.quantized_ops:
         return "use ai-edge-litert"
     if sized_while_running(view):
         return _FIX_BATCH

@@ -8,27 +8,11 @@ versions is a field of `Build`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from harness.predict.ops import EIGHT_BIT, OpView, axes, same_quantization, scale
+from harness.predict.ops import EIGHT_BIT, OpView, same_quantization, scale
+from harness.predict.xnnpack_builds import Build
 
 MOST_DIMENSIONS = 6  # XNN_MAX_TENSOR_DIMS
-
-
-@dataclass(frozen=True)
-class Build:
-    """What one build of a runtime has compiled in, as asked in November 2026 with models of one op each."""
-
-    runtime: str
-    version: tuple[int, int]
-    float_ops: frozenset[str]
-    quantized_ops: frozenset[str]  # with 8-bit activations; empty where those kernels are not built in
-    weights_only_ops: frozenset[str]  # with int8 weights under float activations
-    most_concatenated: int
-    any_reduction: bool  # else 4-D only, over [1, 2] or [2]
-    any_slope: bool  # else one per channel
-    open_slices: bool  # a SLICE size of -1
-    dynamic_graphs: bool  # else one tensor of unknown size costs the whole delegate
 
 
 Check = Callable[[OpView, Build], str | None]
@@ -83,7 +67,10 @@ def ratio(least: float, below: float) -> Check:
         for tensor in view.inputs[:2]:
             mine = scale(tensor)
             if tensor.dtype in EIGHT_BIT and mine and output and not least <= mine / output < below:
-                return f"the ratio of input scale to output scale is {mine / output:.3g}; {least:.3g} to {below:g} is supported"
+                return (
+                    f"the ratio of input scale to output scale is {mine / output:.3g};"
+                    f" {least:.3g} to {below:g} is supported"
+                )
         return None
 
     return check
@@ -97,7 +84,9 @@ def product_ratio(view: OpView, build: Build) -> str | None:
     value = first * second / output
     if 2**-16 <= value < 256:
         return None
-    return f"the ratio of the inputs' scales' product to the output's is {value:.3g}; 2^-16 to 256 is supported"
+    return (
+        f"the ratio of the inputs' scales' product to the output's is {value:.3g}; 2^-16 to 256 is supported"
+    )
 
 
 def concatenation(view: OpView, build: Build) -> str | None:
