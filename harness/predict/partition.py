@@ -60,7 +60,7 @@ def first_part(model: ModelInfo, supported: Sequence[bool]) -> set[int]:
 def largest_part(model: ModelInfo, supported: Sequence[bool]) -> set[int]:
     """The ops of the largest supported part, the first of them where several are."""
     mine = [ops for kind, ops in parts(model, supported) if kind]
-    return set(max(mine, key=lambda ops: len(ops), default=[]))
+    return set(sorted(mine, key=len, reverse=True)[0]) if mine else set()
 
 
 def kept(
