@@ -37,7 +37,7 @@ class Target:
 def report(
     models: Sequence[VariantSet], targets: Sequence[Target], runs: Iterable[Mapping[str, Any]] = ()
 ) -> dict[str, Any]:
-    """One cell per model × variant × device × delegate × runtime.
+    """One cell per model, variant, device, delegate and runtime.
 
     runs: result documents; of several that observed the same cell the one that comes last counts.
     Raises ModelError where a variant's file cannot be read.
@@ -159,8 +159,8 @@ def _matches(prediction: Prediction, found: Mapping[str, Any]) -> bool | None:
     if prediction.outcome == "uncertain":
         return None
     if prediction.outcome == "refused" or found["outcome"] == "refused":
-        return prediction.outcome == found["outcome"]
-    return prediction.count(Verdict.TAKEN) == found["taken"]
+        return bool(prediction.outcome == found["outcome"])
+    return bool(prediction.count(Verdict.TAKEN) == found["taken"])
 
 
 def _in_the_way(info: ModelInfo, prediction: Prediction) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ def target(profile: DeviceProfile) -> Target:
 
 
 def oldest_limiting(targets: Sequence[Target]) -> tuple[int, int] | None:
-    """Major and minor version of the oldest tflite-runtime that is there or named: variants are made for it."""
+    """Major and minor version of the oldest tflite-runtime among them, which variants are made for."""
     versions = [
         tuple(map(int, runtime.version.split(".")[:2]))
         for target in targets

@@ -7,7 +7,7 @@ verdict is given only where a document or the delegate's own source settles it; 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Prediction:
-    """One verdict per op of the primary subgraph, in order; all of them void where `refusal` is certain."""
+    """One verdict per op of the primary subgraph, in order; none is taken where `refusal` is certain."""
 
     delegate: str
     target: str  # what it holds for: "ai-edge-litert 2.3.0", "edgetpu_compiler 16.0"
@@ -84,7 +84,12 @@ def predict(
     """
     from harness.predict.registry import PREDICTORS
 
-    return PREDICTORS.get(delegate, _unknown)(model, runtime, options or {})
+    found = PREDICTORS.get(delegate, _unknown)(model, runtime, options or {})
+    if found.refusal is None or not found.refusal.certain:
+        return found
+    why = found.refusal
+    left = OpVerdict(Verdict.LEFT, why.reason, why.source, why.remedy)
+    return replace(found, ops=(left,) * found.total, partitions=None)
 
 
 def all_alike(

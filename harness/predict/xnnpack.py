@@ -155,7 +155,7 @@ def _unpacking(index: int, seen: Sequence[OpView], verdicts: Sequence[OpVerdict]
 
 
 def _remedy(view: OpView, build: Build) -> str | None:
-    eight_bit = any(t.dtype in EIGHT_BIT for t in view.activations)
+    eight_bit = any(t.dtype in EIGHT_BIT for t in (*view.activations, *view.inputs[1:2]))
     if (eight_bit or view.name in builds()[1].float_ops - build.float_ops) and not build.quantized_ops:
         return "use ai-edge-litert"
     if sized_while_running(view):

@@ -55,7 +55,8 @@ def type_reason(view: OpView, build: Build) -> str | None:
     kinds = [tensor.dtype + (" weights" if tensor.constant else "") for tensor in view.inputs[:2]]
     kinds += [tensor.dtype for tensor in view.outputs[:1]]
     said = DELEGATES["xnnpack"].why_not(view.name, kinds, build.runtime, ".".join(map(str, build.version)))
-    return said or f"no kernel in XNNPACK for {' and '.join(dict.fromkeys(kinds)) or view.name}"
+    computed = dict.fromkeys(tensor.dtype for tensor in view.activations)
+    return said or f"no kernel in XNNPACK for {' and '.join(computed) or 'constants alone'}"
 
 
 def _has_kernel(view: OpView, build: Build) -> bool:

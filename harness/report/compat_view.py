@@ -67,8 +67,8 @@ def view(document: Mapping[str, Any]) -> View:
     cells = document["cells"]
     return View(
         matrices=tuple(_matrix(device, cells) for device in document["devices"]),
-        in_the_way=tuple(_in_the_way(cells)),
-        limits=tuple([*_refusals(cells), *_needs(document["variants"])]),
+        in_the_way=tuple(sorted(_in_the_way(cells), key=lambda remark: remark.where)),
+        limits=(*_refusals(cells), *_needs(document["variants"])),
         differences=tuple(_differences(cells)),
         failed=tuple(
             Remark(clean(f["model"]), clean(f["variant"]), clean(f["reason"]), None, None)

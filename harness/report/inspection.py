@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.report.figures import NONE, SIZE_UNITS, clean, common_unit, number
+from harness.report.figures import NONE, SIZE_UNITS, clean, common_unit, number, plural
 
 _SIGNS = {"taken": ("✓", "green"), "not taken": ("✗", "red"), "uncertain": ("?", "yellow")}
 _COUNTS = (("", 1.0), ("k", 1e3), ("M", 1e6), ("G", 1e9))
@@ -32,7 +32,7 @@ def _head(document: Document) -> list[str]:
     runtime = document["min_runtime_version"]
     lines = [
         f"{clean(document['file'])}: {document['scheme']}, {_size(document['size_bytes'])},"
-        f" {len(document['ops'])} ops, {_count(document['parameters'])} parameters,"
+        f" {plural(len(document['ops']), 'op')}, {_count(document['parameters'])} parameters,"
         f" {_count(document['macs'])} MACs",
         *(f"input   {_tensor(tensor)}" for tensor in document["inputs"]),
         *(f"output  {_tensor(tensor)}" for tensor in document["outputs"]),
@@ -100,7 +100,7 @@ def _reasons(document: Document, console: Console) -> None:
             _print_reason("", prediction["refusal"], console)
         groups: dict[tuple[str, str, str | None, str], list[str]] = {}
         for op, verdict in zip(document["ops"], prediction["ops"], strict=True):
-            if verdict["verdict"] != "taken":
+            if verdict["verdict"] != "taken" and prediction["outcome"] != "refused":
                 key = (verdict["verdict"], verdict["reason"] or "", verdict["remedy"], verdict["source"])
                 groups.setdefault(key, []).append(f"{op['op']} #{op['index']}")
         for (word, reason, remedy, source), ops in groups.items():
