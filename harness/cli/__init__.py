@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from harness import __version__
-from harness.cli import devices, quantize, run, show
+from harness.cli import compat, devices, inspect, quantize, run, show
 from harness.cli.run import INTERRUPTED
 from harness.errors import QbenchError
 
@@ -91,3 +91,5 @@ app.command("run", epilog=run.EXAMPLE)(run.run)
 app.command("show", epilog=show.EXAMPLE)(show.show)
 app.command("quantize", epilog=quantize.EXAMPLE)(quantize.quantize)
 app.command("devices", epilog=devices.EXAMPLE)(devices.devices)
+app.command("inspect", epilog=inspect.EXAMPLE)(inspect.inspect)
+app.command("compat", epilog=compat.EXAMPLE)(compat.compat)

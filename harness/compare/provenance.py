@@ -29,7 +29,8 @@ def of_variant(variant: Variant) -> dict[str, Any]:
 
 
 def _tensor(tensor: TensorInfo) -> dict[str, Any]:
-    return {key: value for key, value in asdict(tensor).items() if key != "constant"}
+    left_out = {"constant", "values", "sparse"}
+    return {key: value for key, value in asdict(tensor).items() if key not in left_out}
 
 
 def of_device(device: Device) -> dict[str, Any]:

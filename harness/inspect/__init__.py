@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import ModelError
 
@@ -32,6 +33,8 @@ class TensorInfo:
     shape_signature: tuple[int, ...]  # -1 where a dimension is dynamic
     quantization: Quantization | None
     constant: bool
+    values: tuple[int, ...] | None = None  # of small integer constants: axes, shapes, paddings, strides
+    sparse: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class OpInfo:
     custom: bool
     inputs: tuple[int, ...]  # indices into ModelInfo.tensors; absent optional inputs left out
     outputs: tuple[int, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)  # scalars of schema.fbs's options table, by name
+    custom_options: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ class ModelInfo:
     min_runtime_version: str | None  # what the converter wrote into the file's metadata, e.g. "2.17.0"
     description: str
     subgraphs: int
+    size_bytes: int = 0
 
 
 def read_model(data: bytes, name: str = "model") -> ModelInfo:

@@ -18,6 +18,9 @@ _BITS = {
     "int32": 32, "uint32": 32, "int64": 64, "uint64": 64,
 }  # fmt: skip
 
+_INTEGERS = {"int32": "i", "int64": "q"}  # the types that shapes, axes and paddings come in
+_SMALL_CONSTANT = 256  # bytes: more than any shape, axes or paddings take
+
 # What the generated accessors raise on nonsense.
 _NONSENSE = (struct.error, ValueError, TypeError, IndexError, OverflowError, AttributeError)
 
@@ -37,6 +40,15 @@ def parse(data: bytes) -> ModelInfo:
 @cache
 def _names(enum: Any) -> dict[int, str]:
     return {value: key for key, value in vars(enum).items() if isinstance(value, int)}
+
+
+@cache
+def _scalar_fields(cls: Any) -> tuple[str, ...]:
+    """Accessors of a generated table that take no argument, those of vectors left out."""
+    names = [name for name in vars(cls) if name[0].isupper() and not name.startswith(("GetRoot", "Init"))]
+    vectors = {name.removesuffix("Length") for name in names if name.endswith("Length")}
+    of_vectors = {vector + end for vector in vectors for end in ("", "Length", "AsNumpy", "IsNone")}
+    return tuple(name for name in names if name not in of_vectors and "BufferHasIdentifier" not in name)
 
 
 class _Parser:
@@ -74,6 +86,7 @@ class _Parser:
             min_runtime_version=self._min_runtime_version(),
             description=self._text(self._model.Description()),
             subgraphs=self._model.SubgraphsLength(),
+            size_bytes=len(self._data),
         )
 
     def _length(self, table: Any, field: str) -> int:
@@ -114,14 +127,27 @@ class _Parser:
         name = self._text(tensor.Name())
         dtype = _names(schema.TensorType).get(tensor.Type(), f"type_{tensor.Type()}").lower()
         shape = tuple(self._vector(tensor, "Shape"))
+        constant = self._is_constant(tensor, name, dtype, shape)
         return TensorInfo(
             name=name,
             dtype=dtype,
             shape=shape,
             shape_signature=tuple(self._vector(tensor, "ShapeSignature")) or shape,
             quantization=self._quantization(tensor.Quantization()),
-            constant=self._is_constant(tensor, name, dtype, shape),
+            constant=constant,
+            values=self._values(tensor, dtype) if constant else None,
+            sparse=tensor.Sparsity() is not None,
         )
+
+    def _values(self, tensor: Any, dtype: str) -> tuple[int, ...] | None:
+        """What a small constant of integers holds: the axes, shape or paddings of an op."""
+        letter = _INTEGERS.get(dtype)
+        start, size = self._buffers[tensor.Buffer()] if not tensor.ExternalBuffer() else (0, 0)
+        if letter is None or not 0 < size <= _SMALL_CONSTANT:
+            return None
+        count = size // struct.calcsize(letter)
+        self._spend(size)
+        return struct.unpack_from(f"<{count}{letter}", self._data, start)
 
     def _is_constant(self, tensor: Any, name: str, dtype: str, shape: tuple[int, ...]) -> bool:
         if tensor.ExternalBuffer():
@@ -165,12 +191,35 @@ class _Parser:
         for options in (operator.BuiltinOptions(), operator.BuiltinOptions2()):
             if options is not None:
                 options.Offset(4)  # raises where they lie outside the file
-        self._vector(operator, "CustomOptions")
         name, version, custom = codes[index]
-        inputs = self._indices(operator, "Inputs", tensors, optional=True)
         return OpInfo(
-            name, version, custom, inputs, self._indices(operator, "Outputs", tensors, optional=True)
+            name=name,
+            version=version,
+            custom=custom,
+            inputs=self._indices(operator, "Inputs", tensors, optional=True),
+            outputs=self._indices(operator, "Outputs", tensors, optional=True),
+            options=self._options(operator),
+            custom_options=self._custom_options(operator),
         )
+
+    def _options(self, operator: Any) -> dict[str, Any]:
+        """The scalar fields of an op's options, by their names in the generated classes."""
+        table, kind = operator.BuiltinOptions(), operator.BuiltinOptionsType()
+        name = _names(schema.BuiltinOptions).get(kind)
+        cls = getattr(schema, name or "", None)
+        if table is None or cls is None:
+            return {}
+        options = cls()
+        options.Init(table.Bytes, table.Pos)
+        values = {field: getattr(options, field)() for field in _scalar_fields(cls)}
+        return {field: value for field, value in values.items() if isinstance(value, int | float)}
+
+    def _custom_options(self, operator: Any) -> bytes:
+        if not operator.CustomOptionsLength():
+            return b""
+        array = operator.CustomOptionsAsNumpy()  # a view; ValueError where it leaves the file
+        self._spend(array.nbytes)
+        return bytes(array.tobytes())
 
     def _indices(self, table: Any, field: str, count: int, *, optional: bool = False) -> tuple[int, ...]:
         indices = self._vector(table, field)

@@ -37,15 +37,15 @@ def put(show: Callable[[], object]) -> None:
             raise ResultsError(f"cannot write the output: {error.strerror}") from None
 
 
-def check_target(target: str | None) -> None:
-    """Raises ResultsError where --json names what cannot be written: said before the work, not after."""
+def check_target(target: str | None, option: str = "--json") -> None:
+    """Raises ResultsError where `option` names what cannot be written: said before the work, not after."""
     if target is None or target == "-":
         return
     path = Path(target)
     place = path if path.exists() else path.parent
     if path.is_dir() or not os.access(place, os.W_OK):
         why = "a folder" if path.is_dir() else "not writable" if place.exists() else "its folder is missing"
-        raise ResultsError(f"cannot write --json {target}: {why}")
+        raise ResultsError(f"cannot write {option} {target}: {why}")
 
 
 def write_json(document: Mapping[str, Any], target: str) -> None:
@@ -58,3 +58,11 @@ def write_json(document: Mapping[str, Any], target: str) -> None:
         Path(target).write_text(text, encoding="utf-8")
     except OSError as error:
         raise ResultsError(f"cannot write --json {target}: {error.strerror}") from None
+
+
+def write_text(text: str, option: str, path: Path) -> None:
+    """Text to a file that `option` names. Raises ResultsError."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ResultsError(f"cannot write {option} {path}: {error.strerror}") from None

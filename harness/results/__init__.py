@@ -157,6 +157,17 @@ def latest(results_dir: Path) -> dict[str, Any]:
     return load(found[-1], results_dir)
 
 
+def load_all(results_dir: Path) -> list[dict[str, Any]]:
+    """The documents of all runs that can be read, oldest first; none where there is no such folder."""
+    documents = []
+    for path in sorted(results_dir.glob(f"*/{DOCUMENT}")):
+        try:
+            documents.append(load(path, results_dir))
+        except ResultsError:  # one damaged run does not cost the others
+            continue
+    return documents
+
+
 def find(which: str | Path, results_dir: Path) -> Path:
     """The document's file of a run that is named by its id, folder or run.json. Raises ResultsError."""
     for path in (results_dir / which, Path(which)):

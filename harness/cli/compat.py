@@ -1,0 +1,81 @@
+"""`qbench compat`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.options import (
+    Batch,
+    Calibration,
+    DevicesFile,
+    Models,
+    Quiet,
+    Results,
+    Variants,
+    read_config,
+)
+from harness.report import output
+
+EXAMPLE = "Example: qbench compat --model model.keras --device coral --html report.html"
+
+
+def compat(
+    model: Models = None,
+    device: Annotated[
+        list[str] | None,
+        typer.Option("--device", "-d", help="A profile of devices.toml. Repeatable. Default: all."),
+    ] = None,
+    variant: Variants = None,
+    calibration: Calibration = None,
+    batch: Batch = 1,
+    devices_file: DevicesFile = None,
+    results: Results = Path("results"),
+    markdown: Annotated[
+        Path | None, typer.Option("--markdown", metavar="FILE", help="Write the report as Markdown.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one HTML page.")
+    ] = None,
+    json_file: Annotated[
+        str | None,
+        typer.Option(
+            "--json", metavar="FILE|-", help="Write the report as JSON; - is stdout, without tables."
+        ),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Tell, without the hardware, which ops each delegate will take and why not the others."""
+    from harness import choose
+    from harness import results as stored
+    from harness import run as job
+    from harness.compat import report, targets
+    from harness.report import compat as terminal
+    from harness.report import compat_html, compat_markdown
+    from harness.report.progress import ProgressBar
+
+    for option, path in (("--markdown", markdown), ("--html", html), ("--json", json_file)):
+        output.check_target(None if path is None else str(path), option)
+    options = choose.Options(
+        models=model or ["digits"],
+        devices=device or [],
+        variants=variant or [],
+        calibration=calibration,
+        batch=batch,
+    )
+    config = read_config(devices_file)
+    wanted = [targets.target(profile) for profile in choose.devices(config, options)]
+    with ProgressBar(quiet) as progress:
+        models = job.make_all(options, config, targets.oldest_limiting(wanted), progress)
+    document = report(models, wanted, stored.load_all(results))
+    if json_file != "-":
+        output.put(lambda: terminal.render(document, output.console()))
+    if json_file is not None:
+        output.write_json(document, json_file)
+    if markdown is not None:
+        output.write_text(compat_markdown.render(document), "--markdown", markdown)
+    if html is not None:
+        output.write_text(compat_html.render(document), "--html", html)
+    raise typer.Exit(3 if document["failed"] else 0)

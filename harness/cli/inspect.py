@@ -1,0 +1,59 @@
+"""`qbench inspect`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.cli.options import DevicesFile, JsonFile, read_config
+from harness.report import output
+
+if TYPE_CHECKING:
+    from harness.inspect import ModelInfo
+
+EXAMPLE = "Example: qbench inspect model.tflite --device xnnpack"
+
+
+def inspect(
+    file: Annotated[Path, typer.Argument(metavar="FILE.tflite", help="The model.")],
+    device: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--device", "-d", help="Add what the delegates of this profile are expected to take. Repeatable."
+        ),
+    ] = None,
+    devices_file: DevicesFile = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Show what is inside a .tflite, op by op."""
+    from harness.inspect import read_model_file
+    from harness.inspect.describe import describe
+    from harness.report.inspection import render
+
+    output.check_target(json_file)
+    model = read_model_file(file)
+    document = {
+        "file": str(file),
+        **describe(model),
+        "predictions": _predictions(model, device, devices_file),
+    }
+    if json_file is not None:
+        output.write_json(document, json_file)
+    else:
+        output.put(lambda: render(document, output.console()))
+
+
+def _predictions(
+    model: ModelInfo, devices: list[str] | None, devices_file: Path | None
+) -> list[dict[str, Any]]:
+    """One per delegate and runtime of the profiles; nothing without a profile."""
+    if not devices:
+        return []
+    from harness import choose
+    from harness.compat import predictions
+    from harness.compat.targets import target
+
+    profiles = choose.devices(read_config(devices_file), choose.Options(devices=devices))
+    return [found for profile in profiles for found in predictions(model, target(profile))]

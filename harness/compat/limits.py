@@ -1,0 +1,26 @@
+"""The oldest release that loads a model, and the ops that make it so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.inspect import ModelInfo
+from harness.predict import loading
+
+
+def needs(model: ModelInfo) -> dict[str, Any] | None:
+    """{release, ops}: the first TensorFlow Lite release with all its op versions; None without ops.
+
+    Ops that the table of releases does not have are newer than all of it: `release` is None then.
+    """
+    versions = {(op.name, op.version) for op in model.ops if not op.custom}
+    if not versions:
+        return None
+    found = {key: loading.since(*key) for key in versions}
+    unknown = sorted(key for key, release in found.items() if release is None)
+    newest = max((release for release in found.values() if release is not None), default=())
+    because = unknown or sorted(key for key, release in found.items() if release == newest)
+    return {
+        "release": None if unknown else ".".join(map(str, newest)),
+        "ops": [{"op": op, "version": version} for op, version in because],
+    }

@@ -1,0 +1,181 @@
+"""What edgetpu_compiler maps to the Edge TPU: the rules of edgetpu.toml, then one part of the graph."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from delegates.wire import Runtime
+from harness.inspect import ModelInfo
+from harness.inspect.edgetpu_package import CUSTOM_OP, is_compiled, packages
+from harness.predict import OpVerdict, Prediction, Refusal, Verdict, all_alike, joined, loading
+from harness.predict.edgetpu_checks import CHECKS, CORAL
+from harness.predict.ops import OpView, elements, sized_while_running, views
+from harness.predict.partition import first_part, kept
+
+_ISSUES = "issues of google-coral/edgetpu"
+_FULL_INTEGER = "convert with int8 or uint8 (full integer quantization)"
+
+
+def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> Prediction:
+    compiler = rules()["compiler"]
+    target = f"{compiler['name']} {compiler['version']}"
+    if is_compiled(model):
+        return _compiled(model)
+    refusal = _refusal(model)
+    if refusal is not None and refusal.certain:
+        return all_alike(model, "edgetpu", target, OpVerdict(Verdict.LEFT, refusal.reason), refusal)
+    single = [_verdict(view) for view in views(model)]
+    kept_as = kept(model, [v.verdict for v in single], first_part)
+    ops = tuple(_after_cut(i, model, single, kept_as[i]) for i in range(len(single)))
+    settled = not any(v is Verdict.UNCERTAIN for v in kept_as)
+    partitions = int(any(v is Verdict.TAKEN for v in kept_as)) if settled else None
+    return Prediction("edgetpu", target, ops, partitions, refusal)
+
+
+@cache
+def rules() -> dict[str, Any]:
+    """edgetpu.toml as it stands."""
+    return tomllib.loads(resources.files("harness.predict").joinpath("edgetpu.toml").read_text("utf-8"))
+
+
+def _compiled(model: ModelInfo) -> Prediction:
+    """A model that is compiled already: its custom ops run there, whatever else is in it does not."""
+    taken = OpVerdict(Verdict.TAKEN, "compiled for the Edge TPU", "the file itself")
+    left = OpVerdict(Verdict.LEFT, "the compiler left it on the CPU", "the file itself")
+    ops = tuple(taken if op.custom and op.name == CUSTOM_OP else left for op in model.ops)
+    versions = [p.min_runtime_version for p in packages(model) if p.min_runtime_version is not None]
+    target = f"Edge TPU runtime {max(versions)} or newer" if versions else "Edge TPU runtime"
+    return Prediction("edgetpu", target, ops, sum(op is taken for op in ops))
+
+
+def _refusal(model: ModelInfo) -> Refusal | None:
+    """Why the compiler gives no output at all."""
+    return (
+        _unparsed(model)
+        or _not_quantized(model)
+        or _unresolved(model)
+        or _resizing(model)
+        or _too_large(model)
+    )
+
+
+def _unparsed(model: ModelInfo) -> Refusal | None:
+    """Ops from a TensorFlow Lite newer than the compiler's own."""
+    compiler = rules()["compiler"]
+    known, unknown = (
+        loading.parse_version(compiler[key]) for key in ("last_known_release", "first_unknown_release")
+    )
+    newer = sorted({(op.name, op.version) for op in model.ops if not op.custom and _release(op) > known})
+    if not newer:
+        return None
+    certain = [(name, version) for name, version in newer if _release_of(name, version) >= unknown]
+    words = joined([f"{name} version {version}" for name, version in certain or newer])
+    if certain:
+        reason = f'the compiler cannot parse {words}: "Didn\'t find op for builtin opcode"'
+    else:
+        reason = f"whether the compiler knows {words} is not documented"
+    remedy = f"convert with TensorFlow {compiler['last_known_release']} or older, or replace the op"
+    return Refusal(reason, f"{_ISSUES} 879, 631, 845, 340", remedy, certain=bool(certain))
+
+
+def _release(op: Any) -> loading.Version:
+    return _release_of(op.name, op.version)
+
+
+def _release_of(name: str, version: int) -> loading.Version:
+    """The release that brought an op; what the table has not is newer than all of it."""
+    return loading.since(name, version) or (99,)
+
+
+def _not_quantized(model: ModelInfo) -> Refusal | None:
+    types = set(rules()["compiler"]["activation_types"])
+    seen = views(model)
+    if any(t.dtype in types for view in seen for t in view.activations) or not seen:
+        return None
+    return Refusal('"Model not quantized": it has no 8-bit activation', CORAL, _FULL_INTEGER)
+
+
+def _unresolved(model: ModelInfo) -> Refusal | None:
+    known = set(rules()["compiler"]["known_custom_ops"])
+    custom = sorted({op.name for op in model.ops if op.custom} - known)
+    if not custom:
+        return None
+    reason = f"the compiler runs the model first and has no kernel for the custom op {joined(custom)}"
+    return Refusal(
+        reason, f'{_ISSUES}, "Model failed in Tflite interpreter"', "replace it by builtin ops", certain=False
+    )
+
+
+def _resizing(model: ModelInfo) -> Refusal | None:
+    late = next((view for view in views(model) if sized_while_running(view)), None)
+    if late is None:
+        return None
+    reason = f"{late.name} makes a tensor whose size is known only while running; sizes have to be constant"
+    return Refusal(reason, f"{CORAL}; {_ISSUES} 829", "fix the batch size", certain=False)
+
+
+def _too_large(model: ModelInfo) -> Refusal | None:
+    most = rules()["compiler"]["memory_bytes"]
+    largest = max((elements(t) for view in views(model) for t in view.activations), default=0)
+    if largest <= most:
+        return None
+    reason = (
+        f"an activation of {largest / 2**20:.1f} MiB may be too large for the chip's {most / 2**20:.0f} MiB"
+    )
+    return Refusal(reason, f"{_ISSUES} 439", "use a smaller input", certain=False)
+
+
+def _verdict(view: OpView) -> OpVerdict:
+    """What the rules say of an op by itself."""
+    rule = rules()["ops"].get(view.name)
+    if view.op.custom or rule is None:
+        return OpVerdict(
+            Verdict.LEFT, "the Edge TPU has no such op", CORAL, "replace it, or move it to the end"
+        )
+    types = {*rules()["compiler"]["activation_types"], *rule.get("also_types", ())}
+    wrong = sorted({t.dtype for t in view.activations} - types)
+    if wrong:
+        return _wrong_type(view, wrong)
+    deep = next((t for t in view.activations if _too_deep(t.shape)), None)
+    if deep is not None:
+        reason = f"a tensor {list(deep.shape)}: only the three innermost dimensions may be larger than 1"
+        return OpVerdict(Verdict.LEFT, reason, CORAL, "fix the batch size to 1, or flatten")
+    decided = (CHECKS[name](view) for name in rule["checks"])
+    return next((v for v in decided if v is not None), OpVerdict(Verdict.TAKEN, source=CORAL))
+
+
+def _wrong_type(view: OpView, wrong: Sequence[str]) -> OpVerdict:
+    if view.name == "QUANTIZE":
+        reason = f"it converts between {' and '.join([*wrong])} and integers, which the CPU does"
+        return OpVerdict(
+            Verdict.LEFT, reason, "seen in public compiled models", "make inputs and outputs int8 or uint8"
+        )
+    reason = f"{joined(wrong)} tensors; int8 and uint8 are supported"
+    return OpVerdict(Verdict.LEFT, reason, CORAL, _FULL_INTEGER)
+
+
+def _too_deep(shape: Sequence[int]) -> bool:
+    inner = rules()["compiler"]["inner_dimensions"]
+    return any(size > 1 for size in shape[: max(0, len(shape) - inner)])
+
+
+def _after_cut(index: int, model: ModelInfo, single: Sequence[OpVerdict], final: Verdict) -> OpVerdict:
+    """The verdict once the compiler has kept one part of the graph."""
+    own = single[index]
+    if final is Verdict.TAKEN or own.verdict is Verdict.LEFT:
+        return own if own.verdict is final else OpVerdict(final, source=CORAL)
+    if final is Verdict.UNCERTAIN:
+        if own.verdict is Verdict.UNCERTAIN:
+            return own
+        doubtful = sorted({model.ops[i].name for i, v in enumerate(single) if v.verdict is Verdict.UNCERTAIN})
+        return OpVerdict(final, f"depends on whether {joined(doubtful)} is taken", CORAL)
+    return OpVerdict(
+        final,
+        "supported, but behind an op that is not: the compiler keeps one part of the graph",
+        CORAL,
+        "replace the ops that are not taken, or move them to the end",
+    )

@@ -1,0 +1,198 @@
+"""The conditions that edgetpu.toml puts on ops, by name.
+
+Each answers None where it is met, else whether the op is then certainly left or only perhaps, and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from harness.predict import OpVerdict, Verdict
+from harness.predict.ops import OpView, axes, elements
+
+CORAL = "coral.ai/docs/edgetpu/models-intro"
+_ISSUES = "github.com/google-coral/edgetpu/issues/"
+
+Check = Callable[[OpView], OpVerdict | None]
+
+_SHORT_SOFTMAX = 16_000  # elements, coral
+_SMALL_MEAN = 64 * 128  # pixels: 256x128 was left, its quarters were taken (issue 461)
+_SMALL_RESHAPE = 65_536  # elements: coral says "some large ones" without a number; this is our caution
+_LARGEST_RESIZE_SEEN = 48  # pixels to a side, doubled from 24
+
+
+def _left(reason: str, remedy: str | None = None, source: str = CORAL) -> OpVerdict:
+    return OpVerdict(Verdict.LEFT, reason, source, remedy)
+
+
+def _perhaps(reason: str, source: str = CORAL) -> OpVerdict:
+    return OpVerdict(Verdict.UNCERTAIN, reason, source)
+
+
+def no_activation(view: OpView) -> OpVerdict | None:
+    if view.fused_activation == "NONE":
+        return None
+    return _left(
+        f"a fused activation ({view.fused_activation}) is not supported",
+        "make the activation an op of its own",
+    )
+
+
+def zero_padding(view: OpView) -> OpVerdict | None:
+    constants = [tensor for tensor in view.inputs if tensor.constant]
+    if not constants:
+        return None
+    if len(view.inputs) != 2:
+        return _left("a constant among other than two inputs", "pad instead")
+    return _perhaps("a constant input is supported only where it is all zeros")
+
+
+def constant_weights(view: OpView) -> OpVerdict | None:
+    data = 2 if view.name == "TRANSPOSE_CONV" else 0
+    if len(view.inputs) > 1 and all(t.constant for i, t in enumerate(view.inputs) if i != data):
+        return None
+    return _left("its weights are computed; parameters have to be constant")
+
+
+def even_dilation(view: OpView) -> OpVerdict | None:
+    options = view.op.options
+    if options.get("DilationHFactor", 1) == options.get("DilationWFactor", 1):
+        return None
+    return _left("the dilation differs between height and width", "use the same dilation both ways")
+
+
+def default_format(view: OpView) -> OpVerdict | None:
+    return (
+        _left("only the default weights format is supported")
+        if view.op.options.get("WeightsFormat")
+        else None
+    )
+
+
+def flat_output(view: OpView) -> OpVerdict | None:
+    shape = view.outputs[0].shape
+    if elements(view.outputs[0]) == (shape[-1] if shape else 1):
+        return None
+    remedy = "flatten before Dense" if view.name == "FULLY_CONNECTED" else "flatten first"
+    return _left(f"the output {list(shape)} is not one-dimensional", remedy)
+
+
+def keeps_no_dimensions(view: OpView) -> OpVerdict | None:
+    if view.op.version <= 4:
+        return None
+    return _perhaps(
+        f"version {view.op.version} was refused by compiler 14.1", "issues of google-coral/edgetpu"
+    )
+
+
+def batch_kept(view: OpView) -> OpVerdict | None:
+    over = axes(view)
+    if over is None:
+        return _left("the axes are computed; they have to be constant")
+    if 0 in over and len(view.inputs[0].shape) > 3:
+        return _left("it reduces over the batch", "keep the batch dimension")
+    return _perhaps("it reduces over the first of few dimensions") if 0 in over else None
+
+
+def depth_by_four(view: OpView) -> OpVerdict | None:
+    shape, over = view.inputs[0].shape, axes(view) or ()
+    if len(shape) - 1 in over and shape[-1] % 4:
+        return _left(f"a mean over {shape[-1]} channels, which is no multiple of 4", "pad the channels")
+    return None
+
+
+def small_mean(view: OpView) -> OpVerdict | None:
+    shape = view.inputs[0].shape
+    pixels = shape[1] * shape[2] if len(shape) == 4 else 0
+    if 0 < pixels <= _SMALL_MEAN:
+        return None
+    return _perhaps("a mean over an area so large may stay on the CPU", _ISSUES + "461")
+
+
+def not_along_batch(view: OpView) -> OpVerdict | None:
+    data = view.inputs[-1] if view.inputs else view.outputs[0]
+    if view.name == "SPLIT":
+        values = view.values(0)
+        axis = None if values is None else values[0] % max(1, len(data.shape))
+    else:
+        axis = int(view.op.options.get("Axis", 0)) % len(view.outputs[0].shape or (1,))
+    if axis is None:
+        return _left("the axis is computed; it has to be constant")
+    if axis == 0 and len(data.shape) > 3:
+        return _left("it works along the batch dimension")
+    return _perhaps("it works along the first of few dimensions, perhaps the batch") if axis == 0 else None
+
+
+def batch_not_padded(view: OpView) -> OpVerdict | None:
+    paddings = view.values(1)
+    if paddings is None:
+        return _left("the paddings are computed; they have to be constant")
+    if len(view.inputs[0].shape) > 3 and any(paddings[:2]):
+        return _left("it pads the batch dimension")
+    return None
+
+
+def slope_per_channel(view: OpView) -> OpVerdict | None:
+    shape = view.inputs[1].shape if len(view.inputs) > 1 else ()
+    if all(size == 1 for size in shape[:-1]):
+        return None
+    return _left("the slope is not one per channel", "build PReLU with shared_axes=[1, 2]")
+
+
+def small_reshape(view: OpView) -> OpVerdict | None:
+    if elements(view.outputs[0]) <= _SMALL_RESHAPE:
+        return None
+    return _perhaps("some large reshapes stay on the CPU; the limit is not documented")
+
+
+def modest_resize(view: OpView) -> OpVerdict | None:
+    """Doubled up to 48x48 and unchanged sizes were seen taken, 1x1 to 33x33 and 33x33 to 513x513 left."""
+    before, after = view.inputs[0].shape, view.outputs[0].shape
+    if len(before) == len(after) == 4:
+        pairs = list(zip(before[1:3], after[1:3], strict=True))
+        doubled = all(new == 2 * old and new <= _LARGEST_RESIZE_SEEN for old, new in pairs)
+        if doubled or all(new == old for old, new in pairs):
+            return None
+    return _perhaps("a resize may stay on the CPU, depending on its sizes, to avoid losing precision")
+
+
+def short_softmax(view: OpView) -> OpVerdict | None:
+    if elements(view.outputs[0]) <= _SHORT_SOFTMAX:
+        return None
+    return _perhaps(
+        f"{elements(view.outputs[0])} elements; {_SHORT_SOFTMAX} are documented, more were seen taken"
+    )
+
+
+def unit_strides(view: OpView) -> OpVerdict | None:
+    strides = view.values(3)
+    if strides is not None and all(stride == 1 for stride in strides):
+        return None
+    return _left("only strides of 1 are supported", "slice with strides of 1")
+
+
+def plain_slice(view: OpView) -> OpVerdict | None:
+    if view.op.options.get("EllipsisMask") or view.op.options.get("NewAxisMask"):
+        return _left("an ellipsis or a new axis in the slice is not supported")
+    return None
+
+
+def undocumented(view: OpView) -> OpVerdict | None:
+    return _perhaps("not in coral's table, but seen taken", "public compiled models")
+
+
+def sometimes_left(view: OpView) -> OpVerdict | None:
+    return _perhaps(
+        "supported, but some stay on the CPU for a reason that the compiler does not give", _ISSUES + "433"
+    )
+
+
+CHECKS: Mapping[str, Check] = {
+    check.__name__: check
+    for check in (
+        no_activation, zero_padding, constant_weights, even_dilation, default_format, flat_output,
+        keeps_no_dimensions, batch_kept, depth_by_four, small_mean, not_along_batch, batch_not_padded,
+        slope_per_channel, small_reshape, modest_resize, short_softmax, unit_strides, plain_slice,
+        undocumented, sometimes_left,
+    )
+}  # fmt: skip

@@ -1,0 +1,137 @@
+"""Whether a runtime loads a model at all: the versions of its ops and its custom ops."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from delegates.wire import Runtime
+from harness.inspect import ModelInfo, OpInfo
+from harness.inspect.edgetpu_package import CUSTOM_OP
+from harness.predict import Refusal, joined
+
+Version = tuple[int, ...]
+
+SOURCE = "runtime_version.cc of google-ai-edge/LiteRT"
+_CUSTOM_SOURCE = "register.cc of google-ai-edge/LiteRT and TensorFlow"
+
+# Custom ops that the runtimes' builtin resolver brings along (`AddCustom` in register.cc).
+_KNOWN_CUSTOM = frozenset({"TFLite_Detection_PostProcess", "Mfcc", "AudioSpectrogram", "NumericVerify"})
+
+# LiteRT left TensorFlow's repository after 2.17; the last version that was asked what it registers.
+_LITERT_KNOWS_AT_LEAST: Version = (2, 17)
+_LITERT_ASKED: Version = (2, 3)
+_NEWEST: Version = (9,)
+
+
+def parse_version(text: str) -> Version:
+    """(2, 14, 0) of "2.14.0"; () where it is none. What follows the numbers (rc1, .post1) is ignored."""
+    numbers = []
+    for part in text.split("."):
+        digits = part[: len(part) - len(part.lstrip("0123456789"))]
+        if not digits:
+            break
+        numbers.append(int(digits))
+    return tuple(numbers)
+
+
+def since(op: str, version: int) -> Version | None:
+    """The TensorFlow release that brought this version of an op; None where the table has it not."""
+    releases: list[str] = _table()["since"].get(op, "").split()
+    known = 0 < version <= len(releases) and releases[version - 1] != "-"
+    return parse_version(releases[version - 1]) if known else None
+
+
+def refusal(model: ModelInfo, runtime: Runtime) -> Refusal | None:
+    """Why `runtime` will not load `model`, or None where it will."""
+    return _custom_refusal(model, runtime) or _version_refusal(model, runtime)
+
+
+def highest(op: str, runtime: Runtime) -> tuple[int, int]:
+    """(the version of an op that the runtime has for certain, the highest that it may have)."""
+    release = parse_version(runtime.version)
+    if runtime.name != "ai-edge-litert":
+        return _up_to(op, release), _up_to(op, release)
+    asked: int = _table()["registered"]["ai-edge-litert 2.3"].get(op, _up_to(op, _NEWEST))
+    if release[:2] == _LITERT_ASKED:
+        return asked, asked
+    if release[:2] > _LITERT_ASKED:
+        return asked, max(asked, 99)
+    return min(asked, _up_to(op, _LITERT_KNOWS_AT_LEAST)), asked
+
+
+@cache
+def _table() -> dict[str, Any]:
+    text = resources.files("harness.predict").joinpath("op_versions.toml").read_text("utf-8")
+    return tomllib.loads(text)
+
+
+def _up_to(op: str, release: Version) -> int:
+    """The highest version of an op that a TensorFlow release has; 0: not even the first."""
+    brought = [(n, since(op, n)) for n in range(1, len(_table()["since"].get(op, "").split()) + 1)]
+    return max(
+        (n for n, first in brought if first is not None and first <= _padded(release, first)), default=0
+    )
+
+
+def _padded(release: Version, like: Version) -> Version:
+    """2.14 is 2.14.0 where it is compared with 2.14.4."""
+    return release + (0,) * (len(like) - len(release))
+
+
+def _version_refusal(model: ModelInfo, runtime: Runtime) -> Refusal | None:
+    builtin = {(op.name, op.version) for op in model.ops if not op.custom}
+    limits = {name: highest(name, runtime) for name, _ in builtin}
+    refused = sorted((name, version) for name, version in builtin if version > limits[name][1])
+    doubtful = sorted((name, version) for name, version in builtin if version > limits[name][0])
+    if not doubtful:
+        return None
+    words = joined([_too_new(name, version, limits[name][0]) for name, version in refused or doubtful])
+    verb = "does not know" if refused else "may not know"
+    return Refusal(
+        f"{runtime.name} {runtime.version} {verb} {words}",
+        SOURCE,
+        _remedy(refused or doubtful, runtime),
+        certain=bool(refused),
+    )
+
+
+def _too_new(name: str, version: int, known: int) -> str:
+    first = since(name, version)
+    release = f", which came with TensorFlow {'.'.join(map(str, first))}" if first else ""
+    return f"{name} version {version} (it has {f'up to {known}' if known else 'no such op'}{release})"
+
+
+def _remedy(ops: Sequence[tuple[str, int]], runtime: Runtime) -> str:
+    newer = "" if runtime.name == "ai-edge-litert" else "use ai-edge-litert"
+    if ("FULLY_CONNECTED", 12) in ops:
+        older = "convert with qbench quantize --for-runtime " + ".".join(runtime.version.split(".")[:2])
+    else:
+        older = "convert with an older TensorFlow"
+    return f"{newer}, or {older}" if newer else f"use a newer ai-edge-litert, or {older}"
+
+
+def _custom_refusal(model: ModelInfo, runtime: Runtime) -> Refusal | None:
+    unknown = sorted({op.name for op in model.ops if op.custom and not _resolved(op, runtime)})
+    if not unknown:
+        return None
+    if unknown == [CUSTOM_OP]:
+        return Refusal(
+            f"it is compiled for the Edge TPU: no kernel for {CUSTOM_OP} without the edgetpu delegate",
+            _CUSTOM_SOURCE,
+            "run it with the edgetpu delegate, or take the model it was compiled from",
+        )
+    flex = [name for name in unknown if name.startswith("Flex")]
+    remedy = "convert without SELECT_TF_OPS, or use the tensorflow runtime" if flex else None
+    return Refusal(
+        f"{runtime.name} has no kernel for the custom op{'s' if len(unknown) > 1 else ''} {joined(unknown)}",
+        _CUSTOM_SOURCE,
+        remedy or "replace the op by builtin ones; qbench registers no kernels of your own",
+    )
+
+
+def _resolved(op: OpInfo, runtime: Runtime) -> bool:
+    return op.name in _KNOWN_CUSTOM or (op.name.startswith("Flex") and runtime.name == "tensorflow")

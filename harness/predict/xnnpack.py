@@ -1,0 +1,165 @@
+"""What XNNPACK takes, per runtime and version.
+
+Two builds were asked op by op what they take. For versions between them a verdict holds where both agree;
+an older one is not expected to take what the older of them leaves, a newer one is expected to take what
+the newer of them takes; everything else is uncertain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from delegates.wire import Runtime
+from harness.inspect import ModelInfo
+from harness.predict import OpVerdict, Prediction, Verdict, loading
+from harness.predict import xnnpack_checks as c
+from harness.predict.ops import EIGHT_BIT, OpView, sized_while_running, views
+from harness.predict.partition import parts
+from harness.predict.xnnpack_builds import Build, builds, type_reason
+
+SOURCE = "xnnpack_delegate.cc of google-ai-edge/LiteRT, and asked of the runtime"
+
+_BINARY = (c.dimensions, c.activation)
+_SUM = (*_BINARY, c.ratio(2**-10, 256))
+_REDUCE = (c.static(1), c.reduction)
+_CHECKS: Mapping[str, tuple[c.Check, ...]] = {
+    "ADD": _SUM,
+    "SUB": _SUM,
+    "MUL": (*_BINARY, c.product_ratio),
+    "DIV": _BINARY,
+    "MAXIMUM": _BINARY,
+    "MINIMUM": _BINARY,
+    "SQUARED_DIFFERENCE": _BINARY,
+    "PRELU": (c.dimensions, c.static(1), c.slope),
+    "AVERAGE_POOL_2D": (c.pool, c.activation),
+    "MAX_POOL_2D": (c.pool, c.activation),
+    "CONCATENATION": (c.concatenation, c.dimensions),
+    "CONV_2D": (c.rank(4), c.static(1, 2), c.bias, c.activation, c.weights_axis(0)),
+    "DEPTHWISE_CONV_2D": (c.rank(4), c.static(1, 2), c.bias, c.activation, c.weights_axis(3)),
+    "FULLY_CONNECTED": (c.weights_format, c.static(1, 2), c.activation, c.weights_axis(0)),
+    "TRANSPOSE_CONV": (c.static(0, 1, 3), c.activation, c.weights_axis(0)),
+    "DEPTH_TO_SPACE": (c.block,),
+    "SPACE_TO_DEPTH": (c.block,),
+    "LEAKY_RELU": (c.leaky_relu,),
+    "MEAN": _REDUCE,
+    "SUM": _REDUCE,
+    "REDUCE_MAX": _REDUCE,
+    "REDUCE_MIN": _REDUCE,
+    "PAD": (c.static(1), c.dimensions),
+    "QUANTIZE": (c.quantize,),
+    "RESHAPE": (c.static(1), c.dimensions, c.reshape),
+    "RESIZE_BILINEAR": (c.rank(4), c.static(1)),
+    "SLICE": (c.static(1, 2), c.dimensions, c.slice_sizes),
+    "SOFTMAX": (c.beta,),
+    "SPLIT": (c.static(0), c.splits),
+    "STRIDED_SLICE": (c.static(1, 2, 3), c.dimensions, c.strided_slice),
+    "TRANSPOSE": (c.static(1), c.dimensions),
+}
+_NOT_SETTLED = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "STABLEHLO_COMPOSITE", "DENSIFY"})
+_FIX_BATCH = "fix the batch size: build the model on an input of shape (1, …)"
+
+
+def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> Prediction:
+    target = f"{runtime.name} {runtime.version}"
+    seen = _unpacked(views(model))
+    older, newer = (_verdicts(seen, build, runtime) for build in builds())
+    ops = tuple(_settle(a, b, runtime) for a, b in zip(older, newer, strict=True))
+    partitions = None
+    if not any(op.verdict is Verdict.UNCERTAIN for op in ops):
+        taken = [op.verdict is Verdict.TAKEN for op in ops]
+        partitions = sum(kind for kind, _ in parts(model, taken))
+    return Prediction("xnnpack", target, ops, partitions, loading.refusal(model, runtime))
+
+
+def _settle(old: OpVerdict, new: OpVerdict, runtime: Runtime) -> OpVerdict:
+    """One verdict for this runtime out of those for the two builds that were asked."""
+    release = loading.parse_version(runtime.version)[:2]
+    first, last = builds()
+    if runtime.name == first.runtime and release == first.version:
+        return old
+    if runtime.name == last.runtime and release == last.version:
+        return new
+    older = runtime.name == first.runtime and release < first.version
+    newer = runtime.name == last.runtime and release > last.version
+    sure = old.verdict is Verdict.LEFT if older else new.verdict is Verdict.TAKEN if newer else False
+    if sure or (not older and not newer and old.verdict is new.verdict):
+        return old if older else new
+    asked = (f"{b.runtime} {'.'.join(map(str, b.version))}" for b in builds())
+    words = " and ".join(f"{v.verdict} by {name}" for name, v in zip(asked, (old, new), strict=True))
+    reason = f"{words}; {runtime.name} {runtime.version} was not asked"
+    return replace(new, verdict=Verdict.UNCERTAIN, reason=reason)
+
+
+def _verdicts(seen: Sequence[OpView], build: Build, runtime: Runtime) -> list[OpVerdict]:
+    late = next((view for view in seen if sized_while_running(view)), None)
+    if late is not None and not build.dynamic_graphs:
+        reason = (
+            f"{late.name} makes a tensor whose size is known only while running, which costs all of XNNPACK"
+        )
+        return [OpVerdict(Verdict.LEFT, reason, SOURCE, f"{_FIX_BATCH}, or use ai-edge-litert")] * len(seen)
+    verdicts = [_verdict(view, build) for view in seen]
+    return [_unpacking(i, seen, verdicts, build) for i in range(len(seen))]
+
+
+def _verdict(view: OpView, build: Build) -> OpVerdict:
+    if view.op.custom or view.name in _NOT_SETTLED:
+        return OpVerdict(Verdict.UNCERTAIN, "depends on how the runtime was built", SOURCE)
+    reason = type_reason(view, build) or next(
+        (why for check in _CHECKS.get(view.name, ()) if (why := check(view, build))), None
+    )
+    if reason is None:
+        if any(t.dtype == "float16" for t in view.activations):
+            return OpVerdict(Verdict.UNCERTAIN, "float16 activations were not tried", SOURCE)
+        return OpVerdict(Verdict.TAKEN, source=SOURCE)
+    return OpVerdict(Verdict.LEFT, reason, SOURCE, _remedy(view, build))
+
+
+def _unpacks(view: OpView) -> bool:
+    """A DEQUANTIZE of constant weights: XNNPACK does it once, beforehand."""
+    return (
+        view.name == "DEQUANTIZE"
+        and len(view.inputs) == len(view.outputs) == 1
+        and view.inputs[0].constant
+        and not view.inputs[0].sparse
+        and view.inputs[0].dtype in {"float16", "int8"}
+    )
+
+
+def _unpacked(seen: Sequence[OpView]) -> list[OpView]:
+    """The same ops, with weights that are unpacked beforehand counted as constants."""
+    known = {i for view in seen if _unpacks(view) for i in view.op.outputs}
+    return [
+        replace(
+            view,
+            inputs=tuple(
+                replace(tensor, constant=tensor.constant or i in known)
+                for i, tensor in zip(view.op.inputs, view.inputs, strict=True)
+            ),
+        )
+        for view in seen
+    ]
+
+
+def _unpacking(index: int, seen: Sequence[OpView], verdicts: Sequence[OpVerdict], build: Build) -> OpVerdict:
+    """A DEQUANTIZE of constant weights goes with those that use them."""
+    view = seen[index]
+    if not _unpacks(view):
+        return verdicts[index]
+    users = [verdicts[i] for i, other in enumerate(seen) if set(other.op.inputs) & set(view.op.outputs)]
+    left = next((user for user in users if user.verdict is not Verdict.TAKEN), None)
+    if left is None:
+        return OpVerdict(Verdict.TAKEN, "unpacked once, beforehand", SOURCE)
+    return replace(left, reason="what uses these weights is not taken", remedy=None)
+
+
+def _remedy(view: OpView, build: Build) -> str | None:
+    eight_bit = any(t.dtype in EIGHT_BIT for t in (*view.activations, *view.inputs[1:2]))
+    if (eight_bit or view.name in builds()[1].float_ops - build.float_ops) and not build.quantized_ops:
+        return "use ai-edge-litert"
+    if sized_while_running(view):
+        return _FIX_BATCH
+    if any(t.dtype == "int16" for t in view.activations):
+        return "convert with int8 instead of int16x8"
+    return None
