@@ -50,6 +50,8 @@ class Question:
     python: str
     runtime: str  # tflite-runtime, ai-edge-litert, tensorflow or auto
     delegates: List[str]
+    options: Dict[str, Any] = field(default_factory=dict)  # delegate -> its options
+    env: Dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ class Measurement:
     ops: Optional[Ops]
     peak_memory_bytes: Optional[int]
     outputs: List[Output] = field(default_factory=list)  # of the first launch only
+    delegate_facts: Dict[str, Any] = field(default_factory=dict)  # adapter, library, transport, …
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,7 @@ class PythonFacts:
     runtime: Optional[Runtime] = None  # the one asked for, or that auto chose, when it imports
     delegates: Dict[str, Optional[str]] = field(default_factory=dict)  # name -> why it can't load, or None
     error: Optional[str] = None  # why nothing can run on this Python
+    software: Dict[str, str] = field(default_factory=dict)  # delegates that only software could play
 
 
 @dataclass(frozen=True)

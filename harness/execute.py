@@ -19,7 +19,14 @@ from harness.runners.local import Conversation, LocalRunner
 def probe(runner: LocalRunner, profiles: Sequence[DeviceProfile]) -> tuple[Facts, dict[str, PythonFacts]]:
     """What the machine is, and what each profile's Python offers, by profile name."""
     questions = [
-        Question(runner.python(p.python), p.runtime, [d.name for d in p.delegates]) for p in profiles
+        Question(
+            runner.python(p.python),
+            p.runtime,
+            [d.name for d in p.delegates],
+            {d.name: dict(d.options) for d in p.delegates},
+            dict(p.env),
+        )
+        for p in profiles
     ]
     conversation = runner.ask(Request("probe", questions=questions))
     try:
