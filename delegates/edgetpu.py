@@ -64,11 +64,11 @@ def _missing(runtime: Opened, options: Options) -> Optional[str]:
     causes = [_no_library(_library(options), problem)]
     if coral.chosen(coral.find(), options.get("device", "")) is None:
         causes.append(coral.why_none(options.get("device", "")))
-    return "; ".join("%d. %s" % (i, cause) for i, cause in enumerate(causes, 1)) if causes[1:] else causes[0]
+    return "; then ".join(causes)  # in the order in which they are to be fixed
 
 
 def _no_library(name: str, problem: str) -> str:
-    text = "no library: %s" % problem
+    text = "no library: %s" % problem.replace("the library does not load: ", "")
     other = pypi_pycoral()
     if other:
         text += "; the pycoral installed here is %s, not Google's, and brings none" % other

@@ -12,6 +12,7 @@ from .session import InterpreterSession
 
 # What every delegate library exports, see external_delegate_interface.h of TensorFlow Lite.
 _SYMBOLS = ("tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate")
+_NONE = "%s is no delegate library: it lacks %s"
 
 
 def open_with(
@@ -28,6 +29,8 @@ def open_with(
         delegate = runtime.module.load_delegate(path, {key: _text(value) for key, value in options.items()})
     except OSError as error:
         raise DelegateMissing("the library does not load: %s" % error) from error
+    except AttributeError as error:
+        raise DelegateMissing(_NONE % (library, _SYMBOLS[0])) from error
     except ValueError as error:  # with what the library reported, which may be nothing
         said = " ".join(str(error).split())
         raise DelegateMissing("%s gave no delegate: %s" % (library, said or "it does not say why")) from error
@@ -44,7 +47,7 @@ def unusable(library: str) -> Optional[str]:
     except OSError as error:
         return "the library does not load: %s" % error
     missing = [name for name in _SYMBOLS if not hasattr(loaded, name)]
-    return "%s is no delegate library: it lacks %s" % (library, missing[0]) if missing else None
+    return _NONE % (library, missing[0]) if missing else None
 
 
 def loaded_from(library: str) -> str:
