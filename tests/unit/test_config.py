@@ -31,6 +31,8 @@ def test_the_shipped_profiles(tmp_path):
     assert config.devices == {
         "cpu": DeviceProfile("cpu", (DelegateSpec("cpu"),)),
         "xnnpack": DeviceProfile("xnnpack", (DelegateSpec("xnnpack"),)),
+        "gpu": DeviceProfile("gpu", (DelegateSpec("gpu"),), runtime="ai-edge-litert"),
+        "coral": DeviceProfile("coral", (DelegateSpec("cpu"), DelegateSpec("edgetpu"))),
     }
     assert config.variants == {}
 
@@ -153,7 +155,7 @@ WRONG = {
     '[devices.a]\ndelegates = ["xnpack"]': '[devices.a] key "delegates": unknown value "xnpack"; did',
     '[devices.a]\ndelegates = "cpu"': 'key "delegates": a list expected, found a string',
     "[devices.a]\ndelegates = []": 'key "delegates": the list is empty',
-    '[devices.a]\ndelegates = ["cpu", { name = "cpu" }]': '"cpu" stands there twice',
+    '[devices.a]\ndelegates = ["gpu", { name = "gpu", fallback = true }]': '"gpu" stands there twice',
     '[devices.a]\ndelegates = ["cpu", "cpu"]': "stands there twice",
     '[devices.a]\ndelegates = [{ option = "cpu" }]': 'needs a "name"',
     '[devices.a]\ndelegates = [{ name = "cpu", x = 1 }]': '"cpu" has no option "x"; this delegate has no',
