@@ -4,8 +4,41 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence
 
+from . import graph
 from .runtime import Opened
 from .session import InterpreterSession
+from .wire import Ops
+
+Options = Dict[str, Any]
+
+
+class DelegateMissing(Exception):
+    """The delegate's library or hardware can't be had; the text says why and what to do."""
+
+
+def refuses_nothing(scheme: str) -> Optional[str]:
+    return None
+
+
+def nothing_missing(runtime: Opened, options: Options) -> Optional[str]:
+    return None
+
+
+def as_it_is(error: Exception, said: str, options: Options) -> Exception:
+    return error
+
+
+def nothing_software(options: Options) -> Optional[str]:
+    return None
+
+
+def no_facts(options: Options, said: str) -> Dict[str, Any]:
+    return {}
+
+
+def from_nodes(session: InterpreterSession, why: graph.Why) -> Ops:
+    """What the delegate took, as the interpreter's own nodes tell."""
+    return graph.read_ops(session.interpreter, why, session.nodes)
 
 
 class Delegate(NamedTuple):
@@ -17,13 +50,13 @@ class Delegate(NamedTuple):
     refuses: Callable[[str], Optional[str]]
 
     # open(runtime, model path, threads, options): a session whose tensors are not yet allocated.
-    open: Callable[[Opened, str, int, Dict[str, Any]], InterpreterSession]
+    open: Callable[[Opened, str, int, Options], InterpreterSession]
 
     # why_not(op, dtypes, runtime name, runtime version): why the op stays on the CPU, or None if unknown.
     why_not: Callable[[str, Sequence[str], str, str], Optional[str]]
 
-    # missing(runtime): why it can't be had with this runtime on this device, or None.
-    missing: Callable[[Opened], Optional[str]]
+    # missing(runtime, options): why it can't be had with this runtime on this device, or None.
+    missing: Callable[[Opened, Options], Optional[str]]
 
     # True where every op the runtime runs counts as taken, because there is nothing to hand over to.
     takes_all: bool = False
@@ -34,10 +67,20 @@ class Delegate(NamedTuple):
     # True where only one process at a time may hold the hardware.
     exclusive: bool = False
 
+    # True where what its library writes while the model is opened is to be kept for the functions below.
+    talks: bool = False
 
-def refuses_nothing(scheme: str) -> Optional[str]:
-    return None
+    # ops(session, why): what it took.
+    ops: Callable[[InterpreterSession, graph.Why], Ops] = from_nodes
 
+    # facts(options, what it wrote): the hardware and library that were used, as plain JSON types.
+    facts: Callable[[Options, str], Dict[str, Any]] = no_facts
 
-def nothing_missing(runtime: Opened) -> Optional[str]:
-    return None
+    # explain(error, what it wrote, options): the error in plain words; DelegateMissing where it can't be had.
+    explain: Callable[[Exception, str, Options], Exception] = as_it_is
+
+    # software(options): what of software would play the hardware, None where hardware is there.
+    software: Callable[[Options], Optional[str]] = nothing_software
+
+    # What to consider when a process that uses it is killed by a signal.
+    crash_hint: str = ""

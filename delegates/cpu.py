@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Sequence
+from typing import Optional, Sequence
 
-from .base import Delegate, nothing_missing, refuses_nothing
+from .base import Delegate, Options, nothing_missing, refuses_nothing
 from .runtime import Opened
 from .session import InterpreterSession
 
 
-def _open(runtime: Opened, model: str, threads: int, options: Dict[str, Any]) -> InterpreterSession:
+def _open(runtime: Opened, model: str, threads: int, options: Options) -> InterpreterSession:
     resolvers = getattr(runtime.module, "OpResolverType", None)
     extra = {}
     if resolvers is not None:  # runtimes without it have no default delegate to switch off

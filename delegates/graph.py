@@ -25,9 +25,13 @@ def delegated_nodes(nodes: Sequence[Dict[str, Any]]) -> Set[int]:
     return taken
 
 
-def read_ops(interpreter: Any, why: Why) -> Ops:
-    """How many ops the delegate took; `why(op, dtypes)` gives the reason for one it left."""
-    nodes = interpreter._get_ops_details()
+def read_ops(interpreter: Any, why: Why, nodes: Optional[Sequence[Dict[str, Any]]] = None) -> Ops:
+    """How many ops the delegate took; `why(op, dtypes)` gives the reason for one it left.
+
+    `nodes` are the interpreter's, by default as they are now.
+    """
+    if nodes is None:
+        nodes = interpreter._get_ops_details()
     real = [node for node in nodes if node["op_name"] != "DELEGATE"]
     taken = delegated_nodes(nodes)
     dtypes, constant = _tensors(interpreter, real)

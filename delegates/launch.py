@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Optional, Sequence
 
 from .process import Lost, Worker
+from .registry import DELEGATES
 from .wire import Job, Measurement, OpGroup, Ops, Output, Refusal, encode
 
 BLOCK_NS = 20_000_000
@@ -88,7 +89,9 @@ class Launch:
         lost = self.lost
         assert lost is not None
         stderr = "" if self._worker is None else self._worker.stderr_tail()
-        return Refusal(self.job.id, self.number, lost.stage, lost.reason, lost.signal_name, stderr)
+        hint = DELEGATES[self.job.delegate].crash_hint if lost.signal_name else ""
+        reason = lost.reason + ("; " + hint if hint else "")
+        return Refusal(self.job.id, self.number, lost.stage, reason, lost.signal_name, stderr)
 
     def _running(self) -> Worker:
         assert self._worker is not None

@@ -40,8 +40,16 @@ def look(question: Question) -> PythonFacts:
         opened = open_runtime(question.runtime)
     except RuntimeMissing as error:
         return replace(found, error=str(error))
-    delegates = {name: DELEGATES[name].missing(opened) for name in question.delegates}
-    return replace(found, runtime=Runtime(opened.name, opened.version), delegates=delegates)
+    delegates = {
+        name: DELEGATES[name].missing(opened, question.options.get(name, {})) for name in question.delegates
+    }
+    software = {name: DELEGATES[name].software(question.options.get(name, {})) for name in question.delegates}
+    return replace(
+        found,
+        runtime=Runtime(opened.name, opened.version),
+        delegates=delegates,
+        software={name: what for name, what in software.items() if what and not delegates[name]},
+    )
 
 
 def answer(question: Question, arguments: List[str]) -> PythonFacts:
@@ -82,10 +90,22 @@ def ask(question: Question, arguments: List[str]) -> PythonFacts:
         found = build(worker.answer("kind", _LIMIT_S))
         worker.close()
     except Lost as lost:
-        return PythonFacts(python, error=lost.reason.replace("the worker", python))
+        reason = lost.reason.replace("the worker", python)
+        if question.delegates:
+            return _one_by_one(question, arguments, reason)
+        return PythonFacts(python, error=reason)
     except WireError:
         return PythonFacts(python, error=_NO_ANSWER % python)
     return found if isinstance(found, PythonFacts) else PythonFacts(python, error=_NO_ANSWER % python)
+
+
+def _one_by_one(question: Question, arguments: List[str], reason: str) -> PythonFacts:
+    """A library that crashed must not cost the other delegates: each in a process of its own."""
+    if len(question.delegates) == 1:
+        found = ask(replace(question, delegates=[]), arguments)
+        return replace(found, delegates={question.delegates[0]: reason})
+    parts = [ask(replace(question, delegates=[name]), arguments) for name in question.delegates]
+    return replace(parts[0], delegates={k: v for part in parts for k, v in part.delegates.items()})
 
 
 def _numpy() -> Optional[str]:

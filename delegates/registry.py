@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Dict
 
-from . import cpu, xnnpack
+from . import cpu, edgetpu, external, gpu, xnnpack
 from .base import Delegate
 
-DELEGATES: Dict[str, Delegate] = {d.name: d for d in (cpu.DELEGATE, xnnpack.DELEGATE)}
+_ALL = (cpu.DELEGATE, xnnpack.DELEGATE, gpu.DELEGATE, edgetpu.DELEGATE, external.DELEGATE)
+DELEGATES: Dict[str, Delegate] = {delegate.name: delegate for delegate in _ALL}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 Detail = Dict[str, Any]
 
@@ -10,8 +10,11 @@ Detail = Dict[str, Any]
 class InterpreterSession:
     """The TFLite Interpreter behind the five things qbench does with a model."""
 
-    def __init__(self, interpreter: Any) -> None:
-        self.interpreter = interpreter
+    said = ""  # what the delegate wrote while the model was opened, where it is listened to
+
+    def __init__(self, interpreter: Any, nodes: Optional[List[Detail]] = None) -> None:
+        """`nodes`: the graph's as the delegate left it, where others may change it again later."""
+        self.interpreter, self.nodes = interpreter, nodes
         self.invoke = interpreter.invoke
 
     def allocate(self) -> None:

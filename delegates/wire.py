@@ -59,6 +59,7 @@ class Question:
     env: Dict[str, str] = field(default_factory=dict)
     look: str = "here"  # "further": at other Pythons where this one can't run anything; "everywhere": always
     instead: bool = False  # another Python that was found may answer in its place
+    options: Dict[str, Any] = field(default_factory=dict)  # delegate -> its options
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,7 @@ class Measurement:
     ops: Optional[Ops]
     peak_memory_bytes: Optional[int]
     outputs: List[Output] = field(default_factory=list)  # of the first launch only
+    delegate_facts: Dict[str, Any] = field(default_factory=dict)  # adapter, library, transport, …
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,7 @@ class PythonFacts:
     error: Optional[str] = None  # why nothing can run on this Python
     others: List[str] = field(default_factory=list)  # other Pythons looked at, with what they have
     advice: Optional[str] = None  # a command for the device's shell that would help
+    software: Dict[str, str] = field(default_factory=dict)  # delegates that only software could play
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ import os
 import sys
 from typing import Any, Callable, Dict, Iterator, TextIO, Tuple
 
-from . import channel, graph, samples, timing
+from . import channel, overhear, samples, timing
+from .base import DelegateMissing
 from .machine import affinity, die_with_parent, first_to_go, peak_memory_bytes, pin
 from .registry import DELEGATES
 from .runtime import Opened, RuntimeMissing, open_runtime
@@ -22,6 +23,8 @@ from .wire import Job, Ops, decode
 # From here on the core is likely to be given to others within one inference, and reading a second clock
 # (under 1 us) adds less than a thousandth.
 OWN_TIME_FROM_NS = 1_000_000
+
+_MISSING: Dict[type, str] = {RuntimeMissing: "runtime", DelegateMissing: "delegate"}
 
 Stage = Tuple[str, Callable[[], None]]
 
@@ -39,10 +42,9 @@ def main() -> None:
         channel.write_json(out, {"ready": opening.facts()})
         stage = "invoke"
         serve(opening, commands, out)
-    except RuntimeMissing as error:
-        channel.write_json(out, {"failed": "runtime", "reason": str(error)})
-    except Exception as error:  # whatever a runtime or delegate raises is one refused cell
-        channel.write_json(out, {"failed": stage, "reason": one_line(error)})
+    except Exception as raised:  # whatever a runtime or delegate raises is one refused cell
+        error = opening.delegate.explain(raised, opening.said, opening.job.options)
+        channel.write_json(out, {"failed": _MISSING.get(type(error), stage), "reason": one_line(error)})
     # Everything was said and flushed: taking the interpreter apart would only cost time.
     os._exit(0)
 
@@ -78,6 +80,7 @@ class Opening:
 
     runtime: Opened
     session: InterpreterSession
+    said = ""  # what the delegate wrote while the model was opened
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -97,9 +100,14 @@ class Opening:
     def load(self) -> None:
         job = self.job
         pin(job.affinity)
-        self.init_ns, self.session = timing.timed(
-            lambda: self.delegate.open(self.runtime, job.model, job.threads, job.options)
-        )
+        heard = overhear.Heard() if self.delegate.talks else None
+        try:
+            self.init_ns, self.session = timing.timed(
+                lambda: self.delegate.open(self.runtime, job.model, job.threads, job.options)
+            )
+        finally:
+            self.said = heard.stop() if heard else ""
+        self.session.said = self.said
 
     def allocate(self) -> None:
         allocate_ns, _ = timing.timed(self.session.allocate)
@@ -121,12 +129,13 @@ class Opening:
             "ops": dataclasses.asdict(self.ops()),
             "peak_memory_bytes": peak_memory_bytes(),
             "tick_ns": timing.tick_ns(),
+            "delegate_facts": self.delegate.facts(self.job.options, self.said),
         }
 
     def ops(self) -> Ops:
         name, version = self.runtime.name, self.runtime.version
-        ops = graph.read_ops(
-            self.session.interpreter, lambda op, dtypes: self.delegate.why_not(op, dtypes, name, version)
+        ops = self.delegate.ops(
+            self.session, lambda op, dtypes: self.delegate.why_not(op, dtypes, name, version)
         )
         if not self.delegate.takes_all:
             return ops

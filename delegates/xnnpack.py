@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Sequence
+from typing import Optional, Sequence
 
-from .base import Delegate, refuses_nothing
+from .base import Delegate, Options, refuses_nothing
 from .runtime import Opened
 from .session import InterpreterSession
 
@@ -22,7 +22,7 @@ _QUANTIZED = frozenset(
 )
 
 
-def _open(runtime: Opened, model: str, threads: int, options: Dict[str, Any]) -> InterpreterSession:
+def _open(runtime: Opened, model: str, threads: int, options: Options) -> InterpreterSession:
     resolver = runtime.module.OpResolverType.AUTO
     return InterpreterSession(
         runtime.module.Interpreter(
@@ -31,7 +31,7 @@ def _open(runtime: Opened, model: str, threads: int, options: Dict[str, Any]) ->
     )
 
 
-def _missing(runtime: Opened) -> Optional[str]:
+def _missing(runtime: Opened, options: Options) -> Optional[str]:
     if hasattr(runtime.module, "OpResolverType"):
         return None
     return "%s %s is too old to switch XNNPACK on and off" % (runtime.name, runtime.version)

@@ -112,6 +112,7 @@ def _questions(machine: Machine, look: str) -> list[Question]:
             python=machine.runner.python(profile.python),
             runtime=profile.runtime,
             delegates=[delegate.name for delegate in profile.delegates],
+            options={delegate.name: dict(delegate.options) for delegate in profile.delegates},
             env=dict(profile.env),
             look=look if profile.ssh is not None else "here",
             instead=profile.python is None,

@@ -7,9 +7,13 @@ from pathlib import Path
 
 from delegates.registry import DELEGATES
 from delegates.wire import Job, PythonFacts, printable
+from harness.compilers.edgetpu import CUSTOM_OP
 from harness.config import DelegateSpec
 from harness.quantize import FailedVariant, Variant, VariantSet
 from harness.results import Cell, Device
+
+_TAKE_COMPILED = ("edgetpu", "external")
+_COMPILED = "compiled for the Edge TPU: it runs there only"
 
 
 def make_cells(
@@ -63,7 +67,7 @@ def make_jobs(
             Job(
                 id=cell.id,
                 group=cell.model,
-                model=place(variant.path),
+                model=place(cell.compiled.path if cell.compiled else variant.path),
                 inputs=None if inputs is None else place(inputs),
                 delegate=cell.delegate,
                 runtime=profile.runtime,
@@ -99,6 +103,8 @@ def _cell(
     )
     if isinstance(variant, FailedVariant):
         cell.refused = variant.reason
+    elif CUSTOM_OP in variant.custom_ops:
+        cell.skipped = None if delegate.name in _TAKE_COMPILED else _COMPILED
     else:
         cell.skipped = DELEGATES[delegate.name].refuses(variant.scheme)
     cell.unavailable = facts.error or facts.delegates.get(delegate.name)

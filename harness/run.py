@@ -9,9 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from delegates.registry import DELEGATES
 from delegates.wire import Progress, PythonFacts, Request
 from harness import __version__, choose, compare, execute, host, machines, plan, results
+from harness.cache import default_cache
 from harness.compare.baseline import baselines, check_baseline
+from harness.compilers.step import compile_cells
 from harness.config import Config, DeviceProfile
 from harness.errors import ConfigError, DeviceError, ResultsError
 from harness.machines import Machine
@@ -80,6 +83,7 @@ def _plan(
         precision=options.precision,
         baseline=options.baseline,
     )
+    compile_cells(record.cells, models, devices, default_cache(), watcher.step)
     check_baseline(record)
     return record
 
@@ -120,19 +124,29 @@ def _usable(
     asked: bool,
     note: Callable[[str], None],
 ) -> list[DeviceProfile]:
-    """All profiles that were asked for by name; else those that can run here."""
+    """All profiles that were asked for by name; else those that can run here.
+
+    One that is about accelerators can if one of them is there, unless nothing else is left to run.
+    """
     if asked:
         return profiles
-    usable = []
+    usable = [profile for profile in profiles if answers[profile.name].error is None]
+    with_hardware = [profile for profile in usable if not _lacks_hardware(profile, answers[profile.name])]
+    usable = with_hardware or usable
     for profile in profiles:
-        error = answers[profile.name].error
-        if error is None:
-            usable.append(profile)
-        else:
-            note(f"device {profile.name} left out: {error}")
+        if profile not in usable:
+            why = answers[profile.name].error or _lacks_hardware(profile, answers[profile.name])
+            note(f"device {profile.name} left out: {why}")
     if not usable:
         raise ConfigError("none of the device profiles can run here; see `qbench devices --probe`")
     return usable
+
+
+def _lacks_hardware(profile: DeviceProfile, found: PythonFacts) -> str | None:
+    """Why no accelerator of the profile is there, in short; None if one is, or it wants none."""
+    wanted = [d.name for d in profile.delegates if not DELEGATES[d.name].on_cpu]
+    missing = [why for name in wanted if (why := found.delegates.get(name) or found.software.get(name))]
+    return missing[0].partition(";")[0] if wanted and len(missing) == len(wanted) else None
 
 
 def _oldest_runtime(

@@ -9,7 +9,7 @@ from typing import Any
 
 from delegates import stats
 from delegates.wire import Ops, Output
-from harness.compare import doubts, provenance
+from harness.compare import accelerators, doubts, provenance
 from harness.compare.baseline import baselines, float_rank, label
 from harness.compare.doubts import Doubt
 from harness.compare.verdict import cell_ops, verdict
@@ -93,9 +93,11 @@ class _Context:
             "status": status,
             "reason": reason,
             "refusal": _refusal(cell),
-            "size_bytes": None if variant is None else variant.size_bytes,
+            "size_bytes": _size(cell, variant),
             "size_ratio": self._size_ratio(cell),
             "ops": _ops(cell),
+            "compiled": accelerators.of_compiled(cell.compiled),
+            "delegate_facts": measured[-1].delegate_facts if measured else {},
             "init_ms": _ms(stats.median(m.init_ns for m in measured)),
             "first_ms": _ms(stats.median(m.first_ns for m in measured)),
             "peak_memory_bytes": max((m.peak_memory_bytes or 0 for m in measured), default=0) or None,
@@ -119,9 +121,8 @@ class _Context:
 
     def _size_ratio(self, cell: Cell) -> float | None:
         variant, baseline = self.variants.get((cell.model, cell.variant)), self._baseline_variant(cell)
-        if variant is None or baseline is None or not variant.size_bytes:
-            return None
-        return baseline.size_bytes / variant.size_bytes
+        size = _size(cell, variant)
+        return baseline.size_bytes / size if baseline is not None and size else None
 
     def _latency(self, cell: Cell) -> dict[str, Any] | None:
         def derive() -> dict[str, Any] | None:
@@ -213,6 +214,7 @@ class _Context:
             yield "nan-output", f"{strange} output {verb} NaN or infinite"
         if cell.measurements:
             yield from self._doubts(cell)
+            yield from accelerators.doubts(cell, bool(strange))
 
     def _doubts(self, cell: Cell) -> Iterator[Doubt]:
         device, last = self.devices[cell.device], cell.measurements[-1]
@@ -225,6 +227,13 @@ class _Context:
         speedup = self._speedup(cell)
         if speedup is not None and self.baselines.get(cell.id) is not cell:
             yield from doubts.of_interval(speedup["low"], speedup["high"], self.run.precision)
+
+
+def _size(cell: Cell, variant: Variant | None) -> int | None:
+    """Of the file that runs on the device."""
+    if cell.compiled is not None:
+        return cell.compiled.size_bytes
+    return None if variant is None else variant.size_bytes
 
 
 def _samples(cell: Cell) -> list[int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from harness.compare.accelerators import of_variant
+
 if TYPE_CHECKING:
     from delegates.wire import OpGroup, Ops, Refusal
     from harness.results import Cell, Run
@@ -34,8 +36,14 @@ def verdict(cell: Cell, run: Run) -> Verdict:
 
 
 def cell_ops(cell: Cell) -> Ops | None:
-    """What the delegate took, as the first launch that could tell says."""
-    return next((m.ops for m in cell.measurements if m.ops is not None), None)
+    """What the delegate took, as the first launch that could tell says.
+
+    Of a compiled variant it counts the ops of the variant, which the compiler has put together to one.
+    """
+    ops = next((m.ops for m in cell.measurements if m.ops is not None), None)
+    if ops is None or cell.compiled is None or cell.compiled.report is None:
+        return ops
+    return of_variant(ops, cell.compiled.report)
 
 
 def _verdict(cell: Cell, run: Run) -> Verdict:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from delegates.registry import DELEGATES
 from harness.calibration import anchored
 from harness.config import MOST_THREADS, DelegateSpec, DeviceProfile, SshTarget, VariantSpec
 from harness.config.checks import (
@@ -23,6 +22,8 @@ from harness.config.checks import (
     whole,
     wrong_type,
 )
+from harness.config.delegates import anchored as delegate_anchored
+from harness.config.delegates import delegate
 from harness.variants import STANDARD
 
 RUNTIMES = ("auto", "tflite-runtime", "ai-edge-litert", "tensorflow")
@@ -40,6 +41,8 @@ def device(name: str, table: Any, folder: Path) -> DeviceProfile:
         raise Bad(f'key "{next(iter(ssh))}": is for place = "ssh" only')
     elif "python" in values:
         values["python"] = _python(values["python"], folder)
+    local = values.get("place", "local") == "local"
+    values["delegates"] = tuple(delegate_anchored(spec, folder, local) for spec in values["delegates"])
     return DeviceProfile(name=name, **values)
 
 
@@ -115,22 +118,8 @@ def _named(prefix: str, known: tuple[str, ...], fold: Callable[[str], str]) -> C
     return lambda value: check(fold(re.sub(prefix, "", text(value))))
 
 
-def _delegate(value: Any) -> DelegateSpec:
-    """A name, or a table with the name and the delegate's options."""
-    known = one_of(tuple(DELEGATES))
-    if not isinstance(value, dict):
-        return DelegateSpec(known(value))
-    if "name" not in value:
-        raise Bad('a delegate given as a table needs a "name"')
-    options = {key: option for key, option in value.items() if key != "name"}
-    for key, option in options.items():
-        if not isinstance(option, str | int | float):
-            raise Bad(f'option "{key}" has to be a string, a number, true or false')
-    return DelegateSpec(known(value["name"]), options)
-
-
 def _delegates(value: Any) -> tuple[DelegateSpec, ...]:
-    specs: tuple[DelegateSpec, ...] = list_of(_delegate)(value)
+    specs: tuple[DelegateSpec, ...] = list_of(delegate)(value)
     names = [spec.name for spec in specs]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:

@@ -43,6 +43,7 @@ class Variant:
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
     warnings: tuple[tuple[str, str], ...] = ()  # (code, message)
+    custom_ops: tuple[str, ...] = ()  # names of ops that are not TensorFlow Lite's own
 
 
 @dataclass(frozen=True)
@@ -202,6 +203,7 @@ def _describe(blank: Variant, name: str, path: Path) -> Variant:
         sha256=store.digest(data),
         inputs=info.inputs,
         outputs=info.outputs,
+        custom_ops=tuple(sorted({op.name for op in info.ops if op.custom})),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from rich.text import Text
 
 from harness.report import figures
-from harness.report.best import Cell, could_be_one
+from harness.report.best import Cell, could_be_one, is_software
 
 GLYPHS = {"ok": "✓", "partial": "~", "fallback": "!", "skipped": "–", "unavailable": "?"}
 _STYLES = {"ok": "green", "partial": "yellow", "fallback": "yellow", "skipped": "", "unavailable": ""}
@@ -68,6 +68,10 @@ def status(word: str) -> Text:
     return Text(f"{GLYPHS.get(word, '✗')} {word}", style=_STYLES.get(word, "red"))
 
 
+def _status(cell: Cell) -> Text:
+    return status(cell["status"]).append(" (software)" if is_software(cell) else "")
+
+
 def _what(best: Sequence[Cell]) -> list[Column]:
     return [
         Column("best", "", lambda cell: Text("★" if cell in best else "", style="green")),
@@ -100,7 +104,7 @@ def _quality(unit: figures.Unit) -> list[Column]:
         Column("memory", f"mem\n{unit[0]}", lambda cell: figures.number(cell["peak_memory_bytes"], unit)),
         Column("fidelity", "SQNR\ndB", _fidelity),
         Column("top1", "top-1\nsame", lambda cell: figures.share(_top1(cell))),
-        Column("status", "status", lambda cell: status(cell["status"]), "left"),
+        Column("status", "status", _status, "left"),
     ]
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.report import figures
-from harness.report.best import Cell
+from harness.report.best import Cell, is_software
 from harness.report.columns import GLYPHS
 from harness.report.figures import clean
 
@@ -127,4 +127,5 @@ def _by_place(cells: Iterable[Cell]) -> dict[tuple[str, str], list[str]]:
 def _place(cell: Cell) -> str:
     """The delegate, and the device where it is called otherwise."""
     delegate, device = cell["delegate"], cell["device"]
-    return str(delegate) if delegate == device else f"{delegate}@{device}"
+    place = str(delegate) if delegate == device else f"{delegate}@{device}"
+    return f"{place} (software)" if is_software(cell) else place

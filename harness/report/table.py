@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.report import figures, notes
-from harness.report.best import Cell, best_cells
+from harness.report.best import Cell, best_cells, hardware, is_software
 from harness.report.columns import Column, Units, columns, same, units
 from harness.report.figures import clean
 
@@ -52,6 +52,7 @@ def _title(block: Sequence[Cell], device: Mapping[str, Any]) -> Text:
     """digits on cpu — cpu delegate, AMD EPYC, 2 cores, ai-edge-litert 2.3.0, 1 thread"""
     facts = [
         f"{block[0]['delegate']} delegate" if same(block, "delegate") else "",
+        *_hardware(block),
         device.get("cpu") or device.get("arch") or "",
         figures.plural(device["cores"], "core") if device.get("cores") else "",
         f"{device.get('runtime') or ''} {device.get('runtime_version') or ''}",
@@ -60,6 +61,16 @@ def _title(block: Sequence[Cell], device: Mapping[str, Any]) -> Text:
     known = ", ".join(clean(fact) for fact in facts if clean(fact))
     title = Text(f"{clean(block[0]['model'])} on {clean(block[0]['device'])}", style="bold")
     return title.append(f" — {known}" if known else "", style="not bold")
+
+
+def _hardware(block: Sequence[Cell]) -> list[str]:
+    """What the accelerators' cells ran on: SwiftShader Device (software); USB 3 (5000 Mb/s)."""
+    shown = []
+    for cell in block:
+        name = hardware(cell).get("adapter") or hardware(cell).get("transport")
+        if name:
+            shown.append(f"{name} (software)" if is_software(cell) else str(name))
+    return list(dict.fromkeys(shown))
 
 
 def _fitting(

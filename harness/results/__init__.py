@@ -16,6 +16,7 @@ from harness.results import check, files, samples
 
 if TYPE_CHECKING:
     from delegates.wire import Measurement, Refusal
+    from harness.compilers.edgetpu import Compiled
     from harness.config import DeviceProfile
     from harness.quantize import VariantSet
 
@@ -42,6 +43,7 @@ class Cell:
     measurements: list[Measurement] = field(default_factory=list)
     refusal: Refusal | None = None
     warnings: list[tuple[str, str]] = field(default_factory=list)  # (code, message)
+    compiled: Compiled | None = None  # what runs instead of the variant's own file
 
 
 @dataclass

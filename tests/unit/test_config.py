@@ -31,6 +31,8 @@ def test_the_shipped_profiles(tmp_path):
     assert config.devices == {
         "cpu": DeviceProfile("cpu", (DelegateSpec("cpu"),)),
         "xnnpack": DeviceProfile("xnnpack", (DelegateSpec("xnnpack"),)),
+        "gpu": DeviceProfile("gpu", (DelegateSpec("gpu"),), runtime="ai-edge-litert"),
+        "coral": DeviceProfile("coral", (DelegateSpec("cpu"), DelegateSpec("edgetpu"))),
     }
     assert config.variants == {}
 
@@ -67,7 +69,7 @@ def test_every_device_key(tmp_path):
         place = "local"
         python = "venv/bin/python"
         runtime = "ai-edge-litert"
-        delegates = ["cpu", { name = "xnnpack", flag = true, level = 2 }]
+        delegates = ["cpu", { name = "gpu", precision = "float32", fallback = false }]
         threads = [1, 4]
         affinity = [2, 3]
         timeout = 5
@@ -76,7 +78,7 @@ def test_every_device_key(tmp_path):
     )
     assert config.devices["pi-4.b"] == DeviceProfile(
         name="pi-4.b",
-        delegates=(DelegateSpec("cpu"), DelegateSpec("xnnpack", {"flag": True, "level": 2})),
+        delegates=(DelegateSpec("cpu"), DelegateSpec("gpu", {"precision": "float32", "fallback": False})),
         python=str(tmp_path / "venv/bin/python"),
         runtime="ai-edge-litert",
         threads=(1, 4),
@@ -153,10 +155,18 @@ WRONG = {
     '[devices.a]\ndelegates = ["xnpack"]': '[devices.a] key "delegates": unknown value "xnpack"; did',
     '[devices.a]\ndelegates = "cpu"': 'key "delegates": a list expected, found a string',
     "[devices.a]\ndelegates = []": 'key "delegates": the list is empty',
-    '[devices.a]\ndelegates = ["cpu", { name = "cpu", x = 1 }]': '"cpu" stands there twice',
+    '[devices.a]\ndelegates = ["gpu", { name = "gpu", fallback = true }]': '"gpu" stands there twice',
     '[devices.a]\ndelegates = ["cpu", "cpu"]': "stands there twice",
     '[devices.a]\ndelegates = [{ option = "cpu" }]': 'needs a "name"',
-    '[devices.a]\ndelegates = [{ name = "cpu", when = 2026-01-01 }]': 'option "when" has to be',
+    '[devices.a]\ndelegates = [{ name = "cpu", x = 1 }]': '"cpu" has no option "x"; this delegate has no',
+    '[devices.a]\ndelegates = [{ name = "gpu", precison = "x" }]': 'did you mean "precision"?',
+    '[devices.a]\ndelegates = [{ name = "gpu", precision = "int8" }]': 'option "precision": unknown value',
+    '[devices.a]\ndelegates = [{ name = "gpu", fallback = 1 }]': '"fallback": true or false expected',
+    '[devices.a]\ndelegates = [{ name = "gpu", library = "x.so", precision = "float16" }]': "LiteRT's own",
+    '[devices.a]\ndelegates = [{ name = "edgetpu", device = "usb1" }]': '"usb1" is no Edge TPU; known: usb,',
+    '[devices.a]\ndelegates = ["external"]': '"external" needs a library',
+    '[devices.a]\ndelegates = [{ name = "external", library = "x", options = 1 }]': "a table expected",
+    '[devices.a]\ndelegates = [{ name = "external", library = "x", options = { a = [1] } }]': '"a" has to be',
     "[devices.a]\nthreads = 0": 'key "threads": 0 is too small; at least 1',
     "[devices.a]\nthreads = 99999": 'key "threads": 99999 is too large; at most 1024',
     "[devices.a]\naffinity = [99999]": 'key "affinity": 99999 is too large; at most 8191',
@@ -205,3 +215,22 @@ def test_unreadable_files(tmp_path):
     (tmp_path / "latin.toml").write_bytes(b"# \xff")
     with pytest.raises(ConfigError, match=r"latin\.toml: not valid TOML: .*utf-8"):
         load_config(tmp_path / "latin.toml")
+
+
+def test_paths_of_delegates_are_relative_to_the_file(tmp_path):
+    config = load(
+        tmp_path,
+        """
+        [devices.a]
+        delegates = [
+            { name = "external", library = "lib/d.so", options = { level = 2 } },
+            { name = "edgetpu", library = "libedgetpu.so.1", compiler = "tools/edgetpu_compiler" },
+            { name = "gpu", library = "~/libgpu.so" },
+        ]
+        """,
+    )
+    external, edgetpu, gpu = (delegate.options for delegate in config.devices["a"].delegates)
+    assert external == {"library": str(tmp_path / "lib/d.so"), "options": {"level": 2}}
+    assert edgetpu["library"] == "libedgetpu.so.1"
+    assert edgetpu["compiler"] == str(tmp_path / "tools/edgetpu_compiler")
+    assert gpu["library"] == "~/libgpu.so"

@@ -42,4 +42,7 @@ def test_home_keeps_to_its_rooms(path):
         assert "rich" not in tops
     assert "typer" not in tops or room.startswith("cli/")
     if "subprocess" in tops:
-        assert room.startswith("runners/") or room in {"quantize/children.py", "calibration/callables.py"}
+        assert room.startswith(("runners/", "compilers/")) or room in {
+            "quantize/children.py",
+            "calibration/callables.py",
+        }

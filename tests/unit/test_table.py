@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -271,3 +272,34 @@ def test_nan_outputs_are_seen_in_the_table() -> None:
     ]
     text = shown(run(cells, [variant("float32"), variant("int8")], [device("cpu")]))
     assert "NaN" in row(text, "int8") and "warning nan-output  int8 on cpu" in text
+
+
+def with_software_gpu() -> Run:
+    """A GPU that is software and fastest of all, in a run with int8 on the CPU."""
+    facts = {"adapter": "SwiftShader Device", "kind": "CPU", "software": True, "precision": "default"}
+    cells = [
+        measured(cell("float32", "cpu"), [1.0, 1.1, 0.9]),
+        measured(cell("int8", "cpu"), [0.5, 0.55, 0.45]),
+        measured(cell("int8", "gpu"), [0.1, 0.11, 0.09]),
+    ]
+    cells[2].measurements = [replace(m, delegate_facts=facts) for m in cells[2].measurements]
+    return run(cells, [variant("float32"), variant("int8", 4000)], [device("cpu"), device("gpu")])
+
+
+def test_a_software_gpu_is_called_so_everywhere_and_never_wins():
+    built = with_software_gpu()
+    found = document(built)
+    assert [(c["variant"], c["delegate"]) for c in best_cells(found["cells"])] == [("int8", "cpu")]
+    codes = {c["delegate"]: [w["code"] for w in c["warnings"]] for c in found["cells"]}
+    assert "software-gpu" in codes["gpu"]
+    assert "software-gpu" not in codes["cpu"]
+    text = shown(built, width=80)
+    assert "SwiftShader Device (software)" in text
+    assert "✓ ok (software)" in text
+    assert "warning software-gpu" in text
+
+
+def test_a_software_gpu_does_not_win_as_the_baseline_either():
+    built = with_software_gpu()
+    built.cells = built.cells[2:] * 2
+    assert best_cells(document(built)["cells"]) == []

@@ -1,0 +1,64 @@
+"""LiteRT's CompiledModel behind the few methods of its Interpreter that qbench uses."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List
+
+Detail = Dict[str, Any]
+
+
+class CompiledInterpreter:
+    """A compiled model and its buffers; what its tensors are is read from a plain Interpreter.
+
+    The two name tensors differently (a signature's names, the graph's names) and order them differently:
+    the tensors' indices tell which is which.
+    """
+
+    def __init__(self, model: Any, plain: Any) -> None:
+        self._model, self._plain = model, plain
+        self._inputs: List[Any] = []
+        self._outputs: List[Any] = []
+        self._buffers: Dict[int, Any] = {}
+        self._details: Dict[int, Detail] = {}
+
+    def allocate_tensors(self) -> None:
+        """Make the buffers. Raises ValueError where the signature does not lead to all tensors."""
+        signature, names = next(iter(self._model.get_signature_list().items()))
+        self._inputs = self._model.create_input_buffers(0)
+        self._outputs = self._model.create_output_buffers(0)
+        inputs = self._model.get_input_tensor_details(signature)
+        outputs = self._model.get_output_tensor_details(signature)
+        for name, buffer in zip(names["inputs"], self._inputs):
+            self._buffers[inputs[name]["index"]] = buffer
+        for name, buffer in zip(names["outputs"], self._outputs):
+            self._buffers[outputs[name]["index"]] = buffer
+        for detail in self.get_input_details() + self.get_output_details():
+            self._details[detail["index"]] = detail
+            if detail["index"] not in self._buffers:
+                raise ValueError("the model's signature has no tensor %s" % detail["name"])
+
+    def get_input_details(self) -> List[Detail]:
+        return list(self._plain.get_input_details())
+
+    def get_output_details(self) -> List[Detail]:
+        return list(self._plain.get_output_details())
+
+    def get_tensor_details(self) -> List[Detail]:
+        return list(self._plain.get_tensor_details())
+
+    def _get_ops_details(self) -> List[Detail]:
+        """The graph's nodes before any delegate: which of them the GPU took is not told node by node."""
+        return list(self._plain._get_ops_details())
+
+    def set_tensor(self, index: int, array: Any) -> None:
+        self._buffers[index].write(array)
+
+    def get_tensor(self, index: int) -> Any:
+        import numpy as np
+
+        detail = self._details[index]
+        shape = [int(n) for n in detail["shape"]]
+        return self._buffers[index].read(int(np.prod(shape)), detail["dtype"]).reshape(shape)
+
+    def invoke(self) -> None:
+        self._model.run_by_index(0, self._inputs, self._outputs)

@@ -1,0 +1,37 @@
+"""external: any delegate library, named in the profile."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Optional, Sequence
+
+from . import library
+from .base import Delegate, Options, refuses_nothing
+from .runtime import Opened
+from .session import InterpreterSession
+
+
+def _open(runtime: Opened, model: str, threads: int, options: Options) -> InterpreterSession:
+    return library.open_with(runtime, model, threads, options["library"], options.get("options", {}))
+
+
+def _missing(runtime: Opened, options: Options) -> Optional[str]:
+    return library.unusable(options["library"])
+
+
+def _why_not(op: str, dtypes: Sequence[str], runtime: str, version: str) -> Optional[str]:
+    return None
+
+
+def _facts(options: Options, said: str) -> Dict[str, Any]:
+    return library.facts(options["library"])
+
+
+DELEGATE = Delegate(
+    "external",
+    refuses_nothing,
+    _open,
+    _why_not,
+    _missing,
+    facts=_facts,
+    crash_hint="its library was built for one version of the runtime and may not fit this one",
+)

@@ -1,0 +1,70 @@
+"""Delegates that are libraries: opened with load_delegate, asked what they are."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from typing import Any, Dict, Mapping, Optional
+
+from .base import DelegateMissing
+from .runtime import Opened
+from .session import InterpreterSession
+
+# What every delegate library exports, see external_delegate_interface.h of TensorFlow Lite.
+_SYMBOLS = ("tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate")
+_NONE = "%s is no delegate library: it lacks %s"
+
+
+def open_with(
+    runtime: Opened, model: str, threads: int, library: str, options: Mapping[str, Any]
+) -> InterpreterSession:
+    """The model with the library's delegate, tensors not yet allocated.
+
+    What the delegate leaves runs as it does in an app that uses the runtime's defaults: on XNNPACK where
+    that takes it. XNNPACK comes in when tensors are allocated, so the nodes are read here.
+    Raises DelegateMissing where the library does not load or gives no delegate.
+    """
+    path = os.path.expanduser(library)
+    try:
+        delegate = runtime.module.load_delegate(path, {key: _text(value) for key, value in options.items()})
+    except OSError as error:
+        raise DelegateMissing("the library does not load: %s" % error) from error
+    except AttributeError as error:
+        raise DelegateMissing(_NONE % (library, _SYMBOLS[0])) from error
+    except ValueError as error:  # with what the library reported, which may be nothing
+        said = " ".join(str(error).split())
+        raise DelegateMissing("%s gave no delegate: %s" % (library, said or "it does not say why")) from error
+    interpreter = runtime.module.Interpreter(
+        model_path=model, num_threads=threads, experimental_delegates=[delegate]
+    )
+    return InterpreterSession(interpreter, nodes=interpreter._get_ops_details())
+
+
+def unusable(library: str) -> Optional[str]:
+    """Why the file can't be loaded as a delegate, or None. Nothing of it is called but its constructors."""
+    try:
+        loaded = ctypes.CDLL(os.path.expanduser(library))
+    except OSError as error:
+        return "the library does not load: %s" % error
+    missing = [name for name in _SYMBOLS if not hasattr(loaded, name)]
+    return _NONE % (library, missing[0]) if missing else None
+
+
+def loaded_from(library: str) -> str:
+    """Where this process has the library from: a name is looked up by the dynamic linker."""
+    name = os.path.basename(library)
+    try:
+        with open("/proc/self/maps", encoding="utf-8", errors="replace") as file:
+            paths = {line.split(None, 5)[5].strip() for line in file if name.split(".so")[0] in line}
+    except (OSError, IndexError):
+        paths = set()
+    return min(paths) if paths else library
+
+
+def _text(value: Any) -> str:
+    """TOML's true is true to a library, too."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def facts(library: str) -> Dict[str, Any]:
+    return {"library": loaded_from(os.path.expanduser(library))}

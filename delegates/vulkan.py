@@ -1,0 +1,107 @@
+"""Which Vulkan devices there are, asked of the system's loader: the GPU accelerator gives no cause.
+
+Structs and numbers: Vulkan 1.0 specification (vulkan_core.h).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import glob
+import os
+from typing import List, NamedTuple, Optional
+
+_KINDS = {1: "integrated GPU", 2: "discrete GPU", 3: "virtual GPU", 4: "CPU"}
+_SOFTWARE = 4
+_INSTANCE_CREATE_INFO = 1
+_DRIVERS = "VK_DRIVER_FILES"
+_SWIFTSHADER = ("/usr/lib/chromium*/vk_swiftshader_icd.json", "/opt/google/chrome*/vk_swiftshader_icd.json")
+
+
+class Device(NamedTuple):
+    name: str
+    kind: str
+    software: bool
+
+
+class NoVulkan(Exception):
+    """There is no loader, or it finds no driver."""
+
+
+class _InstanceCreateInfo(ctypes.Structure):
+    _fields_ = [
+        ("type", ctypes.c_int),
+        ("next", ctypes.c_void_p),
+        ("flags", ctypes.c_uint32),
+        ("application", ctypes.c_void_p),
+        ("layer_count", ctypes.c_uint32),
+        ("layers", ctypes.c_void_p),
+        ("extension_count", ctypes.c_uint32),
+        ("extensions", ctypes.c_void_p),
+    ]
+
+
+class _Properties(ctypes.Structure):
+    """VkPhysicalDeviceProperties: what is needed, and room for the limits behind it."""
+
+    _fields_ = [
+        ("versions_and_ids", ctypes.c_uint32 * 4),
+        ("type", ctypes.c_int),
+        ("name", ctypes.c_char * 256),
+        ("rest", ctypes.c_char * 2048),
+    ]
+
+
+def devices() -> List[Device]:
+    """All that drivers offer, hardware and software. Raises NoVulkan."""
+    try:
+        loader = ctypes.CDLL("libvulkan.so.1")
+    except OSError:
+        raise NoVulkan("no Vulkan: the loader libvulkan.so.1 is not installed (package libvulkan1)") from None
+    instance = ctypes.c_void_p()
+    wanted = _InstanceCreateInfo(type=_INSTANCE_CREATE_INFO)
+    if loader.vkCreateInstance(ctypes.byref(wanted), None, ctypes.byref(instance)) != 0:
+        raise NoVulkan("no Vulkan: the loader finds no driver")
+    try:
+        return _listed(loader, instance)
+    finally:
+        loader.vkDestroyInstance(instance, None)
+
+
+def why_none() -> Optional[str]:
+    """Why there is no Vulkan device, and what to do; None where there is one."""
+    try:
+        return None if devices() else "no Vulkan device: the drivers that are installed find none" + _hint()
+    except NoVulkan as error:
+        return "%s; install the driver of the GPU%s" % (error, _hint())
+
+
+def only_software() -> Optional[str]:
+    """The software device's name where there is no other, else None."""
+    try:
+        found = devices()
+    except NoVulkan:
+        return None
+    return found[0].name if found and all(device.software for device in found) else None
+
+
+def _listed(loader: ctypes.CDLL, instance: ctypes.c_void_p) -> List[Device]:
+    count = ctypes.c_uint32(0)
+    loader.vkEnumeratePhysicalDevices(instance, ctypes.byref(count), None)
+    handles = (ctypes.c_void_p * count.value)()
+    loader.vkEnumeratePhysicalDevices(instance, ctypes.byref(count), handles)
+    found = []
+    for handle in handles[: count.value]:
+        properties = _Properties()
+        loader.vkGetPhysicalDeviceProperties(ctypes.c_void_p(handle), ctypes.byref(properties))
+        name = properties.name.decode("utf-8", "replace")
+        kind = _KINDS.get(properties.type, "other")
+        found.append(Device(name, kind, properties.type == _SOFTWARE))
+    return found
+
+
+def _hint() -> str:
+    """Never used unasked: a software device would pass for a GPU."""
+    files = [path for pattern in _SWIFTSHADER for path in sorted(glob.glob(pattern))]
+    if not files or os.environ.get(_DRIVERS):
+        return ""
+    return '; to try it in software, give the profile env = { %s = "%s" }' % (_DRIVERS, files[0])

@@ -1,0 +1,62 @@
+"""What is particular about cells on accelerators: compiled files, software that plays hardware."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from delegates.wire import OpGroup, Ops
+from harness.compare.doubts import Doubt
+from harness.compilers.edgetpu_log import MAPPED, Report
+
+if TYPE_CHECKING:
+    from harness.compilers.edgetpu import Compiled
+    from harness.results import Cell
+
+SOFTWARE = "software-gpu"
+
+
+def of_variant(measured: Ops, report: Report) -> Ops:
+    """The compiler's count in the variant's own ops, if the device took the compiled parts at all."""
+    if not measured.delegated or not report.ops_total:
+        return measured
+    left = [
+        OpGroup(row.op, row.count, [], f"edgetpu_compiler: {row.status}")
+        for row in report.ops
+        if row.status != MAPPED
+    ]
+    return Ops(report.ops_total, report.mapped, measured.partitions, left)
+
+
+def of_compiled(compiled: Compiled | None) -> dict[str, Any] | None:
+    """What ran instead of the variant's own file, and what its compiler said of it."""
+    if compiled is None:
+        return None
+    known: dict[str, Any] = {} if compiled.report is None else asdict(compiled.report)
+    kept = ("subgraphs", "on_chip_bytes", "on_chip_free_bytes", "streamed_bytes", "ops")
+    return {
+        "file": compiled.path.name,
+        "sha256": compiled.sha256,
+        "compiler": compiled.compiler,
+        **{key: known.get(key) for key in kept},
+    }
+
+
+def doubts(cell: Cell, has_nan: bool) -> Iterator[Doubt]:
+    """`has_nan`: whether outputs are NaN or infinite."""
+    facts = cell.measurements[-1].delegate_facts
+    if facts.get("software"):
+        yield Doubt(
+            SOFTWARE,
+            f"{facts.get('adapter') or 'the adapter'} is software: the CPU played the GPU, and these times"
+            " say nothing about one",
+            "measure on a machine with a GPU",
+        )
+    if has_nan and cell.delegate == "gpu" and facts.get("precision") != "float32":
+        yield Doubt(
+            "gpu-float16",
+            "GPUs calculate in float16 where they can, which overflows beyond 65504: that may be where NaN"
+            " comes from",
+            'give the delegate precision = "float32"',
+        )

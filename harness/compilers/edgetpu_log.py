@@ -1,0 +1,146 @@
+"""What edgetpu_compiler says: its output, or the .log file that it leaves beside the compiled model.
+
+The forms are those of versions 2.0 to 16.0. One output may hold many attempts (--search_delegate drops ops
+until one compiles): the last verdict counts, not the first "Compilation failed!".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+Verdict = Literal["compiled", "failed", "unfinished"]
+MAPPED = "Mapped to Edge TPU"
+
+_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+_ATTEMPT = re.compile(r"Try to compile segment with \d+ ops|Searching for valid delegate")
+_FIGURES = {
+    "subgraphs": re.compile(r"Number of Edge TPU subgraphs: (\d+)"),
+    "ops_total": re.compile(r"Total number of operations: (\d+)"),
+    "on_chip_bytes": re.compile(r"On-chip memory used for caching model parameters: (\S+)"),
+    "on_chip_free_bytes": re.compile(
+        r"On-chip memory (?:remaining|available) for caching model parameters: (\S+)"
+    ),
+    "streamed_bytes": re.compile(r"Off-chip memory used for streaming uncached model parameters: (\S+)"),
+}
+_ROW = re.compile(r"(\S.*?)\s+(\d+)\s+(\S.*)")
+_FLAKY = "Internal compiler error"
+
+
+@dataclass(frozen=True)
+class OpStatus:
+    """`count` ops of a kind and what the compiler says of them, in its own words."""
+
+    op: str
+    count: int
+    status: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the last attempt came to. Figures are None where the compiler did not say."""
+
+    version: str | None = None
+    verdict: Verdict = "unfinished"
+    reason: str | None = None  # why it failed, in the compiler's words
+    attempts: tuple[Verdict, ...] = ()  # the ones before the last
+    subgraphs: int | None = None
+    ops_total: int | None = None
+    on_chip_bytes: int | None = None  # parameters kept on the chip
+    on_chip_free_bytes: int | None = None
+    streamed_bytes: int | None = None  # parameters that come over the bus in every inference
+    ops: tuple[OpStatus, ...] = field(default=())
+
+    @property
+    def mapped(self) -> int:
+        """Ops that run on the Edge TPU."""
+        return sum(row.count for row in self.ops if row.status == MAPPED)
+
+    @property
+    def flaky(self) -> bool:
+        """Whether another try is worth it: users report that the same call then succeeds."""
+        return self.verdict == "unfinished" or _FLAKY in (self.reason or "")
+
+
+def parse(text: str) -> Report:
+    """Never fails: what is not understood is left out, unknown status strings pass through."""
+    reader = _Reader()
+    for line in text.splitlines():
+        reader.read(line.strip())
+    return reader.report()
+
+
+class _Reader:
+    """The report so far, and whether the lines are rows of the table."""
+
+    def __init__(self) -> None:
+        self._found = Report()
+        self._rows: list[OpStatus] = []
+        self._errors: list[str] = []
+        self._table = self._invalid = self._begun = False
+
+    def read(self, line: str) -> None:
+        if self._table and (row := _ROW.fullmatch(line)):
+            self._rows.append(OpStatus(row[1], int(row[2]), row[3]))
+        elif line.split() == ["Operator", "Count", "Status"]:
+            self._table = True
+        elif line:
+            self._table = False
+            self._figures(line)
+            self._verdict(line)
+
+    def report(self) -> Report:
+        verdict = self._found.verdict
+        if self._rows and verdict == "unfinished":  # the .log file has no verdict, and only after success
+            verdict = "compiled"
+        total = self._found.ops_total or sum(row.count for row in self._rows) or None
+        return replace(self._found, verdict=verdict, ops=tuple(self._rows), ops_total=total)
+
+    def _figures(self, line: str) -> None:
+        if version := re.fullmatch(r"Edge TPU Compiler version (\S+)", line):
+            self._found = replace(self._found, version=version[1])
+        for name, form in _FIGURES.items():
+            if found := form.match(line):
+                figure: dict[str, Any] = {name: _number(found[1])}
+                self._found = replace(self._found, **figure)
+
+    def _verdict(self, line: str) -> None:
+        if _ATTEMPT.match(line):
+            self._next_attempt()
+        elif re.match(r"Models? compiled successfully", line):
+            self._begun = True
+            self._found = replace(self._found, verdict="compiled", reason=None)
+        elif line.startswith("ERROR: "):
+            self._errors.append(line[7:])
+        elif line.startswith("Compilation failed"):
+            reason = line.partition(":")[2].strip().removeprefix("Compilation failed due to ").rstrip(".")
+            self._fail(reason or self._found.reason)
+        elif line.startswith((_FLAKY, "libc++abi:")) or "Segmentation fault" in line:
+            self._fail(line.rstrip("! "))
+        elif line.startswith("Invalid model"):
+            self._invalid = True
+            self._fail(line)
+        elif self._invalid:
+            self._invalid = False
+            self._fail(line)
+
+    def _fail(self, reason: str | None) -> None:
+        self._begun = True
+        first = self._errors[0] if self._errors and reason == "Model could not be parsed" else ""
+        self._found = replace(self._found, verdict="failed", reason=f"{reason}: {first}" if first else reason)
+
+    def _next_attempt(self) -> None:
+        """Figures and reasons are of one attempt."""
+        if self._begun:
+            attempts = (*self._found.attempts, self._found.verdict)
+            self._found = Report(version=self._found.version, attempts=attempts)
+        self._rows, self._errors, self._begun = [], [], False
+
+
+def _number(text: str) -> int | None:
+    """ "3.86MiB" in bytes, "12" as it is."""
+    found = re.fullmatch(r"([\d.]+)([KMG]?i?B)?", text)
+    if found is None or (found[2] or "B") not in _UNITS:
+        return None
+    return round(float(found[1]) * _UNITS[found[2] or "B"])

@@ -1,0 +1,125 @@
+"""qbench run --device coral: what is missing where nothing is there, and the whole path with stand-ins."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from tests.models import dense_model
+
+
+@pytest.fixture
+def int8_model(tmp_path):
+    """A small model that the Edge TPU would take: a real one, shared with other tests."""
+    from tests.cli.conftest import ROOT
+
+    source = ROOT.parent / "shared" / "models" / "mlperf_tiny" / "pretrainedResnet_quant.tflite"
+    if not source.is_file():
+        pytest.skip(f"needs the real model {source}")
+    return shutil.copy(source, tmp_path / "resnet.tflite")
+
+
+def profile(tmp_path, library, compiler, **options):
+    table = ", ".join(f'{key} = "{value}"' for key, value in options.items())
+    file = tmp_path / "devices.toml"
+    file.write_text(
+        "[devices.coral]\ndelegates = [\n"
+        f'    "cpu", {{ name = "edgetpu", library = "{library}", compiler = "{compiler}",'
+        f" options = {{ {table} }} }},\n]\ntimeout = 20\n"
+    )
+
+
+def cells(done):
+    return {(c["variant"], c["delegate"]): c for c in json.loads(done.stdout)["cells"]}
+
+
+def test_without_anything_it_says_what_is_missing_in_order(qbench, int8_model):
+    done = qbench("run", "--model", int8_model, "--device", "coral", "--budget", "0.02", "--json", "-")
+    assert done.returncode == 3
+    found = cells(done)
+    assert found["int8", "cpu"]["status"] == "ok"
+    missing = found["int8", "edgetpu"]
+    assert (missing["status"], missing["latency_ms"]) == ("unavailable", None)
+    places = [missing["reason"].index(word) for word in ("no library: ", "no device: ", "no compiler: ")]
+    assert places == sorted(places)
+
+
+def test_by_default_only_what_can_run_here_is_used(qbench, twins):
+    done = qbench("run", "--model", twins, "--budget", "0.02", "--json", "-")
+    assert done.returncode == 0, done.stderr
+    assert {device["name"] for device in json.loads(done.stdout)["devices"]} == {"cpu", "xnnpack"}
+    assert "device coral left out: no library: libedgetpu.so.1" in done.stderr
+
+
+def test_from_variant_to_table_with_stand_ins(
+    qbench, cache, int8_model, tmp_path, standin_library, standin_compiler
+):
+    """The compiler leaves one op; the library takes the rest: the baseline is this machine's CPU."""
+    from tests.cli.conftest import environment
+
+    standin_compiler.mode("partial")
+    profile(tmp_path, standin_library, standin_compiler.command, slow_us=3000)
+    arguments = ("run", "--model", int8_model, "--budget", "0.1", "--json", "-")
+    done = qbench(*arguments, env=environment(cache))
+    assert done.returncode == 0, done.stderr
+    found = cells(done)["int8", "edgetpu"]
+    assert (found["status"], found["ops"]["total"], found["ops"]["delegated"]) == ("partial", 16, 15)
+    assert "edgetpu_compiler: Operation not supported (1 SOFTMAX)" in found["reason"]
+    assert found["latency_ms"]["min"] >= 3.0
+    assert found["speedup"]["baseline"]["delegate"] == "cpu"
+    assert found["speedup"]["value"] < 1
+    assert found["compiled"]["on_chip_bytes"] == 66 << 10
+    assert found["compiled"]["compiler"] == "16.0.384591198"
+    assert found["delegate_facts"]["library"] == str(standin_library)
+    assert found["size_bytes"] != cells(done)["int8", "cpu"]["size_bytes"]
+    table = qbench("show", env=environment(cache)).stdout
+    assert "15/16" in table
+
+
+def test_a_compiled_model_is_used_as_it_is(qbench, tmp_path, shared_coral, standin_library):
+    """Beside its source, and as a variant of its own, which other delegates skip on paper."""
+    folder = tmp_path / "pair"
+    folder.mkdir()
+    for name in ("mobilenet_v1_0.25_128_quant.tflite", "mobilenet_v1_0.25_128_quant_edgetpu.tflite"):
+        shutil.copy(shared_coral / name, folder)
+    profile(tmp_path, standin_library, "/no/compiler/is/needed")
+    done = qbench("run", "--model", folder, "--budget", "0.05", "--json", "-")
+    assert done.returncode == 0, done.stderr
+    found = cells(done)
+    source, compiled = "mobilenet_v1_0.25_128_quant", "mobilenet_v1_0.25_128_quant_edgetpu"
+    assert found[source, "cpu"]["status"] == "ok"
+    assert found[compiled, "cpu"]["reason"] == "compiled for the Edge TPU: it runs there only"
+    for name in (source, compiled):
+        assert found[name, "edgetpu"]["status"] == "ok"
+        assert found[name, "edgetpu"]["size_bytes"] == (folder / f"{compiled}.tflite").stat().st_size
+    assert found[source, "edgetpu"]["compiled"]["file"] == f"{compiled}.tflite"
+
+
+def test_what_cannot_be_compiled_is_one_refused_cell(
+    qbench, int8_model, tmp_path, cache, standin_library, standin_compiler
+):
+    from tests.cli.conftest import environment
+
+    standin_compiler.mode("refuse")
+    profile(tmp_path, standin_library, standin_compiler.command)
+    done = qbench(
+        "run", "--model", int8_model, "--budget", "0.02", "--json", "-",
+        env={**environment(cache), "QBENCH_CACHE": str(tmp_path / "cache")},
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert cells(done)["int8", "edgetpu"]["reason"] == "edgetpu_compiler 16.0.384591198: Model not quantized"
+    assert cells(done)["int8", "cpu"]["status"] == "ok"
+
+
+def test_float_models_are_ruled_out_on_paper(qbench, tmp_path, standin_library):
+    (tmp_path / "dense.tflite").write_bytes(dense_model(seed=1))
+    profile(tmp_path, standin_library, "none")
+    done = qbench("run", "--model", "dense.tflite", "--budget", "0.02", "--json", "-")
+    assert done.returncode == 0, done.stderr
+    skipped = cells(done)["float32", "edgetpu"]
+    assert (skipped["status"], skipped["reason"]) == (
+        "skipped",
+        "the Edge TPU runs int8 and uint8 only; this variant is float32",
+    )

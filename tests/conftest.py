@@ -1,0 +1,51 @@
+"""Stand-ins for what no test machine has: a delegate's library and Google's compiler. See standins/."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+STANDINS = Path(__file__).parent / "standins"
+
+
+@pytest.fixture(scope="session")
+def standin_library(tmp_path_factory) -> Path:
+    """The stand-in delegate, compiled now."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("needs a C compiler (cc) to build the stand-in delegate")
+    library = tmp_path_factory.mktemp("lib") / "libstandin.so"
+    subprocess.run(
+        [compiler, "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", library,
+         STANDINS / "delegate.c"],
+        check=True,
+    )  # fmt: skip
+    return library
+
+
+@pytest.fixture
+def standin_compiler(tmp_path, monkeypatch):
+    """The stand-in for edgetpu_compiler; `calls` of it are noted, `mode` says what it does wrong."""
+    return StandinCompiler(tmp_path, monkeypatch)
+
+
+class StandinCompiler:
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.command = folder / "standin-bin" / "edgetpu_compiler"
+        self.command.parent.mkdir()
+        script = STANDINS / "edgetpu_compiler.py"
+        self.command.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}" "$@"\n')
+        self.command.chmod(0o755)
+        self._calls, self._env = folder / "calls.txt", monkeypatch
+        monkeypatch.setenv("STANDIN_CALLS", str(self._calls))
+
+    @property
+    def calls(self) -> int:
+        return len(self._calls.read_text().splitlines()) if self._calls.exists() else 0
+
+    def mode(self, name: str) -> None:
+        self._env.setenv("STANDIN_MODE", name)

@@ -1,0 +1,139 @@
+"""Transcripts of the real compiler; finding, running and caching with a stand-in for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.compilers import edgetpu
+from harness.compilers.edgetpu_log import MAPPED, OpStatus, parse
+from harness.errors import ModelError
+from harness.inspect import read_model_file
+from tests.models import dense_model
+
+LOGS = Path(__file__).resolve().parents[3] / "shared" / "edgetpu" / "logs"
+MIB = 1 << 20
+
+
+def transcript(number: str) -> str:
+    if not LOGS.is_dir():
+        pytest.skip(f"needs the compiler's transcripts in {LOGS}")
+    return next(LOGS.glob(f"{number}_*")).read_text()
+
+
+@pytest.mark.parametrize(
+    ("number", "verdict", "subgraphs", "total", "mapped"),
+    [
+        ("01", "compiled", 1, 134, 134),
+        ("02", "compiled", 3, 135, 132),
+        ("03", "compiled", 2, 294, 289),
+        ("04", "compiled", 1, 294, 1),
+        ("05", "compiled", None, 10, 8),
+        ("06", "unfinished", None, None, 0),
+    ],
+)
+def test_figures_are_those_of_the_last_attempt(number, verdict, subgraphs, total, mapped):
+    report = parse(transcript(number))
+    assert (report.verdict, report.subgraphs, report.ops_total) == (verdict, subgraphs, total)
+    assert report.mapped == mapped
+    assert sum(row.count for row in report.ops) == (total or 0)
+
+
+def test_sizes_attempts_and_versions():
+    report = parse(transcript("03"))
+    assert (report.on_chip_bytes, report.on_chip_free_bytes) == (round(6.08 * MIB), 0)
+    assert report.streamed_bytes == round(1.70 * MIB)
+    assert report.version == "16.0.384591198"
+    assert parse(transcript("02")).attempts == ("failed",) * 16
+    assert parse(transcript("06")).attempts == ("compiled", "failed", "failed")
+
+
+@pytest.mark.parametrize(
+    ("number", "reason", "flaky"),
+    [
+        ("07", "Model not quantized", False),
+        ("08", "Internal compiler error. Aborting", True),
+        ("09", "Model could not be parsed: Didn't find op for builtin opcode 'QUANTIZE' version '3'", False),
+        ("10", "large activation tensors in model", False),
+    ],
+)
+def test_reasons_of_failures(number, reason, flaky):
+    report = parse(transcript(number))
+    assert report.verdict == "failed"
+    assert report.reason.startswith(reason)
+    assert report.flaky == flaky
+
+
+def test_unknown_words_pass_through():
+    text = "Operator   Count   Status\n\nCONV_2D   3   Mapped to Edge TPU\nNEW_OP   2   A word of tomorrow\n"
+    assert parse(text).ops == (OpStatus("CONV_2D", 3, MAPPED), OpStatus("NEW_OP", 2, "A word of tomorrow"))
+    assert parse("").verdict == parse("\0 nonsense\n" * 9).verdict == "unfinished"
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(dense_model(seed=1))
+    return path
+
+
+@pytest.fixture
+def compiler(standin_compiler):
+    return edgetpu.find(str(standin_compiler.command))
+
+
+def test_a_model_is_compiled_once(model, compiler, standin_compiler, tmp_path):
+    made = edgetpu.compile_model(model, compiler, tmp_path)
+    again = edgetpu.compile_model(model, compiler, tmp_path)
+    assert made == again
+    assert standin_compiler.calls == 1
+    assert [op.name for op in read_model_file(made.path).ops] == ["edgetpu-custom-op"]
+    assert (made.report.ops_total, made.report.mapped, made.report.on_chip_bytes) == (1, 1, 66 << 10)
+    assert made.size_bytes == made.path.stat().st_size
+
+
+def test_other_flags_another_model_or_a_damaged_entry_mean_another_call(
+    model, compiler, standin_compiler, tmp_path
+):
+    made = edgetpu.compile_model(model, compiler, tmp_path)
+    edgetpu.compile_model(model, compiler, tmp_path, ("--min_runtime_version", "13"))
+    assert standin_compiler.calls == 2
+    made.path.write_bytes(b"half of it")
+    assert edgetpu.compile_model(model, compiler, tmp_path).sha256 == made.sha256
+    assert standin_compiler.calls == 3
+    model.write_bytes(dense_model(seed=2))
+    edgetpu.compile_model(model, compiler, tmp_path)
+    assert standin_compiler.calls == 4
+
+
+def test_a_whim_is_tried_once_more_a_refusal_is_remembered(model, compiler, standin_compiler, tmp_path):
+    standin_compiler.mode("flaky")
+    assert edgetpu.compile_model(model, compiler, tmp_path).report.verdict == "compiled"
+    assert standin_compiler.calls == 2
+    standin_compiler.mode("refuse")
+    for _ in range(2):
+        with pytest.raises(ModelError, match=r"edgetpu_compiler 16\.0\.384591198: Model not quantized"):
+            edgetpu.compile_model(model, compiler, tmp_path / "other")
+    assert standin_compiler.calls == 3
+
+
+def test_a_compiler_that_hangs_is_ended_and_one_that_floods_is_read(
+    model, compiler, standin_compiler, tmp_path
+):
+    standin_compiler.mode("hang")
+    with pytest.raises(ModelError, match="no verdict within 1 s; compiler_timeout"):
+        edgetpu.compile_model(model, compiler, tmp_path, timeout_s=1.0)
+    assert standin_compiler.calls == 1
+    standin_compiler.mode("flood")
+    assert edgetpu.compile_model(model, compiler, tmp_path).report.verdict == "compiled"
+
+
+def test_what_is_no_compiler(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ModelError, match=r"no compiler: edgetpu_compiler is not on PATH; install Coral's"):
+        edgetpu.find()
+    with pytest.raises(ModelError, match=r'compiler = "/nowhere" is not there'):
+        edgetpu.find("/nowhere")
+    with pytest.raises(ModelError, match="gave no version"):
+        edgetpu.find("/bin/true")
