@@ -65,7 +65,8 @@ def _package(package: Mapping[str, Any]) -> str:
 def _ops(document: Document) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("#", justify="right")
-    for name in ("op", "in", "out", "quantized"):
+    table.add_column("op", no_wrap=True)
+    for name in ("in", "out", "quantized"):
         table.add_column(name, overflow="fold")
     for name in ("MACs", "params"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -95,7 +96,8 @@ def _reasons(document: Document, console: Console) -> None:
     for prediction in document["predictions"]:
         console.print()
         title = f"{prediction['delegate']} on {prediction['device']}, {prediction['target']}, predicted"
-        console.print(Text(clean(title), style="bold").append(f": {_summary(prediction)}", style="not bold"))
+        line = Text(clean(title), style="bold").append(f": {_summary(prediction)}", style="not bold")
+        console.print(line, soft_wrap=True)
         if prediction["refusal"] is not None:
             _print_reason("", prediction["refusal"], console)
         groups: dict[tuple[str, str, str | None, str], list[str]] = {}
