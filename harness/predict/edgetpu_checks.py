@@ -200,7 +200,7 @@ CHECKS: Mapping[str, Check] = {
     for check in (
         no_activation, zero_padding, along_channels, constant_weights, even_dilation, default_format,
         flat_output, keeps_no_dimensions, batch_kept, depth_by_four, small_mean, not_along_batch,
-        batch_not_padded, slope_per_channel, small_reshape, modest_resize, short_softmax, unit_strides, plain_slice,
-        undocumented, sometimes_left,
+        batch_not_padded, slope_per_channel, small_reshape, modest_resize, short_softmax, unit_strides,
+        plain_slice, undocumented, sometimes_left,
     )
 }  # fmt: skip
