@@ -49,9 +49,8 @@ def constant(values: list[int]) -> Tensor:
 
 def cases() -> dict[str, bytes]:
     """Models that stand on either side of the conditions that the predictions know."""
-    versions = {
-        f"FULLY_CONNECTED v{n}": one("FULLY_CONNECTED", [X], [X], version=n) for n in (10, 11, 14, 15)
-    }
+    dense_of = {f"FULLY_CONNECTED v{n}": n for n in (10, 11, 14, 15)}
+    versions = {name: one("FULLY_CONNECTED", [X], [X], version=n) for name, n in dense_of.items()}
     return {**elementwise(), **quantized(), **windows(), **slices(), **shapes(), **dense(), **versions}
 
 
