@@ -56,10 +56,13 @@ def along_channels(view: OpView) -> OpVerdict | None:
 
 
 def constant_weights(view: OpView) -> OpVerdict | None:
-    data = 2 if view.name == "TRANSPOSE_CONV" else 0
-    if len(view.inputs) > 1 and all(t.constant for i, t in enumerate(view.inputs) if i != data):
-        return None
-    return _left("its weights are computed; parameters have to be constant")
+    transposed = view.name == "TRANSPOSE_CONV"
+    parameters = (*view.inputs[1:2], *view.inputs[3:]) if transposed else view.inputs[1:]
+    if not parameters or not all(tensor.constant for tensor in parameters):
+        return _left("its weights are computed; parameters have to be constant")
+    if transposed and not view.inputs[0].constant:
+        return _perhaps("its output's size is computed")
+    return None
 
 
 def even_dilation(view: OpView) -> OpVerdict | None:
