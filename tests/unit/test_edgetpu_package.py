@@ -49,7 +49,7 @@ def test_nonsense_is_said(options):
 
 def test_damaged_packages_are_read_or_refused(compiled):
     options = next(op.custom_options for op in compiled.ops if op.custom)
-    dice = random.Random(1)
+    dice = random.Random(1)  # noqa: S311
     for _ in range(40):
         damaged = bytearray(options if dice.random() < 0.7 else options[: dice.randrange(len(options))])
         for _ in range(dice.randrange(1, 20)):
