@@ -155,11 +155,13 @@ def _predicted(prediction: Prediction) -> dict[str, Any]:
 
 
 def _matches(prediction: Prediction, found: Mapping[str, Any]) -> bool | None:
-    """Whether the observation is what was predicted; None where the prediction is uncertain."""
+    """Whether the observation is what was predicted; None where that cannot be said."""
     if prediction.outcome == "uncertain":
         return None
     if prediction.outcome == "refused" or found["outcome"] == "refused":
         return bool(prediction.outcome == found["outcome"])
+    if found["total"] != prediction.total:  # another count: of a compiled model, for example
+        return None
     return bool(prediction.count(Verdict.TAKEN) == found["taken"])
 
 

@@ -136,6 +136,8 @@ def _verdict(view: OpView) -> OpVerdict:
         return OpVerdict(
             Verdict.LEFT, "the Edge TPU has no such op", CORAL, "replace it, or move it to the end"
         )
+    if not view.inputs or not view.outputs:
+        return OpVerdict(Verdict.LEFT, "it has no inputs or no outputs", CORAL)
     types = {*rules()["compiler"]["activation_types"], *rule.get("also_types", ())}
     wrong = sorted({t.dtype for t in view.activations} - types)
     if wrong:

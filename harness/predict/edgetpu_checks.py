@@ -47,11 +47,22 @@ def zero_padding(view: OpView) -> OpVerdict | None:
     return _perhaps("a constant input is supported only where it is all zeros")
 
 
-def constant_weights(view: OpView) -> OpVerdict | None:
-    data = 2 if view.name == "TRANSPOSE_CONV" else 0
-    if len(view.inputs) > 1 and all(t.constant for i, t in enumerate(view.inputs) if i != data):
+def along_channels(view: OpView) -> OpVerdict | None:
+    rank = max(1, len(view.outputs[0].shape))
+    if int(view.op.options.get("Axis", 0)) % rank == rank - 1:
         return None
-    return _left("its weights are computed; parameters have to be constant")
+    reason = "joined along another dimension than the channels, which was seen taken and seen left"
+    return _perhaps(reason, "compiler logs of YOLOv5 and of a RetinaNet")
+
+
+def constant_weights(view: OpView) -> OpVerdict | None:
+    transposed = view.name == "TRANSPOSE_CONV"
+    parameters = (*view.inputs[1:2], *view.inputs[3:]) if transposed else view.inputs[1:]
+    if not parameters or not all(tensor.constant for tensor in parameters):
+        return _left("its weights are computed; parameters have to be constant")
+    if transposed and not view.inputs[0].constant:
+        return _perhaps("its output's size is computed")
+    return None
 
 
 def even_dilation(view: OpView) -> OpVerdict | None:
@@ -96,7 +107,7 @@ def batch_kept(view: OpView) -> OpVerdict | None:
 
 def depth_by_four(view: OpView) -> OpVerdict | None:
     shape, over = view.inputs[0].shape, axes(view) or ()
-    if len(shape) - 1 in over and shape[-1] % 4:
+    if shape and len(shape) - 1 in over and shape[-1] % 4:
         return _left(f"a mean over {shape[-1]} channels, which is no multiple of 4", "pad the channels")
     return None
 
@@ -190,9 +201,9 @@ def sometimes_left(view: OpView) -> OpVerdict | None:
 CHECKS: Mapping[str, Check] = {
     check.__name__: check
     for check in (
-        no_activation, zero_padding, constant_weights, even_dilation, default_format, flat_output,
-        keeps_no_dimensions, batch_kept, depth_by_four, small_mean, not_along_batch, batch_not_padded,
-        slope_per_channel, small_reshape, modest_resize, short_softmax, unit_strides, plain_slice,
-        undocumented, sometimes_left,
+        no_activation, zero_padding, along_channels, constant_weights, even_dilation, default_format,
+        flat_output, keeps_no_dimensions, batch_kept, depth_by_four, small_mean, not_along_batch,
+        batch_not_padded, slope_per_channel, small_reshape, modest_resize, short_softmax, unit_strides,
+        plain_slice, undocumented, sometimes_left,
     )
 }  # fmt: skip

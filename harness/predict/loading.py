@@ -21,6 +21,9 @@ _CUSTOM_SOURCE = "register.cc of google-ai-edge/LiteRT and TensorFlow"
 # Custom ops that the runtimes' builtin resolver brings along (`AddCustom` in register.cc).
 _KNOWN_CUSTOM = frozenset({"TFLite_Detection_PostProcess", "Mfcc", "AudioSpectrogram", "NumericVerify"})
 
+# Custom ops that the runtimes have no kernels for, but some delegates do.
+_XNNPACK_CUSTOM = frozenset({"Convolution2DTransposeBias", "MaxPoolingWithArgmax2D", "MaxUnpooling2D"})
+
 # LiteRT left TensorFlow's repository after 2.17; the last version that was asked what it registers.
 _LITERT_KNOWS_AT_LEAST: Version = (2, 17)
 _LITERT_ASKED: Version = (2, 3)
@@ -124,6 +127,9 @@ def _custom_refusal(model: ModelInfo, runtime: Runtime) -> Refusal | None:
             _CUSTOM_SOURCE,
             "run it with the edgetpu delegate, or take the model it was compiled from",
         )
+    if _XNNPACK_CUSTOM.issuperset(unknown):
+        reason = f"only a delegate has kernels for {joined(unknown)}"
+        return Refusal(reason, "xnnpack_delegate.cc of google-ai-edge/LiteRT", None, certain=False)
     flex = [name for name in unknown if name.startswith("Flex")]
     remedy = "convert without SELECT_TF_OPS, or use the tensorflow runtime" if flex else None
     return Refusal(

@@ -117,7 +117,7 @@ def reduction(view: OpView, build: Build) -> str | None:
 
 
 def slope(view: OpView, build: Build) -> str | None:
-    shape = view.inputs[1].shape
+    shape = view.inputs[1].shape if len(view.inputs) > 1 else ()
     if build.any_slope or all(size == 1 for size in shape[:-1]):
         return None
     return "a slope with other dimensions than the channels is not supported"

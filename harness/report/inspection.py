@@ -15,6 +15,7 @@ from harness.report.figures import NONE, SIZE_UNITS, clean, common_unit, number,
 
 _SIGNS = {"taken": ("✓", "green"), "not taken": ("✗", "red"), "uncertain": ("?", "yellow")}
 _COUNTS = (("", 1.0), ("k", 1e3), ("M", 1e6), ("G", 1e9))
+_WIDE = 110  # columns of the terminal
 
 Document = Mapping[str, Any]
 
@@ -24,7 +25,7 @@ def render(document: Document, console: Console) -> None:
     for line in _head(document):
         console.print(Text(line), soft_wrap=True)
     console.print()
-    console.print(_ops(document))
+    console.print(_ops(document, wide=console.width >= _WIDE))
     _reasons(document, console)
 
 
@@ -62,10 +63,12 @@ def _package(package: Mapping[str, Any]) -> str:
     )
 
 
-def _ops(document: Document) -> Table:
+def _ops(document: Document, *, wide: bool) -> Table:
+    """One row per op; what goes in is left out where there is no room: it came out of another op."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("#", justify="right")
-    for name in ("op", "in", "out", "quantized"):
+    table.add_column("op", no_wrap=True)
+    for name in ("in", "out", "quantized") if wide else ("out", "quantized"):
         table.add_column(name, overflow="fold")
     for name in ("MACs", "params"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -75,7 +78,7 @@ def _ops(document: Document) -> Table:
         table.add_row(
             str(op["index"]),
             Text(f"{clean(op['op'])} v{op['version']}"),
-            Text(_shapes(op["inputs"])),
+            *([Text(_shapes(op["inputs"]))] if wide else []),
             Text(_shapes(op["outputs"])),
             Text(_quantized(op)),
             NONE if op["macs"] is None else _count(op["macs"]),
@@ -95,7 +98,8 @@ def _reasons(document: Document, console: Console) -> None:
     for prediction in document["predictions"]:
         console.print()
         title = f"{prediction['delegate']} on {prediction['device']}, {prediction['target']}, predicted"
-        console.print(Text(clean(title), style="bold").append(f": {_summary(prediction)}", style="not bold"))
+        line = Text(clean(title), style="bold").append(f": {_summary(prediction)}", style="not bold")
+        console.print(line, soft_wrap=True)
         if prediction["refusal"] is not None:
             _print_reason("", prediction["refusal"], console)
         groups: dict[tuple[str, str, str | None, str], list[str]] = {}

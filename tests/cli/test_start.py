@@ -40,7 +40,7 @@ def test_nothing_heavy_is_imported(qbench, twins, tmp_path, cache, arguments):
 
 
 def test_every_command_helps_with_an_example(qbench):
-    names = ["run", "show", "quantize", "devices"]
+    names = ["run", "show", "quantize", "devices", "inspect", "compat"]
     for name in names:
         assert "Example: qbench " + name in qbench(name, "--help").stdout
     assert all(name in qbench("--help").stdout for name in names)

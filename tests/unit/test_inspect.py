@@ -14,6 +14,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from harness.errors import ModelError
 from harness.inspect import Quantization, dequantize, read_model, read_model_file
+from tests.ops import Tensor, one
 
 MODELS = Path(__file__).parents[3] / "shared" / "models"
 PER_TENSOR = ([0.5], [3])
@@ -282,3 +283,23 @@ def test_the_runtime_sees_the_same(file):
         np.testing.assert_allclose(scales, detail["quantization_parameters"]["scales"])
     nodes = [op["op_name"] for op in interpreter._get_ops_details() if op["op_name"] != "DELEGATE"]
     assert [op.name for op in info.ops] == nodes
+
+
+def test_options_and_small_constants_are_read():
+    mean = one(
+        "MEAN",
+        [Tensor("float32", [1, 4, 4, 2]), Tensor("int32", [2], [1, -2])],
+        [Tensor("float32", [1, 1, 1, 2])],
+        {"keepDims": True},
+    )
+    model = read_model(mean)
+    assert model.ops[0].options == {"KeepDims": True}
+    assert [tensor.values for tensor in model.tensors] == [None, (1, -2), None]
+    assert model.size_bytes == len(mean)
+
+
+def test_large_integer_constants_are_left_in_the_file():
+    gather = one(
+        "GATHER", [Tensor("float32", [9]), Tensor("int32", [900], 3)], [Tensor("float32", [900])], {}
+    )
+    assert read_model(gather).tensors[1].values is None

@@ -1,0 +1,103 @@
+"""qbench inspect and qbench compat as a user runs them, on sound files and on nonsense."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.models import dense_model
+from tests.ops import Op, Tensor, build
+
+
+@pytest.fixture
+def dense(tmp_path):
+    path = tmp_path / "dense.tflite"
+    path.write_bytes(dense_model(1))
+    return path
+
+
+def test_inspect_shows_ops_and_predictions(qbench, dense):
+    done = qbench("inspect", dense, "--device", "xnnpack")
+    assert done.returncode == 0
+    assert "FULLY_CONNECTED v1" in done.stdout and "✓" in done.stdout
+    assert "1 of 1 ops taken" in done.stdout
+
+
+def test_inspect_json_is_one_document(qbench, dense):
+    done = qbench("inspect", dense, "--device", "xnnpack", "--json", "-")
+    document = json.loads(done.stdout)
+    assert document["ops"][0]["macs"] == 12
+    assert document["ops"][0]["inputs"][1]["constant"] is True
+    assert document["predictions"][0]["ops"][0]["verdict"] == "taken"
+
+
+def test_inspect_knows_compiled_models(qbench, shared_coral):
+    path = shared_coral / "mobilenet_v1_0.25_128_quant_edgetpu.tflite"
+    document = json.loads(qbench("inspect", path, "--json", "-").stdout)
+    (package,) = document["edgetpu"]
+    assert package["min_runtime_version"] == 12
+    assert (package["cached_bytes"], package["streamed_bytes"]) == (566_912, 0)
+    assert "Edge TPU runtime 12" in qbench("inspect", path).stdout
+
+
+def hostile() -> dict[str, bytes]:
+    sound = dense_model(1)
+    tensors = {"x": Tensor("int8", [1, 4]), "y": Tensor("int8", [1, 4])}
+    flawed = Op("edgetpu-custom-op", ["x"], ["y"], custom=b"\xff" * 40)
+    return {
+        "empty": b"",
+        "text": b"this is not a model, whatever its name says",
+        "truncated": sound[: len(sound) // 2],
+        "identifier": b"\0\0\0\0TFL3",
+        "counts": sound[:12] + b"\xff" * (len(sound) - 12),
+        "package": build(tensors, [flawed], ["x"], ["y"]),
+        "no-ops": build({"x": Tensor("float32", [1])}, [], ["x"], ["x"]),
+    }
+
+
+@pytest.mark.parametrize("name", list(hostile()))
+def test_nonsense_costs_one_line(qbench, tmp_path, name):
+    path = tmp_path / f"{name}.tflite"
+    path.write_bytes(hostile()[name])
+    for command in (("inspect", path, "--device", "xnnpack"), ("compat", "--model", path, "--quiet")):
+        done = qbench(*command)
+        if name in {"package", "no-ops"}:  # odd, but models
+            assert done.returncode == 0
+        else:
+            assert done.returncode == 2 and not done.stdout
+            assert len(done.stderr.strip().splitlines()) == 1
+            assert str(path) in done.stderr or path.name in done.stderr
+
+
+def test_a_missing_file_and_an_unknown_device(qbench, dense, tmp_path):
+    missing = qbench("inspect", tmp_path / "none.tflite")
+    assert missing.returncode == 2 and "none.tflite" in missing.stderr
+    unknown = qbench("inspect", dense, "--device", "xnnpak")
+    assert unknown.returncode == 2 and "did you mean" in unknown.stderr
+
+
+def test_compat_writes_all_its_forms(qbench, twins, tmp_path):
+    files = {"--html": tmp_path / "r.html", "--markdown": tmp_path / "r.md", "--json": tmp_path / "r.json"}
+    done = qbench("compat", "--model", twins, *(part for pair in files.items() for part in pair))
+    assert done.returncode == 0 and "○ all 1" in done.stdout
+    assert all(path.stat().st_size for path in files.values())
+    assert files["--html"].read_text("utf-8").startswith("<!DOCTYPE html>")
+    assert json.loads(files["--json"].read_text("utf-8"))["cells"]
+
+
+def test_compat_json_alone_on_stdout(qbench, twins):
+    done = qbench("compat", "--model", twins, "--device", "xnnpack", "--json", "-", "--quiet")
+    assert {c["predicted"]["outcome"] for c in json.loads(done.stdout)["cells"]} == {"all"}
+    assert not done.stderr
+
+
+def test_compat_says_what_runs_have_seen(qbench, twins):
+    assert qbench("run", "--model", twins, "--device", "xnnpack", "--budget", "0.02").returncode == 0
+    done = qbench("compat", "--model", twins, "--device", "xnnpack")
+    assert "● all 1" in done.stdout
+
+
+def test_compat_complains_before_the_work(qbench, twins, tmp_path):
+    done = qbench("compat", "--model", twins, "--html", tmp_path / "no" / "r.html")
+    assert done.returncode == 2 and "--html" in done.stderr and len(done.stderr.splitlines()) == 1

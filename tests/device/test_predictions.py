@@ -1,0 +1,207 @@
+"""Predictions of XNNPACK and of what loads against the real runtimes: one-op models, and real ones."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from delegates.runtime import installed
+from harness.inspect import read_model, read_model_file
+from harness.predict import Verdict, predict
+from tests.ops import Op, Tensor, build, one
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNTIMES = [runtime for runtime in installed() if runtime.name in {"tflite-runtime", "ai-edge-litert"}]
+
+# Loads every model it is given and answers, per model, which ops XNNPACK took, or why it was refused.
+SCRIPT = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from delegates import graph, runtime
+module = runtime.open_runtime(sys.argv[2]).module
+answers = []
+for path in sys.argv[3:]:
+    try:
+        found = module.Interpreter(path, num_threads=1,
+                                   experimental_op_resolver_type=module.OpResolverType.AUTO)
+        found.allocate_tensors()
+        answers.append(sorted(graph.delegated_nodes(found._get_ops_details())))
+    except Exception as error:
+        answers.append(str(error))
+print(json.dumps(answers))
+"""
+IMAGE = [1, 4, 4, 2]
+X = Tensor("float32", IMAGE)
+UNARY = (
+    "ABS CEIL COS ELU EXP FLOOR GELU HARD_SWISH LOG LOGISTIC NEG RELU RELU6 RELU_N1_TO_1 ROUND RSQRT SIN SQRT"
+    " SQUARE TANH LOG_SOFTMAX"
+)
+BINARY = "ADD SUB MUL DIV MAXIMUM MINIMUM SQUARED_DIFFERENCE POW FLOOR_DIV"
+
+
+def constant(values: list[int]) -> Tensor:
+    return Tensor("int32", [len(values)], values)
+
+
+def cases() -> dict[str, bytes]:
+    """Models that stand on either side of the conditions that the predictions know."""
+    dense_of = {f"FULLY_CONNECTED v{n}": n for n in (10, 11, 14, 15)}
+    versions = {name: one("FULLY_CONNECTED", [X], [X], version=n) for name, n in dense_of.items()}
+    return {**elementwise(), **quantized(), **windows(), **slices(), **shapes(), **dense(), **versions}
+
+
+def elementwise() -> dict[str, bytes]:
+    made = {name: one(name, [X], [X], {} if name == "GELU" else None) for name in UNARY.split()}
+    made |= {name: one(name, [X, X], [X]) for name in BINARY.split()}
+    made["PRELU"] = one("PRELU", [X, Tensor("float32", [1, 1, 2], 0.5)], [X])
+    made["PRELU by place"] = one("PRELU", [X, Tensor("float32", [4, 4, 2], 0.5)], [X])
+    for beta in (1.0, 2.0):
+        made[f"SOFTMAX {beta}"] = one("SOFTMAX", [X], [X], {"beta": beta})
+    return made
+
+
+def quantized() -> dict[str, bytes]:
+    made = {}
+    for kind in ("int8", "uint8"):
+        q, far = Tensor(kind, IMAGE), Tensor(kind, IMAGE, None, (300.0,))
+        small = Tensor(kind, IMAGE, None, (1 / 256,))
+        made |= {f"{name} {kind}": one(name, [q, q], [q], version=2) for name in ("ADD", "MUL", "MAXIMUM")}
+        made[f"ADD {kind}, scales apart"] = one("ADD", [far, q], [q], version=2)
+        made[f"LOGISTIC {kind}"] = one("LOGISTIC", [q], [small], version=2)
+        made[f"QUANTIZE to {kind}"] = one("QUANTIZE", [X], [q])
+        made[f"QUANTIZE {kind}, scales apart"] = one("QUANTIZE", [far], [q])
+        made[f"DEQUANTIZE {kind}"] = one("DEQUANTIZE", [q], [X], version=2)
+    made["QUANTIZE uint8 to int8"] = one("QUANTIZE", [Tensor("uint8", IMAGE)], [Tensor("int8", IMAGE)])
+    return made
+
+
+def windows() -> dict[str, bytes]:
+    """Pooling and reducing."""
+    made = {}
+    for name in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
+        for size, stride, activation in ((2, 2, 0), (2, 3, 0), (1, 1, 0), (1, 2, 0), (2, 2, 1), (2, 2, 4)):
+            side = -(-4 // stride)
+            keys = {"filterWidth": size, "filterHeight": size, "strideW": stride, "strideH": stride}
+            out = Tensor("float32", [1, side, side, 2])
+            options = {**keys, "fusedActivationFunction": activation}
+            made[f"{name} {size}/{stride}/{activation}"] = one(name, [X], [out], options)
+    for over in ([1, 2], [2], [1], [3], [0, 1, 2, 3]):
+        left = [size for axis, size in enumerate(IMAGE) if axis not in over]
+        made[f"MEAN {over}"] = one("MEAN", [X, constant(over)], [Tensor("float32", left)], {})
+    return made
+
+
+def slices() -> dict[str, bytes]:
+    made = {}
+    for height in (2, -1):
+        out = Tensor("float32", [1, 4 if height < 0 else height, 2, 2])
+        numbers = [constant([0] * 4), constant([1, height, 2, 2])]
+        made[f"SLICE {height}"] = one("SLICE", [X, *numbers], [out], {})
+    for stride in (1, 2):
+        numbers = [constant([0] * 4), constant(IMAGE), constant([1, stride, 1, 1])]
+        out = Tensor("float32", [1, 4 // stride, 4, 2])
+        made[f"STRIDED_SLICE by {stride}"] = one("STRIDED_SLICE", [X, *numbers], [out], {})
+    whole, axis = Tensor("float32", [1, 40]), Tensor("int32", [], 1)
+    for count in (1, 2, 4, 5):
+        parts = [Tensor("float32", [1, 40 // count])] * count
+        made[f"SPLIT {count}"] = one("SPLIT", [axis, whole], parts, {"numSplits": count})
+    return made
+
+
+def shapes() -> dict[str, bytes]:
+    made = {}
+    for count in (2, 4, 5, 6):
+        joined = Tensor("float32", [1, 4, 4, 2 * count])
+        made[f"CONCATENATION {count}"] = one("CONCATENATION", [X] * count, [joined], {"axis": 3})
+    made["RESHAPE"] = one("RESHAPE", [X, constant([1, 32])], [Tensor("float32", [1, 32])], {})
+    late = Tensor("float32", [1, 32], signature=[-1, -1])
+    made["RESHAPE computed"] = one("RESHAPE", [X, Tensor("int32", [2])], [late], {})
+    return made
+
+
+def dense() -> dict[str, bytes]:
+    """Weights of every kind: with and without a constant, quantized with and without their activations."""
+    x, y, bias = Tensor("float32", [1, 8]), Tensor("float32", [1, 4]), Tensor("float32", [4], 0)
+    kinds = {
+        "float": Tensor("float32", [4, 8], 1),
+        "computed": Tensor("float32", [4, 8]),
+        "hybrid": Tensor("int8", [4, 8], 1),
+    }
+    made = {
+        f"FULLY_CONNECTED {kind}": one(
+            "FULLY_CONNECTED", [x, weights, bias], [y], {}, version=3 if kind == "hybrid" else 1
+        )
+        for kind, weights in kinds.items()
+    }
+    weights = Tensor("int8", [4, 8], 1, (0.5,) * 4)
+    q = [Tensor("int8", [1, 8]), weights, Tensor("int32", [4], 0, (0.25,) * 4)]
+    out = Tensor("int8", [1, 4], None, (20.0,))
+    made["FULLY_CONNECTED int8"] = one("FULLY_CONNECTED", q, [out], {}, version=4)
+    half, unpacked = Tensor("float16", [4, 8], 1), Tensor("float32", [4, 8])
+    tensors = {"x": x, "half": half, "w": unpacked, "b": bias, "y": y}
+    ops = [Op("DEQUANTIZE", ["half"], ["w"], version=3), Op("FULLY_CONNECTED", ["x", "w", "b"], ["y"], {})]
+    made["FULLY_CONNECTED half"] = build(tensors, ops, ["x"], ["y"])
+    return made
+
+
+def observe(runtime: str, paths: list[Path]) -> list[list[int] | str]:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(ROOT), runtime, *map(str, paths)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    return list(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda r: r.name)
+def test_one_op_models(runtime, tmp_path):
+    """Nothing certain may be wrong; what the runtime's own kernels refuse says nothing of XNNPACK."""
+    models = cases()
+    paths = [tmp_path / f"{i}.tflite" for i in range(len(models))]
+    for path, data in zip(paths, models.values(), strict=True):
+        path.write_bytes(data)
+    wrong, certain = [], 0
+    for (name, data), seen in zip(models.items(), observe(runtime.name, paths), strict=True):
+        prediction = predict(read_model(data), "xnnpack", runtime)
+        if isinstance(seen, str):
+            unknown = "Didn't find op" in seen
+            if unknown != (prediction.outcome == "refused"):
+                wrong.append((name, prediction.outcome, seen))
+            continue
+        for index, op in enumerate(prediction.ops):
+            certain += op.verdict is not Verdict.UNCERTAIN
+            if op.verdict is not Verdict.UNCERTAIN and (op.verdict is Verdict.TAKEN) != (index in seen):
+                wrong.append((name, index, str(op.verdict), op.reason))
+    assert not wrong
+    assert certain > 60
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda r: r.name)
+def test_real_models(runtime, shared):
+    paths = sorted(shared.glob("*/*.tflite"))
+    for path, seen in zip(paths, observe(runtime.name, paths), strict=True):
+        prediction = predict(read_model_file(path), "xnnpack", runtime)
+        if isinstance(seen, str):
+            assert prediction.outcome == "refused", (path.name, seen)
+            continue
+        taken = [i for i, op in enumerate(prediction.ops) if op.verdict is Verdict.TAKEN]
+        assert prediction.count(Verdict.UNCERTAIN) == 0
+        assert taken == seen, path.name
+
+
+def test_a_model_that_the_edge_tpu_takes_in_part(shared):
+    """movenet_single_pose_lightning_ptq: 98 of 157 ops are in its compiled twin."""
+    model = read_model_file(shared / "coral/movenet_single_pose_lightning_ptq.tflite")
+    prediction = predict(model, "edgetpu", RUNTIMES[0])
+    assert (prediction.count(Verdict.TAKEN), prediction.count(Verdict.UNCERTAIN)) == (98, 0)
+    twin = read_model_file(shared / "coral/movenet_single_pose_lightning_ptq_edgetpu.tflite")
+    left = sorted(op.name for op in twin.ops if not op.custom)
+    assert left == sorted(
+        op.name for op, v in zip(model.ops, prediction.ops, strict=True) if v.verdict is Verdict.LEFT
+    )

@@ -1,0 +1,246 @@
+"""Predictions from the file alone: verdicts, reasons, and that hostile files cost nothing but a word."""
+
+from __future__ import annotations
+
+import pytest
+
+from delegates.wire import Runtime
+from harness.inspect import read_model, work
+from harness.predict import Verdict, loading, predict
+from harness.predict.partition import first_part, kept, largest_part, parts
+from tests.models import dense_model
+from tests.ops import Op, Tensor, build, one
+
+TFLITE, LITERT = Runtime("tflite-runtime", "2.14.0"), Runtime("ai-edge-litert", "2.3.0")
+IMAGE = [1, 4, 4, 2]
+
+
+def verdicts(data: bytes, delegate: str, runtime: Runtime = LITERT) -> list[str]:
+    return [str(op.verdict) for op in predict(read_model(data), delegate, runtime).ops]
+
+
+def unary(name: str, dtype: str, version: int = 1) -> bytes:
+    return one(name, [Tensor(dtype, IMAGE)], [Tensor(dtype, IMAGE)], version=version)
+
+
+def chain(*steps: tuple[str, str]) -> bytes:
+    """Ops of (name, dtype of the output) one after the other; the input is int8."""
+    tensors = {"t0": Tensor("int8", IMAGE)}
+    ops = []
+    for number, (name, dtype) in enumerate(steps, 1):
+        tensors[f"t{number}"] = Tensor(dtype, IMAGE)
+        ops.append(Op(name, [f"t{number - 1}"], [f"t{number}"]))
+    return build(tensors, ops, ["t0"], [f"t{len(steps)}"])
+
+
+@pytest.mark.parametrize(
+    ("data", "old", "new"),
+    [
+        (unary("ABS", "float32"), "taken", "taken"),
+        (unary("EXP", "float32"), "not taken", "taken"),
+        (unary("LOG_SOFTMAX", "float32"), "not taken", "not taken"),
+        (unary("LOGISTIC", "int8"), "not taken", "taken"),
+        (unary("ABS", "int8"), "not taken", "not taken"),
+        (unary("TANH", "int16", 3), "not taken", "not taken"),
+    ],
+)
+def test_xnnpack_by_op_type_and_runtime(data, old, new):
+    assert verdicts(data, "xnnpack", TFLITE) == [old]
+    assert verdicts(data, "xnnpack", LITERT) == [new]
+
+
+def test_versions_that_were_not_asked_are_certain_only_where_all_agree():
+    between = Runtime("ai-edge-litert", "1.4.0")
+    assert verdicts(unary("ABS", "float32"), "xnnpack", between) == ["taken"]
+    assert verdicts(unary("EXP", "float32"), "xnnpack", between) == ["uncertain"]
+    assert verdicts(unary("LOG_SOFTMAX", "float32"), "xnnpack", between) == ["not taken"]
+    older, newer = Runtime("tflite-runtime", "2.11.0"), Runtime("ai-edge-litert", "9.0.0")
+    assert verdicts(unary("LOGISTIC", "int8"), "xnnpack", older) == ["not taken"]
+    assert verdicts(unary("ABS", "float32"), "xnnpack", older) == ["uncertain"]
+    assert verdicts(unary("EXP", "float32"), "xnnpack", newer) == ["taken"]
+    assert verdicts(unary("LOG_SOFTMAX", "float32"), "xnnpack", newer) == ["uncertain"]
+
+
+def test_a_computed_shape_costs_the_old_runtime_everything():
+    reshape = one(
+        "RESHAPE", [Tensor("float32", IMAGE), Tensor("int32", [2])], [Tensor("float32", [1, 32])], {}
+    )
+    old = predict(read_model(reshape), "xnnpack", TFLITE)
+    assert old.outcome == "none"
+    assert "RESHAPE" in (old.ops[0].reason or "")
+    assert "batch size" in (old.ops[0].remedy or "")
+
+
+def test_float16_weights_go_with_the_op_that_uses_them():
+    def model(user: str) -> bytes:
+        tensors = {
+            "x": Tensor("float32", IMAGE),
+            "half": Tensor("float16", IMAGE, values=1),
+            "w": Tensor("float32", IMAGE),
+            "y": Tensor("float32", IMAGE),
+        }
+        ops = [Op("DEQUANTIZE", ["half"], ["w"], version=3), Op(user, ["x", "w"], ["y"])]
+        return build(tensors, ops, ["x"], ["y"])
+
+    assert verdicts(model("ADD"), "xnnpack") == ["taken", "taken"]
+    assert verdicts(model("POW"), "xnnpack") == ["not taken", "not taken"]
+
+
+@pytest.mark.parametrize(
+    ("op", "version", "runtime", "loads"),
+    [
+        ("FULLY_CONNECTED", 12, TFLITE, False),
+        ("FULLY_CONNECTED", 10, TFLITE, True),
+        ("FULLY_CONNECTED", 12, LITERT, True),
+        ("FULLY_CONNECTED", 15, LITERT, False),
+        ("RANGE", 2, TFLITE, True),  # came with 2.14 itself
+        ("TRANSPOSE", 7, TFLITE, False),  # 2.14.4, after the last tflite-runtime
+        ("FULLY_CONNECTED", 12, Runtime("tensorflow", "2.17.0"), True),
+        ("FULLY_CONNECTED", 12, Runtime("tensorflow", "2.16.2"), False),
+        ("STABLEHLO_ABS", 1, LITERT, False),
+    ],
+)
+def test_what_a_runtime_loads(op, version, runtime, loads):
+    model = read_model(one(op, [Tensor("float32", [1])], [Tensor("float32", [1])], version=version))
+    refusal = loading.refusal(model, runtime)
+    assert (refusal is None) is loads
+    if refusal is not None:
+        assert refusal.certain and op in refusal.reason and refusal.remedy
+
+
+def test_a_litert_between_the_known_ones_may_refuse():
+    model = read_model(one("ADD", [Tensor("float32", [1])] * 2, [Tensor("float32", [1])], version=6))
+    refusal = loading.refusal(model, Runtime("ai-edge-litert", "1.2.0"))
+    assert refusal is not None and not refusal.certain
+    assert predict(model, "cpu", Runtime("ai-edge-litert", "1.2.0")).outcome == "uncertain"
+
+
+def test_custom_ops():
+    tensors = {"x": Tensor("float32", [1]), "y": Tensor("float32", [1])}
+    data = build(tensors, [Op("mine", ["x"], ["y"])], ["x"], ["y"])
+    prediction = predict(read_model(data), "cpu", LITERT)
+    assert prediction.outcome == "refused" and "mine" in prediction.refusal.reason
+    flex = read_model(build(tensors, [Op("FlexErf", ["x"], ["y"])], ["x"], ["y"]))
+    assert loading.refusal(flex, Runtime("tensorflow", "2.21.0")) is None
+    assert "SELECT_TF_OPS" in loading.refusal(flex, LITERT).remedy
+
+
+def test_edgetpu_keeps_the_first_part_alone():
+    data = chain(("RELU", "int8"), ("FLOOR", "int8"), ("RELU", "int8"))
+    prediction = predict(read_model(data), "edgetpu", TFLITE)
+    assert [str(op.verdict) for op in prediction.ops] == ["taken", "not taken", "not taken"]
+    assert "behind" in prediction.ops[2].reason
+    assert (prediction.outcome, prediction.partitions) == ("partly", 1)
+
+
+def test_edgetpu_doubt_spreads_to_what_depends_on_it():
+    tile = [Tensor("int8", IMAGE), Tensor("int32", [4], values=[1, 1, 1, 1])]
+    tensors = {"a": tile[0], "n": tile[1], "b": Tensor("int8", IMAGE), "c": Tensor("int8", IMAGE)}
+    ops = [Op("RELU", ["a"], ["d"]), Op("TILE", ["a", "n"], ["b"], {}), Op("RELU", ["b"], ["c"])]
+    data = build({**tensors, "d": Tensor("int8", IMAGE)}, ops, ["a"], ["c", "d"])
+    prediction = predict(read_model(data), "edgetpu", TFLITE)
+    assert [str(op.verdict) for op in prediction.ops] == ["taken", "uncertain", "uncertain"]
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (dense_model(1), "not quantized"),
+        (one("EXP", [Tensor("int8", [1])], [Tensor("int8", [1])], version=2), "cannot parse EXP version 2"),
+    ],
+)
+def test_edgetpu_refuses_whole_models(data, why):
+    prediction = predict(read_model(data), "edgetpu", TFLITE)
+    assert prediction.outcome == "refused" and why in prediction.refusal.reason
+    assert set(prediction.ops) == {prediction.ops[0]} and prediction.ops[0].verdict is Verdict.LEFT
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "out", "options", "expected"),
+    [
+        ("SOFTMAX", [1, 10], [1, 10], {"beta": 1.0}, "taken"),
+        ("SOFTMAX", [1, 4, 10], [1, 4, 10], {"beta": 1.0}, "not taken"),
+        ("SOFTMAX", [1, 20_000], [1, 20_000], {"beta": 1.0}, "uncertain"),
+        ("RELU", [2, 4, 4, 2], [2, 4, 4, 2], None, "not taken"),  # a batch of two
+        ("RESHAPE", [1, 8], [8], {"newShape": [8]}, "taken"),
+        ("RESHAPE", [1, 400_000], [400_000], {"newShape": [400_000]}, "uncertain"),
+        ("LEAKY_RELU", [1, 8], [1, 8], {"alpha": 0.1}, "not taken"),
+    ],
+)
+def test_edgetpu_by_shape(name, shape, out, options, expected):
+    data = one(name, [Tensor("int8", shape)], [Tensor("int8", out)], options)
+    assert verdicts(data, "edgetpu") == [expected]
+
+
+def test_edgetpu_resize_and_mean():
+    def resize(before: int, after: int) -> bytes:
+        sizes = Tensor("int32", [2], values=[after, after])
+        shapes = [Tensor("int8", [1, side, side, 8]) for side in (before, after)]
+        return one("RESIZE_BILINEAR", [shapes[0], sizes], [shapes[1]], {}, version=2)
+
+    assert [verdicts(resize(*sides), "edgetpu")[0] for sides in ((6, 12), (33, 33), (1, 33))] == [
+        "taken",
+        "taken",
+        "uncertain",
+    ]
+
+    def mean(shape: list[int], axes: list[int]) -> bytes:
+        over = Tensor("int32", [len(axes)], values=axes)
+        kept_sizes = [size for i, size in enumerate(shape) if i not in axes]
+        return one("MEAN", [Tensor("int8", shape), over], [Tensor("int8", kept_sizes)], {}, version=2)
+
+    assert verdicts(mean([1, 7, 7, 32], [1, 2]), "edgetpu") == ["taken"]
+    assert verdicts(mean([1, 7, 7, 3], [3]), "edgetpu") == ["not taken"]
+    assert verdicts(mean([1, 256, 128, 4], [1, 2]), "edgetpu") == ["uncertain"]
+
+
+def test_gpu_accelerator_is_certain_only_of_what_it_was_seen_to_do():
+    assert verdicts(unary("LOGISTIC", "float32"), "gpu") == ["taken"]
+    assert verdicts(unary("ROUND", "float32"), "gpu", Runtime("ai-edge-litert", "3.0.0")) == ["uncertain"]
+    assert predict(read_model(unary("LOGISTIC", "float32")), "gpu", TFLITE).outcome == "none"
+    library = {"library": "libgpu.so"}
+    known = predict(read_model(unary("LOGISTIC", "float32")), "gpu", TFLITE, library)
+    assert (known.outcome, known.target) == ("all", "libgpu.so")
+
+
+def test_what_nobody_knows_is_uncertain():
+    assert verdicts(dense_model(1), "external") == ["uncertain"]
+
+
+def test_parts_of_a_graph():
+    model = read_model(chain(("RELU", "int8"), ("FLOOR", "int8"), ("RELU", "int8"), ("RELU", "int8")))
+    supported = [True, False, True, True]
+    assert parts(model, supported) == [(True, [0]), (False, [1]), (True, [2, 3])]
+    assert first_part(model, supported) == {0}
+    assert largest_part(model, supported) == {2, 3}
+    doubtful = [Verdict.UNCERTAIN, Verdict.LEFT, Verdict.TAKEN, Verdict.TAKEN]
+    assert kept(model, doubtful, first_part) == [
+        Verdict.UNCERTAIN, Verdict.LEFT, Verdict.UNCERTAIN, Verdict.UNCERTAIN
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("delegate", ["cpu", "xnnpack", "gpu", "edgetpu", "external"])
+@pytest.mark.parametrize(
+    "name", ["PRELU", "MEAN", "SPLIT", "CONV_2D", "CONCATENATION", "PACK", "STRIDED_SLICE"]
+)
+def test_ops_without_their_tensors_get_a_verdict(delegate, name):
+    tensors = {"x": Tensor("int8", []), "y": Tensor("int8", [])}
+    for inputs, outputs in (([], []), (["x"], []), ([], ["y"]), (["x"], ["y"])):
+        model = read_model(build(tensors, [Op(name, inputs, outputs)], ["x"], ["y"]))
+        assert len(predict(model, delegate, LITERT).ops) == 1
+
+
+def test_macs_and_parameters():
+    conv = one(
+        "CONV_2D",
+        [Tensor("float32", [1, 8, 8, 3]), Tensor("float32", [16, 3, 3, 3], 1), Tensor("float32", [16], 0)],
+        [Tensor("float32", [1, 8, 8, 16])],
+        {"strideW": 1, "strideH": 1},
+    )
+    model = read_model(conv)
+    assert work.macs(model.ops[0], model) == 8 * 8 * 16 * 3 * 3 * 3
+    assert work.parameters(model.ops[0], model) == work.total_parameters(model) == 16 * 27 + 16
+    dense = read_model(dense_model(1, inputs=4, outputs=3))
+    assert work.macs(dense.ops[0], dense) == 12
+    relu = read_model(unary("RELU", "float32"))
+    assert work.macs(relu.ops[0], relu) is None
