@@ -49,3 +49,28 @@ def pack(model: schema.ModelT) -> bytes:
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def dynamic_model() -> bytes:
+    """(1, 4) -> which elements are above zero: how many rows that has is known only when it has run."""
+    tensors = [
+        tensor("input", [1, 4]),
+        tensor("zero", [1], buffer=1),
+        tensor("above", [1, 4]),
+        tensor("where", [1, 2]),
+        tensor("output", [1, 2]),
+    ]
+    tensors[2].type, tensors[3].type = schema.TensorType.BOOL, schema.TensorType.INT64
+    names = ("GREATER", "WHERE", "CAST")
+    model, graph = schema.ModelT(), schema.SubGraphT()
+    model.version, model.subgraphs, model.operatorCodes = 3, [graph], []
+    graph.tensors, graph.operators, graph.inputs, graph.outputs = tensors, [], [0], [4]
+    for index, (name, inputs) in enumerate(zip(names, ([0, 1], [2], [3]), strict=True)):
+        code, op = schema.OperatorCodeT(), schema.OperatorT()
+        code.builtinCode = code.deprecatedBuiltinCode = getattr(schema.BuiltinOperator, name)
+        code.version = 1
+        op.opcodeIndex, op.inputs, op.outputs = index, inputs, [index + 2]
+        model.operatorCodes.append(code)
+        graph.operators.append(op)
+    model.buffers = [buffer(b""), buffer(np.zeros(1, np.float32).tobytes())]
+    return pack(model)
