@@ -61,15 +61,26 @@ def dynamic_model() -> bytes:
         tensor("output", [1, 2]),
     ]
     tensors[2].type, tensors[3].type = schema.TensorType.BOOL, schema.TensorType.INT64
-    names = ("GREATER", "WHERE", "CAST")
+    return _chain(tensors, {"GREATER": [0, 1], "WHERE": [2], "CAST": [3]}, first_output=2)
+
+
+def int64_model() -> bytes:
+    """(1, 4) int64 -> the same as float32."""
+    tensors = [tensor("input", [1, 4]), tensor("output", [1, 4])]
+    tensors[0].type = schema.TensorType.INT64
+    return _chain(tensors, {"CAST": [0]}, first_output=1)
+
+
+def _chain(tensors: list[schema.TensorT], ops: dict[str, list[int]], first_output: int) -> bytes:
+    """Ops without options, one after the other; the last tensor is the output. Buffer 1 holds a zero."""
     model, graph = schema.ModelT(), schema.SubGraphT()
     model.version, model.subgraphs, model.operatorCodes = 3, [graph], []
-    graph.tensors, graph.operators, graph.inputs, graph.outputs = tensors, [], [0], [4]
-    for index, (name, inputs) in enumerate(zip(names, ([0, 1], [2], [3]), strict=True)):
+    graph.tensors, graph.operators, graph.inputs, graph.outputs = tensors, [], [0], [len(tensors) - 1]
+    for index, (name, inputs) in enumerate(ops.items()):
         code, op = schema.OperatorCodeT(), schema.OperatorT()
         code.builtinCode = code.deprecatedBuiltinCode = getattr(schema.BuiltinOperator, name)
         code.version = 1
-        op.opcodeIndex, op.inputs, op.outputs = index, inputs, [index + 2]
+        op.opcodeIndex, op.inputs, op.outputs = index, inputs, [first_output + index]
         model.operatorCodes.append(code)
         graph.operators.append(op)
     model.buffers = [buffer(b""), buffer(np.zeros(1, np.float32).tobytes())]

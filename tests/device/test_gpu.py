@@ -17,7 +17,7 @@ from harness.models import resolve_model
 from harness.quantize import make_variants
 from harness.variants import STANDARD
 from tests.device.conftest import answers, job, run
-from tests.models import dense_model, dynamic_model
+from tests.models import dense_model, dynamic_model, int64_model
 
 
 def on_gpu(model, env, **options):
@@ -111,6 +111,12 @@ def test_a_dynamic_model_is_refused_in_plain_words(runner, software_gpu, tmp_pat
     found = ask(runner, on_gpu(model, software_gpu), job(model, id="cpu"))
     assert found["gpu"].reason.startswith("the GPU takes tensors of fixed sizes only")
     assert isinstance(found["cpu"], Measurement)
+
+
+def test_tensors_that_cannot_be_handed_over_are_named(runner, software_gpu, tmp_path):
+    model = tmp_path / "ids.tflite"
+    model.write_bytes(int64_model())
+    assert "int64 tensor: input" in ask(runner, on_gpu(model, software_gpu))["gpu"].reason
 
 
 def test_timing_waits_for_the_result(software_gpu, shared):
