@@ -6,6 +6,9 @@ from typing import Any, Dict, List
 
 Detail = Dict[str, Any]
 
+# What its TensorBuffer can be written and read as (ai-edge-litert 2.3).
+_DTYPES = ("float32", "float16", "int32", "int8", "uint8", "bool", "bool_")
+
 
 class CompiledInterpreter:
     """A compiled model and its buffers; what its tensors are is read from a plain Interpreter.
@@ -36,6 +39,11 @@ class CompiledInterpreter:
             self._details[detail["index"]] = detail
             if detail["index"] not in self._buffers:
                 raise ValueError("the model's signature has no tensor %s" % detail["name"])
+            dtype = getattr(detail["dtype"], "__name__", str(detail["dtype"]))
+            if dtype not in _DTYPES:
+                raise ValueError(
+                    "LiteRT's Python interface hands a GPU no %s tensor: %s" % (dtype, detail["name"])
+                )
 
     def get_input_details(self) -> List[Detail]:
         return list(self._plain.get_input_details())

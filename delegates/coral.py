@@ -56,7 +56,9 @@ def why_none(device: str, roots: Roots = HERE) -> str:
     if tpu is None:
         return _no_device(tpus, device, roots)
     if not os.path.exists(tpu.node):
-        return "no device: the kernel shows %s, but there is no such file; in a container, pass it on" % tpu.node
+        return (
+            "no device: the kernel shows %s, but there is no such file; in a container, pass it on" % tpu.node
+        )
     if not os.access(tpu.node, os.R_OK | os.W_OK):
         return _no_permission(tpu, roots)
     holder = _holder(tpu, roots)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from typing import Any, Dict, Optional, Sequence
 
 from . import gpu_said, graph, library, vulkan
@@ -76,14 +77,20 @@ def _facts(options: Options, said: str) -> Dict[str, Any]:
     if "library" in options:
         return library.facts(options["library"])
     found = gpu_said.adapter(said)
-    return {**found, "precision": options.get("precision", "default")}
+    return {**found, "precision": options.get("precision", "float16")}
 
 
 def _explain(error: Exception, said: str, options: Options) -> Exception:
-    reason = gpu_said.why_failed(said)
-    if reason is None:
+    if "library" in options:
         return error
-    return DelegateMissing(reason) if gpu_said.NO_ADAPTER in said else RuntimeError(reason)
+    if gpu_said.NO_ADAPTER in said:
+        return DelegateMissing(
+            vulkan.why_none() or "the GPU accelerator accepts no Vulkan device that is here"
+        )
+    reason = gpu_said.why_failed(str(error), said)
+    if reason is None:  # LiteRT puts its source files before each part of what it says
+        reason = " ".join(re.sub(r"└|ERROR: |\[\S+?:\d+\]", " ", str(error)).split())
+    return RuntimeError(reason)
 
 
 def _software(options: Options) -> Optional[str]:

@@ -102,8 +102,11 @@ def ask(question: Question, arguments: List[str]) -> PythonFacts:
 def _one_by_one(question: Question, arguments: List[str], reason: str) -> PythonFacts:
     """A library that crashed must not cost the other delegates: each in a process of its own."""
     if len(question.delegates) == 1:
+        name = question.delegates[0]
         found = ask(replace(question, delegates=[]), arguments)
-        return replace(found, delegates={question.delegates[0]: reason})
+        why = reason.replace("while importing the runtime", "while loading its library")
+        hint = DELEGATES[name].crash_hint
+        return replace(found, delegates={name: why + ("; " + hint if hint else "")})
     parts = [ask(replace(question, delegates=[name]), arguments) for name in question.delegates]
     return replace(parts[0], delegates={k: v for part in parts for k, v in part.delegates.items()})
 

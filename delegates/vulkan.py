@@ -56,11 +56,13 @@ def devices() -> List[Device]:
     try:
         loader = ctypes.CDLL("libvulkan.so.1")
     except OSError:
-        raise NoVulkan("no Vulkan: the loader libvulkan.so.1 is not installed (package libvulkan1)") from None
+        raise NoVulkan(
+            "no Vulkan: libvulkan.so.1 is not installed; install the package libvulkan1 and the GPU's driver"
+        ) from None
     instance = ctypes.c_void_p()
     wanted = _InstanceCreateInfo(type=_INSTANCE_CREATE_INFO)
     if loader.vkCreateInstance(ctypes.byref(wanted), None, ctypes.byref(instance)) != 0:
-        raise NoVulkan("no Vulkan: the loader finds no driver")
+        raise NoVulkan("no Vulkan driver: the loader finds none; install the GPU's")
     try:
         return _listed(loader, instance)
     finally:
@@ -70,9 +72,9 @@ def devices() -> List[Device]:
 def why_none() -> Optional[str]:
     """Why there is no Vulkan device, and what to do; None where there is one."""
     try:
-        return None if devices() else "no Vulkan device: the drivers that are installed find none" + _hint()
+        return None if devices() else "no Vulkan device: the drivers that are here find none" + _hint()
     except NoVulkan as error:
-        return "%s; install the driver of the GPU%s" % (error, _hint())
+        return str(error) + _hint()
 
 
 def only_software() -> Optional[str]:

@@ -67,7 +67,7 @@ def _plan(
     _check_reached(opened, watcher.note)
     profiles = [profile for machine in opened for profile in machine.profiles]
     answers = {name: answer for machine in opened for name, answer in machine.answers.items()}
-    usable = _usable(profiles, answers, asked=bool(options.devices), note=watcher.note)
+    usable = profiles if options.devices else _usable(profiles, answers)
     models = make_all(options, config, _oldest_runtime(usable, answers), watcher)
     machine_of = {profile.name: machine for machine in opened for profile in machine.profiles}
     devices = [_device(profile, machine_of[profile.name]) for profile in usable]
@@ -85,6 +85,9 @@ def _plan(
     )
     compile_cells(record.cells, models, devices, default_cache(), watcher.step)
     check_baseline(record)
+    for profile in profiles:
+        if profile not in usable:
+            watcher.note(f"device {profile.name} left out: {_why_not(profile, answers[profile.name])}")
     return record
 
 
@@ -118,32 +121,22 @@ def make_all(
     return made
 
 
-def _usable(
-    profiles: list[DeviceProfile],
-    answers: dict[str, PythonFacts],
-    asked: bool,
-    note: Callable[[str], None],
-) -> list[DeviceProfile]:
-    """All profiles that were asked for by name; else those that can run here.
+def _usable(profiles: list[DeviceProfile], answers: dict[str, PythonFacts]) -> list[DeviceProfile]:
+    """The profiles that can run here: one that is about accelerators, if one of them is there.
 
-    One that is about accelerators can if one of them is there, unless nothing else is left to run.
+    Where nothing else is left to run, their other delegates are enough. Raises ConfigError if nothing is.
     """
-    if asked:
-        return profiles
-    usable = [profile for profile in profiles if answers[profile.name].error is None]
-    with_hardware = [profile for profile in usable if not _lacks_hardware(profile, answers[profile.name])]
-    usable = with_hardware or usable
-    for profile in profiles:
-        if profile not in usable:
-            why = answers[profile.name].error or _lacks_hardware(profile, answers[profile.name])
-            note(f"device {profile.name} left out: {why}")
-    if not usable:
+    running = [profile for profile in profiles if answers[profile.name].error is None]
+    usable = [profile for profile in running if _why_not(profile, answers[profile.name]) is None]
+    if not running:
         raise ConfigError("none of the device profiles can run here; see `qbench devices --probe`")
-    return usable
+    return usable or running
 
 
-def _lacks_hardware(profile: DeviceProfile, found: PythonFacts) -> str | None:
-    """Why no accelerator of the profile is there, in short; None if one is, or it wants none."""
+def _why_not(profile: DeviceProfile, found: PythonFacts) -> str | None:
+    """Why the profile can't run, or none of its accelerators is there, in short; None where it can."""
+    if found.error is not None:
+        return found.error
     wanted = [d.name for d in profile.delegates if not DELEGATES[d.name].on_cpu]
     missing = [why for name in wanted if (why := found.delegates.get(name) or found.software.get(name))]
     return missing[0].partition(";")[0] if wanted and len(missing) == len(wanted) else None

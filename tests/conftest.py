@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes.util
+import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -49,3 +52,17 @@ class StandinCompiler:
 
     def mode(self, name: str) -> None:
         self._env.setenv("STANDIN_MODE", name)
+
+
+@pytest.fixture(scope="session")
+def software_gpu() -> dict[str, str]:
+    """The environment in which Chromium's SwiftShader is the one Vulkan device, as a profile's `env`."""
+    driver = os.environ.get("VK_DRIVER_FILES") or "/usr/lib/chromium/vk_swiftshader_icd.json"
+    if not Path(driver).is_file():
+        pytest.skip(f"needs a software Vulkan device: {driver} of Debian's package chromium-common")
+    if sys.version_info >= (3, 14) or platform.machine() != "x86_64" or sys.platform != "linux":
+        pytest.skip("ai-edge-litert brings its GPU accelerator for Linux on x86-64 only")
+    env = {"VK_DRIVER_FILES": driver}
+    if ctypes.util.find_library("vulkan") is None:
+        env["LD_LIBRARY_PATH"] = str(Path(driver).parent)  # the package has a loader, too
+    return env

@@ -90,5 +90,7 @@ def _delegates(device: dict[str, Any], found: dict[str, Any]) -> Text:
     lines = []
     for name in device["delegates"]:
         missing = found["error"] or found["delegates"].get(name)
-        lines.append(f"✗ {name}" + (f": {missing}" if not found["error"] else "") if missing else f"✓ {name}")
+        why = f": {missing}" if missing and not found["error"] else ""
+        note = f": {found['software'][name]}" if name in found["software"] else ""
+        lines.append(f"✗ {name}{why}" if missing else f"✓ {name}{note}")
     return Text("\n".join(lines))

@@ -123,3 +123,23 @@ def test_float_models_are_ruled_out_on_paper(qbench, tmp_path, standin_library):
         "skipped",
         "the Edge TPU runs int8 and uint8 only; this variant is float32",
     )
+
+
+@pytest.mark.parametrize(
+    ("fail", "ends"),
+    [
+        ("crash", ("unavailable", "killed by SIGSEGV while loading its library; Google's libedgetpu is")),
+        ("load", ("unavailable", "no device: ")),
+        ("crash_invoke", ("crashed", "killed by SIGSEGV while running inference; Google's libedgetpu")),
+    ],
+)
+def test_a_library_that_fails_costs_its_own_cells_only(
+    qbench, int8_model, tmp_path, standin_library, standin_compiler, fail, ends
+):
+    profile(tmp_path, standin_library, standin_compiler.command, fail=fail)
+    done = qbench("run", "--model", int8_model, "--budget", "0.02", "--json", "-", "--device", "coral")
+    assert done.returncode == 3
+    found = cells(done)
+    assert found["int8", "cpu"]["status"] == "ok"
+    assert found["int8", "edgetpu"]["status"] == ends[0]
+    assert ends[1] in found["int8", "edgetpu"]["reason"]

@@ -89,7 +89,7 @@ def test_a_custom_op_is_refused_with_its_name(qbench, shared_coral):
         (["run", "--model", "digitz"], "digits"),
         (["run", "--model", "missing.tflite"], "missing.tflite"),
         (["run", "--device", "cpuu"], 'did you mean "cpu"'),
-        (["run", "--delegate", "gpu"], "--delegate gpu"),
+        (["run", "--delegate", "external"], "--delegate external"),
         (["run", "--threads", "0"], "--threads 0"),
         (["run", "--model", "twins", "--variant", "c"], '"c"'),
         (["run", "--model", "twins", "--baseline", "c"], "--baseline c"),

@@ -11,7 +11,7 @@ import pytest
 from delegates.wire import Done, Facts, Measurement, Progress, Refusal
 from harness.inspect import dequantize, read_model_file
 from tests.device.conftest import RUNTIMES, answers, job, run
-from tests.models import dense_model, dense_weights
+from tests.models import dense_model, dense_weights, dynamic_model
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +119,13 @@ def test_a_model_that_cannot_run_is_one_refusal_with_its_reason(runner, dense, s
     if why:
         assert "fake-op-double" in refusal.reason
     assert [m.job for m in messages if isinstance(m, Measurement)] == ["good", "good"]
+
+
+def test_outputs_of_sizes_that_differ_are_measured(runner, tmp_path):
+    """How many elements are above zero differs from sample to sample: only the first is compared."""
+    (tmp_path / "dynamic.tflite").write_bytes(dynamic_model())
+    np.savez(tmp_path / "inputs.npz", input=np.array([[[1, 1, 0, 0]], [[1, 0, 0, 0]]], np.float32))
+    wanted = job(tmp_path / "dynamic.tflite", inputs=str(tmp_path / "inputs.npz"))
+    messages = answers(runner, run([wanted], budget_s=0.02, launches=1))
+    (found,) = (m for m in messages if isinstance(m, Measurement))
+    assert found.outputs[0].shape == [1, 2, 2]

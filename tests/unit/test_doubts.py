@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from delegates import facts
-from harness.compare import doubts
+from harness.compare import document, doubts
+from tests.unit.run_builder import cell, device, measurement, output, run, variant
 
 QUIET = {"clock_s": 0.0, "own_cpu_s": 0.0, "cpu_busy_s": 0.0, "cpu_steal_s": 0.0, "cpu_total_s": 0.0}
 
@@ -86,3 +89,20 @@ def test_this_machine_tells_what_the_doubts_need():
     now = facts.changing()
     assert set(QUIET) <= set(now)
     assert now["cpu_busy_s"] <= now["cpu_total_s"]
+
+
+@pytest.mark.parametrize(
+    ("delegate", "precision", "codes"),
+    [
+        ("gpu", "float16", ["nan-output", "gpu-float16"]),
+        ("gpu", "float32", ["nan-output"]),
+        ("xnnpack", None, ["nan-output"]),
+    ],
+)
+def test_nan_from_a_gpu_may_be_float16s_overflow(delegate, precision, codes):
+    built = cell("int8", delegate)
+    measured = measurement(built.id, outputs=[output([[float("nan")]])])
+    said = {} if precision is None else {"precision": precision}
+    built.measurements = [replace(measured, delegate_facts=said)]
+    found = document(run([built], [variant("int8")], [device(delegate)]))["cells"][0]
+    assert [w["code"] for w in found["warnings"] if "nan" in w["code"] or "gpu" in w["code"]] == codes

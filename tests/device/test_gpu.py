@@ -1,0 +1,152 @@
+"""The GPU delegate on a software Vulkan device: what it computes, what it took, and why not the rest."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from delegates.wire import Measurement, Refusal
+from harness.inspect import read_model_file
+from harness.models import resolve_model
+from harness.quantize import make_variants
+from harness.variants import STANDARD
+from tests.device.conftest import answers, job, run
+from tests.models import dense_model, dynamic_model, int64_model
+
+
+def on_gpu(model, env, **options):
+    return job(model, id="gpu", delegate="gpu", env=env, options=options, timeout_s=120)
+
+
+def ask(runner, *jobs, budget_s=0.02):
+    """Job id -> its first measurement, or its refusal."""
+    found = {}
+    for message in answers(runner, run(list(jobs), budget_s=budget_s, launches=1)):
+        if isinstance(message, (Measurement, Refusal)):
+            found.setdefault(message.job, message)
+    return found
+
+
+def outputs(measurement):
+    return [
+        np.frombuffer(base64.b64decode(output.data), "<f4").reshape(output.shape)
+        for output in measurement.outputs
+    ]
+
+
+def assert_same(gpu, cpu, model):
+    """Floats to five digits; an integer output may be rounded to the neighbouring step."""
+    for found, wanted, tensor in zip(outputs(gpu), outputs(cpu), read_model_file(model).outputs, strict=True):
+        step = tensor.quantization.scales[0] if tensor.quantization else 0.0
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=max(1e-5, 2.01 * step))
+
+
+@pytest.fixture(scope="module")
+def dense(tmp_path_factory):
+    path = tmp_path_factory.mktemp("models") / "dense.tflite"
+    path.write_bytes(dense_model(seed=1, inputs=64, outputs=32))
+    return path
+
+
+def test_who_did_the_work_is_recorded(runner, dense, software_gpu):
+    found = ask(runner, on_gpu(dense, software_gpu))["gpu"]
+    facts = found.delegate_facts
+    assert facts["software"] is True
+    assert facts["adapter"]
+    assert (facts["backend"], facts["precision"]) == ("Vulkan", "float16")
+    assert (found.ops.total, found.ops.delegated) == (1, 1)
+
+
+@pytest.mark.parametrize("precision", ["float16", "float32"])
+def test_outputs_are_those_of_the_cpu(runner, shared, software_gpu, tmp_path, precision):
+    model = shared / "mlperf_tiny" / "pretrainedResnet.tflite"
+    samples = np.random.default_rng(0).uniform(0, 255, (4, 32, 32, 3)).astype(np.float32)
+    np.savez(tmp_path / "inputs.npz", x=samples)
+    inputs = str(tmp_path / "inputs.npz")
+    jobs = [on_gpu(model, software_gpu, precision=precision), job(model, id="cpu")]
+    found = ask(runner, *(replace(j, inputs=inputs) for j in jobs))
+    assert found["gpu"].ops.delegated == found["gpu"].ops.total == 16
+    assert_same(found["gpu"], found["cpu"], model)
+
+
+@pytest.mark.slow
+def test_all_seven_variants_compute_what_the_cpu_does(runner, software_gpu, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cache")
+    made = make_variants(resolve_model("digits", folder), STANDARD, cache=folder)
+    assert [v.name for v in made.variants] == [spec.name for spec in STANDARD]
+    taken = {}
+    for variant in made.variants:
+        inputs = str(made.inputs[variant.name])
+        jobs = [on_gpu(variant.path, software_gpu), job(variant.path, id="cpu")]
+        found = ask(runner, *(replace(j, inputs=inputs) for j in jobs))
+        assert_same(found["gpu"], found["cpu"], variant.path)
+        taken[variant.name] = (found["gpu"].ops.delegated, found["gpu"].ops.total)
+    assert taken.pop("int16x8") == (1, 9)
+    assert all(delegated == total for delegated, total in taken.values())
+
+
+@pytest.mark.slow
+def test_a_model_that_is_partly_supported(runner, shared, software_gpu):
+    """112 of 157 ops, in the delegate's own words, which name one kind only."""
+    model = shared / "coral" / "movenet_single_pose_lightning_ptq.tflite"
+    found = ask(runner, on_gpu(model, software_gpu), job(model, id="cpu"))
+    ops = found["gpu"].ops
+    assert (ops.total, ops.delegated) == (157, 112)
+    assert {group.op: group.count for group in ops.not_delegated} == {"GATHER_ND": 4, "other ops": 41}
+    assert ops.not_delegated[0].reason == "Operation is not supported"
+    refused = ask(runner, on_gpu(model, software_gpu, fallback=False))["gpu"]
+    assert refused.stage == "load"
+    assert refused.reason.startswith("the GPU takes only 112 of 157 ops, and fallback is false: GATHER_ND: ")
+
+
+def test_a_dynamic_model_is_refused_in_plain_words(runner, software_gpu, tmp_path):
+    model = tmp_path / "dynamic.tflite"
+    model.write_bytes(dynamic_model())
+    found = ask(runner, on_gpu(model, software_gpu), job(model, id="cpu"))
+    assert found["gpu"].reason.startswith("the GPU takes tensors of fixed sizes only")
+    assert isinstance(found["cpu"], Measurement)
+
+
+def test_tensors_that_cannot_be_handed_over_are_named(runner, software_gpu, tmp_path):
+    model = tmp_path / "ids.tflite"
+    model.write_bytes(int64_model())
+    assert "int64 tensor: input" in ask(runner, on_gpu(model, software_gpu))["gpu"].reason
+
+
+def test_timing_waits_for_the_result(software_gpu, shared):
+    """Told to start, a GPU takes as long to compute as the read that follows then waits."""
+    model = shared / "mlperf_tiny" / "pretrainedResnet.tflite"
+    code = (
+        "import sys, time; from delegates import gpu, runtime\n"
+        "s = gpu.DELEGATE.open(runtime.open_runtime('ai-edge-litert'), sys.argv[1], 1, {})\n"
+        "s.allocate(); s.invoke(); s.outputs()\n"
+        "a = time.perf_counter(); s.invoke(); b = time.perf_counter(); s.outputs(); c = time.perf_counter()\n"
+        "print((b - a) / (c - b))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, model], capture_output=True, text=True, check=True,
+        env={**os.environ, **software_gpu},
+    )  # fmt: skip
+    assert float(done.stdout.split()[-1]) > 5  # LiteRT writes there, too
+
+
+def test_without_a_vulkan_device_the_reason_says_what_to_do(runner, dense, tmp_path):
+    (tmp_path / "none.json").write_text("{}")
+    refused = ask(runner, on_gpu(dense, {"VK_DRIVER_FILES": str(tmp_path / "none.json")}))["gpu"]
+    assert refused.stage == "delegate"
+    assert refused.reason.startswith("no Vulkan")
+    assert "install" in refused.reason
+
+
+@pytest.mark.parametrize("claims", ["9", "all"])
+def test_a_gpu_delegate_that_is_a_library(runner, dense, standin_library, claims):
+    wanted = on_gpu(dense, {}, library=str(standin_library), options={"claims_builtin": claims})
+    found = ask(runner, wanted)["gpu"]
+    assert (found.ops.total, found.ops.delegated) == (1, 1)
+    assert found.delegate_facts == {"library": str(standin_library)}
