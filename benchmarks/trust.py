@@ -46,7 +46,8 @@ peer.main()
 SLOWED = """
 import os, time
 from ai_edge_litert.interpreter import Interpreter
-clock, fast, part = time.perf_counter_ns, Interpreter.invoke, float(os.environ["BENCHMARK_SLOWED"])
+# The process's own time: an inference that lost the core half-way is not to be slowed by more.
+clock, fast, part = time.process_time_ns, Interpreter.invoke, float(os.environ["BENCHMARK_SLOWED"])
 def invoke(self):
     start = clock()
     fast(self)
