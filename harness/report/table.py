@@ -56,7 +56,6 @@ def _title(block: Sequence[Cell], device: Mapping[str, Any]) -> Text:
         figures.plural(device["cores"], "core") if device.get("cores") else "",
         f"{device.get('runtime') or ''} {device.get('runtime_version') or ''}",
         figures.plural(block[0]["threads"], "thread") if same(block, "threads") else "",
-        device.get("note") or "",
     ]
     known = ", ".join(clean(fact) for fact in facts if clean(fact))
     title = Text(f"{clean(block[0]['model'])} on {clean(block[0]['device'])}", style="bold")
