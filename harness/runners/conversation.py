@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from delegates.wire import MAX_LINE_BYTES, Request, WireError, encode, receive
+from delegates.wire import MAX_LINE_BYTES, Request, WireError, encode, printable
 from harness.errors import DeviceError
 from harness.patience import Patience
+from harness.runners.answers import receive
 
 _STOP_S = 15  # between asking a conductor to stop and ending it
 _STDERR_TAIL_BYTES = 16 * 1024
@@ -127,7 +128,7 @@ class Conversation:
 
     def stderr(self) -> str:
         """The last of what it wrote to stderr."""
-        return self._tail.decode("utf-8", "replace").strip()
+        return printable(self._tail.decode("utf-8", "replace")).strip()
 
     def kill(self) -> None:
         """End the process at once, unless it has ended."""
