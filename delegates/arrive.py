@@ -171,20 +171,36 @@ def _use(sha256: str, size: int) -> bool:
 def _stored() -> List[str]:
     """Everything in our folder, what was used last at the end."""
     paths = [os.path.join(_FILES, name) for name in os.listdir(_FILES)]
-    return sorted(paths, key=lambda path: os.stat(path).st_mtime)
+    return sorted(paths, key=_used_at)
+
+
+def _used_at(path: str) -> float:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:  # another process of ours was faster
+        return 0
 
 
 def _make_room(wanted: Iterable[str], needed: int, keep_bytes: int) -> None:
     """Remove what was not used for longest until the rest fits `keep_bytes` and the disk has room."""
     ours = {_path(sha256) for sha256 in wanted}
-    _remove([path for path in _stored() if path.endswith(".part")])
-    old = [path for path in _stored() if path not in ours]
+    _remove([path for path in _stored() if path.endswith(".part") and not _is_coming(path)])
+    old = [path for path in _stored() if path not in ours and not path.endswith(".part")]
     kept = sum(os.stat(path).st_size for path in _stored())
     while old and (kept + needed > keep_bytes or _free() < needed):
         kept -= _remove([old.pop(0)])["bytes"]
     if _free() < needed:
         text = "%s has %d bytes free, %d are needed; make room or name another folder with workdir"
         raise Stop(text % (os.getcwd(), _free(), needed))
+
+
+def _is_coming(part: str) -> bool:
+    """Whether the process that writes this part of a file is still there; it needs no lock for that."""
+    try:
+        os.kill(int(part.split(".")[-2]), 0)
+    except (ValueError, OSError):
+        return False
+    return True
 
 
 def _free() -> int:

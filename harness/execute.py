@@ -48,20 +48,26 @@ class Execution:
         self._cells = {cell.id: cell for cell in run.cells}
         self._talking: dict[int, Conversation] = {}  # by thread
         self._stopped = threading.Event()
+        self._closed = False  # whoever made the run has it for himself again
 
     def measure(self) -> None:
         """Until every machine has answered, or has been lost.
 
-        Ctrl-C (or SIGTERM) asks the machines to stop: what they have measured so far still comes, and
-        `run.interrupted` is set. A second one raises KeyboardInterrupt.
+        Ctrl-C (SIGTERM, SIGHUP) asks the machines to stop: what they have measured so far still comes, and
+        `run.interrupted` is set. A second one raises KeyboardInterrupt; from then on the run stays as it is.
         """
         threads = [threading.Thread(target=self._drive, args=(task,), daemon=True) for task in self.tasks]
         with self._interruptible():
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                while thread.is_alive():
-                    thread.join(0.2)  # not for ever: signals are handled between the calls
+            try:
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    while thread.is_alive():
+                        thread.join(0.2)  # not for ever: signals are handled between the calls
+            except KeyboardInterrupt:
+                with self._lock:
+                    self._closed = True
+                raise
 
     def stop(self) -> None:
         self._stopped.set()
@@ -100,16 +106,18 @@ class Execution:
             conversation.close()
         if ended is None:
             return None
-        return _Failure(ended, reached=conversation.asked and machine.runner.connected())
+        if conversation.asked and not machine.runner.connected():
+            return _Failure(f"the link to {machine.name} was lost", reached=False)
+        return _Failure(ended, reached=conversation.asked)
 
     def _take(self, machine: Machine, request: Request, message: object) -> None:
         if isinstance(message, Progress):
             self._progress(machine.name, message)
         elif isinstance(message, Facts):
-            with self._lock:
+            with self._open():
                 self._take_facts(machine, message)
         elif isinstance(message, Measurement | Refusal):
-            with self._lock:
+            with self._open():
                 news = self._take_answer(request, message)
             if news:
                 self._tell()
@@ -161,7 +169,7 @@ class Execution:
     def _lose(self, machine: Machine, rest: Request, failure: _Failure) -> None:
         """What is still to be asked was lost with the conductor, or with the link to it."""
         jobs, launches = rest.jobs, rest.min_launches
-        with self._lock:
+        with self._open():
             for cell in (self._cells[job.id] for job in jobs):
                 if _unfinished(cell, launches):
                     stage = "crash" if failure.reached else "link"
@@ -172,12 +180,20 @@ class Execution:
                     device.problem = failure.reason
 
     def _tell(self) -> None:
-        with self._lock:
+        with self._open():
             self._changed()
 
     @contextmanager
+    def _open(self) -> Iterator[None]:
+        """The run, for changes and for looking at it; a thread that comes too late ends here."""
+        with self._lock:
+            if self._closed:
+                raise SystemExit
+            yield
+
+    @contextmanager
     def _interruptible(self) -> Iterator[None]:
-        """For a while, the first Ctrl-C or SIGTERM stops the machines instead of raising."""
+        """For a while, the first Ctrl-C, SIGTERM or SIGHUP stops the machines instead of raising."""
         if threading.current_thread() is not threading.main_thread():
             yield  # signals are the main thread's
             return
@@ -188,7 +204,8 @@ class Execution:
             self.run.interrupted = True
             self.stop()
 
-        before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        heeded = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = {number: signal.signal(number, on_signal) for number in heeded}
         try:
             yield
         finally:

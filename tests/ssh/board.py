@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import getpass
 import json
 import os
@@ -73,17 +74,22 @@ class Board:
             self._sshd.kill()
             self._sshd.wait()
             self._sshd = None
-            _send(signal.SIGKILL, sessions)
+            send(signal.SIGKILL, sessions)
 
     def cut(self) -> None:
         """End all connections, from the board's side and without a word."""
-        _send(signal.SIGKILL, self._sessions())
+        send(signal.SIGKILL, self._sessions())
 
     def freeze(self) -> list[int]:
         """Connections stay, but nothing goes through them any more."""
         frozen = self._sessions()
-        _send(signal.SIGSTOP, frozen)
+        send(signal.SIGSTOP, frozen)
         return frozen
+
+    def freeze_listener(self) -> None:
+        """From now on connections are taken, by the kernel, but nobody answers."""
+        assert self._sshd is not None
+        self._sshd.send_signal(signal.SIGSTOP)
 
     def _sessions(self) -> list[int]:
         """The processes of sshd that serve connections: its children and, where it has them, theirs."""
@@ -97,16 +103,28 @@ class Board:
 
     def processes(self) -> dict[int, str]:
         """What was started on the board and is still there: command lines by process id."""
-        mark = f"{_MARK}={self.folder}".encode()
-        ours = [pid for pid in _pids() if mark in _read(pid, "environ").split(b"\0")]
+        ours = with_environment(f"{_MARK}={self.folder}")
         return {pid: _read(pid, "cmdline").replace(b"\0", b" ").decode("utf-8", "replace") for pid in ours}
 
     def find(self, *words: str) -> list[int]:
         """Processes on the board whose command line has all the words."""
         return [pid for pid, line in self.processes().items() if all(word in line for word in words)]
 
-    def is_clean(self) -> bool:
+    def is_clean(self, seconds: float = 5) -> bool:
+        """Whether everything that was started on the board is gone within so long."""
+        until = time.monotonic() + seconds
+        while self.processes() and time.monotonic() < until:
+            time.sleep(0.05)
         return not self.processes()
+
+    def is_free(self) -> bool:
+        """Whether nobody holds the lock: asked of the kernel."""
+        with (self.workdir / "lock").open("rb") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        return True
 
     def profile(self, **keys: object) -> str:
         """Its table in devices.toml."""
@@ -171,7 +189,12 @@ def wait_for(holds, seconds: float, otherwise: str = "it did not happen") -> flo
     return time.monotonic() - started
 
 
-def _send(number: int, pids: list[int]) -> None:
+def with_environment(setting: str) -> list[int]:
+    """The processes that were started with this NAME=VALUE."""
+    return [pid for pid in _pids() if setting.encode() in _read(pid, "environ").split(b"\0")]
+
+
+def send(number: int, pids: list[int]) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from harness.choose import Options
 from harness.config import load_config
+from harness.machines import open_all
+from harness.patience import Patience
 from harness.run import Outcome
 from harness.run import run as run_job
 from tests.cli.conftest import cache, qbench  # noqa: F401  (fixtures)
 from tests.models import dense_model
 from tests.ssh.board import Board, make_key, needs_ssh
+
+# As with real boards, but in a hurry.
+PATIENCE = Patience(connect_s=20, answer_s=10, beat_s=0.5, quiet_s=3, retry_s=20)
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +45,7 @@ def boards(tmp_path, keys):
     yield make
     for board in made:
         board.stop()
-    left = [line for board in made for line in board.processes().values()]
+    left = [line for board in made if not board.is_clean() for line in board.processes().values()]
     assert not left
 
 
@@ -74,6 +81,26 @@ class Watching:
 
 
 @pytest.fixture
+def watching():
+    return Watching()
+
+
+@pytest.fixture
+def runner_of(tmp_path, cache, monkeypatch):  # noqa: F811
+    """The runner of a profile (a text of devices.toml), closed at the end."""
+    monkeypatch.setenv("QBENCH_CACHE", str(cache))
+
+    @contextlib.contextmanager
+    def runner(profile: str, patience: Patience = PATIENCE):
+        path = tmp_path / "devices.toml"
+        path.write_text(profile)
+        with open_all(list(load_config(path).devices.values()), lambda text: None, patience) as (machine,):
+            yield machine.runner
+
+    return runner
+
+
+@pytest.fixture
 def measure(tmp_path, model, cache, monkeypatch):  # noqa: F811
     """`qbench run` on profiles (texts of devices.toml), without the command around it."""
     monkeypatch.setenv("QBENCH_CACHE", str(cache))
@@ -84,7 +111,7 @@ def measure(tmp_path, model, cache, monkeypatch):  # noqa: F811
         config = load_config(path)
         values = {
             "models": [str(model)], "devices": list(config.devices), "budget_s": 0.02, "precision": 1.0,
-            "results": tmp_path / "results", **options,
+            "results": tmp_path / "results", "patience": PATIENCE, **options,
         }  # fmt: skip
         return run_job(Options(**values), config, watching or Watching())
 

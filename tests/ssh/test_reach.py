@@ -9,24 +9,19 @@ import threading
 
 import pytest
 
-from harness.config import load_config
 from harness.errors import DeviceError
-from harness.machines import open_all
 from harness.runners.ssh import SshRunner
 from tests.cli.conftest import environment
 from tests.ssh.board import free_port, wait_for
 
 
 @pytest.fixture
-def connect(tmp_path, cache, monkeypatch):
-    """Connect to the board of a profile."""
-    monkeypatch.setenv("QBENCH_CACHE", str(cache))
+def connect(runner_of):
+    """Connect to the board of a profile, or do more with it."""
 
     def reach(profile: str, then=SshRunner.connect) -> None:
-        path = tmp_path / "devices.toml"
-        path.write_text(profile)
-        with open_all(list(load_config(path).devices.values()), note=lambda text: None) as (machine,):
-            then(machine.runner)
+        with runner_of(profile) as runner:
+            then(runner)
 
     return reach
 

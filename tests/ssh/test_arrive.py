@@ -1,0 +1,327 @@
+"""What is on a board before a run, and after it: each file once, whole, private, within bounds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+
+import pytest
+
+from delegates import arrive
+from delegates.wire import Question, Request
+from harness.errors import DeviceError
+
+PROGRAM = b"print('began')\n"
+SOURCE = Path(arrive.__file__)
+
+
+def test_a_second_run_uploads_nothing(runner_of, board, model):
+    """Not a byte: the files there are the same ones (inodes), only marked as used."""
+    counts, files = [], []
+    for _ in range(2):
+        with runner_of(board.profile()) as runner:
+            runner.place(model)
+            list(runner.ask(Request("probe")))
+            counts.append(runner.uploaded_bytes)
+            files.append({p.name: p.stat().st_ino for p in (board.workdir / "files").iterdir()})
+    assert counts[0] > model.stat().st_size
+    assert counts[1] == 0
+    assert files[0] == files[1]
+    assert set(files[0]) == {digest(p.read_bytes()) for p in (board.workdir / "files").iterdir()}
+    assert digest(model.read_bytes()) in files[0]
+
+
+def test_files_are_private_to_the_user(runner_of, board, model):
+    with runner_of(board.profile()) as runner:
+        runner.place(model)
+        runner.take("run", None)
+        list(runner.ask(Request("probe")))
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in board.home.rglob("*")}
+    assert len(modes) == 6  # .cache, qbench, files, lock, and two files
+    assert {mode for path, mode in modes.items() if path.is_dir()} == {0o700}
+    assert {mode for path, mode in modes.items() if path.is_file()} == {0o600}
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770])
+def test_a_workdir_that_others_can_write_is_refused(runner_of, board, mode):
+    """Whoever can put a program there could have it run as us."""
+    (board.home / "open").mkdir()
+    (board.home / "open").chmod(mode)
+    with runner_of(board.profile(workdir="~/open")) as runner:
+        conversation = runner.ask(Request("probe"))
+        with pytest.raises(
+            DeviceError, match="open can be written by others; name a folder of your own with workdir"
+        ):
+            list(conversation)
+    assert board.is_clean()
+
+
+def test_a_workdir_that_cannot_be_made(runner_of, board):
+    (board.home / "file").touch()
+    with (
+        runner_of(board.profile(workdir="file/x")) as runner,
+        pytest.raises(DeviceError, match="file/x cannot be used: Not a directory; name another folder with"),
+    ):
+        list(runner.ask(Request("probe")))
+
+
+def test_clean_empties_the_board(qbench, board, runner_of, model, tmp_path):
+    (board.home / "mine").touch()
+    with runner_of(board.profile()) as runner:
+        runner.place(model)
+        list(runner.ask(Request("probe")))
+    (tmp_path / "devices.toml").write_text(board.profile())
+    size = sum(p.stat().st_size for p in (board.workdir / "files").iterdir())
+    done = qbench("devices", "--clean", board.name)
+    assert done.returncode == 0, done.stderr
+    assert f"{board.name}: removed 2 files, {size} bytes" in done.stderr
+    assert list((board.workdir / "files").iterdir()) == []
+    assert (board.home / "mine").exists()
+    assert board.is_clean()
+
+
+def test_cleaning_this_machine_or_one_that_is_not_known(qbench, tmp_path):
+    (tmp_path / "devices.toml").write_text("[devices.cpu]\n")
+    for name, said in (("cpu", "--clean cpu: is this machine"), ("pi", 'no device "pi"')):
+        done = qbench("devices", "--clean", name)
+        assert done.returncode == 2
+        assert said in done.stderr
+
+
+# Pythons
+
+
+def script(path: Path, text: str) -> None:
+    path.write_text(f"#!{shutil.which('sh')}\n{text}\n")
+    path.chmod(0o755)
+
+
+def bare_python(folder: Path) -> Path:
+    """An environment that has only the standard library."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    return folder / "bin" / "python3"
+
+
+def full_python(folder: Path) -> Path:
+    """An environment with all that the tests' own has."""
+    python = bare_python(folder)
+    for packages in (folder / "lib").glob("python3*/site-packages"):
+        (packages / "tests.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return python
+
+
+@pytest.fixture
+def poor_board(boards, tmp_path):
+    """A board whose python3 has only the standard library, and whose PATH has nothing else."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "sh").symlink_to(shutil.which("sh"))
+    script(folder / "python3", f'exec {bare_python(tmp_path / "bare")} "$@"')
+    return boards("poor", PATH=str(folder))
+
+
+def test_another_python_is_found_where_the_default_one_has_nothing(measure, watching, poor_board):
+    full = full_python(poor_board.home / "venv")
+    outcome = measure(poor_board.profile(python=None), watching=watching)
+    assert [cell["status"] for cell in outcome.document["cells"]] == ["ok"]
+    assert watching.notes == [f"device poor: using {full}, because python3 there can't run models"]
+    assert poor_board.is_clean()
+
+
+def test_a_python_that_was_asked_for_is_not_replaced(measure, poor_board):
+    """But what is there is named."""
+    full = full_python(poor_board.home / "venv")
+    outcome = measure(poor_board.profile(python="python3"))
+    (cell,) = outcome.document["cells"]
+    assert cell["status"] == "unavailable"
+    assert "has no numpy that imports" in cell["reason"]
+    assert f"also there: {full} (" in cell["reason"]
+    assert "name another Python with python" in cell["reason"]
+
+
+@pytest.mark.skipif(sys.prefix == sys.base_prefix, reason="needs tests that run in a virtual environment")
+def test_no_python_that_can_run_models_is_answered_with_the_one_command_that_helps(measure, poor_board):
+    outcome = measure(poor_board.profile(python=None))
+    (cell,) = outcome.document["cells"]
+    assert cell["status"] == "unavailable"
+    command = "'python3 -m venv ~/venv && ~/venv/bin/pip install ai-edge-litert'"
+    assert cell["reason"].endswith(f"make one: ssh -F {poor_board.folder}/ssh_config poor {command}")
+
+
+def test_no_python_at_all(runner_of, boards, tmp_path):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "sh").symlink_to(shutil.which("sh"))
+    board = boards("board", PATH=str(tmp_path / "bin"))
+    with (
+        runner_of(board.profile(python=None)) as runner,
+        pytest.raises(DeviceError, match=r"it has no Python 3\.7 or newer on its PATH; name one with python"),
+    ):
+        list(runner.ask(Request("probe")))
+
+
+def test_a_python_that_is_too_old_is_passed_over(runner_of, boards, tmp_path):
+    """A stand-in that ends as an old Python would when asked for its version."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "sh").symlink_to(shutil.which("sh"))
+    script(folder / "python3", "exit 97")
+    script(folder / "python3.9", f'exec {sys.executable} "$@"')
+    board = boards("board", PATH=str(folder))
+    with runner_of(board.profile(python=None)) as runner:
+        (answer, _) = list(runner.ask(Request("probe", questions=[Question(sys.executable, "auto", [])])))
+    assert answer.error is None
+
+
+# arrive.py itself, as a board's Python runs it
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+class Arriving:
+    """arrive.py as a process that we are home to."""
+
+    def __init__(self, workdir: Path, *files: bytes, **order: object) -> None:
+        self.workdir, self.contents = workdir, {digest(data): data for data in (PROGRAM, *files)}
+        self.process = subprocess.Popen(
+            [sys.executable, "-I", SOURCE], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        self.send({
+            "do": "run", "marker": "MARK", "workdir": str(workdir), "wait_s": None, "keep_bytes": 1 << 30,
+            "owner": {"who": "me@here", "run": "r1"}, "bundle": digest(PROGRAM),
+            "files": [{"sha256": key, "size": len(data)} for key, data in self.contents.items()], **order,
+        })  # fmt: skip
+        assert self.process.stdout.readline() == b"\n"
+        assert self.process.stdout.readline() == b"MARK\n"
+
+    def send(self, message: dict, data: bytes = b"") -> None:
+        self.process.stdin.write(json.dumps(message).encode() + b"\n" + data)
+        self.process.stdin.flush()
+
+    def answer(self) -> dict:
+        return json.loads(self.process.stdout.readline())
+
+    def bring(self) -> list[str]:
+        """Send what is missing; the process ends, having run the program."""
+        missing = self.answer()["missing"]
+        for key in missing:
+            self.send({"sha256": key}, self.contents[key])
+        assert self.answer() == {"ready": True, "lock": None}
+        assert self.process.stdout.read() == b"began\n"
+        assert self.process.wait(10) == 0
+        return missing
+
+    def stored(self) -> set[str]:
+        return {path.name for path in (self.workdir / "files").iterdir()}
+
+    def end(self) -> None:
+        self.process.stdin.close()
+        self.process.wait(10)
+        assert self.process.stdout.read() == b""
+
+
+@pytest.fixture
+def arriving(tmp_path):
+    made = []
+
+    def start(*files: bytes, **order: object) -> Arriving:
+        made.append(Arriving(tmp_path / "work", *files, **order))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.process.kill()
+        one.process.wait()
+        one.process.stdout.close()
+
+
+def test_what_is_there_is_not_asked_for(arriving):
+    assert arriving(b"model").bring() == [digest(PROGRAM), digest(b"model")]
+    assert arriving(b"model").bring() == []
+    assert arriving(b"other").bring() == [digest(b"other")]
+
+
+def test_a_damaged_upload_is_not_accepted(arriving):
+    one = arriving(b"model")
+    one.answer()
+    one.send({"sha256": digest(PROGRAM)}, PROGRAM)
+    one.send({"sha256": digest(b"model")}, b"modem")
+    assert one.answer() == {"error": "a file was damaged on its way to the board"}
+    one.end()
+    assert one.stored() == {digest(PROGRAM)}
+    assert arriving(b"model").bring() == [digest(b"model")]
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(arriving):
+    one = arriving(b"model" * 100)
+    one.answer()
+    one.send({"sha256": digest(PROGRAM)}, PROGRAM)
+    one.send({"sha256": digest(b"model" * 100)}, b"model" * 99)
+    one.end()
+    assert one.stored() == {digest(PROGRAM)}
+
+
+def test_a_file_that_was_cut_on_the_disk_is_asked_for_again(arriving):
+    one = arriving(b"model")
+    one.bring()
+    (one.workdir / "files" / digest(b"model")).write_bytes(b"mod")
+    assert arriving(b"model").bring() == [digest(b"model")]
+
+
+def test_only_what_was_asked_for_is_taken(arriving):
+    one = arriving(b"model")
+    one.answer()
+    one.send({"sha256": "../../evil"}, PROGRAM)
+    assert one.answer() == {"error": "home did not send what was asked for"}
+    one.end()
+    assert one.stored() == set()
+
+
+def test_what_was_not_used_for_longest_goes_first(arriving):
+    old, used, new = (letter * 1000 for letter in (b"o", b"u", b"n"))
+    one = arriving(old, used)
+    one.bring()
+    for days, data in ((9, PROGRAM), (8, old), (7, used)):
+        path = one.workdir / "files" / digest(data)
+        os.utime(path, (time.time() - days * 86400,) * 2)
+    assert arriving(used, keep_bytes=2500).bring() == []  # PROGRAM and `used` count as used now
+    one = arriving(new, keep_bytes=2500)
+    one.bring()
+    assert one.stored() == {digest(PROGRAM), digest(used), digest(new)}
+
+
+def test_what_a_run_needs_is_kept_whatever_the_limit(arriving):
+    one = arriving(b"a" * 1000, b"b" * 1000, keep_bytes=10)
+    one.bring()
+    assert one.stored() == {digest(PROGRAM), digest(b"a" * 1000), digest(b"b" * 1000)}
+    arriving(keep_bytes=10).bring()
+    assert one.stored() == {digest(PROGRAM)}
+
+
+def test_halves_that_were_left_behind_are_removed_but_not_those_under_way(arriving):
+    """A look at the board (`--probe`) takes no lock: it may be uploading while a run begins."""
+    one = arriving(b"model")
+    one.bring()
+    dead = free_pid()
+    left = one.workdir / "files" / f"{'0' * 64}.{dead}.part"
+    under_way = one.workdir / "files" / f"{'1' * 64}.{os.getpid()}.part"
+    left.touch()
+    under_way.touch()
+    arriving(b"model").bring()
+    assert not left.exists()
+    assert under_way.exists()
+
+
+def free_pid() -> int:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    return ended.pid

@@ -1,0 +1,410 @@
+"""What can go wrong on the way and on the board, done for real: links cut and frozen, processes killed,
+disks full, shells that talk. Afterwards everything that was measured is kept, nothing runs on the board any
+more, and its lock is free."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from delegates.wire import Request
+from harness.compare import exit_code
+from harness.errors import DeviceError
+from tests.cli.conftest import COMMAND, environment
+from tests.cli.test_hostile import heed_signals
+from tests.models import dense_model
+from tests.ssh.board import send, wait_for, with_environment
+from tests.ssh.conftest import PATIENCE, Watching
+
+GONE_S = 5  # after a run, whatever happened to it, as long as the board could hear of it
+LOST_S = PATIENCE.quiet_s + 15  # where it could not: it waits for a sound, then takes 2 s and at most 10 more
+IMPATIENT = ["-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=2", "-o", "ConnectTimeout=2"]
+
+
+def is_quiet(board, seconds=GONE_S):
+    return board.is_clean(seconds) and board.is_free()
+
+
+def impatient(board, **keys):
+    return board.profile(ssh_options=[*IMPATIENT, "-F", str(board.folder / "ssh_config")], **keys)
+
+
+@pytest.fixture
+def slow_model(model):
+    """Long enough to be in the middle of it."""
+    model.write_bytes(dense_model(seed=1, inputs=1024, outputs=1024))
+    return model
+
+
+def launches(document):
+    return [0 if c["latency_ms"] is None else c["latency_ms"]["launches"] for c in document["cells"]]
+
+
+def stored_launches(tmp_path):
+    stored = tmp_path.glob("results/*/launches.csv")
+    return sum(len(path.read_text().splitlines()) - 1 for path in stored)
+
+
+def after_launches(tmp_path, count, act):
+    """A Watching that acts once so many launches are stored."""
+
+    class After(Watching):
+        def measured(self, machine, progress):
+            if stored_launches(tmp_path) >= count:
+                super().measured(machine, progress)
+
+    return After(act)
+
+
+def test_a_link_that_is_cut_in_the_middle_is_resumed_once(measure, board, tmp_path, slow_model):
+    watching = after_launches(tmp_path, 2, board.cut)
+    document = measure(board.profile(), watching=watching, budget_s=0.5).document
+    assert watching.notes == [
+        f"the link to board was lost; trying again for {PATIENCE.retry_s:.0f} s",
+        "the link to board was lost and is there again; measuring what is missing",
+    ]
+    assert [cell["status"] for cell in document["cells"]] == ["ok"]
+    assert launches(document)[0] >= 6 + 2
+    assert document["devices"][0]["problem"] is None
+    assert exit_code(document) == 0
+    assert is_quiet(board)
+
+
+def test_models_that_were_whole_are_not_measured_again(measure, board, tmp_path):
+    """Of two models the first is finished when the link is cut."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    for name, seed in (("first", 1), ("second", 2)):
+        (folder / f"{name}.tflite").write_bytes(dense_model(seed))
+    paths = [str(folder / f"{name}.tflite") for name in ("first", "second")]
+    watching = after_launches(tmp_path, 6, board.cut)
+    document = measure(board.profile(), watching=watching, models=paths, budget_s=0.3).document
+    first, second = document["cells"]
+    assert len(watching.notes) == 2
+    assert (first["status"], second["status"]) == ("ok", "ok")
+    assert first["latency_ms"]["launches"] == 6
+    assert second["latency_ms"]["launches"] >= 6
+
+
+def test_a_link_that_stays_away_keeps_what_was_measured(measure, board, tmp_path, slow_model):
+    watching = after_launches(tmp_path, 2, board.stop)
+    started = time.monotonic()
+    patience = type(PATIENCE)(**{**vars(PATIENCE), "retry_s": 1})
+    document = measure(board.profile(), watching=watching, budget_s=0.5, patience=patience).document
+    assert time.monotonic() - started < 30
+    (cell,) = document["cells"]
+    assert cell["latency_ms"]["launches"] >= 2
+    assert cell["status"] == "unavailable"
+    assert "the link to board was lost" in cell["reason"]
+    assert f"the figures are those of the {launches(document)[0]} launches before" in cell["reason"]
+    assert document["devices"][0]["problem"] in cell["reason"]
+    assert exit_code(document) == 4
+    assert is_quiet(board)
+
+
+def test_a_frozen_link(measure, board, tmp_path, slow_model):
+    """Nobody says goodbye on either side: home notices by itself, and so does the board."""
+    frozen = []
+    watching = after_launches(tmp_path, 2, lambda: frozen.extend(board.freeze()))
+    document = measure(impatient(board), watching=watching, budget_s=0.5).document
+    assert frozen
+    assert "and is there again" in watching.notes[-1] or "in use by" in watching.notes[-1]
+    assert [cell["status"] for cell in document["cells"]] == ["ok"]
+    assert is_quiet(board)
+
+
+def test_a_frozen_link_that_stays_so(measure, board, tmp_path, slow_model):
+    def freeze_for_good():
+        board.freeze()
+        board.freeze_listener()
+
+    watching = after_launches(tmp_path, 2, freeze_for_good)
+    patience = type(PATIENCE)(**{**vars(PATIENCE), "retry_s": 1})
+    document = measure(impatient(board), watching=watching, budget_s=0.5, patience=patience).document
+    assert "the link to board was lost" in document["cells"][0]["reason"]
+    assert exit_code(document) == 4
+    assert is_quiet(board, LOST_S)
+
+
+def test_a_conductor_that_is_killed(measure, board, tmp_path, slow_model):
+    """The link is there: that is no reason to try again, and no board that can't be reached."""
+
+    def kill():
+        (conductor,) = [p for p in board.find("-I", "sys.version_info") if "python" in exe(p)]
+        os.kill(conductor, signal.SIGKILL)
+
+    watching = after_launches(tmp_path, 2, kill)
+    document = measure(board.profile(), watching=watching, budget_s=0.5).document
+    (cell,) = document["cells"]
+    assert cell["status"] == "crashed"
+    assert "the conductor ended with exit status 137" in cell["reason"]
+    assert launches(document)[0] >= 2
+    assert document["devices"][0]["problem"] is None
+    assert exit_code(document) == 3
+    assert is_quiet(board)
+
+
+def exe(pid):
+    try:
+        return str(Path(f"/proc/{pid}/exe").readlink())
+    except OSError:
+        return ""
+
+
+def test_a_conductor_that_hangs(measure, board, tmp_path, slow_model):
+    """Its link is alive, but it says nothing any more."""
+    stopped = []
+
+    def stop():
+        stopped.extend(board.processes())
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+
+    watching = after_launches(tmp_path, 2, stop)
+    patience = type(PATIENCE)(**{**vars(PATIENCE), "answer_s": 3})
+    document = measure(board.profile(), watching=watching, budget_s=0.5, patience=patience).document
+    (cell,) = document["cells"]
+    assert (cell["status"], launches(document)) == ("crashed", [2])
+    assert "the device said nothing for 3 s" in cell["reason"]
+    for pid in stopped:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+    assert is_quiet(board)
+
+
+# Boards that are not as they should be
+
+TALKATIVE = 'echo "Welcome to $(uname)!"; printf "no line end"; echo more >&2; cd /; '
+
+
+@pytest.mark.parametrize("banner", [TALKATIVE, "head -c 300000 /dev/zero | tr '\\0' x; "])
+def test_a_login_that_talks_and_goes_elsewhere(measure, boards, banner):
+    board = boards("board", f'ForceCommand {banner} exec sh -c "$SSH_ORIGINAL_COMMAND"')
+    document = measure(board.profile(workdir="bench/here")).document
+    assert [cell["status"] for cell in document["cells"]] == ["ok"]
+    assert (board.home / "bench" / "here" / "files").is_dir()
+    assert board.is_clean(GONE_S)
+
+
+def test_a_bashrc_that_talks_and_goes_elsewhere(measure, boards):
+    """bash reads it for commands over ssh, too."""
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("needs bash")
+    board = boards("board", f'ForceCommand exec {bash} -c ". ~/.bashrc; $SSH_ORIGINAL_COMMAND"')
+    (board.home / ".bashrc").write_text("echo 'Good morning'\necho >&2 beep\ncd /tmp\nset -o noclobber\n")
+    document = measure(board.profile()).document
+    assert [cell["status"] for cell in document["cells"]] == ["ok"]
+    assert is_quiet(board)
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash", "zsh", "ksh", "mksh", "tcsh", "csh", "fish", "busybox"])
+def test_whatever_the_login_shell(runner_of, boards, shell):
+    path = shutil.which(shell)
+    if path is None:
+        pytest.skip(f"needs {shell}")
+    path = f"{path} sh" if shell == "busybox" else path
+    board = boards("board", f'ForceCommand exec {path} -c "$SSH_ORIGINAL_COMMAND"')
+    with runner_of(board.profile()) as runner:
+        (facts,) = runner.ask(Request("probe"))
+    assert facts.machine["cores"] == os.cpu_count()
+
+
+def test_a_login_that_ends_at_once(runner_of, boards):
+    board = boards("board", "ForceCommand echo This account is for rsync only; exit 3")
+    message = r"^board: it ended with status 3 before qbench began"
+    with runner_of(board.profile()) as runner, pytest.raises(DeviceError, match=message):
+        list(runner.ask(Request("probe")))
+
+
+@pytest.fixture
+def disk(board):
+    """Mount a small disk as the board's workdir, where that is allowed."""
+    folder = board.home / "disk"
+    folder.mkdir()
+
+    def mount(options: str) -> Path:
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]
+        done = subprocess.run(command, capture_output=True, check=False)
+        if done.returncode != 0:
+            pytest.skip("needs the right to mount a tmpfs (root)")
+        return folder
+
+    yield mount
+    if os.path.ismount(folder):
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_disk_that_is_too_small(measure, board, disk):
+    """Said with what there is and what is needed, and nothing half-done stays there."""
+    folder = disk("size=32k,mode=700")
+    document = measure('[devices.here]\ndelegates = ["cpu"]\n', board.profile(workdir="~/disk")).document
+    here, there = document["cells"]
+    assert here["status"] == "ok"
+    assert there["status"] == "unavailable"
+    assert "No space left on device" in there["reason"] or "bytes free" in there["reason"]
+    assert exit_code(document) == 4
+    assert board.is_clean(GONE_S)
+    assert not list(folder.glob("files/*"))
+
+
+def test_a_disk_that_fills_up_between_the_looks_at_it(runner_of, board, disk, model):
+    """There is room for what a probe brings, not for the run's models."""
+    disk("size=96k,mode=700")
+    with runner_of(board.profile(workdir="~/disk")) as runner:
+        assert len(list(runner.ask(Request("probe")))) == 1
+    model.write_bytes(dense_model(seed=1, inputs=256, outputs=256))
+    with runner_of(board.profile(workdir="~/disk")) as runner:
+        runner.place(model)
+        runner.take("run", None)
+        message = r"^board: .*/disk has \d+ bytes free, \d+ are needed; make room or name another folder"
+        with pytest.raises(DeviceError, match=message):
+            list(runner.ask(Request("probe")))
+    assert board.is_clean(GONE_S)
+
+
+def test_old_files_make_room_on_a_small_disk(runner_of, board, disk, model):
+    folder = disk("size=300k,mode=700")
+    for seed in (1, 2, 3):
+        model.write_bytes(dense_model(seed, inputs=200, outputs=200))
+        with runner_of(board.profile(workdir="~/disk")) as runner:
+            runner.place(model)
+            runner.take("run", None)
+            assert len(list(runner.ask(Request("probe")))) == 1
+    assert len(list(folder.glob("files/*"))) == 2
+
+
+def test_a_disk_from_which_nothing_may_be_run(measure, board, disk):
+    disk("size=4m,mode=700,noexec,nosuid,nodev")
+    document = measure(board.profile(workdir="~/disk")).document
+    assert [cell["status"] for cell in document["cells"]] == ["ok"]
+
+
+def test_a_disk_that_cannot_be_written(runner_of, board, disk):
+    disk("size=1m,mode=700,ro")
+    with (
+        runner_of(board.profile(workdir="~/disk")) as runner,
+        pytest.raises(DeviceError, match="disk cannot be used: Read-only file system; name another folder"),
+    ):
+        list(runner.ask(Request("probe")))
+
+
+# Home goes
+
+
+def start(board, tmp_path, cache, model, *options):
+    (tmp_path / "devices.toml").write_text(board.profile())
+    return subprocess.Popen(
+        [*COMMAND, "run", "--model", str(model), "--device", board.name, "--budget", "6", *options],
+        preexec_fn=heed_signals,  # noqa: PLW1509  (no thread of the tests holds a lock)
+        cwd=tmp_path, env=environment(cache), start_new_session=True, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ctrl_c_keeps_what_was_measured_and_leaves_nothing_on_the_board(
+    board, tmp_path, cache, slow_model, number
+):
+    process = start(board, tmp_path, cache, slow_model)
+    wait_for(lambda: stored_launches(tmp_path) >= 1, 30)
+    os.killpg(process.pid, number)  # as a terminal does
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert "net on board" in out
+    (stored,) = tmp_path.glob("results/*/run.json")
+    document = json.loads(stored.read_text())
+    assert document["interrupted"] is True
+    assert launches(document)[0] >= 1
+    assert is_quiet(board)
+
+
+def test_ctrl_c_while_a_board_does_not_answer(boards, tmp_path, cache, model):
+    """It has taken the connection and hangs: there is nothing to wait for."""
+    board = boards("board", "ForceCommand exec sleep 600")
+    process = start(board, tmp_path, cache, model)
+    wait_for(lambda: board.find("sleep 600"), 30)
+    os.killpg(process.pid, signal.SIGINT)
+    started = time.monotonic()
+    _, err = process.communicate(timeout=30)
+    assert time.monotonic() - started < 5
+    assert process.returncode == 130, err
+    assert err.splitlines()[-1] == "qbench: interrupted"
+    assert not list(tmp_path.glob("results/*"))
+    for pid in board.processes():  # it reads nothing, so it can't know that we are gone
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_ctrl_c_while_waiting_for_the_lock(board, tmp_path, cache, model, runner_of):
+    with runner_of(board.profile()) as runner:
+        runner.take("run-1", None)
+        runner.connect()
+        owner = runner._converse(Request("probe"))
+        runner._arrive(owner)
+        process = start(board, tmp_path, cache, model)
+        wait_for(lambda: len(board.find("-I", "sys.version_info")) >= 4, 30)
+        time.sleep(1)
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+        assert process.returncode == 130, err
+        owner.close()
+    assert is_quiet(board)
+
+
+HOME = """
+import sys
+from pathlib import Path
+from harness.choose import Options
+from harness.config import load_config
+from harness.run import run
+from tests.ssh.conftest import PATIENCE, Watching
+
+config = load_config(Path("devices.toml"))
+run(Options(models=[sys.argv[1]], devices=["board"], budget_s=60, patience=PATIENCE), config, Watching())
+"""
+
+
+def test_a_home_that_is_frozen_is_not_waited_for(board, tmp_path, cache, slow_model):
+    """A laptop that went to sleep: the connection is there, and nobody at the other end."""
+    (tmp_path / "devices.toml").write_text(board.profile())
+    env = {**environment(cache), "QBENCH_TEST_HOME": str(tmp_path)}
+    process = subprocess.Popen([sys.executable, "-c", HOME, slow_model], cwd=tmp_path, env=env)
+    wait_for(lambda: board.find(" work"), 30)
+    home = with_environment(f"QBENCH_TEST_HOME={tmp_path}")
+    assert len(home) >= 3  # qbench, its conversation, and the connection in the background
+    send(signal.SIGSTOP, home)
+    try:
+        assert is_quiet(board, LOST_S)
+    finally:
+        send(signal.SIGKILL, home)
+        process.wait()
+
+
+def test_a_second_ctrl_c_ends_at_once_with_what_there_is(board, tmp_path, cache, slow_model):
+    """The board can't answer any more; what was measured is stored all the same."""
+    process = start(board, tmp_path, cache, slow_model)
+    wait_for(lambda: stored_launches(tmp_path) >= 1, 30)
+    board.freeze()
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    started = time.monotonic()
+    out, err = process.communicate(timeout=30)
+    assert time.monotonic() - started < 5
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert "net on board" in out
+    (stored,) = tmp_path.glob("results/*/run.json")
+    assert launches(json.loads(stored.read_text()))[0] >= 1
+    board.stop()
