@@ -29,7 +29,10 @@ def render(document: Mapping[str, Any], console: Console, stored: object = None)
     shared = {cell["model"]: units(_of_model(document, cell["model"])) for cell in document["cells"]}
     tables = _fitting(blocks, best, shared, console)
     for block, table in zip(blocks, tables, strict=True):
-        console.print(_title(block, devices.get(block[0]["device"], {})))
+        device = devices.get(block[0]["device"], {})
+        console.print(_title(block, device))
+        if device.get("note"):
+            console.print(Text(clean(device["note"]), style="yellow"))
         console.print(table, crop=False)
         console.print()
     notes.render(document, best, console)

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from delegates.wire import MAX_LINE_BYTES, Request, WireError, encode, receive
+from delegates.wire import MAX_LINE_BYTES, Request, WireError, encode, printable
 from harness.errors import DeviceError
 from harness.patience import Patience
+from harness.runners.answers import receive
 
 _LOOK_S = 1.0
 _STOP_S = 15  # between asking a conductor to stop and ending it
@@ -134,7 +135,7 @@ class Conversation:
 
     def stderr(self) -> str:
         """The last of what it wrote to stderr."""
-        return self._tail.decode("utf-8", "replace").strip()
+        return printable(self._tail.decode("utf-8", "replace")).strip()
 
     def kill(self) -> None:
         """End the process at once, unless it has ended."""
