@@ -54,6 +54,8 @@ class Replayed(Conversation):
 
     def stop(self) -> None: ...
 
+    def kill(self) -> None: ...
+
     def close(self) -> str | None:
         self.status = (0, 0, 255, 98, 1)[len(self._answers) % 5]
         return None if self.status == 0 else f"the conductor ended with exit status {self.status}"
