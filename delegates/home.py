@@ -34,7 +34,7 @@ def conduct() -> None:
         threading.Thread(target=_beat, args=(out, lock, request.quiet_s / 4), daemon=True).start()
     try:
         if request.do == "probe":
-            _when_home_goes(request.quiet_s, lambda: os._exit(1))
+            _when_home_goes(request.quiet_s, lambda: os._exit(0))  # perhaps just as we end by ourselves
             for question in request.questions:
                 emit(probe.answer(question, [sys.argv[0], "probe"]))
             emit(facts.facts("before"))

@@ -14,6 +14,7 @@ CONFIDENCE = 0.95
 
 # Student's t at 0.975, by degrees of freedom 1..4 (NIST/SEMATECH e-Handbook, table 1.3.6.7.2).
 _T_975 = (12.706205, 4.302653, 3.182446, 2.776445)
+_WIDEST = 100.0  # a step of the clock that leaves nothing known of a logarithm; e^100 is still a number
 
 
 class Interval(NamedTuple):
@@ -133,7 +134,8 @@ def speedup(
         return None
     if found.low is None or found.high is None:
         return Interval(math.exp(found.value), None, None)
-    step = tick_ns / min(*baseline.values(), *candidate.values())
+    shortest = min(floor for floor in (*baseline.values(), *candidate.values()) if floor > 0)
+    step = min(tick_ns / shortest, _WIDEST)
     return Interval(math.exp(found.value), math.exp(found.low - step), math.exp(found.high + step))
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import re
 import typing
 from dataclasses import dataclass, field
@@ -218,24 +217,6 @@ def decode(line: str) -> Any:
         raise WireError("not JSON: %s" % error) from None
 
 
-def receive(line: str) -> Any:
-    """As `decode`, for home, where every text of a device's is shown sooner or later: printable ones."""
-    try:
-        return build(_made_printable(json.loads(line)))
-    except (ValueError, RecursionError) as error:
-        raise WireError("not JSON: %s" % error) from None
-
-
-def _made_printable(raw: Any) -> Any:
-    if isinstance(raw, str):
-        return printable(raw)
-    if isinstance(raw, list):
-        return [_made_printable(item) for item in raw]
-    if isinstance(raw, dict):
-        return {printable(key): _made_printable(item) for key, item in raw.items()}
-    return raw
-
-
 def build(raw: Any) -> Any:
     """The message that a parsed line is. Raises WireError."""
     if not isinstance(raw, dict):
@@ -288,7 +269,7 @@ def _check(hint: Any, value: Any, where: str) -> Any:
 def _plain(value: Any, where: str, depth: int = 0) -> Any:
     """A JSON value that is not deep, and in which numbers are finite and of human size."""
     if isinstance(value, (int, float)):
-        if not math.isfinite(value) or abs(value) > _MOST:
+        if not abs(value) <= _MOST:  # nor NaN; an int may be larger than any float
             raise WireError("%s: a number out of bounds" % where)
         return value
     if depth == _DEEPEST:

@@ -118,20 +118,30 @@ class Execution:
                 self._take_facts(machine, message)
         elif isinstance(message, Measurement | Refusal):
             with self._open():
-                self._take_answer(request, message)
-            self._tell()
+                news = self._take_answer(request, message)
+            if news:
+                self._tell()
 
-    def _take_answer(self, request: Request, message: Measurement | Refusal) -> None:
-        """A machine can answer for the cells it was asked for only, and for each launch once."""
+    def _take_answer(self, request: Request, message: Measurement | Refusal) -> bool:
+        """A machine can answer for the cells it was asked for only, and for each launch once.
+
+        Returns whether anything is known now that was not known before.
+        """
         if message.job not in {job.id for job in request.jobs}:
-            return
+            return False
         cell = self._cells[message.job]
         launches = {m.launch for m in cell.measurements}
         most = 2 * request.max_launches  # a link is lost at most once
+        if cell.refusal is not None:
+            return False
         if isinstance(message, Refusal):
             cell.refusal = message
         elif message.launch not in launches and len(launches) < most:
-            cell.measurements.append(message)
+            known = any(m.outputs for m in cell.measurements)
+            cell.measurements.append(replace(message, outputs=[]) if known else message)
+        else:
+            return False
+        return True
 
     def _take_facts(self, machine: Machine, facts: Facts) -> None:
         names = {profile.name for profile in machine.profiles}

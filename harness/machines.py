@@ -124,15 +124,19 @@ def _questions(machine: Machine, look: str) -> list[Question]:
 def _ask(runner: Runner, questions: list[Question]) -> tuple[Facts, list[PythonFacts]]:
     """What the machine is, and the answers in order. Raises DeviceError."""
     conversation = runner.ask(Request("probe", questions=questions))
+    answers: list[PythonFacts] = []
+    facts = None
     try:
-        messages = list(conversation)
+        for message in conversation:
+            if isinstance(message, PythonFacts) and len(answers) < len(questions):
+                answers.append(message)
+            elif isinstance(message, Facts):
+                facts = message
     finally:
         ended = conversation.close()
-    answers = [m for m in messages if isinstance(m, PythonFacts)]
-    facts = [m for m in messages if isinstance(m, Facts)]
-    if len(answers) != len(questions) or not facts:
+    if len(answers) != len(questions) or facts is None:
         raise DeviceError(f"probing {runner.place_name} failed: {ended or 'answers are missing'}")
-    return facts[0], answers
+    return facts, answers
 
 
 def _explained(answer: PythonFacts, target: SshTarget | None) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -147,8 +148,9 @@ def _oldest_runtime(
 ) -> tuple[int, int] | None:
     """Major and minor version of the oldest TFLite runtime among the devices, where that limits ops."""
     found = [answers[p.name].runtime for p in profiles]
-    versions = [r.version.split(".")[:2] for r in found if r is not None and r.name in OLD_RUNTIMES]
-    return min(((int(major), int(minor)) for major, minor in versions), default=None)
+    texts = [r.version for r in found if r is not None and r.name in OLD_RUNTIMES]
+    versions = [match for match in (re.match(r"(\d{1,4})\.(\d{1,4})", text, re.A) for text in texts) if match]
+    return min(((int(match[1]), int(match[2])) for match in versions), default=None)
 
 
 def _device(profile: DeviceProfile, machine: Machine) -> results.Device:

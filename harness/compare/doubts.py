@@ -58,10 +58,8 @@ def of_samples(samples: Sequence[int], tick_ns: float) -> Iterator[Doubt]:
     if median is None:
         return
     if tick_ns > COARSE * median:
-        yield Doubt(
-            "coarse-clock",
-            f"the clock moves in steps of {tick_ns:.0f} ns, {tick_ns / median:.1%} of an inference",
-        )
+        part = f"{tick_ns / median:.1%} of an inference" if median else "more than an inference takes"
+        yield Doubt("coarse-clock", f"the clock moves in steps of {tick_ns:.0f} ns, {part}")
     if far := _far(samples):
         yield far
 

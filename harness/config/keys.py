@@ -135,11 +135,28 @@ def _name(value: Any) -> str:
     return word
 
 
-def _words(value: Any) -> tuple[str, ...]:
-    """Words of a command line; one may well stand there twice (-o)."""
+def _ssh_options(value: Any) -> tuple[str, ...]:
+    """Words of ssh's command line that say how to connect; one may well stand there twice (-o)."""
     if not isinstance(value, list):
         raise wrong_type("a list of ssh's options, one word each,", value)
-    return tuple(text(word) for word in value)
+    words = tuple(text(word) for word in value)
+    rest = iter(words)
+    for word in rest:
+        if not re.match("-[A-Za-z0-9]", word):
+            raise Bad(f'"{word}" is no option; those of ssh begin with one hyphen, and the host is a key')
+        if _wants_value(word) and next(rest, None) is None:
+            raise Bad(f'"{word}" wants a value')
+    return words
+
+
+def _wants_value(word: str) -> bool:
+    """Whether the value of the last option in a word (-F, -vF) is the next word."""
+    for position, letter in enumerate(word[1:], start=2):
+        if letter in _SSH_ELSEWHERE:
+            raise Bad(f'"{word}" changes what ssh does; only how to connect can be said here')
+        if letter in _SSH_WITH_VALUE:
+            return position == len(word)
+    return False
 
 
 def _command(value: Any) -> str:
@@ -155,6 +172,9 @@ def _data(value: Any) -> Any:
 
 _LAST_CPU = 8191  # the most that Linux can be built for, on any architecture
 _SSH_KEYS = ("host", "user", "port", "identity_file", "ssh_options", "workdir")
+# ssh(1), OpenSSH 9: options with a value, and those with which no command would be run for us.
+_SSH_WITH_VALUE = "BDEFIJLOPQRSWbceilmopw"
+_SSH_ELSEWHERE = "GMNOQSVWfnsty"
 _DEFAULT_DELEGATES = (DelegateSpec("cpu"), DelegateSpec("xnnpack"))
 _DEVICE_KEYS: Mapping[str, Check] = {
     "place": one_of(("local", "ssh")),
@@ -162,7 +182,7 @@ _DEVICE_KEYS: Mapping[str, Check] = {
     "user": _name,
     "port": whole(1, 65535),
     "identity_file": text,
-    "ssh_options": _words,
+    "ssh_options": _ssh_options,
     "workdir": text,
     "python": _command,
     "runtime": one_of(RUNTIMES),

@@ -29,7 +29,10 @@ def render(document: Mapping[str, Any], console: Console, stored: object = None)
     shared = {cell["model"]: units(_of_model(document, cell["model"])) for cell in document["cells"]}
     tables = _fitting(blocks, best, shared, console)
     for block, table in zip(blocks, tables, strict=True):
-        console.print(_title(block, devices.get(block[0]["device"], {})))
+        device = devices.get(block[0]["device"], {})
+        console.print(_title(block, device))
+        if device.get("note"):
+            console.print(Text(clean(device["note"]), style="yellow"))
         console.print(table, crop=False)
         console.print()
     notes.render(document, best, console)
@@ -57,7 +60,6 @@ def _title(block: Sequence[Cell], device: Mapping[str, Any]) -> Text:
         figures.plural(device["cores"], "core") if device.get("cores") else "",
         f"{device.get('runtime') or ''} {device.get('runtime_version') or ''}",
         figures.plural(block[0]["threads"], "thread") if same(block, "threads") else "",
-        device.get("note") or "",
     ]
     known = ", ".join(clean(fact) for fact in facts if clean(fact))
     title = Text(f"{clean(block[0]['model'])} on {clean(block[0]['device'])}", style="bold")

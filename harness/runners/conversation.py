@@ -7,14 +7,17 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from delegates.wire import MAX_LINE_BYTES, Request, WireError, encode, receive
+from delegates.wire import MAX_LINE_BYTES, Request, WireError, encode, printable
 from harness.errors import DeviceError
 from harness.patience import Patience
+from harness.runners.answers import receive
 
+_LOOK_S = 1.0
 _STOP_S = 15  # between asking a conductor to stop and ending it
 _STDERR_TAIL_BYTES = 16 * 1024
 _CHUNK_BYTES = 1 << 18
@@ -58,9 +61,11 @@ class Conversation:
         self._tail = bytearray()
         self._stderr_reader = threading.Thread(target=self._read_stderr, daemon=True)
         self._stderr_reader.start()
-        self._over = threading.Event()
+        self._over, self._ended = threading.Event(), threading.Event()
+        self._due: float | None = None  # when the device has been waited for long enough
         if patience is not None:
             threading.Thread(target=self._beat, args=(patience.beat_s,), daemon=True).start()
+            threading.Thread(target=self._watch, args=(patience.answer_s,), daemon=True).start()
 
     def __iter__(self) -> Iterator[Any]:
         """Messages up to the end of the stream. Raises DeviceError for a line that is none."""
@@ -74,6 +79,7 @@ class Conversation:
             try:
                 yield receive(line.decode("ascii", "replace"))
             except WireError as error:
+                self.kill()  # whatever that is, it would not stop when asked to
                 raise DeviceError(f"the device sent something that is no answer: {error}") from None
         if self.late_s is not None:
             raise DeviceError(f"the device said nothing for {self.late_s:g} s")
@@ -85,6 +91,7 @@ class Conversation:
             line = self._process.stdout.readline(limit + 1)
         self._read_bytes += len(line)
         if len(line) > limit or self._read_bytes > _MOST_BYTES:
+            self.kill()
             raise DeviceError(f"the device sent more than {min(limit, _MOST_BYTES)} bytes at a time")
         return line
 
@@ -119,6 +126,7 @@ class Conversation:
             status = self._process.wait()
         self._stderr_reader.join(timeout=1)
         self.status = status
+        self._ended.set()
         if status == 0:
             return None
         how = f"was killed by {_signal_name(-status)}" if status < 0 else f"ended with exit status {status}"
@@ -127,7 +135,7 @@ class Conversation:
 
     def stderr(self) -> str:
         """The last of what it wrote to stderr."""
-        return self._tail.decode("utf-8", "replace").strip()
+        return printable(self._tail.decode("utf-8", "replace")).strip()
 
     def kill(self) -> None:
         """End the process at once, unless it has ended."""
@@ -137,22 +145,21 @@ class Conversation:
 
     @contextlib.contextmanager
     def _in_time(self) -> Iterator[None]:
-        """End the process if what happens inside takes too long."""
-        if self._patience is None:
-            yield
-            return
-        timer = threading.Timer(self._patience.answer_s, self._give_up)
-        timer.daemon = True
-        timer.start()
+        """The process is ended if what happens inside takes too long."""
+        if self._patience is not None:
+            self._due = time.monotonic() + self._patience.answer_s
         try:
             yield
         finally:
-            timer.cancel()
+            self._due = None
 
-    def _give_up(self) -> None:
-        assert self._patience is not None
-        self.late_s = self._patience.answer_s
-        self.kill()
+    def _watch(self, answer_s: float) -> None:
+        while not self._ended.wait(min(_LOOK_S, answer_s / 4)):
+            due = self._due
+            if due is not None and time.monotonic() > due:
+                self.late_s = answer_s
+                self.kill()
+                return
 
     def _send_some(self, data: bytes) -> None:
         assert self._process.stdin is not None

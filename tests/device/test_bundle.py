@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from delegates.wire import Facts, PythonFacts, Question, Request, decode, encode
+from delegates.wire import Facts, PythonFacts, Question, Request
 from harness.runners import bundle
+from harness.runners.conversation import Conversation
 from tests.device.conftest import answers, other_pythons
 
 
@@ -27,10 +27,9 @@ def test_every_python_from_3_7_on_conducts_a_probe(tmp_path, python):
     pyz = tmp_path / "bundle.pyz"
     pyz.write_bytes(bundle.build().data)
     request = Request("probe", questions=[Question(python, "auto", ["cpu", "xnnpack"])])
-    done = subprocess.run(
-        [python, str(pyz)], input=encode(request), capture_output=True, text=True, check=True, timeout=60
-    )
-    answer, facts = (decode(line) for line in done.stdout.splitlines())
+    conversation = Conversation([python, str(pyz)], request)
+    answer, facts = conversation
+    assert conversation.close() is None
     assert isinstance(answer, PythonFacts)
     assert isinstance(facts, Facts)
     assert Path(answer.executable).samefile(python)

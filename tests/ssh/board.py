@@ -117,6 +117,10 @@ class Board:
             time.sleep(0.05)
         return not self.processes()
 
+    def end_all(self) -> None:
+        """Of a board that does not look after its own processes."""
+        send(signal.SIGKILL, list(self.processes()))
+
     def is_free(self) -> bool:
         """Whether nobody holds the lock: asked of the kernel."""
         with (self.workdir / "lock").open("rb") as lock:

@@ -26,7 +26,7 @@ def test_a_board_and_this_machine_in_one_command_and_one_table(qbench, board, tm
     done = qbench("run", "--model", model, "--device", "here", "--device", board.name, "--budget", "0.05")
     assert done.returncode == 0, done.stderr
     assert f"net on {board.name}" in done.stdout
-    assert ", 1 thread, emulated" in " ".join(done.stdout.split())
+    assert "emulated" in done.stdout
     (stored,) = tmp_path.glob("results/*/run.json")
     document = json.loads(stored.read_text())
     here, there = document["cells"]

@@ -341,8 +341,7 @@ def test_ctrl_c_while_a_board_does_not_answer(boards, tmp_path, cache, model):
     assert process.returncode == 130, err
     assert err.splitlines()[-1] == "qbench: interrupted"
     assert not list(tmp_path.glob("results/*"))
-    for pid in board.processes():  # it reads nothing, so it can't know that we are gone
-        os.kill(pid, signal.SIGKILL)
+    board.end_all()  # `sleep` reads nothing, so it can't know that we are gone
 
 
 def test_ctrl_c_while_waiting_for_the_lock(board, tmp_path, cache, model, runner_of):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from delegates.wire import Measurement, OpGroup, Ops, Output
-from harness.config import DelegateSpec, DeviceProfile
+from harness.config import DelegateSpec, DeviceProfile, SshTarget
 from harness.inspect import Quantization, TensorInfo
 from harness.quantize import Variant, VariantSet
 from harness.results import Cell, Device, Run
@@ -84,7 +84,8 @@ def variant(
 
 
 def device(name: str, delegates: Sequence[str] = (), place: str = "local") -> Device:
-    profile = DeviceProfile(name, tuple(DelegateSpec(d) for d in delegates or [name]), place=place)
+    ssh = SshTarget(host=name) if place == "ssh" else None
+    profile = DeviceProfile(name, tuple(DelegateSpec(d) for d in delegates or [name]), place=place, ssh=ssh)
     machine = {"os": "Linux", "arch": "x86_64", "cpu": "AMD EPYC", "cores": 2, "memory_bytes": 8_000_000_000}
     return Device(profile, machine, "3.11.9", "ai-edge-litert", "2.3.0", {"load": 0.1}, {"load": 0.4})
 

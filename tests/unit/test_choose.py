@@ -7,7 +7,8 @@ import dataclasses
 import pytest
 
 from harness import choose
-from harness.errors import ModelError
+from harness.config import load_config
+from harness.errors import ConfigError, ModelError
 from harness.models import ModelSource
 from harness.quantize import FailedVariant, VariantSet
 from tests.unit.run_builder import variant
@@ -39,3 +40,34 @@ def test_of_ready_files_only_their_own_names_are_known():
     ready = VariantSet("m", "m/", "", (dataclasses.replace(variant("mine"), converter=None),))
     with pytest.raises(ModelError, match=r'no variant "x"; known: mine$'):
         choose.narrow(ready, ["x"])
+
+
+HERE_AND_THERE = """
+[devices.here]
+[devices.pi4]
+place = "ssh"
+host = "pi4"
+[devices.also]
+delegates = ["cpu"]
+"""
+
+
+def config(tmp_path, text):
+    path = tmp_path / "devices.toml"
+    path.write_text(text)
+    return load_config(path)
+
+
+def test_without_a_name_only_this_machine_is_measured_on(tmp_path):
+    """A board is somebody's: it is used when it is asked for."""
+    found = config(tmp_path, HERE_AND_THERE)
+    assert [p.name for p in choose.devices(found, choose.Options())] == ["here", "also"]
+    asked = choose.Options(devices=["pi4", "here", "pi4"])
+    assert [p.name for p in choose.devices(found, asked)] == ["pi4", "here"]
+    assert choose.known(found, []) == ["here", "pi4", "also"]
+
+
+def test_a_file_of_boards_only_wants_a_name(tmp_path):
+    boards = "".join(f'[devices.{name}]\nplace = "ssh"\nhost = "x"\n' for name in ("pi4", "coral"))
+    with pytest.raises(ConfigError, match="no local device; name one with --device: pi4, coral"):
+        choose.devices(config(tmp_path, boards), choose.Options())

@@ -316,4 +316,19 @@ def test_known_figures_change_nothing() -> None:
     ],
 )
 def test_exit_code(cells: list[tuple[str, str]], code: int) -> None:
-    assert exit_code({"cells": [{"device": d, "status": s} for d, s in cells]}) == code
+    assert exit_code(_statuses(cells)) == code
+
+
+def _statuses(cells: list[tuple[str, str]], problem: str | None = None) -> dict[str, Any]:
+    devices = [{"name": name, "problem": problem} for name in dict.fromkeys(d for d, _ in cells)]
+    return {"devices": devices, "cells": [{"device": d, "status": s} for d, s in cells]}
+
+
+@pytest.mark.parametrize("status", ["ok", "unavailable", "crashed"])
+def test_a_device_that_could_not_be_reached_is_exit_code_4(status: str) -> None:
+    """Also where it was lost after it had measured, and whatever else failed."""
+    assert exit_code(_statuses([("pi4", status)], problem="the link to pi4 was lost")) == 4
+
+
+def test_documents_of_before_boards_have_an_exit_code() -> None:
+    assert exit_code({"devices": [{"name": "cpu"}], "cells": [{"device": "cpu", "status": "ok"}]}) == 0

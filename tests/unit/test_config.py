@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import DelegateSpec, DeviceProfile, VariantSpec, find_devices_file, load_config
+from harness.config import (
+    DelegateSpec,
+    DeviceProfile,
+    SshTarget,
+    VariantSpec,
+    find_devices_file,
+    load_config,
+)
 from harness.errors import ConfigError
 
 INT16_OPS = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
@@ -88,6 +95,53 @@ def test_every_device_key(tmp_path):
     )
 
 
+def test_every_key_of_a_board(tmp_path):
+    config = load(
+        tmp_path,
+        """
+        [devices.pi4]
+        place = "ssh"
+        host = "pi4.lab"
+        user = "pi"
+        port = 2222
+        identity_file = "keys/lab"
+        ssh_options = ["-F", "lab.conf", "-vJ", "gate", "-o", "Compression=yes", "-o", "Compression=yes", "-A4"]
+        workdir = "~/bench $(here)"
+        python = "tflite/bin/python"
+        note = "emulated"
+        """,
+    )
+    profile = config.devices["pi4"]
+    assert (profile.place, profile.note) == ("ssh", "emulated")
+    assert profile.python == "tflite/bin/python"  # a path on the board, not here
+    assert profile.ssh == SshTarget(
+        host="pi4.lab",
+        user="pi",
+        port=2222,
+        identity_file=str(tmp_path / "keys/lab"),
+        ssh_options=(
+            "-F", "lab.conf", "-vJ", "gate", "-o", "Compression=yes", "-o", "Compression=yes", "-A4",
+        ),
+        workdir="~/bench $(here)",
+        folder=tmp_path,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("host", ["pi4", "pi@pi4", "192.168.0.7", "fe80::1%eth0", "[::1]", "my_board-2.lab"])
+def test_names_of_hosts(tmp_path, host):
+    """A name from ~/.ssh/config is enough."""
+    profile = load(tmp_path, SSH + f'host = "{host}"').devices["a"]
+    assert profile.ssh == SshTarget(host=host, folder=tmp_path)
+    assert profile.python is None
+
+
+def test_profiles_of_one_board_share_its_target(tmp_path):
+    text = "".join(f'[devices.{name}]\nplace = "ssh"\nhost = "pi4"\n' for name in "ab")
+    devices = load(tmp_path, text).devices
+    assert devices["a"].ssh == devices["b"].ssh
+    assert len({devices["a"].ssh, devices["b"].ssh}) == 1
+
+
 @pytest.mark.parametrize("python", ["~/venv/bin/python", "/usr/bin/python3", "python3.11"])
 def test_pythons_left_as_they_are(tmp_path, python):
     assert load(tmp_path, f'[devices.a]\npython = "{python}"').devices["a"].python == python
@@ -148,6 +202,8 @@ def test_when_calibration_is_needed(tmp_path, text, needs, source):
     assert (made.needs_calibration, made.representative_dataset) == (needs, source)
 
 
+SSH = '[devices.a]\nplace = "ssh"\n'
+
 WRONG = {
     '[devices.pi4]\nruntme = "auto"': '[devices.pi4] key "runtme": unknown key; did you mean "runtime"?',
     '[device.pi4]\nruntime = "auto"': '[device]: unknown table; did you mean "devices"?',
@@ -179,9 +235,30 @@ WRONG = {
     '[devices.a]\ntimeout = "60"': "a number of seconds expected, found a string",
     "[devices.a]\nenv = { A = 1 }": 'key "env": the value of "A" has to be a string',
     '[devices.a]\npython = ""': 'key "python": a string without control characters',
-    '[devices.a]\nplace = "ssh"': 'key "place": devices over SSH come with a later version',
-    '[devices.a]\nhost = "pi4"': 'key "host": devices over SSH come with a later version',
-    '[devices.a]\nplace = "moon"': 'key "place": unknown value "moon"; known: local',
+    '[devices.a]\nplace = "ssh"': '[devices.a] place = "ssh" needs a key "host"',
+    '[devices.a]\nhost = "pi4"': 'key "host": is for place = "ssh" only',
+    '[devices.a]\nworkdir = "x"': 'key "workdir": is for place = "ssh" only',
+    '[devices.a]\nplace = "moon"': 'key "place": unknown value "moon"; known: local, ssh',
+    "[devices.a]\nnote = 1": 'key "note": a string expected, found a whole number',
+    SSH
+    + 'host = "-oProxyCommand=evil"': 'key "host": "-oProxyCommand=evil" is no name that ssh can be given',
+    SSH + 'host = "a b"': 'key "host": "a b" is no name',
+    SSH + 'host = "$(evil)"': 'key "host": "$(evil)" is no name',
+    SSH + 'host = "a;b"': 'key "host": "a;b" is no name',
+    SSH + 'host = "a\\nb"': 'key "host": a string without control characters',
+    SSH + 'user = "-l"\nhost = "a"': 'key "user": "-l" is no name',
+    SSH + "port = 0": 'key "port": 0 is too small; at least 1',
+    SSH + "port = 65536": 'key "port": 65536 is too large; at most 65535',
+    SSH + 'port = "22"': 'key "port": a whole number expected, found a string',
+    SSH + 'python = "-c"\nhost = "a"': 'key "python": "-c" is no command',
+    SSH + 'ssh_options = "-A"': 'key "ssh_options": a list of ssh\'s options, one word each, expected',
+    SSH + 'ssh_options = ["evil", "-A"]': '"evil" is no option; those of ssh begin with one hyphen',
+    SSH + 'ssh_options = ["-A", "evil"]': '"evil" is no option',
+    SSH + 'ssh_options = ["-F", "x", "--", "evil"]': '"--" is no option',
+    SSH + 'ssh_options = ["-4", "-vo"]': '"-vo" wants a value',
+    SSH + 'ssh_options = ["-N"]': '"-N" changes what ssh does; only how to connect can be said here',
+    SSH + 'ssh_options = ["-vS/tmp/x"]': '"-vS/tmp/x" changes what ssh does',
+    SSH + 'workdir = ""': 'key "workdir": a string without control characters',
     '[devices."pi 4"]\nthreads = 1': "[devices.pi 4] a name is made of letters",
     "[devices.a]\n[devices.a]": "not valid TOML: Cannot declare",
     "[devices.a]\nthreads = 1\nthreads = 2": "not valid TOML: Cannot overwrite a value (at ",

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from delegates.wire import Job, Measurement, OpGroup, Ops, Request, WireError, decode, encode
+from delegates.wire import Job, Measurement, OpGroup, Ops, Request, WireError, decode, encode, printable
 
 
 def measurement(**changes):
@@ -62,3 +62,45 @@ def test_what_is_sent_arrives(message):
 def test_anything_else_is_refused(line):
     with pytest.raises(WireError):
         decode(line)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain é中☃\n\ttab", "plain é中☃\n\ttab"),
+        ("\x1b[2J", "\ufffd[2J"),
+        ("\r\x00\x07\x7f\x9b", "\ufffd" * 5),
+        ("\u202etxt\u2066\u2028", "\ufffdtxt\ufffd\ufffd"),
+        ("\udce9", "\ufffd"),
+    ],
+)
+def test_printable(text, shown):
+    assert printable(text) == shown
+
+
+def test_a_device_gets_texts_as_they_are():
+    """A file name or an environment's value may hold anything."""
+    job = Job("j", "g", "a\x1b\udce9", None, "cpu", "auto", "python3", env={"A": "\x1b\r"})
+    assert decode(encode(job)) == job
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"init_ns": 1 << 63},
+        {"tick_ns": float("inf")},
+        {"tick_ns": float("nan")},
+        {"blocks_ns": [[10**400]]},
+    ],
+)
+def test_numbers_are_of_human_size(changes):
+    with pytest.raises(WireError, match="out of bounds"):
+        decode(json.dumps({**json.loads(encode(measurement())), **changes}))
+
+
+def test_values_without_a_schema_are_not_deep():
+    deep = {"a": 1}
+    for _ in range(9):
+        deep = {"a": deep}
+    with pytest.raises(WireError, match="too deep"):
+        decode(json.dumps({"kind": "Facts", "when": "before", "machine": deep, "changing": {}}))

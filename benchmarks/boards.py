@@ -1,0 +1,221 @@
+"""What does a board over SSH cost, and does it give the same figures?
+
+    python -m benchmarks.boards [--part same|overhead|size|many]... [--repeat 8]
+
+The boards are sshd processes on loopback, started here with keys of their own; what they run is this Python
+on this machine, so that any difference is the way there and back.
+
+same      the same cells locally and over SSH, taking turns: medians, and their ratio with its 95 % interval
+overhead  wall time of a whole run over SSH less that of the same run here, in pairs; first and later runs,
+          and what a later one uploads
+size      of the bundle, and of what is sent before it
+many      wall time of four boards in one run against that of one. The stand-in for a delegate that keeps no
+          CPU busy: in the workers of this benchmark an inference sleeps for 50 ms
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import math
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from delegates import stats
+from harness import machines
+from harness.choose import Options
+from harness.config import load_config
+from harness.report.progress import ProgressBar
+from harness.run import run
+from harness.runners import arrival, bundle
+from harness.runners.ssh import SshRunner
+from tests.models import dense_model
+from tests.ssh.board import PACKAGES, Board, make_key
+
+DELEGATES = ["cpu", "xnnpack"]
+WAITING = """
+import time
+from ai_edge_litert.interpreter import Interpreter
+Interpreter.invoke = lambda self: time.sleep(0.05)
+"""
+
+
+@dataclass
+class Place:
+    """A folder with boards, models and a cache of its own."""
+
+    folder: Path
+    boards: list[Board]
+
+    def config(self, name: str) -> Path:
+        """A devices.toml with this machine as `here`, and the boards."""
+        path = self.folder / f"{name}.toml"
+        here = f"[devices.here]\ndelegates = {DELEGATES}\n".replace("'", '"')
+        boards = [board.profile(delegates=DELEGATES) for board in self.boards]
+        path.write_text("\n".join([here, *boards]))
+        return path
+
+    def forget(self) -> None:
+        """The boards as they were before anything was sent there."""
+        for board in self.boards:
+            shutil.rmtree(board.workdir, ignore_errors=True)
+
+
+@dataclass
+class Ran:
+    seconds: float
+    document: dict[str, Any]
+    uploaded_bytes: int
+
+
+@contextmanager
+def boards(count: int) -> Iterator[Place]:
+    with tempfile.TemporaryDirectory(prefix="b") as name:
+        folder = Path(name)
+        for key in ("host", "user"):
+            make_key(folder / key)
+        made = [Board(f"board{number}", folder / f"board{number}", folder) for number in range(count)]
+        try:
+            for board in made:
+                board.start()
+            (folder / "net").mkdir()
+            for width in (256, 1024):
+                (folder / "net" / f"dense{width}.tflite").write_bytes(dense_model(1, width, width))
+            with mock.patch.dict(os.environ, QBENCH_CACHE=str(folder / "cache")):
+                yield Place(folder, made)
+        finally:
+            for board in made:
+                board.stop()
+
+
+def once(place: Place, devices: list[str], config: Path, **options: Any) -> Ran:
+    """One whole run, with the fewest launches there are."""
+    runners: list[SshRunner] = []
+
+    def listen(*arguments: Any) -> Any:
+        runner = original(*arguments)
+        runners.append(runner)
+        return runner
+
+    original = machines._runner
+    values = {"budget_s": 0.3, "precision": 1.0, "results": place.folder / "results", **options}
+    chosen = Options(models=[str(place.folder / "net")], devices=devices, **values)
+    started = time.monotonic()
+    with mock.patch.object(machines, "_runner", listen):
+        document = run(chosen, load_config(config), ProgressBar(quiet=True)).document
+    seconds = time.monotonic() - started
+    failed = {cell["reason"] for cell in document["cells"] if cell["latency_ms"] is None}
+    if failed:
+        sys.exit(f"not measured: {failed}")
+    return Ran(seconds, document, sum(getattr(runner, "uploaded_bytes", 0) for runner in runners))
+
+
+def same(repeat: int) -> None:
+    print(f"\nThe same cells here and over SSH to here, {repeat} runs each, taking turns")
+    print(f"{'cell':24} {'here':>10} {'over SSH':>10} {'ratio':>7}  95 % interval")
+    found: dict[str, list[tuple[float, float]]] = {}
+    with boards(1) as place:
+        config = place.config("same")
+        for _ in range(repeat):
+            here, there = (medians(once(place, [name], config, budget_s=1.0)) for name in ("here", "board0"))
+            for cell in here:
+                found.setdefault(cell, []).append((here[cell], there[cell]))
+    for cell, pairs in found.items():
+        ratio = stats.locate([math.log(there / here) for here, there in pairs])
+        value, low, high = (math.exp(x) for x in ratio)
+        one, other = (stats.median(column) * 1000 for column in zip(*pairs, strict=True))
+        verdict = "agree" if low <= 1 <= high else "DIFFER"
+        print(f"{cell:24} {one:7.2f} µs {other:7.2f} µs {value:7.3f}  [{low:.3f}-{high:.3f}] {verdict}")
+
+
+def medians(ran: Ran) -> dict[str, float]:
+    """In ms, by cell."""
+    cells = ran.document["cells"]
+    return {f"{cell['variant']} {cell['delegate']}": cell["latency_ms"]["median"] for cell in cells}
+
+
+def overhead(repeat: int) -> None:
+    print(f"\nWall time of a whole run over SSH less that of the same run here, {repeat} pairs")
+    with boards(1) as place:
+        config = place.config("overhead")
+        once(place, ["here"], config)  # warms the caches of this machine
+        for name, bar_s in (("first", 2.0), ("later", 1.0)):
+            more, uploads = [], []
+            for _ in range(repeat):
+                if name == "first":
+                    place.forget()
+                here, there = once(place, ["here"], config), once(place, ["board0"], config)
+                more.append(there.seconds - here.seconds)
+                uploads.append(there.uploaded_bytes)
+            value, low, high = stats.locate(more)
+            verdict = "ok" if value <= bar_s else "TOO MUCH"
+            print(
+                f"{name} run: {value:+.2f} s [{low:+.2f} to {high:+.2f}], at most {bar_s:g} s: {verdict};"
+                f" uploaded {min(uploads)} to {max(uploads)} bytes"
+            )
+
+
+def size(repeat: int) -> None:
+    sent = len(bundle.build().data)
+    before = arrival._SOURCE.stat().st_size
+    verdict = "ok" if sent <= 150_000 else "TOO LARGE"
+    print(f"\nBundle: {sent} bytes, at most 150000: {verdict}; sent before it, each time: {before} bytes")
+
+
+def many(repeat: int) -> None:
+    print(f"\nFour boards in one run against one, an inference sleeps for 50 ms (a stand-in), {repeat} pairs")
+    with boards(4) as place:
+        (place.folder / "sitecustomize.py").write_text(WAITING)
+        config = place.folder / "many.toml"
+        keys = {"delegates": ["cpu"], "runtime": "ai-edge-litert", "env": {"PYTHONPATH": str(place.folder)}}
+        config.write_text("\n".join(profile(board, keys) for board in place.boards))
+        names = [board.name for board in place.boards]
+        ratios, seconds = [], []
+        for _ in range(repeat):
+            one, four = (once(place, chosen, config, budget_s=20.0) for chosen in (names[:1], names))
+            ratios.append(four.seconds / one.seconds)
+            seconds.append((one.seconds, four.seconds))
+    value, low, high = stats.locate(ratios)
+    one_s, four_s = (stats.median(column) for column in zip(*seconds, strict=True))
+    verdict = "ok" if value <= 1.2 else "TOO MUCH"
+    print(
+        f"one {one_s:.1f} s, four {four_s:.1f} s: {value:.2f} [{low:.2f}-{high:.2f}], at most 1.2: {verdict}"
+    )
+
+
+def profile(board: Board, keys: dict[str, Any]) -> str:
+    """Its table in devices.toml; json.dumps, which Board.profile writes with, knows no inline tables."""
+    env = ", ".join(f'{key} = "{value}"' for key, value in keys["env"].items())
+    return board.profile(**{**keys, "env": None}) + f"env = {{ {env} }}\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--part", action="append", choices=list(PARTS))
+    parser.add_argument("--repeat", type=int, default=8)
+    options = parser.parse_args()
+    if options.repeat < 2:
+        parser.error("an interval needs at least two")
+    missing = [package for package, found in PACKAGES.items() if found is None]
+    if missing:
+        sys.exit(f"needs {' and '.join(missing)}")
+    print(f"as {getpass.getuser()}, {os.cpu_count()} cores, Python {sys.version.split()[0]}")
+    for part in options.part or PARTS:
+        PARTS[part](options.repeat)
+
+
+PARTS = {"same": same, "overhead": overhead, "size": size, "many": many}
+
+if __name__ == "__main__":
+    main()

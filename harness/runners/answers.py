@@ -1,0 +1,144 @@
+"""A device's answers as home takes them: printable, of bounded size, and with figures that can be.
+
+The wire's types are checked in delegates/wire.py; here is what types can't say, once, so that nobody
+behind this door has to doubt what a device sent.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from delegates.wire import (
+    STAGES,
+    Done,
+    Facts,
+    Measurement,
+    Ops,
+    Output,
+    Progress,
+    PythonFacts,
+    Refusal,
+    WireError,
+    build,
+    printable,
+)
+
+Answer = Facts | PythonFacts | Measurement | Refusal | Progress | Done
+
+# Far above what a conductor sends: 10,500 samples of a launch, 16 KiB of stderr.
+_MOST_BYTES = 2 << 20  # of one answer, the data of outputs left out
+_MOST_SAMPLES = 50_000
+_MOST_LAUNCHES = 1 << 20
+_LARGEST_RANK = 16
+
+_NUMBER, _COUNT, _TEXTS, _NUMBERS = "a number", "a count", "a list of texts", "a list of numbers"
+_MACHINE = {
+    **dict.fromkeys(("os", "kernel", "arch", "cpu", "board", "python"), "a text"),
+    **dict.fromkeys(("cores", "memory_bytes"), _COUNT),
+    "delegate_libraries": _TEXTS,
+}
+_CHANGING = {
+    **dict.fromkeys(("clock_s", "own_cpu_s", "home_cpu_s", "cpu_busy_s", "cpu_steal_s"), _NUMBER),
+    **dict.fromkeys(("cpu_total_s", "cpu_pressure_s", "load_1min"), _NUMBER),
+    **dict.fromkeys(("throttle_count", "throttle_flags", "available_memory_bytes"), _COUNT),
+    **dict.fromkeys(("governors", "frequencies_khz"), _TEXTS),
+    "temperatures_c": _NUMBERS,
+}
+
+
+def receive(line: str) -> Answer:
+    """The answer in a line, every text in it printable. Raises WireError for anything else."""
+    try:
+        message = build(_made_printable(json.loads(line)))
+    except (ValueError, RecursionError) as error:
+        raise WireError(f"not JSON: {error}") from None
+    if not isinstance(message, Answer):
+        raise WireError(f"{type(message).__name__} is no answer")
+    outputs = message.outputs if isinstance(message, Measurement) else []
+    if len(line) - sum(len(output.data) for output in outputs) > _MOST_BYTES:
+        raise WireError(f"{type(message).__name__}: too large")
+    _check(message)
+    return message
+
+
+def _made_printable(raw: Any) -> Any:
+    if isinstance(raw, str):
+        return printable(raw)
+    if isinstance(raw, list):
+        return [_made_printable(item) for item in raw]
+    if isinstance(raw, dict):
+        return {printable(key): _made_printable(item) for key, item in raw.items()}
+    return raw
+
+
+def _check(message: Answer) -> None:
+    if isinstance(message, Measurement):
+        _check_measurement(message)
+    elif isinstance(message, Refusal):
+        _need(message.stage in STAGES, "Refusal.stage")
+        _need(0 <= message.launch < _MOST_LAUNCHES, "Refusal.launch")
+    elif isinstance(message, PythonFacts):
+        _need(message.error is not None or None not in (message.runtime, message.version), "PythonFacts")
+    elif isinstance(message, Facts):
+        known = {key: value for key, value in message.machine.items() if value is not None}
+        _check_facts(known, _MACHINE, "Facts.machine")
+        _check_facts(message.changing, _CHANGING, "Facts.changing")
+
+
+def _check_measurement(m: Measurement) -> None:
+    samples = [ns for series in (*m.blocks_ns, m.copies_ns) for ns in series]
+    own = [ns for block in m.own_ns for ns in block]
+    _need(0 <= m.launch < _MOST_LAUNCHES, "Measurement.launch")
+    _need(0 < len(samples) <= _MOST_SAMPLES, "Measurement.blocks_ns")
+    _need(min([*samples, *own, m.init_ns, m.first_ns, m.warmup]) >= 0, "Measurement: a time below zero")
+    _need(not m.own_ns or list(map(len, m.own_ns)) == list(map(len, m.blocks_ns)), "Measurement.own_ns")
+    _need(m.tick_ns >= 0, "Measurement.tick_ns")
+    _need(m.threads > 0, "Measurement.threads")
+    _need(min(m.affinity or [0]) >= 0, "Measurement.affinity")
+    _need((m.peak_memory_bytes or 0) >= 0, "Measurement.peak_memory_bytes")
+    if m.ops is not None:
+        _check_ops(m.ops)
+    for output in m.outputs:
+        _check_output(output)
+
+
+def _check_ops(ops: Ops) -> None:
+    _need(0 <= ops.delegated <= ops.total and ops.partitions >= 0, "Ops")
+    _need(all(group.count > 0 for group in ops.not_delegated), "Ops.not_delegated")
+
+
+def _check_output(output: Output) -> None:
+    """(samples, *shape), as many float32 values as that makes."""
+    _need(0 < len(output.shape) <= _LARGEST_RANK and min(output.shape) >= 0, "Output.shape")
+    try:
+        size = len(base64.b64decode(output.data, validate=True))
+    except ValueError:
+        raise WireError("Output.data: not base64") from None
+    _need(size == 4 * math.prod(output.shape), "Output.data")
+
+
+def _check_facts(facts: Mapping[str, Any], forms: Mapping[str, str], where: str) -> None:
+    """What home reads of them; what else a device may tell is only stored."""
+    for key, form in forms.items():
+        if key in facts and not _has_form(facts[key], form):
+            raise WireError(f"{where}.{key}: {form} expected")
+
+
+def _has_form(value: Any, form: str) -> bool:
+    if form in (_TEXTS, _NUMBERS):
+        kind = "a text" if form == _TEXTS else _NUMBER
+        return isinstance(value, list) and all(_has_form(item, kind) for item in value)
+    if form == "a text":
+        return isinstance(value, str)
+    if form == _COUNT:
+        return type(value) is int and value >= 0
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _need(holds: bool, what: str) -> None:
+    if not holds:
+        raise WireError(f"{what} can't be")

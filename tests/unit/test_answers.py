@@ -1,0 +1,89 @@
+"""What home takes from a device: nothing that its types allow but that can't be."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from delegates.wire import Done, Facts, Job, Ops, PythonFacts, Refusal, Runtime, WireError, encode
+from harness.runners.answers import receive
+from tests.unit.run_builder import measurement, output
+
+FACTS = Facts(
+    "before", {"cpu": "Cortex-A72", "cores": 4, "board": None}, {"clock_s": 1.5, "governors": ["x"]}
+)
+ASKED = PythonFacts(
+    "python3", "/usr/bin/python3", "3.11.2", "1.26.4", [], Runtime("tflite-runtime", "2.14.0")
+)
+MEASURED = measurement("j", outputs=[output([[1.0, 2.0]])])
+REFUSED = Refusal("j", 0, "load", "no", None, "stderr\n\tof two lines")
+
+
+@pytest.mark.parametrize("message", [FACTS, ASKED, MEASURED, REFUSED, Done(), PythonFacts("p", error="no")])
+def test_real_answers_are_taken_as_they_are(message):
+    assert receive(encode(message)) == message
+
+
+@pytest.mark.parametrize(
+    ("message", "changes"),
+    [
+        (MEASURED, {"blocks_ns": []}),
+        (MEASURED, {"blocks_ns": [[1, -1]]}),
+        (MEASURED, {"blocks_ns": [[1] * 60_000]}),
+        (MEASURED, {"own_ns": [[1]]}),
+        (MEASURED, {"copies_ns": [-1]}),
+        (MEASURED, {"init_ns": -1}),
+        (MEASURED, {"launch": -1}),
+        (MEASURED, {"launch": 1 << 40}),
+        (MEASURED, {"tick_ns": -1.0}),
+        (MEASURED, {"threads": 0}),
+        (MEASURED, {"affinity": [-1]}),
+        (MEASURED, {"peak_memory_bytes": -1}),
+        (MEASURED, {"python": "x" * (3 << 20)}),
+        (MEASURED, {"ops": Ops(3, 4, 1)}),
+        (MEASURED, {"ops": Ops(3, -1, 1)}),
+        (MEASURED, {"outputs": [dataclasses.replace(output([1.0]), data="!")]}),
+        (MEASURED, {"outputs": [dataclasses.replace(output([1.0]), shape=[2])]}),
+        (MEASURED, {"outputs": [dataclasses.replace(output([1.0]), shape=[])]}),
+        (MEASURED, {"outputs": [dataclasses.replace(output([1.0]), shape=[-1, -1])]}),
+        (REFUSED, {"stage": "lunch"}),
+        (REFUSED, {"launch": -1}),
+        (ASKED, {"runtime": None}),
+        (ASKED, {"version": None}),
+        (FACTS, {"machine": {"cores": "four"}}),
+        (FACTS, {"machine": {"cores": True}}),
+        (FACTS, {"machine": {"cpu": ["x"]}}),
+        (FACTS, {"changing": {"clock_s": "soon"}}),
+        (FACTS, {"changing": {"clock_s": None}}),
+        (FACTS, {"changing": {"governors": [1]}}),
+        (FACTS, {"changing": {"throttle_flags": 0.5}}),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_cannot_be_is_refused(message, changes):
+    with pytest.raises(WireError):
+        receive(encode(dataclasses.replace(message, **changes)))
+
+
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "1e400", "NaN", "-Infinity", str(1 << 63)])
+def test_numbers_beyond_all_bounds_are_refused(number):
+    with pytest.raises(WireError):
+        receive(encode(MEASURED).replace('"tick_ns": 0.0', f'"tick_ns": {number}'))
+
+
+def test_what_only_home_sends_is_no_answer():
+    with pytest.raises(WireError, match="Job is no answer"):
+        receive(encode(Job("j", "g", "m", None, "cpu", "auto", "python3")))
+
+
+def test_nothing_that_a_terminal_obeys_gets_in():
+    raw = {
+        "kind": "Refusal",
+        "job": "j",
+        "launch": 0,
+        "stage": "load",
+        "reason": "\x1b[2J\u202e\x9b31m\ud800 no",
+    }
+    assert receive(json.dumps(raw)).reason == "\ufffd[2J\ufffd\ufffd31m\ufffd no"
