@@ -23,7 +23,7 @@ if [ ! -e "$policy" ]; then
     printf '#!/bin/sh\nexit 101\n' >"$policy"
     chmod 755 "$policy"
 fi
-install() { apt-get install -qq -y --no-install-recommends "$@" >/dev/null 2>&1; }
+install() { apt-get -o DPkg::Lock::Timeout=120 install -qq -y --no-install-recommends "$@" >/dev/null 2>&1; }
 # shellcheck disable=SC2086  # one word each
 if ! install $missing; then
     apt-get update -qq || true
