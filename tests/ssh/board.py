@@ -37,8 +37,8 @@ def make_key(path: Path) -> Path:
 class Board:
     """An account on a board, with a home folder and an address of its own.
 
-    `lines` are added to sshd's configuration. What runs there has HOME (`home`) and a mark in its
-    environment, so that it is told apart from everything else on this machine.
+    `lines` are added to sshd's configuration, which offers neither sftp nor scp. What runs there has HOME
+    (`home`) and a mark in its environment, so that it is told apart from everything else on this machine.
     """
 
     def __init__(self, name: str, folder: Path, keys: Path, *lines: str) -> None:

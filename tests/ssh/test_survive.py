@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -108,6 +109,49 @@ def test_a_link_that_stays_away_keeps_what_was_measured(measure, board, tmp_path
     assert f"the figures are those of the {launches(document)[0]} launches before" in cell["reason"]
     assert document["devices"][0]["problem"] in cell["reason"]
     assert exit_code(document) == 4
+    assert is_quiet(board)
+
+
+def test_a_board_that_restarts_in_the_middle(measure, board, tmp_path, slow_model):
+    """Everything there is gone, and a while later it answers again."""
+    later = threading.Timer(1.5, board.start)
+
+    def restart():
+        board.stop()
+        send(signal.SIGKILL, list(board.processes()))
+        later.start()
+
+    watching = after_launches(tmp_path, 2, restart)
+    document = measure(board.profile(), watching=watching, budget_s=0.3).document
+    later.join()
+    assert "is there again" in watching.notes[-1]
+    assert [cell["status"] for cell in document["cells"]] == ["ok"]
+    assert is_quiet(board)
+
+
+THROTTLE = """
+import os, select, socket, sys, time
+link = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+pairs = {0: link.fileno(), link.fileno(): 1}
+while True:
+    for end in select.select(list(pairs), [], [])[0]:
+        data = os.read(end, 2000)
+        if not data:
+            sys.exit()
+        os.write(pairs[end], data)
+        time.sleep(len(data) / 40_000)
+"""
+
+
+def test_a_link_of_40_kB_a_second(measure, board, tmp_path):
+    """It carries no timing: what is measured does not change, it only takes longer to get there."""
+    (tmp_path / "throttle.py").write_text(THROTTLE)
+    proxy = f"ProxyCommand={sys.executable} {tmp_path}/throttle.py {board.port}"
+    options = ["-o", proxy, "-F", str(board.folder / "ssh_config")]
+    document = measure(board.profile(ssh_options=options)).document
+    (cell,) = document["cells"]
+    assert cell["status"] == "ok"
+    assert cell["latency_ms"]["median"] < 0.1
     assert is_quiet(board)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,19 @@ def test_the_document_has_the_contracts_keys_and_is_json() -> None:
     assert json.loads(json.dumps(doc, allow_nan=False)) == doc
     assert (doc["schema"], doc["interrupted"], doc["models"][0]["source"]) == (1, False, "digits.keras")
     assert doc["devices"][1]["name"] == "xnnpack" and doc["devices"][1]["facts_after"] == {"load": 0.4}
+
+
+def test_provenance_of_a_device() -> None:
+    """A note is said wherever its figures stand; of an environment only the names, values may be secrets."""
+    built = device("pi", place="ssh")
+    profile = replace(built.profile, note="emulated", env={"TOKEN": "hush"})
+    stored = document(run([], [], [replace(built, profile=profile, problem="the link to pi was lost")]))
+    (found,) = stored["devices"]
+    assert (found["place"], found["note"], found["problem"]) == ("ssh", "emulated", "the link to pi was lost")
+    assert found["profile"]["env"] == ["TOKEN"]
+    assert "hush" not in json.dumps(stored)
+    (other,) = document(run([], [], [device("cpu")]))["devices"]
+    assert (other["note"], other["problem"]) == (None, None)
 
 
 def test_provenance_of_a_variant() -> None:

@@ -103,7 +103,7 @@ def test_every_key_of_a_board(tmp_path):
         user = "pi"
         port = 2222
         identity_file = "keys/lab"
-        ssh_options = ["-F", "lab.conf", "-vJ", "gate", "-o", "Compression=yes", "-o", "Compression=yes", "-A4"]
+        ssh_options = ["-F", "lab.conf", "-vJ", "gate", "-o", "User=a", "-o", "User=a", "-A4"]
         workdir = "~/bench $(here)"
         python = "tflite/bin/python"
         note = "emulated"
@@ -118,7 +118,7 @@ def test_every_key_of_a_board(tmp_path):
         port=2222,
         identity_file=str(tmp_path / "keys/lab"),
         ssh_options=(
-            "-F", "lab.conf", "-vJ", "gate", "-o", "Compression=yes", "-o", "Compression=yes", "-A4",
+            "-F", "lab.conf", "-vJ", "gate", "-o", "User=a", "-o", "User=a", "-A4",
         ),
         workdir="~/bench $(here)",
         folder=tmp_path,

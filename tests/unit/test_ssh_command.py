@@ -35,20 +35,20 @@ Load key "/k/lab": bad permissions
 pi@pi4: Permission denied (publickey).
 """
 SAID = {
-    CHANGED: 'remove the old key with ssh-keygen -f "/home/me/.ssh/known_hosts" -R "[pi4]:2222" and then check',
+    CHANGED: 'remove the old key with ssh-keygen -f "/home/me/.ssh/known_hosts" -R "[pi4]:2222" and',
     "Host key for pi4 has changed and you have requested strict checking.": "with ssh-keygen -R pi4 and then",
     "No ED25519 host key is known for [pi4]:2222 and you have requested strict checking.\n"
     "Host key verification failed.": "its host key is not known here; connect once with ssh -F 'my lab.conf'",
     "pi@pi4: Permission denied (publickey,password).": "it accepts none of our keys",
-    "Received disconnect from 10.0.0.4 port 22:2: Too many authentication failures": "it accepts none of our keys",
+    "Received disconnect from 10.0.0.4 port 22: Too many authentication failures": "accepts none of our keys",
     UNPROTECTED: "the key can be read by others, and is not used therefore; chmod 600 it",
-    "ssh: Could not resolve hostname pi4: Name or service not known": "is host right, or missing in ~/.ssh/config?",
+    "ssh: Could not resolve hostname pi4: Name or service not known": "right, or missing in ~/.ssh/config?",
     "ssh: Could not resolve hostname pi4: Temporary failure in name resolution": "its name is not known",
     "ssh: connect to host pi4 port 22: Connection refused": "is sshd running there, and port right?",
     "ssh: connect to host pi4 port 22: Connection timed out": "is it switched on and in the network?",
     "ssh: connect to host pi4 port 22: No route to host": "is it switched on and in the network?",
     "ssh: connect to host pi4 port 22: Network is unreachable": "is it switched on and in the network?",
-    "Connection timed out during banner exchange\nConnection to 10.0.0.4 port 22 timed out": "does not answer",
+    "Connection timed out during banner exchange\nConnection to 10.0.0.4 port 22 timed out": "not answer",
     "command-line: line 0: Bad configuration option: nosuch": "look at ssh_options and ~/.ssh/config",
     "Can't open user config file lab.conf: No such file or directory": "look at ssh_options",
     "kex_exchange_identification: read: Connection reset by peer\nConnection reset by 10.0.0.4 port 22":
