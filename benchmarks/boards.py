@@ -187,7 +187,9 @@ def many(repeat: int) -> None:
     value, low, high = stats.locate(ratios)
     one_s, four_s = (stats.median(column) for column in zip(*seconds, strict=True))
     verdict = "ok" if value <= 1.2 else "TOO MUCH"
-    print(f"one {one_s:.1f} s, four {four_s:.1f} s: {value:.2f} [{low}-{high}], at most 1.2: {verdict}")
+    print(
+        f"one {one_s:.1f} s, four {four_s:.1f} s: {value:.2f} [{low:.2f}-{high:.2f}], at most 1.2: {verdict}"
+    )
 
 
 def profile(board: Board, keys: dict[str, Any]) -> str:
@@ -203,6 +205,8 @@ def main() -> None:
     parser.add_argument("--part", action="append", choices=list(PARTS))
     parser.add_argument("--repeat", type=int, default=8)
     options = parser.parse_args()
+    if options.repeat < 2:
+        parser.error("an interval needs at least two")
     missing = [package for package, found in PACKAGES.items() if found is None]
     if missing:
         sys.exit(f"needs {' and '.join(missing)}")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +10,7 @@ import pytest
 from delegates.wire import Job, Request
 from harness.runners import bundle
 from harness.runners.local import LocalRunner
+from tests.environments import interpreter
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "models"
 RUNTIMES = ["ai-edge-litert", "tflite-runtime"] if sys.version_info < (3, 12) else ["ai-edge-litert"]
@@ -32,22 +30,9 @@ def shared():
 
 
 def other_pythons() -> list[str]:
-    """Interpreters of the versions that boards have, where this machine has them (PATH or pyenv)."""
-    found = []
-    for version in ("3.7", "3.8", "3.9", "3.10", "3.12", "3.13"):
-        pyenv = sorted(
-            Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser().glob(f"versions/{version}.*")
-        )
-        candidates = [str(folder / "bin" / "python") for folder in pyenv] + [shutil.which(f"python{version}")]
-        for python in candidates:
-            if python and _starts(python):
-                found.append(python)
-                break
-    return found
-
-
-def _starts(python: str) -> bool:
-    return subprocess.run([python, "-c", "pass"], capture_output=True, check=False).returncode == 0
+    """Interpreters of the versions that boards have, where this machine has them."""
+    versions = ("3.7", "3.8", "3.9", "3.10", "3.12", "3.13")
+    return [python for version in versions if (python := interpreter(version)) is not None]
 
 
 def job(model: Path, **changes) -> Job:

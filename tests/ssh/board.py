@@ -45,7 +45,7 @@ class Board:
         self.name, self.folder, self.keys = name, folder, keys
         self.home = folder / "home"
         self.home.mkdir(parents=True)
-        self.workdir = self.home / ".cache" / "qbench"
+        self.workdir = self.home / ".cache" / "qbench" / "board"
         self.user = getpass.getuser()
         self.lines = lines
         self.env = {"HOME": str(self.home), _MARK: str(folder)}

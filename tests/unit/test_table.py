@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import math
 from typing import Any
@@ -35,6 +36,14 @@ def row(text: str, name: str, nth: int = 0) -> str:
     """The nth table row that shows the variant `name`: its words, without the star."""
     rows = [line[1:].split() for line in text.splitlines() if line[2:].startswith(f"{name} ")]
     return " ".join(rows[nth])
+
+
+def test_a_profiles_note_stands_over_its_figures():
+    built = typical()
+    profile = dataclasses.replace(built.devices[1].profile, note="emulated: not\ta board's speed")
+    built.devices[1] = dataclasses.replace(built.devices[1], profile=profile)
+    blocks = shown(built).split("\n\n")
+    assert [block.count("emulated: not a board's speed") for block in blocks[:2]] == [0, 1]
 
 
 def headers(text: str) -> set[str]:
