@@ -67,7 +67,8 @@ def _say(**answer: Any) -> None:
 def _enter(workdir: Optional[str]) -> None:
     """Make the folder where it is missing, private to the user, and go there."""
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.join("~", ".cache")
-    folder = workdir or os.path.join(cache, "qbench")
+    # Not the cache of a qbench that runs there itself, or that shares the home folder with the board.
+    folder = workdir or os.path.join(cache, "qbench", "board")
     if not folder.startswith("~"):
         folder = os.path.join("~", folder)  # a login shell may have gone elsewhere; an absolute one stays
     folder = os.path.expanduser(folder)

@@ -25,7 +25,7 @@ def describe(config: Config, names: Sequence[str], probe: bool, note: machines.N
     }
     if probe:
         with machines.open_all(profiles, note) as opened:
-            machines.probe_all(opened, look="everywhere")
+            machines.probe_all(opened, look="everywhere", note=note)
             found = {p.name: _found(machine, p.name) for machine in opened for p in machine.profiles}
         for entry in document["devices"]:
             entry.update(found[entry["name"]])

@@ -37,15 +37,15 @@ def make_key(path: Path) -> Path:
 class Board:
     """An account on a board, with a home folder and an address of its own.
 
-    `lines` are added to sshd's configuration. What runs there has HOME (`home`) and a mark in its
-    environment, so that it is told apart from everything else on this machine.
+    `lines` are added to sshd's configuration, which offers neither sftp nor scp. What runs there has HOME
+    (`home`) and a mark in its environment, so that it is told apart from everything else on this machine.
     """
 
     def __init__(self, name: str, folder: Path, keys: Path, *lines: str) -> None:
         self.name, self.folder, self.keys = name, folder, keys
         self.home = folder / "home"
         self.home.mkdir(parents=True)
-        self.workdir = self.home / ".cache" / "qbench"
+        self.workdir = self.home / ".cache" / "qbench" / "board"
         self.user = getpass.getuser()
         self.lines = lines
         self.env = {"HOME": str(self.home), _MARK: str(folder)}

@@ -45,7 +45,7 @@ def test_files_are_private_to_the_user(runner_of, board, model):
         runner.take("run", None)
         list(runner.ask(Request("probe")))
     modes = {path: stat.S_IMODE(path.stat().st_mode) for path in board.home.rglob("*")}
-    assert len(modes) == 6  # .cache, qbench, files, lock, and two files
+    assert len(modes) == 7  # .cache, qbench, board, files, lock, and two files
     assert {mode for path, mode in modes.items() if path.is_dir()} == {0o700}
     assert {mode for path, mode in modes.items() if path.is_file()} == {0o600}
 
