@@ -235,7 +235,7 @@ def _hints(kind: Type[Any]) -> Dict[str, Any]:
 def _build(kind: Type[T], raw: Any, where: str) -> T:
     if not isinstance(raw, dict):
         raise WireError("%s: not an object" % where)
-    hints = _hints(typing.cast(Type[Any], kind))
+    hints = _hints(typing.cast(Any, kind))
     unknown = sorted(set(raw) - set(hints))
     if unknown:
         raise WireError("%s: unknown key %.40r" % (where, unknown[0]))
