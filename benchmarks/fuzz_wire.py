@@ -9,7 +9,7 @@ probe     what a board and its Pythons are: read, planned with, and shown as by 
 run       measurements: taken into a run, result document, results store, read back, table
 
 Each has to end within 10 s of CPU time, as an answer that was taken or a DeviceError; nothing may be written
-outside of the run's folder, or started as a process (watched by an audit hook, whoever does it); all text that
+outside of the run's folder or started as a process (watched by an audit hook, whoever does it); all text that
 is shown or stored has to be printable; the stored document has to be readable again.
 """
 
