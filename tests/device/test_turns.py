@@ -77,5 +77,5 @@ def test_long_inferences_carry_the_time_the_process_had_itself(runner, slow, sha
     }
     assert [len(block) for block in found["long"].own_ns] == [len(block) for block in found["long"].blocks_ns]
     own, wall = min(map(min, found["long"].own_ns)), min(map(min, found["long"].blocks_ns))
-    assert own == pytest.approx(wall, rel=0.1)
+    assert wall / 4 < own < wall * 1.1  # on a busy machine it had less than passed, never more
     assert found["two threads"].own_ns == []

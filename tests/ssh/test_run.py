@@ -11,6 +11,8 @@ import subprocess
 import threading
 import time
 
+import pytest
+
 from delegates.wire import Request
 from harness.compare import exit_code
 from tests.cli.conftest import COMMAND, environment
@@ -18,6 +20,7 @@ from tests.ssh.board import wait_for
 from tests.ssh.conftest import Watching
 
 
+@pytest.mark.slow
 def test_a_board_and_this_machine_in_one_command_and_one_table(qbench, board, tmp_path, model):
     """The user's way, from devices.toml to the table."""
     (tmp_path / "devices.toml").write_text(

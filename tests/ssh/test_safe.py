@@ -45,6 +45,7 @@ def test_a_python_that_is_none_is_not_evaluated(runner_of, board, python):
     assert not (board.home / "owned").exists()
 
 
+@pytest.mark.slow
 def test_models_and_variants_of_any_name(measure, board, tmp_path):
     folder = tmp_path / "mo'del $(touch owned)\n-rf é"
     folder.mkdir()
