@@ -134,7 +134,7 @@ def _mutate(value: Any, chance: random.Random) -> Any:
         place, what = chance.randrange(len(value)), chance.random()
         if what < 0.15:
             del value[place:]
-        elif what < 0.3:
+        elif what < 0.3 and len(value) < 1000:
             value *= chance.choice((2, 3, 200))
         else:
             value[place] = _mutate(value[place], chance)

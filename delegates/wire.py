@@ -6,6 +6,7 @@ Home sends one Request; the device answers with Facts, Measurement, Refusal, Pro
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import re
 import typing
@@ -229,10 +230,15 @@ def build(raw: Any) -> Any:
     return _build(kind, raw, kind.__name__)
 
 
+@functools.lru_cache(maxsize=None)
+def _hints(kind: Type[Any]) -> Dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
 def _build(kind: Type[T], raw: Any, where: str) -> T:
     if not isinstance(raw, dict):
         raise WireError("%s: not an object" % where)
-    hints = typing.get_type_hints(kind)
+    hints = _hints(typing.cast(Any, kind))
     unknown = sorted(set(raw) - set(hints))
     if unknown:
         raise WireError("%s: unknown key %.40r" % (where, unknown[0]))

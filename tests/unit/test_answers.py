@@ -73,6 +73,17 @@ def test_numbers_beyond_all_bounds_are_refused(number):
         receive(encode(MEASURED).replace('"tick_ns": 0.0', f'"tick_ns": {number}'))
 
 
+def test_a_line_that_is_too_long_for_what_it_says_is_refused_before_it_is_built():
+    many = dataclasses.replace(ASKED, runtimes=[Runtime("tflite-runtime", "2.14")] * 100_000)
+    with pytest.raises(WireError, match="too large"):
+        receive(encode(many))
+    values = [[0.5] * 600_000]
+    assert receive(encode(dataclasses.replace(MEASURED, outputs=[output(values)]))).outputs[0].shape == [
+        1,
+        600_000,
+    ]
+
+
 def test_what_only_home_sends_is_no_answer():
     with pytest.raises(WireError, match="Job is no answer"):
         receive(encode(Job("j", "g", "m", None, "cpu", "auto", "python3")))
