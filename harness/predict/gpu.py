@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from delegates.wire import Runtime
 from harness.inspect import ModelInfo
-from harness.predict import OpVerdict, Prediction, Verdict, all_alike, loading
-from harness.predict.ops import OpView, sized_while_running, views
+from harness.predict import OpVerdict, Prediction, Verdict, all_alike, joined, loading
+from harness.predict.gpu_checks import CHECKS, dimensions
+from harness.predict.ops import OpView, sized_while_running, unpacked, views
 from harness.predict.partition import kept, largest_part
 
 _STATIC = "fix the batch size: build the model on an input of shape (1, …)"
-_MOST_DIMENSIONS = 4  # batch, height, width and channels
+_REPLACE = "replace it, or move it to the end"
+_OLDER = "convert with an older TensorFlow"
+_INT8 = "convert with float16 or int8"
 
 
 def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> Prediction:
@@ -26,7 +29,7 @@ def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> P
         reason = f"{runtime.name} has no GPU accelerator of its own"
         verdict = OpVerdict(Verdict.LEFT, reason, "the runtime", "use ai-edge-litert, or name a library")
         return all_alike(model, "gpu", target, verdict, refusal)
-    seen = views(model)
+    seen = unpacked(views(model))
     late = next((view for view in seen if sized_while_running(view)), None)
     if late is not None:
         reason = f"{late.name} makes a tensor whose size is known only while running; GPUs want fixed sizes"
@@ -48,41 +51,62 @@ def rules() -> dict[str, Any]:
 def _accelerator(view: OpView, runtime: Runtime) -> OpVerdict:
     rule = rules()["accelerator"]
     source = rule["source"]
-    if view.name in rule["unsupported"]:
-        return OpVerdict(
-            Verdict.LEFT, "Operation is not supported", source, "replace it, or move it to the end"
-        )
     if loading.parse_version(runtime.version)[:2] != loading.parse_version(rule["version"]):
         return OpVerdict(Verdict.UNCERTAIN, f"only {rule['version']} was asked", source)
-    if view.op.custom or view.name not in rule["supported"]:
+    if view.name in rule["unsupported"].split():
+        return OpVerdict(Verdict.LEFT, "Operation is not supported", source, _REPLACE)
+    if view.op.custom or view.name not in rule["supported"].split():
         return OpVerdict(Verdict.UNCERTAIN, "not documented, and not tried", source)
-    return _unfit(view, rule["types"], source) or OpVerdict(Verdict.TAKEN, source=source)
+    if not view.inputs or not view.outputs:
+        return OpVerdict(Verdict.UNCERTAIN, "it has no inputs or no outputs", source)
+    checks = (dimensions, *CHECKS.get(view.name, ()))
+    decided = (
+        _of_version(view, rule),
+        _of_types(view, rule),
+        *(check(view, source) for check in checks),
+    )
+    found = [verdict for verdict in decided if verdict is not None]
+    left = next((verdict for verdict in found if verdict.verdict is Verdict.LEFT), None)
+    return left or next(iter(found), OpVerdict(Verdict.TAKEN, source=source))
+
+
+def _of_version(view: OpView, rule: Mapping[str, Any]) -> OpVerdict | None:
+    most = rule["most"].get(view.name)
+    if most is not None and view.op.version > most:
+        reason = f"Max version supported: {most}. Requested version {view.op.version}."
+        return OpVerdict(Verdict.LEFT, reason, rule["source"], _OLDER)
+    tried = max(rule["versions"].get(view.name, 0), rules()["library"]["ops"].get(view.name) or 2)
+    if view.op.version <= tried:
+        return None
+    return OpVerdict(Verdict.UNCERTAIN, f"version {view.op.version} was not tried", rule["source"])
+
+
+def _of_types(view: OpView, rule: Mapping[str, Any]) -> OpVerdict | None:
+    kinds = {tensor.dtype for tensor in view.activations}
+    odd = sorted(kinds - set(rule["types"]))
+    if odd == ["int16"]:
+        if view.name in rule["taken_as_int16"].split():
+            return None
+        known = view.name in rule["left_as_int16"].split()
+        verdict = Verdict.LEFT if known else Verdict.UNCERTAIN
+        return OpVerdict(verdict, "Tensor type(INT16) is not supported", rule["source"], _INT8)
+    if not odd:
+        return None
+    return OpVerdict(Verdict.UNCERTAIN, f"{joined(odd)} tensors were not tried", rule["source"])
 
 
 def _library(view: OpView) -> OpVerdict:
     rule = rules()["library"]
     most, source = rule["ops"].get(view.name), rule["source"]
     if view.op.custom or most is None:
-        return OpVerdict(
-            Verdict.LEFT, "Operation is not supported", source, "replace it, or move it to the end"
-        )
+        return OpVerdict(Verdict.LEFT, "Operation is not supported", source, _REPLACE)
     if most and view.op.version > most:
-        reason = f"version {view.op.version}; at most {most} is supported"
-        return OpVerdict(Verdict.LEFT, reason, source, "convert with an older TensorFlow")
-    return _unfit(view, rule["types"], source, Verdict.LEFT) or OpVerdict(Verdict.TAKEN, source=source)
-
-
-def _unfit(
-    view: OpView, types: Sequence[str], source: str, verdict: Verdict = Verdict.UNCERTAIN
-) -> OpVerdict | None:
-    """Types and ranks; `verdict` is how sure that is."""
-    odd = sorted({t.dtype for t in view.activations} - set(types))
+        reason = f"Max version supported: {most}. Requested version {view.op.version}."
+        return OpVerdict(Verdict.LEFT, reason, source, _OLDER)
+    odd = sorted({tensor.dtype for tensor in view.activations} - set(rule["types"]))
     if odd:
-        return OpVerdict(verdict, f"{' and '.join(odd)} tensors", source, "convert with float16 or int8")
-    deep = max((len(t.shape) for t in (*view.inputs, *view.outputs)), default=0)
-    if deep > _MOST_DIMENSIONS:
-        return OpVerdict(verdict, f"{deep} dimensions; at most {_MOST_DIMENSIONS} are supported", source)
-    return None
+        return OpVerdict(Verdict.LEFT, f"{joined(odd)} tensors are not supported", source, _INT8)
+    return dimensions(view, source) or OpVerdict(Verdict.TAKEN, source=source)
 
 
 def _after_cut(own: OpVerdict, final: Verdict) -> OpVerdict:

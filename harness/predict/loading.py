@@ -57,7 +57,10 @@ def highest(op: str, runtime: Runtime) -> tuple[int, int]:
     """(the version of an op that the runtime has for certain, the highest that it may have)."""
     release = parse_version(runtime.version)
     if runtime.name != "ai-edge-litert":
-        return _up_to(op, release), _up_to(op, release)
+        minor = ".".join(map(str, release[:2]))
+        asked_once = _table()["registered"].get(f"{runtime.name} {minor}", {})
+        known: int = asked_once.get(op, _up_to(op, release))
+        return known, known
     asked: int = _table()["registered"]["ai-edge-litert 2.3"].get(op, _up_to(op, _NEWEST))
     if release[:2] == _LITERT_ASKED:
         return asked, asked

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from harness.inspect import ModelInfo, OpInfo, TensorInfo
 
@@ -84,3 +85,29 @@ def sized_while_running(view: OpView) -> bool:
         return True
     late = (i for i in _SIZE_INPUTS.get(view.name, ()) if i < len(view.inputs))
     return any(not view.inputs[i].constant for i in late)
+
+
+def unpacks(view: OpView) -> bool:
+    """A DEQUANTIZE of constant weights, which delegates do once, beforehand."""
+    return (
+        view.name == "DEQUANTIZE"
+        and len(view.inputs) == len(view.outputs) == 1
+        and view.inputs[0].constant
+        and not view.inputs[0].sparse
+        and view.inputs[0].dtype in {"float16", "int8"}
+    )
+
+
+def unpacked(seen: Sequence[OpView]) -> list[OpView]:
+    """The same ops, with weights that are unpacked beforehand counted as constants."""
+    known = {i for view in seen if unpacks(view) for i in view.op.outputs}
+    return [
+        replace(
+            view,
+            inputs=tuple(
+                replace(tensor, constant=tensor.constant or i in known)
+                for i, tensor in zip(view.op.inputs, view.inputs, strict=True)
+            ),
+        )
+        for view in seen
+    ]

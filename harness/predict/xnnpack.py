@@ -1,6 +1,6 @@
 """What XNNPACK takes, per runtime and version.
 
-Two builds were asked op by op what they take. For versions between them a verdict holds where both agree;
+Builds were asked op by op what they take. For versions between them a verdict holds where both agree;
 an older one is not expected to take what the older of them leaves, a newer one is expected to take what
 the newer of them takes; everything else is uncertain.
 """
@@ -15,9 +15,9 @@ from delegates.wire import Runtime
 from harness.inspect import ModelInfo
 from harness.predict import OpVerdict, Prediction, Verdict, loading
 from harness.predict import xnnpack_checks as c
-from harness.predict.ops import EIGHT_BIT, OpView, sized_while_running, views
+from harness.predict.ops import EIGHT_BIT, OpView, sized_while_running, unpacked, unpacks, views
 from harness.predict.partition import parts
-from harness.predict.xnnpack_builds import Build, builds, type_reason
+from harness.predict.xnnpack_builds import Build, builds, others, type_reason
 
 SOURCE = "xnnpack_delegate.cc of google-ai-edge/LiteRT, and asked of the runtime"
 
@@ -63,9 +63,8 @@ _FIX_BATCH = "fix the batch size: build the model on an input of shape (1, …)"
 
 def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> Prediction:
     target = f"{runtime.name} {runtime.version}"
-    seen = _unpacked(views(model))
-    older, newer = (_verdicts(seen, build, runtime) for build in builds())
-    ops = tuple(_settle(a, b, runtime) for a, b in zip(older, newer, strict=True))
+    seen = unpacked(views(model))
+    ops = tuple(_of_runtime(seen, runtime))
     partitions = None
     if not any(op.verdict is Verdict.UNCERTAIN for op in ops):
         taken = [op.verdict is Verdict.TAKEN for op in ops]
@@ -73,14 +72,23 @@ def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> P
     return Prediction("xnnpack", target, ops, partitions, loading.refusal(model, runtime))
 
 
+def _of_runtime(seen: Sequence[OpView], runtime: Runtime) -> list[OpVerdict]:
+    """As the very build says that was asked, else what can be concluded from its neighbours."""
+    release = loading.parse_version(runtime.version)[:2]
+    asked = (
+        build for build in (*builds(), *others()) if (build.runtime, build.version) == (runtime.name, release)
+    )
+    build = next(asked, None)
+    if build is not None:
+        return _verdicts(seen, build)
+    older, newer = (_verdicts(seen, build) for build in builds())
+    return [_settle(a, b, runtime) for a, b in zip(older, newer, strict=True)]
+
+
 def _settle(old: OpVerdict, new: OpVerdict, runtime: Runtime) -> OpVerdict:
     """One verdict for this runtime out of those for the two builds that were asked."""
     release = loading.parse_version(runtime.version)[:2]
     first, last = builds()
-    if runtime.name == first.runtime and release == first.version:
-        return old
-    if runtime.name == last.runtime and release == last.version:
-        return new
     older = runtime.name == first.runtime and release < first.version
     newer = runtime.name == last.runtime and release > last.version
     sure = old.verdict is Verdict.LEFT if older else new.verdict is Verdict.TAKEN if newer else False
@@ -92,7 +100,7 @@ def _settle(old: OpVerdict, new: OpVerdict, runtime: Runtime) -> OpVerdict:
     return replace(new, verdict=Verdict.UNCERTAIN, reason=reason)
 
 
-def _verdicts(seen: Sequence[OpView], build: Build, runtime: Runtime) -> list[OpVerdict]:
+def _verdicts(seen: Sequence[OpView], build: Build) -> list[OpVerdict]:
     late = next((view for view in seen if sized_while_running(view)), None)
     if late is not None and not build.dynamic_graphs:
         reason = (
@@ -116,36 +124,10 @@ def _verdict(view: OpView, build: Build) -> OpVerdict:
     return OpVerdict(Verdict.LEFT, reason, SOURCE, _remedy(view, build))
 
 
-def _unpacks(view: OpView) -> bool:
-    """A DEQUANTIZE of constant weights: XNNPACK does it once, beforehand."""
-    return (
-        view.name == "DEQUANTIZE"
-        and len(view.inputs) == len(view.outputs) == 1
-        and view.inputs[0].constant
-        and not view.inputs[0].sparse
-        and view.inputs[0].dtype in {"float16", "int8"}
-    )
-
-
-def _unpacked(seen: Sequence[OpView]) -> list[OpView]:
-    """The same ops, with weights that are unpacked beforehand counted as constants."""
-    known = {i for view in seen if _unpacks(view) for i in view.op.outputs}
-    return [
-        replace(
-            view,
-            inputs=tuple(
-                replace(tensor, constant=tensor.constant or i in known)
-                for i, tensor in zip(view.op.inputs, view.inputs, strict=True)
-            ),
-        )
-        for view in seen
-    ]
-
-
 def _unpacking(index: int, seen: Sequence[OpView], verdicts: Sequence[OpVerdict], build: Build) -> OpVerdict:
     """A DEQUANTIZE of constant weights goes with those that use them."""
     view = seen[index]
-    if not _unpacks(view):
+    if not unpacks(view):
         return verdicts[index]
     users = [verdicts[i] for i, other in enumerate(seen) if set(other.op.inputs) & set(view.op.outputs)]
     left = next((user for user in users if user.verdict is not Verdict.TAKEN), None)

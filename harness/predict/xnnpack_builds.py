@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
+from typing import Any
 
 from delegates.registry import DELEGATES
 from harness.inspect import TensorInfo
@@ -38,14 +40,33 @@ class Build:
 @cache
 def builds() -> tuple[Build, Build]:
     """The older and the newer one that were asked."""
-    text = resources.files("harness.predict").joinpath("xnnpack.toml").read_text("utf-8")
-    tables = tomllib.loads(text)
-    made = []
-    for name in ("older", "newer"):
-        table = dict(tables[name])
-        ops = {key: frozenset(table.pop(key).split()) for key in list(table) if key.endswith("_ops")}
-        made.append(Build(**{**table, **ops, "version": loading.parse_version(table["version"])}))
-    return made[0], made[1]
+    tables = tomllib.loads(_text())
+    return _build(tables["older"]), _build(tables["newer"])
+
+
+@cache
+def others() -> tuple[Build, ...]:
+    """Builds of other runtimes that came out like one of those two but for some ops."""
+    tables = tomllib.loads(_text())
+    return tuple(
+        replace(
+            base,
+            runtime=table["runtime"],
+            version=loading.parse_version(table["version"]),
+            float_ops=base.float_ops - set(table["without"].split()),
+        )
+        for table in tables["same_as"]
+        for base in (_build(tables[table["build"]]),)
+    )
+
+
+def _text() -> str:
+    return resources.files("harness.predict").joinpath("xnnpack.toml").read_text("utf-8")
+
+
+def _build(table: Mapping[str, Any]) -> Build:
+    ops = {key: frozenset(value.split()) for key, value in table.items() if key.endswith("_ops")}
+    return Build(**{**table, **ops, "version": loading.parse_version(table["version"])})
 
 
 def type_reason(view: OpView, build: Build) -> str | None:
