@@ -6,6 +6,7 @@ import base64
 import os
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -44,7 +45,8 @@ def assert_same(gpu, cpu, model, atol=1e-5):
     """Floats to four digits; an integer output may be rounded to the neighbouring step."""
     for found, wanted, tensor in zip(outputs(gpu), outputs(cpu), read_model_file(model).outputs, strict=True):
         step = tensor.quantization.scales[0] if tensor.quantization else 0.0
-        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=max(atol, 2.01 * step))
+        both = min(len(found), len(wanted))  # of a slow model only the samples that fit into the time
+        np.testing.assert_allclose(found[:both], wanted[:both], rtol=1e-4, atol=max(atol, 2.01 * step))
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +105,10 @@ def test_a_model_that_is_partly_supported(runner, shared, software_gpu):
     found = ask(runner, on_gpu(model, software_gpu), job(model, id="cpu"))
     ops = found["gpu"].ops
     assert (ops.total, ops.delegated) == (157, 112)
-    assert {group.op: group.count for group in ops.not_delegated} == {"GATHER_ND": 4, "other ops": 41}
+    counts = Counter()
+    for group in ops.not_delegated:
+        counts[group.op] += group.count
+    assert counts == {"GATHER_ND": 4, "other ops": 41}
     assert ops.not_delegated[0].reason == "Operation is not supported"
     refused = ask(runner, on_gpu(model, software_gpu, fallback=False))["gpu"]
     assert refused.stage == "load"
