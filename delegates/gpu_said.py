@@ -19,6 +19,7 @@ _SOME = re.compile(
 )
 _NONE = "No operations will run on the GPU"
 _LIST = "Following operations are not supported by GPU delegate:\n"
+_FAULT = re.compile(r"WebGPU error: (.+)")
 _APART = "supported, but not in the one part of the graph that the GPU takes"
 
 
@@ -61,6 +62,9 @@ def why_failed(error: str, said: str) -> Optional[str]:
             "the GPU takes tensors of fixed sizes only, and the size of some in this model is known only when"
             " it runs; fix the batch size, and leave out ops such as WHERE or NON_MAX_SUPPRESSION"
         )
+    fault = _FAULT.search(said)
+    if fault is not None:
+        return "the GPU accelerator failed by a fault of its own: %s" % fault[1]
     if _NOT_ALL in error:
         counts = _SOME.search(said)
         share = (

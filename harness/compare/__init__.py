@@ -193,6 +193,24 @@ class _Context:
         )
         return None if figures is None else {"reference": label(reference), **figures}
 
+    def _agreement(self, cell: Cell) -> Mapping[str, float | None] | None:
+        """The cell's outputs beside those of the same variant on the CPU's own kernels, where both are."""
+        same = next(
+            (
+                other
+                for other in self.run.cells
+                if (other.model, other.variant, other.delegate) == (cell.model, cell.variant, "cpu")
+                and _outputs(other)
+            ),
+            None,
+        )
+        if same is None or same is cell or not _outputs(cell):
+            return None
+        found: Mapping[str, float | None] | None = self._once(
+            ("agreement", same.id, cell.id), lambda: compare_outputs(_outputs(same), _outputs(cell))
+        )
+        return found
+
     def _reproduces_input(self, reference: Cell) -> bool:
         """An autoencoder: its largest output is not a class."""
         variant = self.variants[(reference.model, reference.variant)]
@@ -215,6 +233,7 @@ class _Context:
         if cell.measurements:
             yield from self._doubts(cell)
             yield from accelerators.doubts(cell, bool(strange))
+            yield from accelerators.of_agreement(self._agreement(cell))
 
     def _doubts(self, cell: Cell) -> Iterator[Doubt]:
         device, last = self.devices[cell.device], cell.measurements[-1]

@@ -7,8 +7,8 @@ from typing import Any
 
 Cell = Mapping[str, Any]  # a cell of the result document
 
-# Another model, a GPU that is none, an output that is none: fast means nothing there.
-_NO_WINNERS = {"interface-differs", "software-gpu", "gpu-float16"}
+# Another model, a GPU that is none, outputs that are none or wrong: fast means nothing there.
+_NO_WINNERS = {"interface-differs", "software-gpu", "gpu-float16", "delegate-differs"}
 
 
 def best_cells(cells: Sequence[Cell]) -> list[Cell]:

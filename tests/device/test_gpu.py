@@ -6,12 +6,15 @@ import base64
 import os
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from delegates.wire import Measurement, Refusal
+from harness.compare.accelerators import of_agreement
+from harness.fidelity import compare_outputs
 from harness.inspect import read_model_file
 from harness.models import resolve_model
 from harness.quantize import make_variants
@@ -44,7 +47,8 @@ def assert_same(gpu, cpu, model, atol=1e-5):
     """Floats to four digits; an integer output may be rounded to the neighbouring step."""
     for found, wanted, tensor in zip(outputs(gpu), outputs(cpu), read_model_file(model).outputs, strict=True):
         step = tensor.quantization.scales[0] if tensor.quantization else 0.0
-        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=max(atol, 2.01 * step))
+        both = min(len(found), len(wanted))  # of a slow model only the samples that fit into the time
+        np.testing.assert_allclose(found[:both], wanted[:both], rtol=1e-4, atol=max(atol, 2.01 * step))
 
 
 @pytest.fixture(scope="module")
@@ -75,25 +79,43 @@ def test_outputs_are_those_of_the_cpu(runner, shared, software_gpu, tmp_path, pr
     assert_same(found["gpu"], found["cpu"], model)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["digits", "pretrainedResnet.h5"])
-def test_all_seven_variants_compute_what_the_cpu_does(runner, shared, software_gpu, tmp_path_factory, name):
-    folder = tmp_path_factory.mktemp("cache")
-    made = make_variants(resolve_model(name, shared / "mlperf_tiny"), STANDARD, cache=folder)
+def seven_variants(runner, model, base, env, cache):
+    """Variant -> what its gpu and its cpu cell came to."""
+    made = make_variants(resolve_model(model, base), STANDARD, cache=cache)
     assert [v.name for v in made.variants] == [spec.name for spec in STANDARD]
-    taken = {}
     for variant in made.variants:
+        jobs = [on_gpu(variant.path, env), job(variant.path, id="cpu")]
         inputs = str(made.inputs[variant.name])
-        jobs = [on_gpu(variant.path, software_gpu), job(variant.path, id="cpu")]
-        found = ask(runner, *(replace(j, inputs=inputs) for j in jobs))
+        yield variant, ask(runner, *(replace(j, inputs=inputs) for j in jobs))
+
+
+@pytest.mark.slow
+def test_all_seven_variants_compute_what_the_cpu_does(runner, software_gpu, tmp_path):
+    taken = {}
+    for variant, found in seven_variants(runner, "digits", tmp_path, software_gpu, tmp_path):
         # Of dynamic's layers the CPU quantizes the inputs as they come, the GPU calculates in float.
-        assert_same(
-            found["gpu"], found["cpu"], variant.path, atol=0.02 if variant.name == "dynamic" else 1e-5
-        )
+        atol = 1e-3 if variant.name == "dynamic" else 1e-5
+        assert_same(found["gpu"], found["cpu"], variant.path, atol)
         taken[variant.name] = (found["gpu"].ops.delegated, found["gpu"].ops.total)
-    delegated, total = taken.pop("int16x8")
-    assert 0 < delegated < total
+    assert taken.pop("int16x8") == (1, 9)
     assert all(delegated == total for delegated, total in taken.values())
+
+
+@pytest.mark.slow
+def test_faults_of_the_accelerator_come_to_light(runner, shared, software_gpu, tmp_path):
+    """ai-edge-litert 2.3.0 computes ResNet's strided 1x1 convolutions wrongly once weights are quantized.
+
+    When this fails, that was repaired: docs/gpu.md says it, too.
+    """
+    base = shared / "mlperf_tiny"
+    for variant, found in seven_variants(runner, "pretrainedResnet.h5", base, software_gpu, tmp_path):
+        if variant.name in ("float32", "float16"):
+            assert_same(found["gpu"], found["cpu"], variant.path)
+        elif variant.name == "int16x8":
+            assert found["gpu"].reason.startswith("the GPU accelerator failed by a fault of its own: ")
+        else:
+            figures = compare_outputs(found["cpu"].outputs, found["gpu"].outputs)
+            assert [d.code for d in of_agreement(figures)] == ["delegate-differs"]
 
 
 @pytest.mark.slow
@@ -103,7 +125,10 @@ def test_a_model_that_is_partly_supported(runner, shared, software_gpu):
     found = ask(runner, on_gpu(model, software_gpu), job(model, id="cpu"))
     ops = found["gpu"].ops
     assert (ops.total, ops.delegated) == (157, 112)
-    assert {group.op: group.count for group in ops.not_delegated} == {"GATHER_ND": 4, "other ops": 41}
+    counts = Counter()
+    for group in ops.not_delegated:
+        counts[group.op] += group.count
+    assert counts == {"GATHER_ND": 4, "other ops": 41}
     assert ops.not_delegated[0].reason == "Operation is not supported"
     refused = ask(runner, on_gpu(model, software_gpu, fallback=False))["gpu"]
     assert refused.stage == "load"

@@ -106,3 +106,14 @@ def test_nan_from_a_gpu_may_be_float16s_overflow(delegate, precision, codes):
     built.measurements = [replace(measured, delegate_facts=said)]
     found = document(run([built], [variant("int8")], [device(delegate)]))["cells"][0]
     assert [w["code"] for w in found["warnings"] if "nan" in w["code"] or "gpu" in w["code"]] == codes
+
+
+@pytest.mark.parametrize(("noise", "codes"), [(0.05, []), (1.0, ["delegate-differs"])])
+def test_a_delegate_that_computes_something_else_is_found_out(noise, codes):
+    right = np.array([[1.0, -2.0, 3.0]])
+    cells = [cell("int8", "cpu"), cell("int8", "gpu")]
+    cells[0].measurements = [measurement(cells[0].id, outputs=[output(right)])]
+    cells[1].measurements = [measurement(cells[1].id, outputs=[output(right * (1 + noise))])]
+    found = document(run(cells, [variant("int8")], [device("cpu"), device("gpu")]))["cells"]
+    shown = [[w["code"] for w in c["warnings"] if w["code"] == "delegate-differs"] for c in found]
+    assert shown == [[], codes]
