@@ -75,12 +75,9 @@ def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> P
 def _of_runtime(seen: Sequence[OpView], runtime: Runtime) -> list[OpVerdict]:
     """As the very build says that was asked, else what can be concluded from its neighbours."""
     release = loading.parse_version(runtime.version)[:2]
-    asked = (
-        build for build in (*builds(), *others()) if (build.runtime, build.version) == (runtime.name, release)
-    )
-    build = next(asked, None)
-    if build is not None:
-        return _verdicts(seen, build)
+    for build in (*builds(), *others()):
+        if (build.runtime, build.version) == (runtime.name, release):
+            return _verdicts(seen, build)
     older, newer = (_verdicts(seen, build) for build in builds())
     return [_settle(a, b, runtime) for a, b in zip(older, newer, strict=True)]
 
@@ -89,11 +86,13 @@ def _settle(old: OpVerdict, new: OpVerdict, runtime: Runtime) -> OpVerdict:
     """One verdict for this runtime out of those for the two builds that were asked."""
     release = loading.parse_version(runtime.version)[:2]
     first, last = builds()
-    older = runtime.name == first.runtime and release < first.version
+    older = runtime.name != last.runtime and release < first.version
     newer = runtime.name == last.runtime and release > last.version
-    sure = old.verdict is Verdict.LEFT if older else new.verdict is Verdict.TAKEN if newer else False
-    if sure or (not older and not newer and old.verdict is new.verdict):
-        return old if older else new
+    agreed = old.verdict is new.verdict
+    if older and old.verdict is Verdict.LEFT and (agreed or runtime.name == first.runtime):
+        return old
+    if (newer and new.verdict is Verdict.TAKEN) or (agreed and not older and not newer):
+        return new
     asked = (f"{b.runtime} {'.'.join(map(str, b.version))}" for b in builds())
     words = " and ".join(f"{v.verdict} by {name}" for name, v in zip(asked, (old, new), strict=True))
     reason = f"{words}; {runtime.name} {runtime.version} was not asked"

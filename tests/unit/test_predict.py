@@ -54,6 +54,8 @@ def test_versions_that_were_not_asked_are_certain_only_where_all_agree():
     assert verdicts(unary("ABS", "float32"), "xnnpack", between) == ["taken"]
     assert verdicts(unary("EXP", "float32"), "xnnpack", between) == ["uncertain"]
     assert verdicts(unary("LOG_SOFTMAX", "float32"), "xnnpack", between) == ["not taken"]
+    assert verdicts(unary("LOG", "float32"), "xnnpack", Runtime("tensorflow", "2.21.0")) == ["not taken"]
+    assert verdicts(unary("ABS", "float32"), "xnnpack", Runtime("tensorflow", "2.9.0")) == ["uncertain"]
     older, newer = Runtime("tflite-runtime", "2.11.0"), Runtime("ai-edge-litert", "9.0.0")
     assert verdicts(unary("LOGISTIC", "int8"), "xnnpack", older) == ["not taken"]
     assert verdicts(unary("ABS", "float32"), "xnnpack", older) == ["uncertain"]
@@ -201,6 +203,29 @@ def test_gpu_accelerator_is_certain_only_of_what_it_was_seen_to_do():
     library = {"library": "libgpu.so"}
     known = predict(read_model(unary("LOGISTIC", "float32")), "gpu", TFLITE, library)
     assert (known.outcome, known.target) == ("all", "libgpu.so")
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (
+            one("SOFTMAX", [Tensor("float32", [1, 8])], [Tensor("float32", [1, 8])], {"beta": 2.0}),
+            "not taken",
+        ),
+        (one("ADD", [Tensor("float32", [1] * 5)] * 2, [Tensor("float32", [1] * 5)]), "not taken"),
+        (one("FLOOR", [Tensor("int16", [4])], [Tensor("int16", [4])]), "uncertain"),
+        (one("QUANTIZE", [Tensor("float32", [4])], [Tensor("int16", [4])], version=2), "not taken"),
+        (one("SHAPE", [Tensor("float32", [4])], [Tensor("int32", [1])]), "not taken"),
+        (one("CUMSUM", [Tensor("float32", [4])], [Tensor("float32", [4])]), "uncertain"),
+    ],
+)
+def test_gpu_accelerator_by_condition(data, expected):
+    assert verdicts(data, "gpu") == [expected]
+
+
+def test_gpu_keeps_the_largest_part():
+    data = chain(("RELU", "int8"), ("LOG_SOFTMAX", "int8"), ("RELU", "int8"), ("RELU", "int8"))
+    assert verdicts(data, "gpu") == ["not taken", "not taken", "taken", "taken"]
 
 
 def test_what_nobody_knows_is_uncertain():
