@@ -39,8 +39,9 @@ def device(name: str, table: Any, folder: Path) -> DeviceProfile:
         values["ssh"] = _target(ssh, folder)
     elif ssh:
         raise Bad(f'key "{next(iter(ssh))}": is for place = "ssh" only')
-    elif "python" in values:
-        values["python"] = _python(values["python"], folder)
+    if "python" in values:
+        home = "~" if "ssh" in values else str(folder)
+        values["python"] = _python(values["python"], home)
     local = values.get("place", "local") == "local"
     values["delegates"] = tuple(delegate_anchored(spec, folder, local) for spec in values["delegates"])
     return DeviceProfile(name=name, **values)
@@ -93,9 +94,9 @@ def _target(values: dict[str, Any], folder: Path) -> SshTarget:
     return SshTarget(folder=folder, **values)
 
 
-def _python(command: str, folder: Path) -> str:
-    """A path is relative to the file's folder; a bare name is looked up, `~` expanded, on the device."""
-    return str(folder / command) if "/" in command and not command.startswith("~") else command
+def _python(command: str, base: str) -> str:
+    """A path is relative to `base`; a bare name is looked up, `~` expanded, on the device."""
+    return str(Path(base) / command) if "/" in command and not command.startswith("~") else command
 
 
 def _calibrated(values: Mapping[str, Any]) -> bool:

@@ -113,7 +113,7 @@ def test_every_key_of_a_board(tmp_path):
     )
     profile = config.devices["pi4"]
     assert (profile.place, profile.note) == ("ssh", "emulated")
-    assert profile.python == "tflite/bin/python"  # a path on the board, not here
+    assert profile.python == "~/tflite/bin/python"  # a path on the board, not here
     assert profile.ssh == SshTarget(
         host="pi4.lab",
         user="pi",
