@@ -254,7 +254,7 @@ class Fuzz:
         profile, notes = self.recorded.config.devices["board"], list[str]()
         machine = machines.Machine([profile], HostileRunner(lambda request: Replayed(stream, request)))
         machines.probe_all([machine], "everywhere", notes.append)
-        job._usable([profile], machine.answers, asked=True, note=notes.append)
+        notes.append(job._why_not(profile, machine.answers[profile.name]) or "")
         job._oldest_runtime([profile], machine.answers)
         job._device(profile, machine)
         plan.make_cells(self.recorded.run.models, self.recorded.run.devices, machine.answers)
