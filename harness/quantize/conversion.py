@@ -14,13 +14,16 @@ from typing import Any, Self
 from harness import cache
 from harness.calibration import Calibration, InputSpec
 from harness.errors import ModelError
-from harness.inspect import read_model
+from harness.inspect import ModelInfo, read_model, read_model_file
 from harness.models import ModelSource
 from harness.models.builtin import digits_files
 from harness.quantize.children import Answer, Crew, how_many
 
 CONVERTER = "TFLiteConverter"
 FORM = 1  # of the canonical model: raised whenever harness.quantize.sources would write another one
+# tflite-runtime 2.7 to 2.9 load int8 dense layers with one scale per channel, but use one scale for all
+# (seen on x86-64: digits in int8 always the same class; right from 2.10 on).
+_DENSE_PER_CHANNEL = (2, 10)
 _DISTRIBUTIONS = ("tensorflow", "tensorflow-cpu", "tensorflow-macos", "tf-nightly")
 
 Prepared = tuple[tuple[InputSpec, ...], str]  # inputs of the canonical model, SHA-256 of its content
@@ -158,7 +161,7 @@ class Workshop:
 
     def _make_one(self, task: Task, oldest: tuple[int, int] | None) -> None:
         record = self._record(task) or self._convert(task)
-        if _too_new(record, oldest) and not task.compatible:
+        if self._too_new(record, oldest) and not task.compatible:
             self._make_one(_older_form(task), oldest)
 
     def _convert(self, task: Task) -> Record:
@@ -206,19 +209,33 @@ class Workshop:
         record = self._record(task)
         if record is None:
             return False
-        return task.compatible or not _too_new(record, oldest) or self._settled(_older_form(task), oldest)
+        return (
+            task.compatible or not self._too_new(record, oldest) or self._settled(_older_form(task), oldest)
+        )
 
     def _outcome(self, task: Task, oldest: tuple[int, int] | None) -> Made:
         record = self._record(task)
         if record is None or "failed" in record:
             reason = record["failed"] if record else self._lost.get(self._key(task), "lost from the cache")
             return Made(None, reason)
-        if _too_new(record, oldest) and not task.compatible:
+        if self._too_new(record, oldest) and not task.compatible:
             older = self._outcome(_older_form(task), oldest)
             if older.path is not None:
                 return older
-        too_new = record["min_runtime"] if _too_new(record, oldest) else None
+        too_new = record["min_runtime"] if self._too_new(record, oldest) else None
         return Made(self._file(record["sha256"]), None, task.compatible, too_new)
+
+    def _too_new(self, record: Record, oldest: tuple[int, int] | None) -> bool:
+        """True where a file is not for the oldest runtime it is meant for: it says so, or it holds what
+        that runtime takes and computes wrongly."""
+        needed = record.get("min_runtime")
+        if oldest is None or "failed" in record:
+            return False
+        if needed and tuple(int(part) for part in needed.split(".")[:2]) > oldest:
+            return True
+        return oldest < _DENSE_PER_CHANNEL and _dense_per_channel(
+            read_model_file(self._file(record["sha256"]))
+        )
 
     def _key(self, task: Task) -> str:
         return cache.key(
@@ -237,10 +254,12 @@ def _older_form(task: Task) -> Task:
     return Task(task.name, task.settings, task.calibration, compatible=True)
 
 
-def _too_new(record: Record, oldest: tuple[int, int] | None) -> bool:
-    """True where the file says that it needs a newer runtime than the oldest it is meant for."""
-    needed = record.get("min_runtime")
-    if oldest is None or not needed:
-        return False
-    major, minor = needed.split(".")[:2]
-    return (int(major), int(minor)) > oldest
+def _dense_per_channel(info: ModelInfo) -> bool:
+    """Whether a dense layer computes in int8 with one scale per channel."""
+    for op in info.ops:
+        if op.name == "FULLY_CONNECTED":
+            activation, weights = (info.tensors[index] for index in op.inputs[:2])
+            quantization = weights.quantization
+            if activation.dtype == "int8" and quantization and len(quantization.scales) > 1:
+                return True
+    return False

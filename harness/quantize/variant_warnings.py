@@ -41,4 +41,4 @@ def _form(outcome: Made, oldest: str) -> tuple[str, str]:
     if outcome.too_new:
         return "too-new", f"needs runtime {outcome.too_new} or newer: {oldest} will refuse it"
     form = "one scale per dense layer instead of one per channel"
-    return "compatible-form", f"made with {form}, because runtime {oldest} refuses the converter's usual form"
+    return "compatible-form", f"made with {form}, because runtime {oldest} cannot run the usual form"

@@ -218,6 +218,18 @@ def test_the_older_form_is_made_only_where_it_is_needed_and_says_so(digits, cach
 
 @needs_converter
 @pytest.mark.slow
+def test_runtimes_before_2_10_get_one_scale_per_dense_layer(cache):
+    """They take one per channel, too, and compute nonsense."""
+    (variant,) = make_digits(cache, oldest=(2, 9), specs=[BY_NAME["int8"]]).variants
+    assert "compatible-form" in dict(variant.warnings)
+    info = read_model_file(variant.path)
+    weights = [info.tensors[op.inputs[1]] for op in info.ops if op.name == "FULLY_CONNECTED"]
+    assert weights
+    assert all(len(tensor.quantization.scales) == 1 for tensor in weights)
+
+
+@needs_converter
+@pytest.mark.slow
 def test_a_second_run_starts_no_child_and_makes_the_same(digits, cache, no_children):
     told = []
     again = make_digits(cache, on_progress=lambda *step: told.append(step))
