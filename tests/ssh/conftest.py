@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 
 import pytest
 
@@ -83,6 +84,13 @@ class Watching:
 @pytest.fixture
 def watching():
     return Watching()
+
+
+@pytest.fixture
+def scratch():
+    """TMPDIR for a home that will be killed and cannot tidy up; its path is short, for ssh's socket."""
+    with tempfile.TemporaryDirectory(prefix="qbt-") as folder:
+        yield folder
 
 
 @pytest.fixture

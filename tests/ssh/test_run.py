@@ -166,12 +166,13 @@ def test_a_dead_owners_lock_is_free(runner_of, board):
             assert len(list(second.ask(Request("probe")))) == 1
 
 
-def test_an_owner_whose_home_was_killed_leaves_the_board(board, tmp_path, cache, model):
+def test_an_owner_whose_home_was_killed_leaves_the_board(board, tmp_path, cache, model, scratch):
     """SIGKILL at home: nobody says goodbye, and still nothing is left on the board."""
     (tmp_path / "devices.toml").write_text(board.profile())
     process = subprocess.Popen(
         [*COMMAND, "run", "--model", str(model), "--device", board.name, "--budget", "60"],
-        cwd=tmp_path, env=environment(cache), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        cwd=tmp_path, env={**environment(cache), "TMPDIR": scratch},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     wait_for(lambda: board.find(" work"), 30)
     process.kill()

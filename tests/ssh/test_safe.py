@@ -96,18 +96,18 @@ BEFORE = {
     "file_not_offered": "board asked for a file that was not offered",
     "files_again_and_again": "board sent something that is no answer",
     "waiting_in_a_hurry": "board sent something that is no answer",
-    "reads_nothing": "no answer for 2 s; does ssh ",
-    "forever_silent": "no answer for 2 s; does ssh ",
+    "reads_nothing": "no answer for 1 s; does ssh ",
+    "forever_silent": "no answer for 1 s; does ssh ",
     "escapes_in_an_error": "qbench: all is well",
 }
 DURING = {
     "endless_line": ("crashed", "sent more than"),
-    "silence": ("crashed", "the device said nothing for 2 s"),
+    "silence": ("crashed", "the device said nothing for 1 s"),
     "wrong_json": ("crashed", "the device sent something that is no answer: Measurement"),
     "escapes_in_reasons": ("refused", "�[2J"),
 }
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-HURRY = type(PATIENCE)(**{**vars(PATIENCE), "answer_s": 2})
+HURRY = type(PATIENCE)(**{**vars(PATIENCE), "answer_s": 1})
 
 
 @pytest.fixture

@@ -437,10 +437,10 @@ run(Options(models=[sys.argv[1]], devices=["board"], budget_s=60, patience=PATIE
 
 
 @pytest.mark.slow
-def test_a_home_that_is_frozen_is_not_waited_for(board, tmp_path, cache, slow_model):
+def test_a_home_that_is_frozen_is_not_waited_for(board, tmp_path, cache, slow_model, scratch):
     """A laptop that went to sleep: the connection is there, and nobody at the other end."""
     (tmp_path / "devices.toml").write_text(board.profile())
-    env = {**environment(cache), "QBENCH_TEST_HOME": str(tmp_path)}
+    env = {**environment(cache), "QBENCH_TEST_HOME": str(tmp_path), "TMPDIR": scratch}
     process = subprocess.Popen([sys.executable, "-c", HOME, slow_model], cwd=tmp_path, env=env)
     wait_for(lambda: board.find(" work"), 30)
     home = with_environment(f"QBENCH_TEST_HOME={tmp_path}")

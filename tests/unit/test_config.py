@@ -257,7 +257,7 @@ WRONG = {
     SSH + 'ssh_options = ["-F", "x", "--", "evil"]': '"--" is no option',
     SSH + 'ssh_options = ["-4", "-vo"]': '"-vo" wants a value',
     SSH + 'ssh_options = ["-N"]': '"-N" changes what ssh does; only how to connect can be said here',
-    SSH + 'ssh_options = ["-vS/tmp/x"]': '"-vS/tmp/x" changes what ssh does',
+    SSH + 'ssh_options = ["-vS/run/s"]': '"-vS/run/s" changes what ssh does',
     SSH + 'workdir = ""': 'key "workdir": a string without control characters',
     '[devices."pi 4"]\nthreads = 1': "[devices.pi 4] a name is made of letters",
     "[devices.a]\n[devices.a]": "not valid TOML: Cannot declare",
