@@ -153,6 +153,10 @@ def _arrived(folder: Path) -> list[str]:
     return [*lines, '{"waiting": "me@home (run r) for 3 s"}\n', '{"ready": true, "lock": null}\n']
 
 
+WRITING = ("os.mkdir", "os.remove", "os.rmdir", "os.truncate", "os.chmod")
+LISTING = ("os.listdir", "os.scandir")
+
+
 def _is_import(path: Any) -> bool:
     """Python lists the folders of packages when it first imports from them."""
     places = (sys.prefix, sys.base_prefix, *filter(None, sys.path))
@@ -178,9 +182,7 @@ class Watch:
             if isinstance(path, int) or not flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC):
                 return
             self._check(event, path)
-        elif event in ("os.mkdir", "os.remove", "os.rmdir", "os.truncate", "os.chmod"):
-            self._check(event, arguments[0])
-        elif event in ("os.listdir", "os.scandir") and not _is_import(arguments[0]):
+        elif event in WRITING or (event in LISTING and not _is_import(arguments[0])):
             self._check(event, arguments[0])
         elif event in ("os.rename", "os.link", "os.symlink"):
             self._check(event, arguments[0])
