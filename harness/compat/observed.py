@@ -57,4 +57,5 @@ def _observation(
         "taken": ops.get("delegated"),
         "partitions": ops.get("partitions"),
         "reason": cell["reason"],
+        "software": bool((cell.get("delegate_facts") or {}).get("software")),
     }

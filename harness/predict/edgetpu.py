@@ -17,6 +17,7 @@ from harness.predict.ops import OpView, elements, sized_while_running, views
 from harness.predict.partition import first_part, kept
 
 _ISSUES = "issues of google-coral/edgetpu"
+_INTEGER_BORDERS = "make inputs and outputs int8 or uint8"
 _FULL_INTEGER = "convert with int8 or uint8 (full integer quantization)"
 
 
@@ -132,6 +133,8 @@ def _too_large(model: ModelInfo) -> Refusal | None:
 def _verdict(view: OpView) -> OpVerdict:
     """What the rules say of an op by itself."""
     rule = rules()["ops"].get(view.name)
+    if view.name == "DEQUANTIZE":
+        return OpVerdict(Verdict.LEFT, "it converts to float32, which the CPU does", CORAL, _INTEGER_BORDERS)
     if view.op.custom or rule is None:
         return OpVerdict(
             Verdict.LEFT, "the Edge TPU has no such op", CORAL, "replace it, or move it to the end"
@@ -153,9 +156,7 @@ def _verdict(view: OpView) -> OpVerdict:
 def _wrong_type(view: OpView, wrong: Sequence[str]) -> OpVerdict:
     if view.name == "QUANTIZE":
         reason = f"it converts between {' and '.join([*wrong])} and integers, which the CPU does"
-        return OpVerdict(
-            Verdict.LEFT, reason, "seen in public compiled models", "make inputs and outputs int8 or uint8"
-        )
+        return OpVerdict(Verdict.LEFT, reason, "seen in public compiled models", _INTEGER_BORDERS)
     reason = f"{joined(wrong)} tensors; int8 and uint8 are supported"
     return OpVerdict(Verdict.LEFT, reason, CORAL, _FULL_INTEGER)
 

@@ -136,11 +136,13 @@ def _unpacking(index: int, seen: Sequence[OpView], verdicts: Sequence[OpVerdict]
 
 
 def _remedy(view: OpView, build: Build) -> str | None:
+    if any(t.dtype == "int16" for t in view.activations):
+        return "convert with int8 instead of int16x8" + (
+            "" if build.quantized_ops else "; use ai-edge-litert"
+        )
     eight_bit = any(t.dtype in EIGHT_BIT for t in (*view.activations, *view.inputs[1:2]))
     if (eight_bit or view.name in builds()[1].float_ops - build.float_ops) and not build.quantized_ops:
         return "use ai-edge-litert"
     if sized_while_running(view):
         return _FIX_BATCH
-    if any(t.dtype == "int16" for t in view.activations):
-        return "convert with int8 instead of int16x8"
     return None

@@ -90,6 +90,8 @@ def entry(cell: Mapping[str, Any]) -> Entry:
         return Entry(PREDICTED, _words(predicted), predicted["outcome"])
     mark = DIFFERS if seen["matches"] is False else SEEN
     text = _words({**seen, "uncertain": 0, "refusal": None})
+    if seen["software"]:
+        text += " (software)"
     if mark == DIFFERS:
         text += f" (predicted {_words(predicted)})"
     return Entry(mark, text, seen["outcome"])
