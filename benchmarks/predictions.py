@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from delegates.registry import DELEGATES
-from delegates.wire import Progress, Runtime
+from delegates.wire import Runtime
 from harness import choose, compat, config, run
 from harness.compat import targets
 from harness.errors import QbenchError
 from harness.inspect import read_model_file
 from harness.predict import Verdict, edgetpu, predict
+from harness.report.progress import ProgressBar
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared"
 TINY = "mlperf_tiny"
@@ -34,17 +35,8 @@ PROFILES = {
     "litert": ("ai-edge-litert", "xnnpack"),
     "gpu": ("ai-edge-litert", "gpu"),
 }
+QUIET = ProgressBar(quiet=True)
 VERDICTS = ("exact", "uncertain", "wrong")
-
-
-class Quiet:
-    """A watcher that nobody looks at."""
-
-    def step(self, text: str) -> None: ...
-    def converted(self, variant: str, done: int, total: int) -> None: ...
-    def planned(self, groups: dict[str, float]) -> None: ...
-    def measured(self, progress: Progress) -> None: ...
-    def note(self, text: str) -> None: ...
 
 
 def main() -> None:
@@ -78,8 +70,10 @@ def compare(name: str, runtime: str, delegate: str, models: Sequence[str]) -> It
         with tempfile.TemporaryDirectory() as folder:
             options = choose.Options(models=[model], devices=[name], budget_s=0.01, results=Path(folder))
             try:
-                document = run.run(options, setup, Quiet()).document
-                made = run.make_all(options, setup, targets.oldest_limiting([target]), Quiet())
+                document = run.run(options, setup, QUIET).document
+                made = run.make_all(
+                    options, setup, targets.oldest_limiting([target]), ProgressBar(quiet=True)
+                )
             except QbenchError as error:
                 yield model, "uncertain", str(error)
                 continue
@@ -95,8 +89,10 @@ def judge(cell: Mapping[str, Any], measured: Mapping[str, Any]) -> tuple[str, st
     if seen is None:
         return "uncertain", f"not observed: {measured['status']}: {measured['reason']}"
     if seen["outcome"] == "refused" or predicted["outcome"] == "refused":
-        same = seen["outcome"] == predicted["outcome"]
-        return ("exact", "") if same else ("wrong", f"{predicted['outcome']} / {seen['reason']}")
+        if seen["outcome"] == predicted["outcome"]:
+            return "exact", ""
+        verdict = "uncertain" if predicted["outcome"] == "uncertain" else "wrong"
+        return verdict, f"{predicted['outcome']} / {seen['reason']}"
     left = Counter[str]()
     for group in measured["ops"]["not_delegated"]:
         left[group["op"]] += group["count"]
