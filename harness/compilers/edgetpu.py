@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from harness import cache
+from harness.compilers import remote
 from harness.compilers.edgetpu_log import OpStatus, Report, parse
+from harness.config import SshTarget
 from harness.errors import ModelError
 
 NAME = "edgetpu_compiler"
@@ -33,6 +35,7 @@ _INSTALL = (
 class Compiler:
     command: str
     version: str
+    host: SshTarget | None = None  # None: on this machine
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,13 @@ class Compiled:
     compiler: str | None = None  # its version
 
 
-def find(named: str | None = None) -> Compiler:
-    """The compiler on PATH, or the one named. Raises ModelError: what is missing and how to get it."""
+def find(named: str | None = None, host: SshTarget | None = None) -> Compiler:
+    """The compiler on PATH, or the one named, here or on another host.
+
+    Raises ModelError: what is missing and how to get it.
+    """
+    if host is not None:
+        return _find_there(named or NAME, host)
     command = shutil.which(Path(named or NAME).expanduser())
     if command is None:
         where = f'compiler = "{named}" is not there or may not be run' if named else f"{NAME} is not on PATH"
@@ -59,6 +67,14 @@ def find(named: str | None = None) -> Compiler:
     if version is None:
         raise ModelError(f"no compiler: {command} --version {ended or 'gave no version of ' + NAME}")
     return Compiler(command, version)
+
+
+def _find_there(command: str, host: SshTarget) -> Compiler:
+    answer = remote.call(host, command, ["--version"], b"", _VERSION_S)
+    version = None if answer is None else parse(answer.text).version
+    if version is None:
+        raise ModelError(f"no compiler: {command} --version on {host.host} gave no version of {NAME}")
+    return Compiler(command, version, host)
 
 
 def compile_model(
@@ -112,6 +128,8 @@ def _try(
 
     The exit status is not documented for failures: a new file and the last verdict decide.
     """
+    if compiler.host is not None:
+        return _try_there(source, compiler, compiler.host, arguments, timeout_s)
     with tempfile.TemporaryDirectory(prefix="qbench-") as scratch:
         model = Path(scratch) / "model.tflite"
         shutil.copyfile(source, model)
@@ -119,8 +137,23 @@ def _try(
         text, ended = _run(command, timeout_s)
         report = parse(text)
         made = Path(scratch) / "model_edgetpu.tflite"
-        if report.verdict == "compiled" and made.is_file():
-            return made.read_bytes(), "", report
+        data = made.read_bytes() if made.is_file() else b""
+    return _judged(data, ended, report)
+
+
+def _try_there(
+    source: Path, compiler: Compiler, host: SshTarget, arguments: Sequence[str], timeout_s: float
+) -> tuple[bytes | None, str, Report]:
+    every = ["--out_dir", ".", "--show_operations", *arguments, "model.tflite"]
+    answer = remote.call(host, compiler.command, every, source.read_bytes(), timeout_s)
+    if answer is None:
+        return None, _how_it_ended(None, timeout_s), parse("")
+    return _judged(answer.data, _how_it_ended(answer.status, timeout_s), parse(answer.text))
+
+
+def _judged(data: bytes, ended: str, report: Report) -> tuple[bytes | None, str, Report]:
+    if report.verdict == "compiled" and data:
+        return data, "", report
     if report.verdict == "failed":
         return None, report.reason or "compilation failed, and it does not say why", report
     return None, ended or "it ended without a verdict and without a file", report

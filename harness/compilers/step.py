@@ -9,6 +9,7 @@ from typing import Any
 from harness import cache
 from harness.compilers import edgetpu
 from harness.compilers.edgetpu import CUSTOM_OP, Compiled
+from harness.config import SshTarget
 from harness.errors import ModelError
 from harness.inspect import read_model_file
 from harness.quantize import Variant, VariantSet
@@ -50,7 +51,7 @@ def _compile(
     cell: Cell, variant: Variant, options: Mapping[str, Any], folder: Path, begun: Callable[[str], None]
 ) -> None:
     try:
-        compiler = edgetpu.find(options.get("compiler"))
+        compiler = edgetpu.find(options.get("compiler"), _host(options))
     except ModelError as error:
         cell.unavailable = f"{cell.unavailable}; then {error}" if cell.unavailable else str(error)
         return
@@ -63,6 +64,16 @@ def _compile(
         cell.compiled = edgetpu.compile_model(variant.path, compiler, folder, arguments, timeout_s)
     except ModelError as error:
         cell.refused = str(error)
+
+
+def _host(options: Mapping[str, Any]) -> SshTarget | None:
+    """Where the compiler is, if not here."""
+    if "compiler_host" not in options:
+        return None
+    return SshTarget(
+        options["compiler_host"],
+        ssh_options=tuple(options.get("compiler_ssh_options", ())),
+    )
 
 
 def _ready(variant: Variant) -> Compiled | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from delegates.registry import DELEGATES
-from harness.config import DelegateSpec
+from harness.config import DelegateSpec, ssh
 from harness.config.checks import Bad, Check, list_of, one_of, seconds, suggest, text, wrong_type
 
 
@@ -27,9 +27,10 @@ def delegate(value: Any) -> DelegateSpec:
 
 def anchored(spec: DelegateSpec, folder: Path, local: bool) -> DelegateSpec:
     """The same; paths on this machine are relative to the file's folder, a bare name is looked up."""
+    here = {"library": local, "compiler": "compiler_host" not in spec.options}
     paths = {
         key: str(folder / spec.options[key])
-        for key in (("library", "compiler") if local else ("compiler",))
+        for key in (key for key, is_here in here.items() if is_here)
         if key in spec.options and "/" in spec.options[key] and not spec.options[key].startswith("~")
     }
     return replace(spec, options={**spec.options, **paths}) if paths else spec
@@ -93,6 +94,8 @@ _OPTIONS: Mapping[str, Mapping[str, Check]] = {
         "library": text,
         "options": _scalars,
         "compiler": text,
+        "compiler_host": ssh.name,
+        "compiler_ssh_options": ssh.options,
         "compiler_args": list_of(text, least=0),
         "compiler_timeout": seconds,
     },

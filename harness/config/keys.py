@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.calibration import anchored
-from harness.config import MOST_THREADS, DelegateSpec, DeviceProfile, SshTarget, VariantSpec
+from harness.config import MOST_THREADS, DelegateSpec, DeviceProfile, SshTarget, VariantSpec, ssh
 from harness.config.checks import (
     Bad,
     Check,
@@ -34,11 +34,11 @@ def device(name: str, table: Any, folder: Path) -> DeviceProfile:
     values = {"delegates": _DEFAULT_DELEGATES} | _checked(name, table, _DEVICE_KEYS)
     if "timeout" in values:
         values["timeout_s"] = values.pop("timeout")
-    ssh = {key: values.pop(key) for key in _SSH_KEYS if key in values}
+    reach = {key: values.pop(key) for key in _SSH_KEYS if key in values}
     if values.get("place") == "ssh":
-        values["ssh"] = _target(ssh, folder)
-    elif ssh:
-        raise Bad(f'key "{next(iter(ssh))}": is for place = "ssh" only')
+        values["ssh"] = _target(reach, folder)
+    elif reach:
+        raise Bad(f'key "{next(iter(reach))}": is for place = "ssh" only')
     if "python" in values:
         home = "~" if "ssh" in values else str(folder)
         values["python"] = _python(values["python"], home)
@@ -128,38 +128,6 @@ def _delegates(value: Any) -> tuple[DelegateSpec, ...]:
     return specs
 
 
-def _name(value: Any) -> str:
-    """A host or user as ssh takes it: no option, and nothing a ProxyCommand's shell could trip over."""
-    word = text(value)
-    if not re.fullmatch(r"[A-Za-z0-9_\[\]][A-Za-z0-9_.:%@\[\]-]*", word):
-        raise Bad(f'"{word}" is no name that ssh can be given')
-    return word
-
-
-def _ssh_options(value: Any) -> tuple[str, ...]:
-    """Words of ssh's command line that say how to connect; one may well stand there twice (-o)."""
-    if not isinstance(value, list):
-        raise wrong_type("a list of ssh's options, one word each,", value)
-    words = tuple(text(word) for word in value)
-    rest = iter(words)
-    for word in rest:
-        if not re.match("-[A-Za-z0-9]", word):
-            raise Bad(f'"{word}" is no option; those of ssh begin with one hyphen, and the host is a key')
-        if _wants_value(word) and next(rest, None) is None:
-            raise Bad(f'"{word}" wants a value')
-    return words
-
-
-def _wants_value(word: str) -> bool:
-    """Whether the value of the last option in a word (-F, -vF) is the next word."""
-    for position, letter in enumerate(word[1:], start=2):
-        if letter in _SSH_ELSEWHERE:
-            raise Bad(f'"{word}" changes what ssh does; only how to connect can be said here')
-        if letter in _SSH_WITH_VALUE:
-            return position == len(word)
-    return False
-
-
 def _command(value: Any) -> str:
     word = text(value)
     if word.startswith("-"):
@@ -173,17 +141,14 @@ def _data(value: Any) -> Any:
 
 _LAST_CPU = 8191  # the most that Linux can be built for, on any architecture
 _SSH_KEYS = ("host", "user", "port", "identity_file", "ssh_options", "workdir")
-# ssh(1), OpenSSH 9: options with a value, and those with which no command would be run for us.
-_SSH_WITH_VALUE = "BDEFIJLOPQRSWbceilmopw"
-_SSH_ELSEWHERE = "GMNOQSVWfnsty"
 _DEFAULT_DELEGATES = (DelegateSpec("cpu"), DelegateSpec("xnnpack"))
 _DEVICE_KEYS: Mapping[str, Check] = {
     "place": one_of(("local", "ssh")),
-    "host": _name,
-    "user": _name,
+    "host": ssh.name,
+    "user": ssh.name,
     "port": whole(1, 65535),
     "identity_file": text,
-    "ssh_options": _ssh_options,
+    "ssh_options": ssh.options,
     "workdir": text,
     "python": _command,
     "runtime": one_of(RUNTIMES),

@@ -93,6 +93,12 @@ def session(target: SshTarget, folder: Path) -> list[str]:
     return [*_line(target, folder, ["-o", "ControlMaster=no"]), _BEGIN]
 
 
+def once(target: SshTarget, command: str) -> list[str]:
+    """A connection for one command, which is a text of ours: no word of anybody else's is in it."""
+    options = [word for option in (*_ALWAYS, *_DEFAULTS) for word in ("-o", option)]
+    return [_SSH, *options, *_whereto(target), *_NEVER, "--", target.host, command]
+
+
 def by_hand(target: SshTarget) -> str:
     """What a person would type to get there, quoted for a shell."""
     return shlex.join([_SSH, *_whereto(target), target.host])

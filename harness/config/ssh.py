@@ -1,0 +1,44 @@
+"""Checkers for what the user's ssh is given."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from harness.config.checks import Bad, text, wrong_type
+
+# ssh(1), OpenSSH 9: options with a value, and those with which no command would be run for us.
+_SSH_WITH_VALUE = "BDEFIJLOPQRSWbceilmopw"
+_SSH_ELSEWHERE = "GMNOQSVWfnsty"
+
+
+def name(value: Any) -> str:
+    """A host or user as ssh takes it: no option, and nothing a ProxyCommand's shell could trip over."""
+    word = text(value)
+    if not re.fullmatch(r"[A-Za-z0-9_\[\]][A-Za-z0-9_.:%@\[\]-]*", word):
+        raise Bad(f'"{word}" is no name that ssh can be given')
+    return word
+
+
+def options(value: Any) -> tuple[str, ...]:
+    """Words of ssh's command line that say how to connect; one may well stand there twice (-o)."""
+    if not isinstance(value, list):
+        raise wrong_type("a list of ssh's options, one word each,", value)
+    words = tuple(text(word) for word in value)
+    rest = iter(words)
+    for word in rest:
+        if not re.match("-[A-Za-z0-9]", word):
+            raise Bad(f'"{word}" is no option; those of ssh begin with one hyphen, and the host is a key')
+        if _wants_value(word) and next(rest, None) is None:
+            raise Bad(f'"{word}" wants a value')
+    return words
+
+
+def _wants_value(word: str) -> bool:
+    """Whether the value of the last option in a word (-F, -vF) is the next word."""
+    for position, letter in enumerate(word[1:], start=2):
+        if letter in _SSH_ELSEWHERE:
+            raise Bad(f'"{word}" changes what ssh does; only how to connect can be said here')
+        if letter in _SSH_WITH_VALUE:
+            return position == len(word)
+    return False
