@@ -11,6 +11,7 @@ shell prints comes before it), then lines of JSON, the last of which is {"ready"
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import io
@@ -22,12 +23,13 @@ import signal
 import stat
 import sys
 import time
-from typing import Any, Dict, Iterable, List, Optional, cast
+from typing import IO, Any, Dict, Iterable, List, Optional, cast
 
 QUIET_S = 60  # without a byte from home for so long, the link is gone and so are we
 _ASK_AGAIN_S = 0.5
 _SAY_AGAIN_S = 10.0
 _CHUNK_BYTES = 1 << 16
+_PIECE_BYTES = 1 << 19
 _FILES = "files"
 _LOCK = "lock"
 
@@ -90,8 +92,11 @@ def _take_board(order: Dict[str, Any]) -> int:
     while not _try(lock, fcntl.LOCK_EX):
         now = time.monotonic()
         owner = _read_owner(lock)
-        if order["wait_s"] is not None and now - started >= order["wait_s"]:
-            raise Stop("it is in use by %s; --wait gives more time" % _words(owner))
+        # Our own run holds it for a while after a link was lost: that is no one to be impatient with.
+        ours = owner.get("run") == order["owner"]["run"]
+        if order["wait_s"] is not None and not ours and now - started >= order["wait_s"]:
+            advice = "try again later" if order["do"] == "clean" else "--wait gives more time"
+            raise Stop("it is in use by %s; %s" % (_words(owner), advice))
         if said is None or now - said >= _SAY_AGAIN_S:
             said = now
             _say(waiting=_words(owner))
@@ -187,7 +192,7 @@ def _make_room(wanted: Iterable[str], needed: int, keep_bytes: int) -> None:
     ours = {_path(sha256) for sha256 in wanted}
     _remove([path for path in _stored() if path.endswith(".part") and not _is_coming(path)])
     old = [path for path in _stored() if path not in ours and not path.endswith(".part")]
-    kept = sum(os.stat(path).st_size for path in _stored())
+    kept = sum(_size(path) for path in _stored())
     while old and (kept + needed > keep_bytes or _free() < needed):
         kept -= _remove([old.pop(0)])["bytes"]
     if _free() < needed:
@@ -204,6 +209,13 @@ def _is_coming(part: str) -> bool:
     return True
 
 
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:  # as above
+        return 0
+
+
 def _free() -> int:
     disk = os.statvfs(".")
     return disk.f_bavail * disk.f_frsize
@@ -212,8 +224,9 @@ def _free() -> int:
 def _remove(paths: Iterable[str]) -> Dict[str, int]:
     found = {"files": 0, "bytes": 0}
     for path in paths:
-        found["bytes"] += os.stat(path).st_size
-        os.remove(path)
+        found["bytes"] += _size(path)
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(path)
         found["files"] += 1
     return found
 
@@ -222,6 +235,25 @@ def _read_some(most: int) -> bytes:
     """What has come, up to `most` bytes; the buffer may hold some already."""
     stdin = cast(io.BufferedReader, sys.stdin.buffer)
     return stdin.read1(most)
+
+
+def _take_in(file: IO[bytes], digest: Any, size: int) -> int:
+    """Read `size` bytes and have them on the disk."""
+    left = size
+    while left:
+        data = _read_some(min(left, _CHUNK_BYTES))
+        if not data:
+            raise SystemExit(1)
+        signal.alarm(QUIET_S)
+        left -= len(data)
+        digest.update(data)
+        file.write(data)
+    file.flush()
+    os.fsync(file.fileno())
+    signal.alarm(QUIET_S)
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+    return size
 
 
 def _store(sha256: str, size: int) -> None:
@@ -236,15 +268,8 @@ def _store(sha256: str, size: int) -> None:
     try:
         with open(part, "wb") as file:
             while size:
-                data = _read_some(min(size, _CHUNK_BYTES))
-                if not data:
-                    raise SystemExit(1)
-                signal.alarm(QUIET_S)
-                size -= len(data)
-                digest.update(data)
-                file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+                # In pieces that a slow card takes in time; home hears of each that we are at it.
+                size -= _take_in(file, digest, min(size, _PIECE_BYTES))
         if digest.hexdigest() != sha256:
             raise Stop("a file was damaged on its way to the board")
         os.rename(part, _path(sha256))

@@ -69,7 +69,7 @@ def answer(question: Question, arguments: List[str]) -> PythonFacts:
             asked = replace(other, python=python)
         if asked.error is None and question.look == "further":
             break
-    advice = None if asked.error is None else pythons.advice(asked.version)
+    advice = None if asked.error is None else pythons.advice(asked.executable, asked.version)
     return replace(asked, others=looked_at, advice=advice)
 
 

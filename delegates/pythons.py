@@ -5,7 +5,9 @@ from __future__ import annotations
 import glob
 import os
 import platform
+import shlex
 import shutil
+import sys
 from typing import Dict, List, Optional, Tuple
 
 # In the order in which they are tried: first what was most likely made for the purpose.
@@ -39,16 +41,18 @@ def _candidates() -> List[str]:
     return paths + [path for path in on_path if path is not None]
 
 
-def advice(version: Optional[str]) -> str:
-    """A shell command that makes an environment qbench finds, for this machine's architecture.
+def advice(executable: Optional[str], version: Optional[str]) -> str:
+    """A shell command that makes an environment qbench finds, from this Python (None: the one we run in).
 
     Wheels (November 2026): ai-edge-litert for CPython 3.10 to 3.14 on x86-64 and arm64, glibc 2.27 and
     newer; tflite-runtime 2.14 for 3.8 to 3.11, 2.11 for 3.7; both break with numpy 2.
     """
-    parts = (version or platform.python_version()).split(".")
+    if executable is None or version is None:
+        executable, version = sys.executable, platform.python_version()
+    parts = version.split(".")
     minor = int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0
     if minor >= 10 and platform.machine() in ("x86_64", "aarch64"):
         packages = "ai-edge-litert"
     else:
         packages = "'numpy<2' tflite-runtime==%s" % ("2.11.0" if minor < 8 else "2.14.0")
-    return "python3 -m venv ~/venv && ~/venv/bin/pip install " + packages
+    return "%s -m venv ~/venv && ~/venv/bin/pip install %s" % (shlex.quote(executable), packages)

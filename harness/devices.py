@@ -39,6 +39,7 @@ def clean(config: Config, name: str, note: machines.Note) -> dict[str, int]:
     if target is None:
         raise ConfigError(f"--clean {name}: is this machine; qbench leaves nothing on it but its own cache")
     with machines.open_all([config.devices[known]], note) as (machine,):
+        machine.runner.take("that cleans up", 0.0)
         return machine.runner.clean()
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import FrameType
 
-from delegates.wire import Facts, Measurement, Progress, Refusal, Request
+from delegates.wire import Done, Facts, Measurement, Progress, Refusal, Request
 from harness.errors import DeviceError
 from harness.machines import Machine
 from harness.results import Cell, Run
@@ -29,6 +29,7 @@ class Task:
 class _Failure:
     reason: str
     reached: bool  # the conductor had the request and the link is there: what failed is the conductor
+    linked: bool = False  # it ended by itself, before it was done, and can be asked again
 
 
 class Execution:
@@ -79,36 +80,42 @@ class Execution:
         machine = task.machine
         failure = self._converse(machine, task.request)
         rest = self._rest(task.request)
-        if failure is not None and rest.jobs and machine.runner.reconnect(self._stopped):
-            self._note(f"the link to {machine.name} was lost and is there again; measuring what is missing")
+        if failure is not None and rest.jobs and self._is_there_again(machine, failure):
+            self._note(f"{machine.name} is there again; measuring what is missing")
             failure = self._converse(machine, rest)
         if failure is not None and not self._stopped.is_set():
             self._lose(machine, self._rest(task.request), failure)
         self._tell()
 
+    def _is_there_again(self, machine: Machine, failure: _Failure) -> bool:
+        return failure.linked or machine.runner.reconnect(self._stopped)
+
     def _converse(self, machine: Machine, request: Request) -> _Failure | None:
         """Take all answers to one request. Returns what went wrong, if something did."""
         try:
             conversation = machine.runner.ask(request)
-        except DeviceError as error:
+        except (DeviceError, OSError) as error:
             return _Failure(str(error), reached=False)
         self._talking[threading.get_ident()] = conversation
         if self._stopped.is_set():
             conversation.stop()
-        problem = None
+        problem, whole = None, False
         try:
             for message in conversation:
+                whole = isinstance(message, Done) and not message.interrupted
                 self._take(machine, request, message)
-        except DeviceError as error:
+        except (DeviceError, OSError) as error:  # OSError: a file to be uploaded has gone
             problem = str(error)
         finally:
-            ended = problem or conversation.close()
-            conversation.close()
-        if ended is None:
-            return None
+            ended = conversation.close()
+        if problem is None and ended is None:
+            if whole or self._stopped.is_set():
+                return None
+            reason = f"{machine.name} had not heard from here for too long, and stopped"
+            return _Failure(reason, reached=False, linked=True)
         if conversation.asked and not machine.runner.connected():
             return _Failure(f"the link to {machine.name} was lost", reached=False)
-        return _Failure(ended, reached=conversation.asked)
+        return _Failure(str(problem or ended), reached=conversation.asked)
 
     def _take(self, machine: Machine, request: Request, message: object) -> None:
         if isinstance(message, Progress):

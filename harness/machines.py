@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from threading import Timer
 
 from delegates.wire import Facts, PythonFacts, Question, Request
 from harness.cache import default_cache
@@ -19,6 +20,7 @@ from harness.runners.ssh import SshRunner
 from harness.runners.ssh_command import by_hand
 
 Note = Callable[[str], None]
+_LONGEST_S = 180.0  # of looking at one machine
 
 
 @dataclass
@@ -47,14 +49,12 @@ def open_all(
     for profile in profiles:
         by_target.setdefault(profile.ssh, []).append(profile)
     machines: list[Machine] = []
-    try:
+    with ExitStack() as stack:
         for target, group in by_target.items():
             machines.append(Machine(group, _runner(target, group, note, patience)))
+            stack.callback(machines[-1].runner.close)
         _tell_apart([machine for machine in machines if machine.profiles[0].ssh is not None])
         yield machines
-    finally:
-        for machine in machines:
-            machine.runner.close()
 
 
 def _tell_apart(boards: Sequence[Machine]) -> None:
@@ -126,6 +126,8 @@ def _ask(runner: Runner, questions: list[Question]) -> tuple[Facts, list[PythonF
     conversation = runner.ask(Request("probe", questions=questions))
     answers: list[PythonFacts] = []
     facts = None
+    late = Timer(_LONGEST_S, conversation.kill)  # others wait for this machine, which may have many Pythons
+    late.start()
     try:
         for message in conversation:
             if isinstance(message, PythonFacts) and len(answers) < len(questions):
@@ -133,6 +135,7 @@ def _ask(runner: Runner, questions: list[Question]) -> tuple[Facts, list[PythonF
             elif isinstance(message, Facts):
                 facts = message
     finally:
+        late.cancel()
         ended = conversation.close()
     if len(answers) != len(questions) or facts is None:
         raise DeviceError(f"probing {runner.place_name} failed: {ended or 'answers are missing'}")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.options import DevicesFile, JsonFile, read_config
+from harness.errors import ConfigError
 from harness.report import output
 
 EXAMPLE = "Example: qbench devices --probe"
@@ -28,6 +29,8 @@ def devices(
     from harness.report.devices import render
     from harness.report.progress import ProgressBar
 
+    if clean is not None and (name or probe or json_file):
+        raise ConfigError("--clean takes one device, and nothing else beside it")
     config = read_config(devices_file)
     with ProgressBar(quiet=False) as progress:
         if clean is not None:

@@ -41,15 +41,19 @@ class Arrival:
 
     def finish(self, end: str, files: Mapping[str, Path], note: Callable[[str], None]) -> dict[str, Any]:
         """Upload what the board misses of `files` (by SHA-256). Returns the answer that has the key `end`."""
-        started = time.monotonic()
-        answers = 0
-        while answers < _AT_ONCE + time.monotonic() - started:
+        started, answers = time.monotonic(), 0
+        told = ""
+        pieces = sum(path.stat().st_size for path in files.values()) >> 19
+        while answers < _AT_ONCE + pieces + time.monotonic() - started:
             answer = self._answer()
             answers += 1
             if end in answer:
                 return answer
             if "waiting" in answer:
-                note(f"{self._name} is in use by {answer['waiting']}; waiting")
+                owner = answer["waiting"].rpartition(" for ")[0] or answer["waiting"]
+                if owner != told:
+                    note(f"{self._name} is in use by {answer['waiting']}; waiting")
+                told = owner
             elif "missing" in answer:
                 self._upload(answer["missing"], files)
         raise self._nonsense()
@@ -67,6 +71,8 @@ class Arrival:
         line = self._conversation.read_line(_LINE_BYTES)
         if not line:
             raise self._no_answer()
+        if line == b"\n":
+            return {}  # it is at it
         try:
             answer = json.loads(line)
         except (ValueError, RecursionError):

@@ -98,13 +98,13 @@ class Conversation:
     def send(self, *pieces: bytes, file: Path | None = None) -> None:
         """Send bytes and then a file's, undisturbed by the beat."""
         assert self._process.stdin is not None
-        with self._sending, contextlib.suppress(OSError, ValueError):  # gone: reading will tell
+        content = contextlib.nullcontext() if file is None else file.open("rb")
+        # ValueError, OSError: it is gone; reading will tell
+        with content as opened, self._sending, contextlib.suppress(OSError, ValueError):
             for piece in pieces:
                 self._process.stdin.write(piece)
-            if file is not None:
-                with file.open("rb") as content:
-                    while data := content.read(_CHUNK_BYTES):
-                        self._send_some(data)
+            while opened is not None and (data := opened.read(_CHUNK_BYTES)):
+                self._send_some(data)
             self._process.stdin.flush()
 
     def stop(self) -> None:

@@ -92,12 +92,16 @@ class SshRunner:
             return
         if self._closed:
             raise DeviceError(f"{self.place_name}: interrupted")
+        # Of a connection that was killed; ssh would take it for one that lives, and share nothing.
+        ssh_command.socket(self._folder).unlink(missing_ok=True)
         with tempfile.TemporaryFile() as stderr:
             status = self._start_master(stderr)
             stderr.seek(0)
             said = stderr.read(65536).decode("utf-8", "replace")
         if status != 0:
             raise DeviceError(f"{self.place_name}: {ssh_command.explain(self.target, said)}")
+        if not self.connected():
+            raise DeviceError(f"{self.place_name}: the connection was lost at once, or can't be shared")
 
     def _start_master(self, stderr: IO[bytes]) -> int:
         """ssh's exit status once it is connected, and in the background, or has failed."""
@@ -118,9 +122,10 @@ class SshRunner:
             self._connecting = None
 
     def _give_up_connecting(self) -> None:
-        if self._connecting is not None and self._connecting.poll() is None:
+        connecting = self._connecting  # another thread's
+        if connecting is not None and connecting.poll() is None:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._connecting.pid, signal.SIGKILL)
+                os.killpg(connecting.pid, signal.SIGKILL)
 
     def connected(self) -> bool:
         return self._tell_master("check")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from harness.runners.conversation import Conversation
 
 _SSH = "ssh"
+_PERSIST_S = 900  # without a conversation: variants may take minutes to make; when we end, it is told to
 _LONGEST_FOLDER = 60  # a socket's whole path has about 100 bytes, and ssh adds 18 while it makes one
 
 # What is not for the user's configuration to change: nobody is asked in the middle of a run, host keys
@@ -27,8 +28,8 @@ _ALWAYS = (
     "RemoteCommand=none",
     "LogLevel=ERROR",
 )
-# Flags beat options wherever they stand: no agent, no X11, no terminal.
-_NEVER = ("-a", "-x", "-T")
+# Flags beat options wherever they stand: no agent, no Kerberos credentials, no X11, no terminal.
+_NEVER = ("-a", "-k", "-x", "-T")
 _DEFAULTS = ("ConnectTimeout=15", "ServerAliveInterval=5", "ServerAliveCountMax=3")
 
 # Run by the board's login shell, whichever that is: no quote, backslash or exclamation mark inside the
@@ -78,9 +79,14 @@ def private_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="qbench-", dir="/tmp" if long else None))  # noqa: S108
 
 
+def socket(folder: Path) -> Path:
+    """Through which conversations share the connection."""
+    return folder / "s"
+
+
 def master(target: SshTarget, folder: Path) -> list[str]:
     """Connect, then stay in the background until a while after the last conversation, however we end."""
-    return _line(target, folder, ["-f", "-N", "-M", "-o", "ControlPersist=30"])
+    return _line(target, folder, ["-f", "-N", "-M", "-o", f"ControlPersist={_PERSIST_S}"])
 
 
 def control(target: SshTarget, folder: Path, what: str) -> list[str]:
@@ -128,8 +134,8 @@ def explain_end(target: SshTarget, conversation: Conversation) -> str:
 def _line(target: SshTarget, folder: Path, how: list[str]) -> list[str]:
     options = [word for option in _ALWAYS for word in ("-o", option)]
     defaults = [word for option in _DEFAULTS for word in ("-o", option)]
-    socket = ["-S", str(folder / "s")]
-    return [_SSH, *options, *_whereto(target), *defaults, *how, *socket, *_NEVER, "--", target.host]
+    shared = ["-S", str(socket(folder))]
+    return [_SSH, *options, *_whereto(target), *defaults, *how, *shared, *_NEVER, "--", target.host]
 
 
 def _whereto(target: SshTarget) -> list[str]:

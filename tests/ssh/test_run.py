@@ -153,6 +153,16 @@ def test_probing_shows_who_has_the_board_and_does_not_wait(qbench, runner_of, bo
     assert json.loads(done.stdout)["devices"][0]["lock"] is None
 
 
+def test_what_is_in_use_is_not_cleaned(qbench, runner_of, board, tmp_path):
+    with occupied(runner_of, board):
+        (tmp_path / "devices.toml").write_text(board.profile())
+        done = qbench("devices", "--clean", board.name)
+        assert done.returncode == 4
+        assert "it is in use by" in done.stderr
+        assert "try again later" in done.stderr
+        assert list((board.workdir / "files").iterdir())
+
+
 def test_a_dead_owners_lock_is_free(runner_of, board):
     with occupied(runner_of, board):
         assert not board.is_free()

@@ -77,4 +77,5 @@ def test_a_home_full_of_them_is_not_asked_whole(home):
 )
 def test_the_one_command_that_helps(monkeypatch, version, machine, packages):
     monkeypatch.setattr(platform, "machine", lambda: machine)
-    assert pythons.advice(version) == f"python3 -m venv ~/venv && ~/venv/bin/pip install {packages}"
+    command = pythons.advice("/opt/a python", version)
+    assert command == f"'/opt/a python' -m venv ~/venv && ~/venv/bin/pip install {packages}"
