@@ -15,6 +15,8 @@ Options = Dict[str, Any]
 class DelegateMissing(Exception):
     """The delegate's library or hardware can't be had; the text says why and what to do."""
 
+    said = ""  # the library's own words, where it had any
+
 
 def refuses_nothing(scheme: str) -> Optional[str]:
     return None

@@ -57,14 +57,20 @@ def _missing(runtime: Opened, options: Options) -> Optional[str]:
     problem = library.unusable(_library(options))
     if problem is None:
         try:
-            runtime.module.load_delegate(os.path.expanduser(_library(options)), _device(options))
-        except (OSError, ValueError):
-            return coral.why_none(options.get("device", ""))
+            library.load(runtime, _library(options), _device(options))
+        except DelegateMissing as error:
+            return _why_none(options, error)
         return None
     causes = [_no_library(_library(options), problem)]
     if coral.chosen(coral.find(), options.get("device", "")) is None:
         causes.append(coral.why_none(options.get("device", "")))
     return "; then ".join(causes)  # in the order in which they are to be fixed
+
+
+def _why_none(options: Options, error: DelegateMissing) -> str:
+    """What this machine shows of the device, and the library's own words: mostly it has none."""
+    why = coral.why_none(options.get("device", ""))
+    return "%s (it says: %s)" % (why, error.said) if error.said else why
 
 
 def _no_library(name: str, problem: str) -> str:
@@ -78,7 +84,7 @@ def _no_library(name: str, problem: str) -> str:
 def _explain(error: Exception, said: str, options: Options) -> Exception:
     if isinstance(error, DelegateMissing):
         if library.unusable(_library(options)) is None:
-            return DelegateMissing(coral.why_none(options.get("device", "")))
+            return DelegateMissing(_why_none(options, error))
         return error
     for words, meaning in _MEANINGS:
         if words in str(error):

@@ -12,6 +12,7 @@ from .session import InterpreterSession
 
 # What every delegate library exports, see external_delegate_interface.h of TensorFlow Lite.
 _SYMBOLS = ("tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate")
+_FAILED = "Failed to load delegate from %s"  # the runtime's words before those of the library
 _NONE = "%s is no delegate library: it lacks %s"
 
 
@@ -24,20 +25,27 @@ def open_with(
     that takes it. XNNPACK comes in when tensors are allocated, so the nodes are read here.
     Raises DelegateMissing where the library does not load or gives no delegate.
     """
+    delegate = load(runtime, library, options)
+    interpreter = runtime.module.Interpreter(
+        model_path=model, num_threads=threads, experimental_delegates=[delegate]
+    )
+    return InterpreterSession(interpreter, nodes=interpreter._get_ops_details())
+
+
+def load(runtime: Opened, library: str, options: Mapping[str, Any]) -> Any:
+    """The library's delegate. Raises DelegateMissing where the library does not load or gives none."""
     path = os.path.expanduser(library)
     try:
-        delegate = runtime.module.load_delegate(path, {key: _text(value) for key, value in options.items()})
+        return runtime.module.load_delegate(path, {key: _text(value) for key, value in options.items()})
     except OSError as error:
         raise DelegateMissing("the library does not load: %s" % error) from error
     except AttributeError as error:
         raise DelegateMissing(_NONE % (library, _SYMBOLS[0])) from error
     except ValueError as error:  # with what the library reported, which may be nothing
-        said = " ".join(str(error).split())
-        raise DelegateMissing("%s gave no delegate: %s" % (library, said or "it does not say why")) from error
-    interpreter = runtime.module.Interpreter(
-        model_path=model, num_threads=threads, experimental_delegates=[delegate]
-    )
-    return InterpreterSession(interpreter, nodes=interpreter._get_ops_details())
+        said = " ".join(str(error).replace(_FAILED % path, "").split())
+        missing = DelegateMissing("%s gave no delegate: %s" % (library, said or "it does not say why"))
+        missing.said = said
+        raise missing from error
 
 
 def unusable(library: str) -> Optional[str]:

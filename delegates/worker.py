@@ -43,10 +43,16 @@ def main() -> None:
         stage = "invoke"
         serve(opening, commands, out)
     except Exception as raised:  # whatever a runtime or delegate raises is one refused cell
-        error = opening.delegate.explain(raised, opening.said, opening.job.options)
+        error = explained(opening, raised, stage)
         channel.write_json(out, {"failed": _MISSING.get(type(error), stage), "reason": one_line(error)})
     # Everything was said and flushed: taking the interpreter apart would only cost time.
     os._exit(0)
+
+
+def explained(opening: Opening, raised: Exception, stage: str) -> Exception:
+    """In the delegate's words. What it wrote while the model was loaded explains no later error."""
+    said = opening.said if stage == "load" else ""
+    return opening.delegate.explain(raised, said, opening.job.options)
 
 
 def serve(opened: Opening, commands: TextIO, out: TextIO) -> None:

@@ -120,7 +120,7 @@ def _cell(
     seen: observed.Seen,
 ) -> dict[str, Any]:
     prediction = predict(info, delegate.name, runtime, delegate.options)
-    found = observed.find(seen, variant.sha256, target.profile.name, delegate.name, runtime)
+    found = observed.find(seen, variant.sha256, target.profile.name, delegate, runtime)
     return {
         "model": variant.model,
         "variant": variant.name,

@@ -27,8 +27,13 @@ _VERSION_S = 30.0
 _KEPT_BYTES = 4 << 20  # of the output's end, where the verdict stands
 _INSTALL = (
     "install Coral's package edgetpu-compiler (x86-64 Linux only), name it in the profile with compiler ="
-    ' "…", or put MODEL_edgetpu.tflite beside the model (docs/edgetpu.md)'
+    ' "…" or its host with compiler_host = "…", or put MODEL_edgetpu.tflite beside the model'
+    " (docs/edgetpu.md)"
 )
+
+
+class Refused(ModelError):
+    """The compiler's own verdict on the model; any other ModelError may be gone the next time."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ def compile_model(
     """The compiled form of a .tflite, made or taken from the cache in `folder`.
 
     A failure that may be a whim of the compiler is tried once more. Raises ModelError with its reason; one
-    that is final is cached, too.
+    that is final is Refused, and cached, too.
     """
     key = cache.key(source=cache.digest_file(source), compiler=compiler.version, arguments=list(arguments))
     place = folder / "edgetpu" / key
@@ -95,7 +100,8 @@ def compile_model(
     if record is None or (record["sha256"] and not _is_whole(place, record)):
         record = _make(source, compiler, place, arguments, timeout_s)
     if record["sha256"] is None:
-        raise ModelError(f"{NAME} {compiler.version}: {record['problem']}")
+        kind = Refused if _is_final(_from_json(record["report"])) else ModelError
+        raise kind(f"{NAME} {compiler.version}: {record['problem']}")
     path = place.with_suffix(".tflite")
     return Compiled(
         path, record["sha256"], path.stat().st_size, _from_json(record["report"]), compiler.version
@@ -116,7 +122,7 @@ def _make(
     }
     if data is not None:
         cache.write(place.with_suffix(".tflite"), data)
-    if data is not None or not report.flaky:
+    if data is not None or _is_final(report):
         cache.write_json(place.with_suffix(".json"), record)
     return record
 
@@ -154,9 +160,15 @@ def _try_there(
 def _judged(data: bytes, ended: str, report: Report) -> tuple[bytes | None, str, Report]:
     if report.verdict == "compiled" and data:
         return data, "", report
+    if report.verdict == "compiled":
+        return None, "it compiled, but left no model_edgetpu.tflite", report
     if report.verdict == "failed":
         return None, report.reason or "compilation failed, and it does not say why", report
     return None, ended or "it ended without a verdict and without a file", report
+
+
+def _is_final(report: Report) -> bool:
+    return report.verdict == "failed" and not report.flaky
 
 
 def _run(command: Sequence[str], timeout_s: float) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import secrets
 import signal
@@ -19,13 +20,14 @@ from harness.runners import ssh_command
 
 _MOST_BYTES = 256 << 20  # of text and compiled model together; an Edge TPU has 8 MiB for parameters
 _CONNECT_S = 60.0
-_NOT_FOUND, _TIMED_OUT = (126, 127), 124  # timeout(1)
+_NOT_FOUND, _TIMED_OUT = (126, 127), (124, 137)  # timeout(1); 137 where only SIGKILL ended it
 
 # As when a board is reached: one fixed text, everything else is data on stdin. Lines: a marker, the
 # command, seconds, how many arguments, the arguments; then the model. Answer, behind whatever a login shell
 # prints: the marker, exit status and two sizes on a line, what the compiler wrote, the compiled model.
 _SCRIPT = (
     'sh -c \'d=$(mktemp -d) && cd "$d" || exit 1; trap "rm -rf $d" EXIT;'
+    ' trap "exit 1" HUP PIPE TERM INT;'  # a shell killed by a signal would leave the model there
     ' read -r m; IFS= read -r c; read -r t; read -r n; case $c in "~/"*) c=$HOME/${c#??};; esac;'
     ' set --; while [ "$n" -gt 0 ]; do IFS= read -r a; set -- "$@" "$a"; n=$((n - 1)); done;'
     ' cat > model.tflite; timeout -k 5 "$t" "$c" "$@" > text 2>&1 < /dev/null; s=$?;'
@@ -52,7 +54,8 @@ def call(
     no such command.
     """
     marker = secrets.token_hex(16)
-    lines = [marker, command, f"{timeout_s:.0f}", str(len(arguments)), *arguments]
+    seconds = max(1, math.ceil(timeout_s))  # for timeout(1) 0 means no limit
+    lines = [marker, command, str(seconds), str(len(arguments)), *arguments]
     said, problem = _over_ssh(host, "\n".join(lines).encode() + b"\n" + model, timeout_s + _CONNECT_S)
     head, _, rest = said.partition(f"\n{marker} ".encode())[2].partition(b"\n")
     try:
@@ -61,7 +64,7 @@ def call(
         raise ModelError(f"no compiler: {host.host}: {ssh_command.explain(host, problem)}") from None
     if status in _NOT_FOUND:
         raise ModelError(f"no compiler: {command} is not on {host.host}, or may not be run there")
-    if status == _TIMED_OUT:
+    if status in _TIMED_OUT:
         return None
     return Answer(printable(rest[:text_bytes].decode("utf-8", "replace")), rest[text_bytes:], status)
 

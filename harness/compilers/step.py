@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from harness import cache
 from harness.compilers import edgetpu
-from harness.compilers.edgetpu import CUSTOM_OP, Compiled
-from harness.config import SshTarget
+from harness.compilers.edgetpu import CUSTOM_OP, Compiled, Compiler
+from harness.config import DelegateSpec, SshTarget
 from harness.errors import ModelError
 from harness.inspect import read_model_file
 from harness.quantize import Variant, VariantSet
 from harness.results import Cell, Device
 
 DELEGATE = "edgetpu"
+T = TypeVar("T")
 
 
 def compile_cells(
@@ -32,47 +33,83 @@ def compile_cells(
     `begun` is called with the name of each variant that has to be compiled.
     """
     variants = {(v.model, v.name): v for model in models for v in model.variants}
-    options = {
-        device.profile.name: spec.options
+    specs = {
+        device.profile.name: spec
         for device in devices
         for spec in device.profile.delegates
         if spec.name == DELEGATE
     }
+    work = _Work(folder, begun)
     for cell in cells:
         variant = variants.get((cell.model, cell.variant))
         if cell.delegate != DELEGATE or variant is None or cell.skipped or CUSTOM_OP in variant.custom_ops:
             continue
         cell.compiled = _ready(variant)
         if cell.compiled is None:
-            _compile(cell, variant, options[cell.device], folder, begun)
+            _compile(cell, variant, specs[cell.device], work)
 
 
-def _compile(
-    cell: Cell, variant: Variant, options: Mapping[str, Any], folder: Path, begun: Callable[[str], None]
-) -> None:
+class _Work:
+    """Finds and compiles once what several cells want: each may be a login on another host, or a time-out."""
+
+    def __init__(self, folder: Path, begun: Callable[[str], None]) -> None:
+        self._folder, self._begun = folder, begun
+        self._found: dict[Hashable, Compiler | ModelError] = {}
+        self._made: dict[Hashable, Compiled | ModelError] = {}
+
+    def find(self, spec: DelegateSpec) -> Compiler:
+        named, host = spec.options.get("compiler"), _host(spec)
+        return _once(self._found, (named, host), lambda: edgetpu.find(named, host))
+
+    def compile(self, variant: Variant, compiler: Compiler, options: Mapping[str, Any]) -> Compiled:
+        arguments = tuple(options.get("compiler_args", ()))
+        timeout_s = options.get("compiler_timeout", edgetpu.TIMEOUT_S)
+
+        def make() -> Compiled:
+            self._begun(f"compiling {variant.model} {variant.name} for the Edge TPU")
+            return edgetpu.compile_model(variant.path, compiler, self._folder, arguments, timeout_s)
+
+        return _once(self._made, (variant.sha256, compiler, arguments, timeout_s), make)
+
+
+def _once(known: dict[Hashable, T | ModelError], key: Hashable, make: Callable[[], T]) -> T:
+    """What `make` came to the first time, failures included."""
+    if key not in known:
+        try:
+            known[key] = make()
+        except ModelError as error:
+            known[key] = error
+    found = known[key]
+    if isinstance(found, ModelError):
+        raise found
+    return found
+
+
+def _compile(cell: Cell, variant: Variant, spec: DelegateSpec, work: _Work) -> None:
+    """Refused is what the compiler judged; that it could not be asked says nothing of the model."""
     try:
-        compiler = edgetpu.find(options.get("compiler"), _host(options))
+        compiler = work.find(spec)
     except ModelError as error:
         cell.unavailable = f"{cell.unavailable}; then {error}" if cell.unavailable else str(error)
         return
     if cell.unavailable:
         return
-    begun(f"compiling {variant.model} {variant.name} for the Edge TPU")
-    arguments: Sequence[str] = options.get("compiler_args", ())
-    timeout_s = options.get("compiler_timeout", edgetpu.TIMEOUT_S)
     try:
-        cell.compiled = edgetpu.compile_model(variant.path, compiler, folder, arguments, timeout_s)
-    except ModelError as error:
+        cell.compiled = work.compile(variant, compiler, spec.options)
+    except edgetpu.Refused as error:
         cell.refused = str(error)
+    except ModelError as error:
+        cell.unavailable = str(error)
 
 
-def _host(options: Mapping[str, Any]) -> SshTarget | None:
+def _host(spec: DelegateSpec) -> SshTarget | None:
     """Where the compiler is, if not here."""
-    if "compiler_host" not in options:
+    if "compiler_host" not in spec.options:
         return None
     return SshTarget(
-        options["compiler_host"],
-        ssh_options=tuple(options.get("compiler_ssh_options", ())),
+        spec.options["compiler_host"],
+        ssh_options=tuple(spec.options.get("compiler_ssh_options", ())),
+        folder=spec.folder,
     )
 
 

@@ -22,6 +22,7 @@ class DelegateSpec:
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    folder: Path | None = None  # that of devices.toml: what relative paths in compiler_ssh_options mean
 
 
 @dataclass(frozen=True)

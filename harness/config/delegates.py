@@ -12,6 +12,8 @@ from delegates.registry import DELEGATES
 from harness.config import DelegateSpec, ssh
 from harness.config.checks import Bad, Check, list_of, one_of, seconds, suggest, text, wrong_type
 
+_OWN_FLAGS = ("--out_dir", "--num_segments")  # -o and -n of edgetpu_compiler
+
 
 def delegate(value: Any) -> DelegateSpec:
     """Raises Bad, with the option's name where the value of one is wrong."""
@@ -33,7 +35,8 @@ def anchored(spec: DelegateSpec, folder: Path, local: bool) -> DelegateSpec:
         for key in (key for key, is_here in here.items() if is_here)
         if key in spec.options and "/" in spec.options[key] and not spec.options[key].startswith("~")
     }
-    return replace(spec, options={**spec.options, **paths}) if paths else spec
+    within = folder if "compiler_ssh_options" in spec.options else None
+    return replace(spec, options={**spec.options, **paths}, folder=within) if paths or within else spec
 
 
 def _complete(spec: DelegateSpec) -> DelegateSpec:
@@ -70,6 +73,16 @@ def _device(value: Any) -> str:
     return word
 
 
+def _compiler_args(value: Any) -> tuple[str, ...]:
+    """Flags for the compiler, but none that moves its one file to where it is not looked for."""
+    words: tuple[str, ...] = list_of(text, least=0)(value)
+    for word in words:
+        flag = word.partition("=")[0]
+        if re.match("-[on]", word) or (len(flag) > 2 and any(own.startswith(flag) for own in _OWN_FLAGS)):
+            raise Bad(f'"{word}" cannot be set: qbench has the compiler write one file, where it finds it')
+    return words
+
+
 def _scalars(value: Any) -> dict[str, Any]:
     """What a library gets: it is handed names and texts only."""
     if not isinstance(value, dict):
@@ -96,7 +109,7 @@ _OPTIONS: Mapping[str, Mapping[str, Check]] = {
         "compiler": text,
         "compiler_host": ssh.name,
         "compiler_ssh_options": ssh.options,
-        "compiler_args": list_of(text, least=0),
+        "compiler_args": _compiler_args,
         "compiler_timeout": seconds,
     },
     "external": {"library": text, "options": _scalars},

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from harness.compilers import edgetpu
+from harness.compilers import edgetpu, remote, step
 from harness.config import SshTarget, load_config
 from harness.errors import ModelError
 from harness.inspect import read_model_file
 from tests.models import dense_model
+from tests.ssh.board import wait_for
 
 HOSTILE = "with 'quotes' $(touch pwned) ü\t--flag"
 
@@ -83,3 +84,33 @@ def test_the_host_is_named_in_the_profile(tmp_path):
     )
     (spec,) = load_config(file).devices["coral"].delegates
     assert spec.options == {"compiler_host": "builder", "compiler": "bin/c"}
+
+
+def test_paths_in_ssh_options_are_relative_to_the_file(tmp_path):
+    file = tmp_path / "devices.toml"
+    file.write_text(
+        '[devices.coral]\ndelegates = [{ name = "edgetpu", compiler_host = "builder",'
+        ' compiler_ssh_options = ["-F", "ssh_config"] }]\n'
+    )
+    (spec,) = load_config(file).devices["coral"].delegates
+    assert step._host(spec) == SshTarget("builder", ssh_options=("-F", "ssh_config"), folder=tmp_path)
+
+
+def test_the_model_does_not_stay_there_when_ssh_is_killed(
+    build_host, standin_compiler, model, tmp_path, monkeypatch
+):
+    there = tmp_path / "there"
+    there.mkdir()
+    host = build_host(STANDIN_MODE="hang", TMPDIR=str(there))
+    monkeypatch.setattr(remote, "_CONNECT_S", -2.0)  # killed so long before the compiler's time is over
+    with pytest.raises(ModelError):
+        remote.call(host, str(standin_compiler.command), ["model.tflite"], model.read_bytes(), 5.0)
+    assert [path.name for folder in there.iterdir() for path in folder.iterdir()].count("model.tflite") == 1
+    wait_for(lambda: not list(there.iterdir()), 10, "the model is still there")
+
+
+def test_a_compiler_that_only_sigkill_ends_timed_out(build_host, tmp_path):
+    command = tmp_path / "stubborn"
+    command.write_text('#!/bin/sh\ntrap "" TERM\nsleep 60\n')
+    command.chmod(0o755)
+    assert remote.call(build_host(), str(command), [], b"", 0.2) is None

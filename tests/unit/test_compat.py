@@ -54,7 +54,14 @@ def run_of(document, variant: str, status: str, delegated: int, total: int) -> d
     return {
         "run_id": "20261121-000000-000-abcd",
         "variants": [{"model": "net", "variant": variant, "sha256": sha256}],
-        "devices": [{"name": "board", "runtime": "ai-edge-litert", "runtime_version": "2.3.0"}],
+        "devices": [
+            {
+                "name": "board",
+                "runtime": "ai-edge-litert",
+                "runtime_version": "2.3.0",
+                "profile": {"delegates": [{"name": "xnnpack", "options": {}}]},
+            }
+        ],
         "cells": [
             {
                 "model": "net",
@@ -63,6 +70,7 @@ def run_of(document, variant: str, status: str, delegated: int, total: int) -> d
                 "delegate": "xnnpack",
                 "status": status,
                 "reason": "as seen",
+                "refusal": {"stage": "load"} if status == "refused" else None,
                 "ops": {"total": total, "delegated": delegated, "not_delegated": []},
             }
         ],
@@ -117,6 +125,43 @@ def test_other_files_runtimes_and_devices_are_no_observation(model):
     ):
         document = report([model], [target("xnnpack")], [{**run, **change}])
         assert all(cell["observed"] is None for cell in document["cells"])
+
+
+@pytest.mark.parametrize(
+    ("delegate", "refusal", "counts"),
+    [
+        ("xnnpack", {"stage": "load"}, True),
+        ("xnnpack", {"stage": "allocate"}, True),
+        ("xnnpack", {"stage": "invoke"}, False),
+        ("xnnpack", None, False),
+        ("edgetpu", None, True),  # by its compiler
+    ],
+)
+def test_only_some_refusals_are_observations(model, delegate, refusal, counts):
+    run = run_of(report([model], [target(delegate)]), "two", "refused", 0, 2)
+    run["devices"][0]["profile"]["delegates"][0]["name"] = delegate
+    run["cells"][0].update(delegate=delegate, refusal=refusal)
+    document = report([model], [target(delegate)], [run])
+    assert any(cell["observed"] for cell in document["cells"]) is counts
+
+
+@pytest.mark.parametrize(
+    ("options", "stored", "counts"),
+    [
+        ({}, {}, True),
+        ({"precision": "float32"}, {}, False),
+        ({"compiler_args": ("-s", "-d")}, {"compiler_args": ["-s", "-d"]}, True),
+        ({}, {"compiler_args": ["-s"]}, False),
+        ({"compiler": "/a", "compiler_timeout": 9.0}, {"compiler": "/b", "compiler_host": "h"}, True),
+    ],
+)
+def test_other_options_are_no_observation(model, options, stored, counts):
+    profile = DeviceProfile("board", (DelegateSpec("xnnpack", options),))
+    asked = Target(profile, (LITERT,), "profile")
+    run = run_of(report([model], [asked]), "two", "partial", 1, 2)
+    run["devices"][0]["profile"]["delegates"][0]["options"] = stored
+    document = report([model], [asked], [run])
+    assert any(cell["observed"] for cell in document["cells"]) is counts
 
 
 def test_all_forms_say_the_same(model):

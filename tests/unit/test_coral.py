@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from delegates import coral
+from delegates import coral, edgetpu, gpu, worker
+from delegates.base import DelegateMissing
 from delegates.coral import Roots
+from delegates.runtime import Opened
 
 
 class MadeUp:
@@ -129,8 +132,6 @@ def test_all_is_well_but_the_library_fails(system):
 
 
 def test_pypis_pycoral_is_recognised(tmp_path, monkeypatch):
-    from delegates import edgetpu
-
     (tmp_path / "pycoral").mkdir()
     (tmp_path / "pycoral" / "__init__.py").write_text("")
     info = tmp_path / "pycoral-0.2.0.dist-info"
@@ -143,3 +144,39 @@ def test_pypis_pycoral_is_recognised(tmp_path, monkeypatch):
     (tmp_path / "pycoral" / "utils").mkdir()
     (tmp_path / "pycoral" / "utils" / "edgetpu.py").write_text("")
     assert edgetpu.pypi_pycoral() is None
+
+
+class Runtime:
+    """A runtime whose libraries give no delegate."""
+
+    def __init__(self, says: str) -> None:
+        self.says, self.options = says, {}
+
+    def load_delegate(self, path, options):
+        self.options = options
+        raise ValueError(f"Failed to load delegate from {path}\n{self.says}")
+
+
+@pytest.mark.parametrize(("says", "ends"), [("", ""), ("bad\n option", " (it says: bad option)")])
+def test_the_librarys_words_are_kept_and_it_is_given_texts(standin_library, says, ends):
+    runtime = Runtime(says)
+    options = {"library": str(standin_library), "options": {"Usb.AlwaysDfu": True, "n": 3}}
+    opened = Opened("tflite-runtime", "2.14.0", runtime)
+    said = edgetpu.DELEGATE.missing(opened, options)
+    assert runtime.options == {"Usb.AlwaysDfu": "true", "n": "3"}
+    assert said == coral.why_none("") + ends
+    with pytest.raises(DelegateMissing) as raised:
+        edgetpu.DELEGATE.open(opened, "model.tflite", 1, options)
+    assert str(edgetpu.DELEGATE.explain(raised.value, "", options)) == said
+
+
+def test_what_was_written_while_loading_explains_no_later_error():
+    class Opening:
+        delegate, said = gpu.DELEGATE, "ERROR: WebGPU error: a fault"
+        job = SimpleNamespace(options={})
+
+    failed = {
+        stage: str(worker.explained(Opening, RuntimeError("no room"), stage)) for stage in ("load", "invoke")
+    }
+    assert "a fault" in failed["load"]
+    assert failed["invoke"] == "no room"

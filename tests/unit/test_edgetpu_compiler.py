@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.compilers import edgetpu
+from harness.compilers import edgetpu, step
 from harness.compilers.edgetpu_log import MAPPED, OpStatus, parse
-from harness.errors import ModelError
+from harness.config import DelegateSpec, DeviceProfile, load_config
+from harness.errors import ConfigError, ModelError
 from harness.inspect import read_model_file
+from harness.models import resolve_model
+from harness.quantize import make_variants
+from harness.results import Cell, Device
 from tests.models import dense_model
 
 LOGS = Path(__file__).resolve().parents[3] / "shared" / "edgetpu" / "logs"
@@ -137,3 +141,67 @@ def test_what_is_no_compiler(tmp_path, monkeypatch):
         edgetpu.find("/nowhere")
     with pytest.raises(ModelError, match="gave no version"):
         edgetpu.find("/bin/true")
+
+
+def test_compiled_by_its_own_words_but_no_file(model, tmp_path):
+    command = tmp_path / "says_only"
+    command.write_text(
+        "#!/bin/sh\necho Edge TPU Compiler version 1\necho Model compiled successfully in 9 ms.\n"
+    )
+    command.chmod(0o755)
+    with pytest.raises(ModelError, match="it compiled, but left no model_edgetpu") as raised:
+        edgetpu.compile_model(model, edgetpu.find(str(command)), tmp_path)
+    assert not isinstance(raised.value, edgetpu.Refused)
+
+
+@pytest.mark.parametrize(
+    "flag", ["-o", "-ofolder", "--out_dir", "--out_dir=x", "-n", "--num_segments=2", "--num"]
+)
+def test_flags_that_move_the_file_are_refused(tmp_path, flag):
+    file = tmp_path / "devices.toml"
+    file.write_text(f'[devices.c]\ndelegates = [{{ name = "edgetpu", compiler_args = ["-s", "{flag}"] }}]\n')
+    with pytest.raises(ConfigError, match=f'option "compiler_args": "{flag}" cannot be set'):
+        load_config(file)
+
+
+@pytest.fixture
+def compile_all(tmp_path, model, standin_compiler):
+    """Cells of one variant on two devices with two thread counts, after the step; and what had begun."""
+    made = make_variants(resolve_model("model.tflite", tmp_path), [], cache=tmp_path / "cache")
+
+    def run(**options):
+        spec = DelegateSpec("edgetpu", {"compiler": str(standin_compiler.command), **options})
+        devices = [Device(DeviceProfile(name, (spec,))) for name in "ab"]
+        variant = made.variants[0]
+        cells = [
+            Cell(f"{name}{threads}", variant.model, variant.name, name, "edgetpu", threads)
+            for name in "ab"
+            for threads in (1, 2)
+        ]
+        begun: list[str] = []
+        step.compile_cells(cells, [made], devices, tmp_path / "cache", begun.append)
+        return cells, begun
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("mode", "attribute"), [("", "compiled"), ("refuse", "refused"), ("hang", "unavailable")]
+)
+def test_cells_share_one_search_and_one_call(compile_all, standin_compiler, monkeypatch, mode, attribute):
+    """A time-out says nothing of the model: it is not refused."""
+    find, searches = edgetpu.find, []
+    monkeypatch.setattr(edgetpu, "find", lambda *asked: searches.append(asked) or find(*asked))
+    standin_compiler.mode(mode)
+    cells, begun = compile_all(compiler_timeout=1.0 if mode == "hang" else 60.0)
+    assert (len(searches), standin_compiler.calls, len(begun)) == (1, 1, 1)
+    for name in ("compiled", "refused", "unavailable"):
+        assert all((getattr(cell, name) is not None) == (name == attribute) for cell in cells)
+
+
+def test_a_compiler_that_is_missing_is_searched_once(compile_all, monkeypatch):
+    find, searches = edgetpu.find, []
+    monkeypatch.setattr(edgetpu, "find", lambda *asked: searches.append(asked) or find(*asked))
+    cells, begun = compile_all(compiler="/nowhere")
+    assert (len(searches), begun) == (1, [])
+    assert all("/nowhere" in cell.unavailable for cell in cells)
