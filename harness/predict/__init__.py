@@ -67,7 +67,7 @@ class Prediction:
         if self.count(Verdict.UNCERTAIN):
             return "uncertain"
         taken = self.count(Verdict.TAKEN)
-        return "all" if taken == self.total else "partly" if taken else "none"
+        return "none" if not taken else "all" if taken == self.total else "partly"
 
 
 Predictor = Callable[["ModelInfo", "Runtime", Mapping[str, Any]], Prediction]

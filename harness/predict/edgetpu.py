@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -34,7 +35,7 @@ def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> P
     ops = tuple(_after_cut(i, model, single, kept_as[i]) for i in range(len(single)))
     settled = not any(v is Verdict.UNCERTAIN for v in kept_as)
     partitions = int(any(v is Verdict.TAKEN for v in kept_as)) if settled else None
-    return Prediction("edgetpu", target, ops, partitions, refusal)
+    return _with_arguments(Prediction("edgetpu", target, ops, partitions, refusal), options)
 
 
 @cache
@@ -54,14 +55,33 @@ def _compiled(model: ModelInfo) -> Prediction:
 
 
 def _refusal(model: ModelInfo) -> Refusal | None:
-    """Why the compiler gives no output at all."""
-    return (
-        _unparsed(model)
-        or _not_quantized(model)
-        or _unresolved(model)
-        or _resizing(model)
-        or _too_large(model)
-    )
+    """Why the compiler gives no output at all; what is certain comes before what is not."""
+    reasons = (_unparsed, _not_quantized, _unresolved, _resizing, _too_large, _several)
+    found = [why for reason in reasons if (why := reason(model)) is not None]
+    return next((why for why in found if why.certain), next(iter(found), None))
+
+
+def _with_arguments(prediction: Prediction, options: Mapping[str, Any]) -> Prediction:
+    """Nothing is certain any more where the compiler gets arguments whose effect is not known."""
+    strange = _strange(options.get("compiler_args", ()))
+    if not strange:
+        return prediction
+    reason = f"what compiler_args {' '.join(strange)} change is not known"
+    verdict = OpVerdict(Verdict.UNCERTAIN, reason, CORAL)
+    return replace(prediction, ops=(verdict,) * prediction.total, partitions=None)
+
+
+def _strange(arguments: Sequence[str]) -> list[str]:
+    """Those that may change what is mapped."""
+    compiler, rest = rules()["compiler"], iter(map(str, arguments))
+    harmless = {*compiler["harmless_args"], *compiler["harmless_settings"]}
+    found = []
+    for word in rest:
+        if word in compiler["harmless_settings"]:
+            next(rest, None)
+        elif word.split("=")[0] not in harmless:
+            found.append(word)
+    return found
 
 
 def _unparsed(model: ModelInfo) -> Refusal | None:
@@ -73,7 +93,7 @@ def _unparsed(model: ModelInfo) -> Refusal | None:
     newer = sorted({(op.name, op.version) for op in model.ops if not op.custom and _release(op) > known})
     if not newer:
         return None
-    certain = [(name, version) for name, version in newer if _release_of(name, version) >= unknown]
+    certain = [op for op in newer if _release_of(*op) >= unknown and not loading.untold(*op)]
     words = joined([f"{name} version {version}" for name, version in certain or newer])
     if certain:
         reason = f'the compiler cannot parse {words}: "Didn\'t find op for builtin opcode"'
@@ -120,14 +140,22 @@ def _resizing(model: ModelInfo) -> Refusal | None:
 
 
 def _too_large(model: ModelInfo) -> Refusal | None:
-    most = rules()["compiler"]["memory_bytes"]
-    largest = max((elements(t) for view in views(model) for t in view.activations), default=0)
-    if largest <= most:
+    compiler = rules()["compiler"]
+    largest = max((sum(map(elements, view.activations)) for view in views(model)), default=0)
+    if largest < compiler["doubtful_bytes"]:
         return None
     reason = (
-        f"an activation of {largest / 2**20:.1f} MiB may be too large for the chip's {most / 2**20:.0f} MiB"
+        f"an op whose inputs and outputs take {largest / 2**20:.1f} MiB"
+        f" may be too large for the chip's {compiler['memory_bytes'] / 2**20:.0f} MiB"
     )
-    return Refusal(reason, f"{_ISSUES} 439", "use a smaller input", certain=False)
+    return Refusal(reason, f"{_ISSUES} 439, 449, 508, 653", "use a smaller input", certain=False)
+
+
+def _several(model: ModelInfo) -> Refusal | None:
+    if model.subgraphs <= 1:
+        return None
+    reason = f"the file has {model.subgraphs} subgraphs; what the compiler does with them is not documented"
+    return Refusal(reason, CORAL, "convert a single signature without control flow", certain=False)
 
 
 def _verdict(view: OpView) -> OpVerdict:
@@ -149,8 +177,12 @@ def _verdict(view: OpView) -> OpVerdict:
     if deep is not None:
         reason = f"a tensor {list(deep.shape)}: only the three innermost dimensions may be larger than 1"
         return OpVerdict(Verdict.LEFT, reason, CORAL, "fix the batch size to 1, or flatten")
-    decided = (CHECKS[name](view) for name in rule["checks"])
+    decided = (_check(view, *spec.split()) for spec in rule["checks"])
     return next((v for v in decided if v is not None), OpVerdict(Verdict.TAKEN, source=CORAL))
+
+
+def _check(view: OpView, name: str, *issues: str) -> OpVerdict | None:
+    return CHECKS[name](view, *issues)
 
 
 def _wrong_type(view: OpView, wrong: Sequence[str]) -> OpVerdict:

@@ -1,11 +1,12 @@
 """The conditions that edgetpu.toml puts on ops, by name.
 
-Each answers None where it is met, else whether the op is then certainly left or only perhaps, and why.
+Each answers None where it is met, else whether the op is then certainly left or only perhaps, and why. What
+follows its name in edgetpu.toml is given to it: the numbers of the issues that say so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from harness.predict import OpVerdict, Verdict
 from harness.predict.ops import OpView, axes, elements
@@ -13,12 +14,14 @@ from harness.predict.ops import OpView, axes, elements
 CORAL = "coral.ai/docs/edgetpu/models-intro"
 _ISSUES = "github.com/google-coral/edgetpu/issues/"
 
-Check = Callable[[OpView], OpVerdict | None]
+Check = Callable[..., OpVerdict | None]
 
 _SHORT_SOFTMAX = 16_000  # elements, coral
 _SMALL_MEAN = 64 * 128  # pixels: 256x128 was left, its quarters were taken (issue 461)
+_MODEST = 262_144  # elements into a pool or split: 512x512x16 was left (issue 686); our caution
+_SMALL_LSTM = 900  # features: fewer compile, more than 1000 do not (issue 598)
 _SMALL_RESHAPE = 65_536  # elements: coral says "some large ones" without a number; this is our caution
-_LARGEST_RESIZE_SEEN = 48  # pixels to a side, doubled from 24
+_LARGEST_RESIZE_SEEN = 48  # pixels to a side, doubled from 24, with half-pixel centers alone
 
 
 def _left(reason: str, remedy: str | None = None, source: str = CORAL) -> OpVerdict:
@@ -27,6 +30,10 @@ def _left(reason: str, remedy: str | None = None, source: str = CORAL) -> OpVerd
 
 def _perhaps(reason: str, source: str = CORAL) -> OpVerdict:
     return OpVerdict(Verdict.UNCERTAIN, reason, source)
+
+
+def _issues(numbers: Sequence[str]) -> str:
+    return _ISSUES + ", ".join(numbers)
 
 
 def no_activation(view: OpView) -> OpVerdict | None:
@@ -112,12 +119,12 @@ def depth_by_four(view: OpView) -> OpVerdict | None:
     return None
 
 
-def small_mean(view: OpView) -> OpVerdict | None:
+def small_mean(view: OpView, *issues: str) -> OpVerdict | None:
     shape = view.inputs[0].shape
     pixels = shape[1] * shape[2] if len(shape) == 4 else 0
     if 0 < pixels <= _SMALL_MEAN:
         return None
-    return _perhaps("a mean over an area so large may stay on the CPU", _ISSUES + "461")
+    return _perhaps("a mean over an area so large may stay on the CPU", _issues(issues))
 
 
 def not_along_batch(view: OpView) -> OpVerdict | None:
@@ -156,15 +163,48 @@ def small_reshape(view: OpView) -> OpVerdict | None:
     return _perhaps("some large reshapes stay on the CPU; the limit is not documented")
 
 
-def modest_resize(view: OpView) -> OpVerdict | None:
+def modest_resize(view: OpView, *issues: str) -> OpVerdict | None:
     """Doubled up to 48x48 and unchanged sizes were seen taken, 1x1 to 33x33 and 33x33 to 513x513 left."""
     before, after = view.inputs[0].shape, view.outputs[0].shape
-    if len(before) == len(after) == 4:
+    options = view.op.options
+    seen = bool(options.get("HalfPixelCenters")) and not options.get("AlignCorners")
+    if seen and len(before) == len(after) == 4 and max(after[1:3]) <= _LARGEST_RESIZE_SEEN:
         pairs = list(zip(before[1:3], after[1:3], strict=True))
-        doubled = all(new == 2 * old and new <= _LARGEST_RESIZE_SEEN for old, new in pairs)
-        if doubled or all(new == old for old, new in pairs):
+        if any(all(new == times * old for old, new in pairs) for times in (1, 2)):
             return None
-    return _perhaps("a resize may stay on the CPU, depending on its sizes, to avoid losing precision")
+    reason = "a resize may stay on the CPU, depending on its sizes and options, to avoid losing precision"
+    return _perhaps(reason, f"{CORAL}; {_issues(issues)}")
+
+
+def modest_pool(view: OpView, *issues: str) -> OpVerdict | None:
+    if elements(view.inputs[0]) <= _MODEST:
+        return None
+    return _perhaps("a pool over an input so large may stay on the CPU", _issues(issues))
+
+
+def modest_split(view: OpView, *issues: str) -> OpVerdict | None:
+    """Behind `not_along_batch`, so the axis is known."""
+    data, rank = view.inputs[-1], max(1, len(view.inputs[-1].shape))
+    if (view.values(0) or (0,))[0] % rank != rank - 1:
+        return _perhaps("a split along another dimension than the channels may fail", _issues(issues))
+    if elements(data) > _MODEST:
+        return _perhaps("a split of an input so large may fail", _issues(issues))
+    return None
+
+
+def not_behind_pad(view: OpView, *issues: str) -> OpVerdict | None:
+    if "PAD" not in view.made_by:
+        return None
+    return _perhaps("directly behind a PAD it was seen left on the CPU", _issues(issues))
+
+
+def small_lstm(view: OpView, *issues: str) -> OpVerdict | None:
+    """Its weights see the features and its own output together."""
+    sizes = [tensor.shape[-1] if tensor.shape else 0 for tensor in (view.inputs[0], view.outputs[0])]
+    if sum(sizes) < _SMALL_LSTM:
+        return None
+    reason = f"{sizes[0]} features and {sizes[1]} units; with about {_SMALL_LSTM} and more compiling may fail"
+    return _perhaps(reason, _issues(issues))
 
 
 def short_softmax(view: OpView) -> OpVerdict | None:
@@ -192,10 +232,9 @@ def undocumented(view: OpView) -> OpVerdict | None:
     return _perhaps("not in coral's table, but seen taken", "public compiled models")
 
 
-def sometimes_left(view: OpView) -> OpVerdict | None:
-    return _perhaps(
-        "supported, but some stay on the CPU for a reason that the compiler does not give", _ISSUES + "433"
-    )
+def sometimes_left(view: OpView, *issues: str) -> OpVerdict | None:
+    reason = "supported, but some stay on the CPU for a reason that the compiler does not give"
+    return _perhaps(reason, _issues(issues))
 
 
 CHECKS: Mapping[str, Check] = {
@@ -203,7 +242,8 @@ CHECKS: Mapping[str, Check] = {
     for check in (
         no_activation, zero_padding, along_channels, constant_weights, even_dilation, default_format,
         flat_output, keeps_no_dimensions, batch_kept, depth_by_four, small_mean, not_along_batch,
-        batch_not_padded, slope_per_channel, small_reshape, modest_resize, short_softmax, unit_strides,
+        batch_not_padded, slope_per_channel, small_reshape, modest_resize,
+        modest_pool, modest_split, not_behind_pad, small_lstm, short_softmax, unit_strides,
         plain_slice, undocumented, sometimes_left,
     )
 }  # fmt: skip

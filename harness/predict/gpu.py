@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from delegates.wire import Runtime
 from harness.inspect import ModelInfo
-from harness.predict import OpVerdict, Prediction, Verdict, all_alike, joined, loading
+from harness.predict import OpVerdict, Prediction, Refusal, Verdict, all_alike, joined, loading
 from harness.predict.gpu_checks import CHECKS, dimensions
 from harness.predict.ops import OpView, sized_while_running, unpacked, views
 from harness.predict.partition import kept, largest_part
@@ -24,7 +25,7 @@ _INT8 = "convert with float16 or int8"
 def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> Prediction:
     library = options.get("library")
     target = str(library or f"{runtime.name} {runtime.version}")
-    refusal = loading.refusal(model, runtime)
+    refusal = loading.refusal(model, runtime) or _several(model)
     if library is None and runtime.name != "ai-edge-litert":
         reason = f"{runtime.name} has no GPU accelerator of its own"
         verdict = OpVerdict(Verdict.LEFT, reason, "the runtime", "use ai-edge-litert, or name a library")
@@ -34,12 +35,36 @@ def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> P
     if late is not None:
         reason = f"{late.name} makes a tensor whose size is known only while running; GPUs want fixed sizes"
         verdict = OpVerdict(Verdict.UNCERTAIN, reason, "delegates want static-sized tensors", _STATIC)
-        return all_alike(model, "gpu", target, verdict, refusal)
+        return _without_fallback(all_alike(model, "gpu", target, verdict, refusal), options)
     single = [_library(view) if library else _accelerator(view, runtime) for view in seen]
     final = kept(model, [v.verdict for v in single], largest_part)
     ops = tuple(_after_cut(own, v) for own, v in zip(single, final, strict=True))
     settled = Verdict.UNCERTAIN not in final
-    return Prediction("gpu", target, ops, int(Verdict.TAKEN in final) if settled else None, refusal)
+    partitions = int(Verdict.TAKEN in final) if settled else None
+    return _without_fallback(Prediction("gpu", target, ops, partitions, refusal), options)
+
+
+def _several(model: ModelInfo) -> Refusal | None:
+    if model.subgraphs <= 1:
+        return None
+    reason = f"the file has {model.subgraphs} subgraphs, which was not tried"
+    return Refusal(reason, rules()["accelerator"]["source"], certain=False)
+
+
+def _without_fallback(prediction: Prediction, options: Mapping[str, Any]) -> Prediction:
+    """LiteRT compiles a model as a whole or not at all where the CPU is not allowed to help."""
+    refused = prediction.refusal is not None and prediction.refusal.certain
+    if refused or "library" in options or options.get("fallback", True):
+        return prediction
+    left, unsure = prediction.count(Verdict.LEFT), prediction.count(Verdict.UNCERTAIN)
+    if not left + unsure:
+        return prediction
+    reason = (
+        f"{left + unsure} of {prediction.total} ops are {'not' if left else 'perhaps not'} taken, and with"
+        " fallback = false there is nothing else to run them"
+    )
+    refusal = Refusal(reason, rules()["accelerator"]["source"], "fallback = true", certain=left > 0)
+    return replace(prediction, refusal=refusal)
 
 
 @cache

@@ -48,6 +48,12 @@ def since(op: str, version: int) -> Version | None:
     return parse_version(releases[version - 1]) if known else None
 
 
+def untold(op: str, version: int) -> bool:
+    """True where the table has a gap, or no line at all for an op: its release is then not known."""
+    releases: list[str] = _table()["since"].get(op, "-").split()
+    return "-" in releases[max(0, version - 1) : version] or releases == ["-"]
+
+
 def refusal(model: ModelInfo, runtime: Runtime) -> Refusal | None:
     """Why `runtime` will not load `model`, or None where it will."""
     return _custom_refusal(model, runtime) or _version_refusal(model, runtime)
@@ -91,7 +97,11 @@ def _padded(release: Version, like: Version) -> Version:
 def _version_refusal(model: ModelInfo, runtime: Runtime) -> Refusal | None:
     builtin = {(op.name, op.version) for op in model.ops if not op.custom}
     limits = {name: highest(name, runtime) for name, _ in builtin}
-    refused = sorted((name, version) for name, version in builtin if version > limits[name][1])
+    refused = sorted(
+        (name, version)
+        for name, version in builtin
+        if version > limits[name][1] and not _in_a_gap(name, version)
+    )
     doubtful = sorted((name, version) for name, version in builtin if version > limits[name][0])
     if not doubtful:
         return None
@@ -103,6 +113,10 @@ def _version_refusal(model: ModelInfo, runtime: Runtime) -> Refusal | None:
         _remedy(refused or doubtful, runtime),
         certain=bool(refused),
     )
+
+
+def _in_a_gap(name: str, version: int) -> bool:
+    return name in _table()["since"] and untold(name, version)
 
 
 def _too_new(name: str, version: int, known: int) -> str:

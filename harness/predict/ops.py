@@ -19,6 +19,7 @@ class OpView:
     op: OpInfo
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
+    made_by: frozenset[str] = frozenset()  # names of the ops whose outputs it reads
 
     @property
     def name(self) -> str:
@@ -40,8 +41,14 @@ class OpView:
 
 
 def views(model: ModelInfo) -> list[OpView]:
+    makers = {tensor: op.name for op in model.ops for tensor in op.outputs}
     return [
-        OpView(op, tuple(model.tensors[i] for i in op.inputs), tuple(model.tensors[i] for i in op.outputs))
+        OpView(
+            op,
+            tuple(model.tensors[i] for i in op.inputs),
+            tuple(model.tensors[i] for i in op.outputs),
+            frozenset(makers[i] for i in op.inputs if i in makers),
+        )
         for op in model.ops
     ]
 

@@ -7,10 +7,12 @@ more fits, start the next part with whatever is ready then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from harness.inspect import ModelInfo
 from harness.predict import Verdict
+
+_MOST_SINGLE = 64  # uncertain ops that are tried one by one
 
 
 def parts(model: ModelInfo, supported: Sequence[bool]) -> list[tuple[bool, list[int]]]:
@@ -18,38 +20,45 @@ def parts(model: ModelInfo, supported: Sequence[bool]) -> list[tuple[bool, list[
 
     An op that waits for a tensor which nothing makes belongs to no part.
     """
-    made_by = {t for op in model.ops for t in op.outputs}
-    ready = {t for op in model.ops for t in op.inputs} - made_by
-    left = list(range(len(model.ops)))
+    waiting, users = _needs(model)
+    ready: dict[bool, list[int]] = {False: [], True: []}
+    for i, needs in enumerate(waiting):
+        if not needs:
+            ready[supported[i]].append(i)
     found: list[tuple[bool, list[int]]] = []
-    while left:
-        first = next((i for i in left if ready.issuperset(model.ops[i].inputs)), None)
-        if first is None:
-            break
-        kind = supported[first]
-        part = list(_grow(model, supported, kind, left, ready))
-        taken = set(part)
-        left = [i for i in left if i not in taken]
+    kind = supported[min(ready[False] + ready[True])] if ready[False] or ready[True] else False
+    while ready[kind]:  # of the other kind is whatever is ready when a part ends
+        part = []
+        while ready[kind]:
+            part.append(ready[kind].pop())
+            for user in _released(model.ops[part[-1]].outputs, waiting, users):
+                ready[supported[user]].append(user)
         found.append((kind, sorted(part)))
+        kind = not kind
     return found
 
 
-def _grow(
-    model: ModelInfo, supported: Sequence[bool], kind: bool, left: Sequence[int], ready: set[int]
+def _needs(model: ModelInfo) -> tuple[list[set[int]], dict[int, list[int]]]:
+    """(the tensors that each op waits for, the ops that wait for each tensor)."""
+    made = {t for op in model.ops for t in op.outputs}
+    waiting = [made.intersection(op.inputs) for op in model.ops]
+    users: dict[int, list[int]] = {}
+    for i, needs in enumerate(waiting):
+        for tensor in needs:
+            users.setdefault(tensor, []).append(i)
+    return waiting, users
+
+
+def _released(
+    tensors: Sequence[int], waiting: Sequence[set[int]], users: Mapping[int, Sequence[int]]
 ) -> Iterator[int]:
-    """Ops of one kind as they become ready; their outputs are added to `ready`."""
-    waiting = [i for i in left if supported[i] is kind]
-    while True:
-        now = []
-        for i in waiting:
-            if ready.issuperset(model.ops[i].inputs):
-                ready.update(model.ops[i].outputs)
-                now.append(i)
-        if not now:
-            return
-        yield from now
-        taken = set(now)
-        waiting = [i for i in waiting if i not in taken]
+    """Ops that wait for nothing more, now that `tensors` are there."""
+    for tensor in tensors:
+        for user in users.get(tensor, ()):
+            if tensor in waiting[user]:
+                waiting[user].remove(tensor)
+                if not waiting[user]:
+                    yield user
 
 
 def first_part(model: ModelInfo, supported: Sequence[bool]) -> set[int]:
@@ -71,8 +80,8 @@ def kept(
     """What becomes of each op where only one part is kept and some verdicts are uncertain.
 
     An op is taken, or not, where it comes out the same whichever way the uncertain ones turn out. They
-    are tried all one way, all the other way and each kind by itself both ways; it is `uncertain` where
-    these do not agree.
+    are tried all one way, all the other way, and each kind and each of the first 64 by itself both ways; it
+    is `uncertain` where these do not agree.
     """
     cases = [
         keep(model, [answer(i, v) for i, v in enumerate(verdicts)]) for answer in _answers(model, verdicts)
@@ -86,15 +95,19 @@ def kept(
 
 def _answers(model: ModelInfo, verdicts: Sequence[Verdict]) -> list[Callable[[int, Verdict], bool]]:
     """Ways to read the uncertain verdicts as yes or no."""
-    doubtful = sorted({model.ops[i].name for i, v in enumerate(verdicts) if v is Verdict.UNCERTAIN})
+    doubtful = [i for i, v in enumerate(verdicts) if v is Verdict.UNCERTAIN]
+    kinds: dict[str, list[int]] = {}
+    for i in doubtful:
+        kinds.setdefault(model.ops[i].name, []).append(i)
 
-    def reading(names: frozenset[str], inside: bool) -> Callable[[int, Verdict], bool]:
+    def reading(chosen: frozenset[int], inside: bool) -> Callable[[int, Verdict], bool]:
         def answer(index: int, verdict: Verdict) -> bool:
             if verdict is not Verdict.UNCERTAIN:
                 return verdict is Verdict.TAKEN
-            return (model.ops[index].name in names) is inside
+            return (index in chosen) is inside
 
         return answer
 
-    chosen = [frozenset(doubtful), *(frozenset({name}) for name in doubtful)]
-    return [reading(names, inside) for names in chosen for inside in (True, False)]
+    groups = {frozenset(doubtful), *map(frozenset, kinds.values())}
+    groups |= {frozenset({i}) for i in doubtful[:_MOST_SINGLE]}
+    return [reading(group, inside) for group in groups for inside in (True, False)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from delegates.wire import Runtime
@@ -175,16 +177,16 @@ def test_edgetpu_by_shape(name, shape, out, options, expected):
 
 
 def test_edgetpu_resize_and_mean():
-    def resize(before: int, after: int) -> bytes:
+    def resize(before: int, after: int, name: str = "RESIZE_BILINEAR", half: bool = True) -> bytes:
         sizes = Tensor("int32", [2], values=[after, after])
         shapes = [Tensor("int8", [1, side, side, 8]) for side in (before, after)]
-        return one("RESIZE_BILINEAR", [shapes[0], sizes], [shapes[1]], {}, version=2)
+        return one(name, [shapes[0], sizes], [shapes[1]], {"halfPixelCenters": half}, version=2)
 
-    assert [verdicts(resize(*sides), "edgetpu")[0] for sides in ((6, 12), (33, 33), (1, 33))] == [
-        "taken",
-        "taken",
-        "uncertain",
-    ]
+    for sides, verdict in (((6, 12), "taken"), ((33, 33), "taken"), ((1, 33), "uncertain")):
+        assert verdicts(resize(*sides), "edgetpu") == [verdict]
+    assert verdicts(resize(600, 600), "edgetpu") == ["uncertain"]
+    assert verdicts(resize(6, 12, half=False), "edgetpu") == ["uncertain"]
+    assert verdicts(resize(6, 12, "RESIZE_NEAREST_NEIGHBOR"), "edgetpu") == ["uncertain"]
 
     def mean(shape: list[int], axes: list[int]) -> bytes:
         over = Tensor("int32", [len(axes)], values=axes)
@@ -194,6 +196,105 @@ def test_edgetpu_resize_and_mean():
     assert verdicts(mean([1, 7, 7, 32], [1, 2]), "edgetpu") == ["taken"]
     assert verdicts(mean([1, 7, 7, 3], [3]), "edgetpu") == ["not taken"]
     assert verdicts(mean([1, 256, 128, 4], [1, 2]), "edgetpu") == ["uncertain"]
+
+
+def edgetpu_op(name, shapes, out, options=None, **kwargs):
+    """The Edge TPU's verdict on a single op; each of its `outs` outputs is int8, of shape `out`."""
+    model = read_model(one(name, shapes, [Tensor("int8", out)] * kwargs.pop("outs", 1), options, **kwargs))
+    return predict(model, "edgetpu", TFLITE).ops[0]
+
+
+def test_edgetpu_doubts_what_issues_tell_of():
+    def lstm(features: int) -> str:
+        seen = edgetpu_op("UNIDIRECTIONAL_SEQUENCE_LSTM", [Tensor("int8", [1, 5, features])], [1, 5, 32])
+        return seen.verdict
+
+    assert (lstm(100), lstm(1280)) == (Verdict.TAKEN, Verdict.UNCERTAIN)
+    sizes, kernel = Tensor("int32", [4], values=[1, 8, 8, 2]), Tensor("int8", [2, 2, 2, 2], values=1)
+    transposed = edgetpu_op("TRANSPOSE_CONV", [sizes, kernel, Tensor("int8", IMAGE)], [1, 8, 8, 2])
+    assert transposed.verdict is Verdict.UNCERTAIN and "509, 684, 686" in transposed.source
+
+    def pool(side: int) -> Verdict:
+        half = [1, side // 2, side // 2, 16]
+        return edgetpu_op("MAX_POOL_2D", [Tensor("int8", [1, side, side, 16])], half, {}).verdict
+
+    assert (pool(64), pool(512)) == (Verdict.TAKEN, Verdict.UNCERTAIN)
+
+    def split(axis: int, shape: list[int]) -> Verdict:
+        halved = [size // 2 if i == axis else size for i, size in enumerate(shape)]
+        inputs = [Tensor("int32", [1], values=[axis]), Tensor("int8", shape)]
+        return edgetpu_op("SPLIT", inputs, halved, {"numSplits": 2}, outs=2).verdict
+
+    assert split(3, IMAGE) is Verdict.TAKEN
+    assert split(1, IMAGE) is split(3, [1, 800, 800, 2]) is Verdict.UNCERTAIN
+
+
+def test_edgetpu_doubts_an_add_directly_behind_a_pad():
+    pads = Tensor("int32", [4, 2], values=[[0, 0], [0, 0], [0, 0], [0, 1]])
+    tensors = {"a": Tensor("int8", IMAGE), "pads": pads, "x": Tensor("int8", [1, 4, 4, 3])}
+    tensors |= {"b": Tensor("int8", [1, 4, 4, 3]), "c": Tensor("int8", [1, 4, 4, 3])}
+    ops = [Op("PAD", ["a", "pads"], ["b"]), Op("ADD", ["x", "b"], ["c"])]
+    found = predict(read_model(build(tensors, ops, ["a", "x"], ["c"])), "edgetpu", TFLITE)
+    assert [op.verdict for op in found.ops] == [Verdict.TAKEN, Verdict.UNCERTAIN]
+    assert found.ops[1].source.endswith("issues/690")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "verdict", "partitions"),
+    [
+        (["-t", "600", "--show_operations", "--timeout_sec=60"], Verdict.TAKEN, 1),
+        (["-s", "--min_runtime_version", "10"], Verdict.UNCERTAIN, None),
+    ],
+)
+def test_edgetpu_arguments_of_unknown_effect(arguments, verdict, partitions):
+    options = {"compiler_args": arguments}
+    found = predict(read_model(unary("RELU", "int8")), "edgetpu", TFLITE, options)
+    assert (found.ops[0].verdict, found.partitions) == (verdict, partitions)
+    assert verdict is Verdict.TAKEN or "--min_runtime_version 10" in found.ops[0].reason
+    floats = predict(read_model(unary("RELU", "float32")), "edgetpu", TFLITE, options)
+    assert floats.outcome == "refused"
+
+
+def test_edgetpu_doubts_ops_that_fill_the_memory_together():
+    big = Tensor("int8", [1, 1000, 1000, 2])
+    model = read_model(one("ADD", [big, big], [big]))
+    found = predict(model, "edgetpu", TFLITE)
+    assert found.outcome == "uncertain" and "5.7 MiB" in found.refusal.reason
+
+
+@pytest.mark.parametrize("delegate", ["edgetpu", "gpu"])
+def test_several_subgraphs_are_uncertain(delegate):
+    model = replace(read_model(unary("RELU", "int8")), subgraphs=2)
+    found = predict(model, delegate, LITERT)
+    assert found.outcome == "uncertain" and "2 subgraphs" in found.refusal.reason
+
+
+@pytest.mark.parametrize("delegate", ["cpu", "xnnpack", "gpu", "edgetpu"])
+def test_of_an_empty_model_nothing_is_taken(delegate):
+    tensors = {"x": Tensor("int8", [1])}
+    assert predict(read_model(build(tensors, [], ["x"], ["x"])), delegate, LITERT).outcome == "none"
+
+
+def test_a_gap_in_the_table_of_versions_is_uncertain():
+    sizes = Tensor("int32", [4], values=IMAGE)
+    model = read_model(one("BROADCAST_TO", [Tensor("int8", [1]), sizes], [Tensor("int8", IMAGE)]))
+    found = predict(model, "edgetpu", TFLITE)
+    assert found.outcome == "uncertain" and "not documented" in found.refusal.reason
+    old = loading.refusal(model, Runtime("tensorflow", "2.4.0"))
+    assert old is not None and not old.certain
+    assert loading.refusal(model, TFLITE) is None
+
+
+def test_gpu_without_fallback_takes_all_or_nothing():
+    def found(name: str, **options: object):
+        return predict(read_model(unary(name, "float32")), "gpu", LITERT, {"fallback": False, **options})
+
+    assert found("RELU").outcome == "all"
+    refused = found("LOG_SOFTMAX")
+    assert refused.outcome == "refused" and refused.refusal.remedy == "fallback = true"
+    assert found("CUMSUM").outcome == "uncertain" and not found("CUMSUM").refusal.certain
+    assert found("LOG_SOFTMAX", fallback=True).outcome == "none"
+    assert found("LOG_SOFTMAX", library="libgpu.so").outcome == "none"
 
 
 def test_gpu_accelerator_is_certain_only_of_what_it_was_seen_to_do():
@@ -230,6 +331,13 @@ def test_gpu_keeps_the_largest_part():
 
 def test_what_nobody_knows_is_uncertain():
     assert verdicts(dense_model(1), "external") == ["uncertain"]
+
+
+def test_uncertain_ops_of_one_kind_may_be_answered_differently():
+    steps = [("QUANTIZE", "int8"), ("TRANSPOSE", "int8"), ("TRANSPOSE", "int8"), ("RELU", "int8")]
+    model = read_model(chain(*steps))
+    single = [Verdict.LEFT, Verdict.UNCERTAIN, Verdict.UNCERTAIN, Verdict.TAKEN]
+    assert kept(model, single, first_part)[3] is Verdict.UNCERTAIN
 
 
 def test_parts_of_a_graph():
