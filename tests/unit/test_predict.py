@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks import predictions
 from delegates.wire import Runtime
 from harness.inspect import read_model, work
 from harness.predict import Verdict, loading, predict
@@ -377,3 +378,16 @@ def test_macs_and_parameters():
     assert work.macs(dense.ops[0], dense) == 12
     relu = read_model(unary("RELU", "float32"))
     assert work.macs(relu.ops[0], relu) is None
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [("RELU", ("exact", "")), ("DELEGATED", ("uncertain", predictions.BY_TOTAL))],
+)
+def test_agreement_by_total_alone_is_not_exact(named, expected):
+    way = {"op": "RELU", "count": 2, "verdict": Verdict.LEFT}
+    cell = {"predicted": {"outcome": "partly"}, "observed": {"outcome": "partly"}, "in_the_way": [way]}
+    measured = {"ops": {"not_delegated": [{"op": named, "count": 2}]}}
+    assert predictions.judge(cell, measured) == expected
+    measured["ops"]["not_delegated"][0]["count"] = 1
+    assert predictions.judge(cell, measured)[0] == "wrong"
