@@ -1,20 +1,29 @@
-"""The content-addressed cache: XDG cache folder, or QBENCH_CACHE. Safe with several qbench at once.
+"""The cache: XDG cache folder, or QBENCH_CACHE. Safe with several qbench at once; see docs/cache.md.
 
-An entry is written to a temporary name and renamed, so that a reader sees all of it or nothing, and is
-checked when read, so that a damaged one counts as missing.
+It holds two kinds of entries. A file's content is known beforehand (`keep`), or names it (`put`, `get`). A
+record is a JSON object with its own checksum (`write_record`, `read_record`); it names files by their
+SHA-256. Every entry is written to a temporary name and renamed once it is on the disk, and compared with
+what it should be whenever it is read: one that is damaged counts as missing, and is made again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from harness.errors import ModelError
+
+KEEP_BYTES = 2 << 30  # of private copies; they cost no more than a copy to make again
+IN_USE_S = 24 * 3600.0  # what was used so lately may still be measured
+_FORM = 1  # of records: raised whenever they would be read otherwise
+_BLOCK_BYTES = 1 << 20
 
 
 def default_cache() -> Path:
@@ -45,6 +54,43 @@ def key(**parts: Any) -> str:
     return digest(json.dumps(parts, sort_keys=True).encode())
 
 
+def put(folder: Path, data: bytes, suffix: str) -> Path:
+    """The file of this content in `folder`, named by its SHA-256, whole. Raises ModelError."""
+    return keep(folder / f"{digest(data)}{suffix}", data)
+
+
+def get(folder: Path, sha256: str, suffix: str) -> Path | None:
+    """The file that `put` made of a content, or None where there is none that is whole."""
+    path = folder / f"{sha256}{suffix}"
+    try:
+        return path if digest_file(path) == sha256 else None
+    except ModelError:
+        return None
+
+
+def keep(path: Path, data: bytes) -> Path:
+    """`path`, which holds `data`: as it is there already, else written. Raises ModelError."""
+    if _holds(path, data):
+        with contextlib.suppress(OSError):  # a cache that may only be read
+            os.utime(path)
+    else:
+        write(path, data)
+    return path
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    rest = memoryview(data)
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                if block != rest[: len(block)]:
+                    return False
+                rest = rest[len(block) :]
+    except OSError:
+        return False
+    return not rest
+
+
 def write(path: Path, data: bytes) -> None:
     """Put `data` at `path`, all or nothing, under a temporary name of this process's own until whole.
 
@@ -56,28 +102,54 @@ def write(path: Path, data: bytes) -> None:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
             temporary = Path(file.name)
             file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
+        why = error.strerror or error
+        raise ModelError(
+            f"cache {path.parent}: cannot be written: {why}; QBENCH_CACHE can name another folder"
+        ) from None
+    finally:
         if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        raise unwritable(path.parent, error) from None
+            temporary.unlink(missing_ok=True)  # it has gone where all went well
 
 
-def unwritable(folder: Path, error: OSError) -> ModelError:
-    """What to say when the cache does not take a file."""
-    why = error.strerror or error
-    return ModelError(f"cache {folder}: cannot be written: {why}; QBENCH_CACHE can name another folder")
-
-
-def write_json(path: Path, record: Mapping[str, Any]) -> None:
-    """`write` of a JSON object."""
+def write_record(path: Path, payload: Mapping[str, Any]) -> None:
+    """`write` of a JSON object with its checksum."""
+    record = {"payload": payload, "sha256": _checksum(path, payload)}
     write(path, (json.dumps(record, indent=2, sort_keys=True) + "\n").encode())
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The JSON object at `path`, or None where there is none that is whole."""
+def read_record(path: Path) -> dict[str, Any] | None:
+    """What `write_record` was given, or None where nothing whole is there."""
     try:
         record = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        payload = record["payload"]
+        whole = record["sha256"] == _checksum(path, payload)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    return record if isinstance(record, dict) else None
+    return payload if whole and isinstance(payload, dict) else None
+
+
+def _checksum(path: Path, payload: Any) -> str:
+    """The name counts: a record that was copied over another one is not that one."""
+    return key(form=_FORM, name=path.name, payload=payload)
+
+
+def prune(folder: Path, keep_bytes: int = KEEP_BYTES, in_use_s: float = IN_USE_S) -> None:
+    """Remove what `keep` has not given out for longest, until `folder` holds at most `keep_bytes`.
+
+    What was given out in the last `in_use_s` seconds stays, however much that is.
+    """
+    limit = time.time() - in_use_s
+    found = []
+    with contextlib.suppress(OSError):  # another qbench may do the same; the next run goes on
+        found = sorted((s.st_mtime, s.st_size, path) for path in folder.iterdir() if (s := path.stat()))
+    total = sum(size for _, size, _ in found)
+    for used, size, path in found:
+        if total <= keep_bytes or used > limit:
+            return
+        with contextlib.suppress(OSError):
+            path.unlink()
+        total -= size

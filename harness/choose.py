@@ -101,11 +101,29 @@ def narrow(made: VariantSet, names: Sequence[str]) -> VariantSet:
 
 def unique_names(sources: Sequence[ModelSource]) -> list[ModelSource]:
     """The same sources; models that share a name are numbered from the second on."""
-    given = {source.name for source in sources}
-    named: dict[str, ModelSource] = {}
-    for source in sources:
-        numbered = (f"{source.name}-{number}" for number in itertools.count(2))
-        free = (name for name in numbered if name not in given and name not in named)
-        name = source.name if source.name not in named else next(free)
-        named[name] = replace(source, name=name)
-    return list(named.values())
+    names = _unique([source.name for source in sources])
+    return [replace(source, name=name) for source, name in zip(sources, names, strict=True)]
+
+
+def unique_sets(sets: Sequence[VariantSet]) -> list[VariantSet]:
+    """`unique_names` of models that are known with their variants."""
+    names = _unique([made.model for made in sets])
+    return [
+        replace(
+            made,
+            model=name,
+            variants=tuple(replace(variant, model=name) for variant in made.variants),
+            failed=tuple(replace(failure, model=name) for failure in made.failed),
+        )
+        for made, name in zip(sets, names, strict=True)
+    ]
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """The names in order, those that come again with numbers that make none of them come twice."""
+    given: list[str] = []
+    for name in names:
+        numbered = (f"{name}-{number}" for number in itertools.count(2))
+        free = (other for other in numbered if other not in names and other not in given)
+        given.append(name if name not in given else next(free))
+    return given

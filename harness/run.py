@@ -21,6 +21,7 @@ from harness.errors import ConfigError, DeviceError, ResultsError
 from harness.machines import Machine
 from harness.models import resolve_model
 from harness.quantize import VariantSet, make_variants
+from harness.quantize.separate import separate
 
 OLD_RUNTIMES = ("tflite-runtime",)  # whose version says which op versions of TensorFlow's it knows
 
@@ -107,7 +108,7 @@ def make_all(
     """The variants of every model asked for. Raises QbenchError."""
     specs = choose.variants(config, options.variants)
     sources = choose.unique_names([resolve_model(text, Path.cwd()) for text in options.models])
-    made = []
+    made: list[VariantSet] = []
     for source in sources:
         watcher.step(f"making variants of {source.name}")
         variants = make_variants(
@@ -118,8 +119,12 @@ def make_all(
             oldest_runtime=oldest_runtime,
             on_progress=watcher.converted,
         )
-        made.append(choose.narrow(variants, options.variants))
-    return made
+        sets = separate(choose.narrow(variants, options.variants))
+        if len(sets) > 1:
+            names = ", ".join(one.model for one in sets)
+            watcher.note(f"{source.source}: inputs or outputs differ, these are different models: {names}")
+        made += sets
+    return choose.unique_sets(made)
 
 
 def _usable(profiles: list[DeviceProfile], answers: dict[str, PythonFacts]) -> list[DeviceProfile]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import io
 import re
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.cache import keep
 from harness.calibration import InputSpec
 from harness.errors import ModelError
 
@@ -154,33 +154,20 @@ def _refuse(wrong: npt.NDArray[np.bool_], message: str, word: str) -> None:
 
 
 def store(arrays: Mapping[str, npt.NDArray[Any]], cache: Path) -> tuple[str, Path]:
-    """(SHA-256 of names, types, shapes and values; the .npz named by it). Raises ModelError."""
+    """(SHA-256 of names, types, shapes and values; the .npz named by it, whole). Raises ModelError."""
     digest = hashlib.sha256()
     for name, array in arrays.items():
         digest.update(f"{name}\0{array.dtype.str}\0{array.shape}\0".encode())
         digest.update(np.ascontiguousarray(array).data)
-    path = cache / f"{digest.hexdigest()}.npz"
-    try:
-        if not path.exists():
-            cache.mkdir(parents=True, exist_ok=True)
-            _write(path, arrays)
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be written: {error.strerror or error}") from None
-    return digest.hexdigest(), path
+    return digest.hexdigest(), keep(cache / f"{digest.hexdigest()}.npz", _npz(arrays))
 
 
-def _write(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """All or nothing, also beside a second qbench; the same bytes for the same arrays."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
-        try:
-            with zipfile.ZipFile(file, "w") as archive:
-                for name, array in arrays.items():
-                    member = zipfile.ZipInfo(name + ".npy")  # np.savez would put the time of day here
-                    with archive.open(member, "w", force_zip64=True) as stream:
-                        _write_array(stream, array, allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+def _npz(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    """The same bytes for the same arrays."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            member = zipfile.ZipInfo(name + ".npy")  # np.savez would put the time of day here
+            with archive.open(member, "w", force_zip64=True) as stream:
+                _write_array(stream, array, allow_pickle=False)
+    return file.getvalue()

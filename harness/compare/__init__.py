@@ -16,6 +16,7 @@ from harness.compare.verdict import cell_ops, verdict
 from harness.errors import DeviceError
 from harness.fidelity import compare_outputs, count_nonfinite
 from harness.quantize import Variant
+from harness.quantize.separate import interface
 from harness.results import SCHEMA, Cell, Run
 
 MEASURED = ("ok", "partial", "fallback")
@@ -220,7 +221,7 @@ class _Context:
         variant, baseline = self.variants.get((cell.model, cell.variant)), self._baseline_variant(cell)
         yield from (variant.warnings if variant else ())
         yield from cell.warnings
-        if variant and baseline and _shapes(variant) != _shapes(baseline):
+        if variant and baseline and interface(variant) != interface(baseline):
             yield "interface-differs", _interface_differs(variant, baseline)
         if cell.measurements and cell_ops(cell) is None:
             yield "ops-unknown", "how many ops the delegate took could not be read"

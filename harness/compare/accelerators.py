@@ -38,7 +38,7 @@ def of_compiled(compiled: Compiled | None) -> dict[str, Any] | None:
     known: dict[str, Any] = {} if compiled.report is None else asdict(compiled.report)
     kept = ("subgraphs", "on_chip_bytes", "on_chip_free_bytes", "streamed_bytes", "ops")
     return {
-        "file": compiled.path.name,
+        "file": (compiled.given or compiled.path).name,
         "sha256": compiled.sha256,
         "compiler": compiled.compiler,
         **{key: known.get(key) for key in kept},

@@ -19,14 +19,20 @@ def label(cell: Cell) -> str:
 
 
 def check_baseline(run: Run) -> None:
-    """Raises ConfigError if --baseline fits no cell of some model. Nothing was asked for: fine."""
+    """Raises ConfigError if --baseline fits no cell of some --model. Nothing was asked for: fine.
+
+    A folder of different models is one --model: the baseline is of those of them that have such a cell.
+    """
     if run.baseline is None:
         return
+    sources: dict[str, list[str]] = {}
     for model in run.models:
-        cells = [cell for cell in run.cells if cell.model == model.model]
+        sources.setdefault(model.source, []).append(model.model)
+    for models in sources.values():
+        cells = [cell for cell in run.cells if cell.model in models]
         if cells and not any(run.baseline in _spellings(cell) for cell in cells):
             raise ConfigError(
-                f"--baseline {run.baseline}: {model.model} has no such cell; give VARIANT[/DELEGATE][@DEVICE]"
+                f"--baseline {run.baseline}: {models[0]} has no such cell; give VARIANT[/DELEGATE][@DEVICE]"
                 f", for example {label(cells[0])}"
             )
 
@@ -57,7 +63,7 @@ def float_rank(cell: Cell, schemes: Scheme) -> int:
 def _choose(cell: Cell, of_model: Sequence[Cell], run: Run, schemes: Scheme) -> Cell | None:
     machine = _machines(run)
     here = [other for other in of_model if machine[other.device] == machine[cell.device]]
-    if run.baseline is None:
+    if run.baseline is None or not any(run.baseline in _spellings(other) for other in of_model):
         return _first(here, schemes)
     asked = [other for other in here if run.baseline in _spellings(other)]
     by_device = [other for other in of_model if run.baseline in _spellings(other, device=True)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import re
 import shutil
 import signal
 import subprocess
@@ -52,6 +53,7 @@ class Compiled:
     size_bytes: int
     report: Report | None
     compiler: str | None = None  # its version
+    given: Path | None = None  # the user's own file, of which `path` is a copy
 
 
 def find(named: str | None = None, host: SshTarget | None = None) -> Compiler:
@@ -95,36 +97,38 @@ def compile_model(
     that is final is Refused, and cached, too.
     """
     key = cache.key(source=cache.digest_file(source), compiler=compiler.version, arguments=list(arguments))
-    place = folder / "edgetpu" / key
-    record = cache.read_json(place.with_suffix(".json"))
-    if record is None or (record["sha256"] and not _is_whole(place, record)):
-        record = _make(source, compiler, place, arguments, timeout_s)
-    if record["sha256"] is None:
+    place = folder / "edgetpu" / f"{key}.json"
+    record = cache.read_record(place)
+    path = None if record is None else _file(folder, record)
+    if record is None or (record["sha256"] and path is None):
+        record = _make(source, compiler, folder, arguments, timeout_s)
+        path = _file(folder, record)
+        if path is not None or _is_final(_from_json(record["report"])):
+            cache.write_record(place, record)
+    if path is None:
         kind = Refused if _is_final(_from_json(record["report"])) else ModelError
         raise kind(f"{NAME} {compiler.version}: {record['problem']}")
-    path = place.with_suffix(".tflite")
     return Compiled(
         path, record["sha256"], path.stat().st_size, _from_json(record["report"]), compiler.version
     )
 
 
+def _file(folder: Path, record: Mapping[str, Any]) -> Path | None:
+    """The compiled file of a record, where there is one that is whole."""
+    return cache.get(folder / "files", record["sha256"], ".tflite") if record["sha256"] else None
+
+
 def _make(
-    source: Path, compiler: Compiler, place: Path, arguments: Sequence[str], timeout_s: float
+    source: Path, compiler: Compiler, folder: Path, arguments: Sequence[str], timeout_s: float
 ) -> dict[str, Any]:
-    """What goes into the cache; without `sha256` it was refused, for the reason in `problem`."""
+    """What the cache keeps of it; without `sha256` it was refused, for the reason in `problem`."""
     data, problem, report = _try(source, compiler, arguments, timeout_s)
     if data is None and report.flaky and "no verdict within" not in problem:
         data, problem, report = _try(source, compiler, arguments, timeout_s)
-    record = {
-        "sha256": None if data is None else cache.digest(data),
-        "problem": problem,
-        "report": asdict(report),
-    }
     if data is not None:
-        cache.write(place.with_suffix(".tflite"), data)
-    if data is not None or _is_final(report):
-        cache.write_json(place.with_suffix(".json"), record)
-    return record
+        cache.put(folder / "files", data, ".tflite")
+    sha256 = None if data is None else cache.digest(data)
+    return {"sha256": sha256, "problem": problem, "report": asdict(report)}
 
 
 def _try(
@@ -168,7 +172,9 @@ def _judged(data: bytes, ended: str, report: Report) -> tuple[bytes | None, str,
 
 
 def _is_final(report: Report) -> bool:
-    return report.verdict == "failed" and not report.flaky
+    """Whether it is the compiler's judgement of the model; that it crashed may be the machine's fault."""
+    crashed = re.match(r"libc\+\+abi:|.*Segmentation fault", report.reason or "")
+    return report.verdict == "failed" and not report.flaky and not crashed
 
 
 def _run(command: Sequence[str], timeout_s: float) -> tuple[str, str]:
@@ -203,11 +209,6 @@ def _how_it_ended(status: int | None, timeout_s: float) -> str:
     if status < 0:
         return f"it was killed by {signal.Signals(-status).name}"
     return f"it ended with exit status {status} and no verdict" if status else ""
-
-
-def _is_whole(place: Path, record: Mapping[str, Any]) -> bool:
-    path = place.with_suffix(".tflite")
-    return path.is_file() and cache.digest_file(path) == record["sha256"]
 
 
 def _from_json(raw: Mapping[str, Any]) -> Report:

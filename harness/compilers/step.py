@@ -11,7 +11,7 @@ from harness.compilers import edgetpu
 from harness.compilers.edgetpu import CUSTOM_OP, Compiled, Compiler
 from harness.config import DelegateSpec, SshTarget
 from harness.errors import ModelError
-from harness.inspect import read_model_file
+from harness.inspect import read_model
 from harness.quantize import Variant, VariantSet
 from harness.results import Cell, Device
 
@@ -44,7 +44,7 @@ def compile_cells(
         variant = variants.get((cell.model, cell.variant))
         if cell.delegate != DELEGATE or variant is None or cell.skipped or CUSTOM_OP in variant.custom_ops:
             continue
-        cell.compiled = _ready(variant)
+        cell.compiled = _ready(variant, folder)
         if cell.compiled is None:
             _compile(cell, variant, specs[cell.device], work)
 
@@ -113,17 +113,19 @@ def _host(spec: DelegateSpec) -> SshTarget | None:
     )
 
 
-def _ready(variant: Variant) -> Compiled | None:
+def _ready(variant: Variant, folder: Path) -> Compiled | None:
     """MODEL_edgetpu.tflite beside a model that was given as a .tflite, if it is compiled and fits it."""
-    path = variant.path.with_name(f"{variant.path.stem}_edgetpu.tflite")
-    if variant.converter is not None or not path.is_file():
+    if variant.given is None:
         return None
+    path = variant.given.with_name(f"{variant.given.stem}_edgetpu.tflite")
     try:
-        found = read_model_file(path)
-    except ModelError:
+        data = path.read_bytes()
+        found = read_model(data, str(path))
+    except (OSError, ModelError):
         return None
     if not any(op.name == CUSTOM_OP for op in found.ops):
         return None
     if [(t.shape, t.dtype) for t in found.inputs] != [(t.shape, t.dtype) for t in variant.inputs]:
         return None
-    return Compiled(path, cache.digest_file(path), path.stat().st_size, report=None)
+    copy = cache.put(folder / "copies", data, ".tflite")
+    return Compiled(copy, cache.digest(data), len(data), report=None, given=path)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -30,7 +32,7 @@ class ModelSource:
     kind: Kind
     source: str  # as the user gave it
     path: Path | None  # of the file or folder, where there is one
-    sha256: str | None  # of the content; None for a callable, whose content is known only once built
+    sha256: str | None  # of the content; None where that is known only once it is built, or read: .tflite
 
 
 def resolve_model(text: str, base: Path) -> ModelSource:
@@ -67,38 +69,46 @@ def tflite_files(folder: Path) -> list[Path]:
     return sorted(p for p in _listing(folder) if p.suffix.lower() == ".tflite" and p.is_file())
 
 
+def digest_source(path: Path) -> str:
+    """SHA-256 of a model file, or of the names and contents of a folder. Raises ModelError."""
+    if not path.is_dir():
+        return cache.digest_file(path)
+    found = [Path(folder, name) for folder, _, names in os.walk(path, followlinks=True) for name in names]
+    files = {p.relative_to(path).as_posix(): p for p in found if p.is_file()}
+    return cache.key(**{name: cache.digest_file(p) for name, p in files.items()})
+
+
+def copy_source(path: Path, folder: Path) -> Path:
+    """A copy of a model file or folder in `folder`, of all that `digest_source` sees. Raises ModelError."""
+    copy = folder / path.name
+    try:
+        if path.is_dir():
+            shutil.copytree(path, copy, ignore_dangling_symlinks=True, copy_function=shutil.copyfile)
+        else:
+            shutil.copyfile(path, copy)
+    except shutil.Error as error:  # several, each (from, to, why)
+        raise ModelError(f"{path}: cannot be read: {error.args[0][0][2]}") from None
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be copied to {folder}: {error.strerror or error}") from None
+    return copy
+
+
 def _file(text: str, path: Path) -> ModelSource:
     suffix = path.suffix.lower()
     kind: Kind = "tflite" if suffix == ".tflite" else "keras"
     if kind == "keras" and suffix not in _KERAS_SUFFIXES:
         hint = "give the folder that it lies in" if path.name == "saved_model.pb" else f"wanted is {_WANTED}"
         raise ModelError(f"{text}: not a model that qbench can read; {hint}")
-    return ModelSource(path.stem, kind, text, path, cache.digest_file(path))
+    return ModelSource(path.stem, kind, text, path, digest_source(path) if kind == "keras" else None)
 
 
 def _folder(text: str, path: Path) -> ModelSource:
     name = path.resolve().name
     if (path / "saved_model.pb").is_file():
-        files = [p for p in path.rglob("*") if p.is_file()]
-        return ModelSource(name, "saved_model", text, path, _digest_files(path, files))
-    if files := tflite_files(path):
-        return ModelSource(name, "tflite_folder", text, path, _digest_readable(files))
+        return ModelSource(name, "saved_model", text, path, digest_source(path))
+    if tflite_files(path):
+        return ModelSource(name, "tflite_folder", text, path, None)
     raise ModelError(f"{text}: the folder holds neither saved_model.pb nor a .tflite file")
-
-
-def _digest_files(folder: Path, files: list[Path]) -> str:
-    return cache.key(**{p.relative_to(folder).as_posix(): cache.digest_file(p) for p in files})
-
-
-def _digest_readable(files: list[Path]) -> str:
-    """One unreadable .tflite must not cost the others: it fails later, on its own."""
-    digests: dict[str, str | None] = {}
-    for path in files:
-        try:
-            digests[path.name] = cache.digest_file(path)
-        except ModelError:
-            digests[path.name] = None
-    return cache.key(**digests)
 
 
 def _unknown(text: str, path: Path) -> str:

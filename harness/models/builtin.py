@@ -5,7 +5,6 @@ Trained, seeded, on first use, in the converter's child process; what it left is
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 from harness import cache
 from harness.calibration import Calibration
+from harness.errors import ModelError
 from harness.models import DIGITS_RECIPE
 
 INPUT = "image"
@@ -31,22 +31,33 @@ class Digits:
     calibration: Path
     evaluation: Path
 
-    @property
-    def complete(self) -> bool:
-        return all(path.is_file() for path in (self.model, self.calibration, self.evaluation))
+
+_SUFFIXES = {"model": ".keras", "calibration": ".npz", "evaluation": ".npz"}
 
 
-def digits_files(folder: Path) -> Digits:
-    """Where the cache `folder` keeps the built-in model (made by the first `make_variants` of it)."""
-    home = folder / "builtin" / cache.key(recipe=DIGITS_RECIPE)[:16]
-    return Digits(home / "digits.keras", home / "calibration.npz", home / "evaluation.npz")
+def digits_files(folder: Path) -> Digits | None:
+    """The built-in model in the cache `folder`, where all of it is there and whole."""
+    record = cache.read_record(_record(folder)) or {}
+    found = {name: cache.get(folder / "files", str(record.get(name)), _SUFFIXES[name]) for name in _SUFFIXES}
+    whole = {name: path for name, path in found.items() if path is not None}
+    return Digits(**whole) if len(whole) == len(_SUFFIXES) else None
+
+
+def _record(folder: Path) -> Path:
+    return folder / "builtin" / f"{cache.key(recipe=DIGITS_RECIPE)}.json"
+
+
+def _digits(folder: Path) -> Digits:
+    if (files := digits_files(folder)) is None:
+        raise ModelError(f"{folder}: the built-in model is not in the cache, or no longer whole; run again")
+    return files
 
 
 def digits_calibration(folder: Path) -> Calibration:
     """The built-in calibration data. Raises ModelError where it has not been made."""
     from harness.calibration.arrays import load, store
 
-    images = load(digits_files(folder).calibration)
+    images = load(_digits(folder).calibration)
     sha256, path = store(images, folder / "calibration")
     return Calibration("built-in", len(images[INPUT]), sha256, path, generated=False)
 
@@ -55,27 +66,20 @@ def digits_samples(folder: Path) -> Path:
     """The evaluation images as an .npz under the model's input name. Raises ModelError likewise."""
     from harness.calibration.arrays import load, store
 
-    return store({INPUT: load(digits_files(folder).evaluation)["x"]}, folder / "calibration")[1]
+    return store({INPUT: load(_digits(folder).evaluation)["x"]}, folder / "calibration")[1]
 
 
 def ensure_digits(folder: Path) -> Digits:
-    """Train the model unless the cache has it, whole or not at all. Only in a process with TensorFlow."""
-    files = digits_files(folder)
-    if files.complete:
-        return files
-    home = files.model.parent
-    home.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(dir=home.parent, prefix="."))
-    try:
-        _make(Digits(draft / files.model.name, draft / files.calibration.name, draft / files.evaluation.name))
-        shutil.rmtree(home, ignore_errors=True)  # what is there is not whole
-        draft.replace(home)
-    except OSError:
-        if not files.complete:  # else another qbench was faster
-            raise
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return files
+    """Train the model unless the cache has it. Only in a process with TensorFlow."""
+    if (known := digits_files(folder)) is not None:
+        return known
+    with tempfile.TemporaryDirectory(prefix="qbench-") as scratch:
+        made = {name: Path(scratch) / f"{name}{suffix}" for name, suffix in _SUFFIXES.items()}
+        _make(Digits(**made))
+        contents = {name: path.read_bytes() for name, path in made.items()}
+    paths = {name: cache.put(folder / "files", data, _SUFFIXES[name]) for name, data in contents.items()}
+    cache.write_record(_record(folder), {name: cache.digest(data) for name, data in contents.items()})
+    return Digits(**paths)
 
 
 def _make(files: Digits) -> None:

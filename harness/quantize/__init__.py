@@ -21,6 +21,7 @@ from harness.models.applications import APPLICATIONS, application_name
 from harness.models.builtin import digits_calibration, digits_samples
 from harness.quantize import sample_inputs
 from harness.quantize.conversion import Made, Task, Workshop
+from harness.quantize.separate import named_apart
 from harness.quantize.variant_warnings import Warnings, warnings_of
 
 Progress = Callable[[str, int, int], None]  # variant, how many are done, of how many
@@ -33,7 +34,7 @@ class Variant:
     model: str
     name: str
     scheme: str  # detected from the file
-    path: Path
+    path: Path  # in the cache, where nobody changes it
     size_bytes: int
     sha256: str
     source_sha256: str  # of the model it was made from (of the file itself for a ready .tflite)
@@ -44,6 +45,7 @@ class Variant:
     outputs: tuple[TensorInfo, ...]
     warnings: tuple[tuple[str, str], ...] = ()  # (code, message)
     custom_ops: tuple[str, ...] = ()  # names of ops that are not TensorFlow Lite's own
+    given: Path | None = None  # the user's ready .tflite, of which `path` is a copy
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def make_variants(
         data = {spec.name: _calibration_of(spec, main, shop.inputs, folder) for spec in possible}
         tasks = [Task(spec.name, _settings(spec), data[spec.name]) for spec in possible]
         outcomes = shop.make(tasks, oldest_runtime, on_progress or _silent)
-    sha256 = source.sha256 if source.path and source.sha256 else shop.content
+    sha256 = shop.source.sha256 if source.path and shop.source.sha256 else shop.content
     blank = replace(_blank(source, sha256), converter=shop.converter, settings={"batch": batch})
     variants = [
         _finish(
@@ -153,26 +155,35 @@ def _take_ready(source: ModelSource, calibration: str | None, folder: Path) -> V
     """Ready .tflite files as variants.
 
     One alone is named by its scheme, those of a folder by their stems: by the whole file name where
-    stems are the same (a.tflite and a.TFLITE).
+    stems are the same (a.tflite and a.TFLITE). Files of a folder that are different models have
+    different `model`s: `separate` makes sets of them.
     """
     assert source.path is not None
-    blank = _blank(source, "")
+    blank, copies = _blank(source, ""), folder / "copies"
     variants, failed = [], []
     if source.kind == "tflite":
-        found = _describe(blank, "", source.path)
-        variants.append(replace(found, name=found.scheme, source_sha256=found.sha256))
+        found = _keep(*_take(blank, "", source.path), copies)
+        variants.append(replace(found, name=found.scheme))
+        sha256 = found.sha256
     else:
         files = tflite_files(source.path)
         stems = Counter(path.stem for path in files)
         for path in files:
             name = path.stem if stems[path.stem] == 1 else path.name
             try:
-                found = _describe(blank, name, path)
-                variants.append(replace(found, source_sha256=found.sha256))
+                found, data = _take(blank, name, path)
             except ModelError as error:
                 failed.append(FailedVariant(source.name, _printable(name), str(error)))
+                continue
+            variants.append(_keep(found, data, copies))
+        variants = named_apart(variants, source.name)
+        if any(variant.model != source.name for variant in variants):
+            failed = [replace(failure, model=failure.name) for failure in failed]
+        digests = {v.name: v.sha256 for v in variants} | {f.name: None for f in failed}
+        sha256 = store.key(**digests)
+    store.prune(copies)
     inputs = sample_inputs.of_ready_files({v.name: v.inputs for v in variants}, calibration, folder)
-    return VariantSet(source.name, source.source, source.sha256 or "", tuple(variants), tuple(failed), inputs)
+    return VariantSet(source.name, source.source, sha256, tuple(variants), tuple(failed), inputs)
 
 
 def _blank(source: ModelSource, source_sha256: str) -> Variant:
@@ -185,14 +196,29 @@ def _printable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _describe(blank: Variant, name: str, path: Path) -> Variant:
-    """What the file itself tells. Raises ModelError where it is no .tflite, or no runtime could open it."""
+def _take(blank: Variant, name: str, path: Path) -> tuple[Variant, bytes]:
+    """A ready file's content, and what that tells. Raises ModelError where it is not to be used."""
     if _printable(str(path.absolute())) != str(path.absolute()):
-        raise ModelError(f"{_printable(str(path))}: the path is not UTF-8, which runtimes refuse; rename it")
+        raise ModelError(f"{_printable(str(path))}: the path is not UTF-8; rename it")
+    data = _read(path)
+    found = _describe(blank, name, path, data)
+    return replace(found, given=path, source_sha256=found.sha256), data
+
+
+def _keep(found: Variant, data: bytes, copies: Path) -> Variant:
+    """The variant with a copy of its own: the user's file may be rebuilt while that is measured."""
+    return replace(found, path=store.put(copies, data, ".tflite"))
+
+
+def _read(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def _describe(blank: Variant, name: str, path: Path, data: bytes) -> Variant:
+    """What the file itself tells. Raises ModelError where it is no .tflite."""
     info = read_model(data, str(path))
     return replace(
         blank,
@@ -214,7 +240,7 @@ def _finish(blank: Variant, task: Task, outcome: Made, warnings: Warnings) -> Va
     calibration = asdict(task.calibration) if task.calibration else None
     if calibration:
         del calibration["path"]  # of this machine's cache
-    made = _describe(blank, task.name, outcome.path)
+    made = _describe(blank, task.name, outcome.path, _read(outcome.path))
     return replace(made, settings=settings, calibration=calibration, warnings=warnings)
 
 

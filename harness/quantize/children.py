@@ -20,7 +20,7 @@ from typing import Any
 TIMEOUT_S = 1800.0  # nothing that a converter does in earnest takes longer
 MEMORY_PER_CHILD = 3 << 29  # 1.5 GB: TensorFlow and a mobile model with its intermediate forms
 
-Answer = dict[str, Any]  # {"ok": …}, or {"error": one line, "final": True where it will always fail}
+Answer = dict[str, Any]  # {"ok": …}, or {"error": one line, "final": True where it judged the model}
 
 
 class Child:
@@ -84,6 +84,8 @@ class Child:
     def _how_it_died(self) -> str:
         code = self._process.wait()
         how = f"of {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+        if code == -signal.SIGKILL:
+            how += ", as when the system has no memory left"
         self._stderr.seek(0)
         lines = self._stderr.read().decode(errors="replace").splitlines()
         said = next((s for line in reversed(lines) if (s := _error_part(line))), None)

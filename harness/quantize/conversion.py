@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,7 @@ from harness import cache
 from harness.calibration import Calibration, InputSpec
 from harness.errors import ModelError
 from harness.inspect import ModelInfo, read_model, read_model_file
-from harness.models import ModelSource
+from harness.models import ModelSource, copy_source, digest_source
 from harness.models.builtin import digits_files
 from harness.quantize.children import Answer, Crew, how_many
 
@@ -75,11 +75,12 @@ class Workshop:
         """`tasks`: how many variants may be asked for. Raises ModelError where TensorFlow is missing."""
         self.converter = {"name": CONVERTER, "version": tensorflow_version()}
         self._made_by = {**self.converter, "keras": _installed("keras"), "form": FORM}
-        self._source, self._batch, self._cache = source, batch, folder
+        self.source, self._batch, self._cache = source, batch, folder
         self._children = how_many(tasks)
         self._work = tempfile.TemporaryDirectory(prefix="qbench-", ignore_cleanup_errors=True)
         self._crew = Crew(Path(self._work.name))
         self._canonical: Path | None = None  # written in this run
+        self._known: dict[str, Record] = {}  # key -> what was found whole, or made, in this run
         self._lost: dict[str, str] = {}  # key -> reason that may not hold next time
 
     def __enter__(self) -> Self:
@@ -102,7 +103,10 @@ class Workshop:
         """Every task's outcome, in order; slowest first where several have to be made."""
         missing = self._missing(tasks, oldest)
         if missing and self._canonical is None:
+            known = self.source.sha256
             self.inputs, self.content = self._prepare()
+            if self.source.sha256 != known:  # the calibration data was fitted to the inputs of the other one
+                raise ModelError(f"{self.source.source}: it was replaced while it was read; run again")
             missing = self._missing(tasks, oldest)
         if missing:
             self._crew.hire(min(self._children, len(missing)))
@@ -120,42 +124,53 @@ class Workshop:
 
     def _prepared(self) -> Prepared:
         """Inputs and content hash of the canonical model, from the cache where it is known."""
-        record = cache.read_json(self._prepared_file()) if self._source.sha256 else None
-        if self._source.kind == "builtin" and not digits_files(self._cache).complete:
+        record = cache.read_record(self._prepared_file()) if self.source.sha256 else None
+        if self.source.kind == "builtin" and digits_files(self._cache) is None:
             record = None
         return self._prepare() if record is None else self._read_prepared(record)
 
     def _prepare(self) -> Prepared:
         # Whether a callable's variants are cached shows only when it is built: no crew before that.
-        self._crew.hire(1 if self._source.kind == "callable" else self._children)
-        canonical = Path(self._work.name) / "model"
+        self._crew.hire(1 if self.source.kind == "callable" else self._children)
+        work = Path(self._work.name)
+        canonical, copy = work / "model", self._copied(work / "source")
         answer = self._crew.ask(
             {
                 "do": "prepare",
-                "kind": self._source.kind,
-                "source": self._source.source,
-                "path": str(self._source.path.absolute()) if self._source.path else None,
+                "kind": self.source.kind,
+                "source": self.source.source,
+                "path": str(copy) if copy else None,
                 "batch": self._batch,
                 "cache": str(self._cache.absolute()),
                 "out": str(canonical),
             }
         )
         if "error" in answer:
-            raise ModelError(f"{self._source.source}: {answer['error']}")
+            said = answer["error"].replace(str(copy), str(self.source.path)) if copy else answer["error"]
+            raise ModelError(f"{self.source.source}: {said}")
         self._canonical = canonical
-        if self._source.sha256:
-            cache.write_json(self._prepared_file(), answer["ok"])
+        if self.source.sha256:
+            cache.write_record(self._prepared_file(), answer["ok"])
         return self._read_prepared(answer["ok"])
+
+    def _copied(self, folder: Path) -> Path | None:
+        """A copy of the user's file or folder that nobody changes; from now on the source is its content."""
+        if self.source.path is None:
+            return None
+        folder.mkdir()
+        copy = copy_source(self.source.path, folder)
+        self.source = replace(self.source, sha256=digest_source(copy))
+        return copy
 
     def _read_prepared(self, record: Record) -> Prepared:
         """A file or a name stands for the graph (whose inner names vary); a callable's graph must do so."""
         inputs = (InputSpec(i["name"], i["dtype"], tuple(i["shape"])) for i in record["inputs"])
-        structure = self._source.sha256 or record["structure"]
+        structure = self.source.sha256 or record["structure"]
         return tuple(inputs), cache.key(structure=structure, values=record["values"], made_by=self._made_by)
 
     def _prepared_file(self) -> Path:
         key = cache.key(
-            source=self._source.sha256, kind=self._source.kind, batch=self._batch, made_by=self._made_by
+            source=self.source.sha256, kind=self.source.kind, batch=self._batch, made_by=self._made_by
         )
         return self._cache / "models" / f"{key}.json"
 
@@ -182,7 +197,8 @@ class Workshop:
         if "failed" in record and not answer.get("final"):
             self._lost[key] = record["failed"]
         else:
-            cache.write_json(self._cache / "variants" / f"{key}.json", record)
+            cache.write_record(self._cache / "variants" / f"{key}.json", record)
+            self._known[key] = record
         return record
 
     def _keep(self, out: Path, answer: Answer) -> Record:
@@ -191,19 +207,25 @@ class Workshop:
         data = out.read_bytes()
         out.unlink()
         info = read_model(data, "the converter's result")
-        sha256 = cache.digest(data)
-        cache.write(self._file(sha256), data)
-        return {"sha256": sha256, "size_bytes": len(data), "min_runtime": info.min_runtime_version}
+        cache.put(self._cache / "files", data, ".tflite")
+        return {
+            "sha256": cache.digest(data),
+            "size_bytes": len(data),
+            "min_runtime": info.min_runtime_version,
+        }
 
     def _record(self, task: Task) -> Record | None:
         """What the cache knows of a task; an entry that is damaged or lacks its file counts as unknown."""
-        record = cache.read_json(self._cache / "variants" / f"{self._key(task)}.json")
-        if record is None or "failed" in record:
-            return record
-        path = self._file(str(record.get("sha256")))
-        if not path.is_file() or cache.digest_file(path) != record["sha256"]:
-            return None
-        return record
+        key = self._key(task)
+        if key not in self._known:
+            record = cache.read_record(self._cache / "variants" / f"{key}.json")
+            if record is None or not ("failed" in record or self._is_whole(record)):
+                return None
+            self._known[key] = record
+        return self._known[key]
+
+    def _is_whole(self, record: Record) -> bool:
+        return cache.get(self._cache / "files", record["sha256"], ".tflite") is not None
 
     def _settled(self, task: Task, oldest: tuple[int, int] | None) -> bool:
         record = self._record(task)

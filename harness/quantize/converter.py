@@ -1,8 +1,8 @@
 """The child process that makes variants: `python -m harness.quantize.converter`.
 
 Reads one JSON request per line on stdin, answers one JSON object per line on stdout: {"ok": …} or
-{"error": one line, "final": whether the same request would fail again}. Everything else that is written
-to stdout, by Python or by a C library, goes to stderr. It ends when stdin ends.
+{"error": one line, "final": whether that is the converter's judgement of the model}. Everything else that
+is written to stdout, by Python or by a C library, goes to stderr. It ends when stdin ends.
 
 This module, `sources` and `tracing` beside it and harness.models.builtin are the only ones that import
 TensorFlow or Keras.
@@ -19,7 +19,11 @@ from typing import Any
 
 from delegates.machine import die_with_parent
 from harness.errors import ModelError
-from harness.quantize.reasons import one_line
+from harness.quantize.reasons import of_the_machine, one_line
+
+
+class Judged(Exception):
+    """The converter refused the model, for the reason in `__cause__`: it would do so again."""
 
 
 def main() -> None:
@@ -48,8 +52,9 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     try:
         return {"ok": _DO[what](**request)}
     except BaseException as error:  # a user's callable may even call sys.exit
-        passing = isinstance(error, (MemoryError, OSError, KeyboardInterrupt))
-        return {"error": one_line(error, name_type=what == "prepare"), "final": not passing}
+        judged = isinstance(error, Judged)
+        cause = error.__cause__ or error if judged else error
+        return {"error": one_line(cause, name_type=what == "prepare"), "final": judged}
 
 
 def _prepare(kind: str, source: str, path: str | None, batch: int, cache: str, out: str) -> dict[str, Any]:
@@ -82,10 +87,17 @@ def _convert(
         if settings[end]:
             setattr(converter, end, tf.as_dtype(settings[end]))
     if calibration:
-        converter.representative_dataset = lambda: _feed(Path(calibration), inputs)
+        arrays = _load(Path(calibration), inputs)
+        converter.representative_dataset = lambda: _feed(arrays, inputs)
     # One scale per dense layer instead of one per channel: older runtimes know no other form.
     converter._experimental_disable_per_channel_quantization_for_dense_layers = compatible
-    Path(out).write_bytes(converter.convert())
+    try:
+        made = converter.convert()
+    except Exception as error:
+        if of_the_machine(error):
+            raise
+        raise Judged from error
+    Path(out).write_bytes(made)
 
 
 def _optimization(name: str) -> Any:
@@ -97,16 +109,19 @@ def _optimization(name: str) -> Any:
 
 def _member(kind: Any, name: str) -> Any:
     if name not in kind.__members__:
-        raise ModelError(f"{name} is not one of the converter's {', '.join(kind.__members__)}")
+        raise Judged from ModelError(f"{name} is not one of the converter's {', '.join(kind.__members__)}")
     return kind[name]
 
 
-def _feed(path: Path, inputs: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The samples, as many at a time as the batch holds; the last ones are filled up from the first."""
+def _load(path: Path, inputs: list[dict[str, Any]]) -> dict[str, Any]:
     import numpy as np
 
     with np.load(path, allow_pickle=False) as file:
-        arrays = {i["name"]: file[i["name"]].astype(i["dtype"]) for i in inputs}
+        return {i["name"]: file[i["name"]].astype(i["dtype"]) for i in inputs}
+
+
+def _feed(arrays: Mapping[str, Any], inputs: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The samples, as many at a time as the batch holds; the last ones are filled up from the first."""
     batch = max((i["shape"][0] for i in inputs if i["shape"]), default=1)
     count = min(len(array) for array in arrays.values())
     for start in range(0, count, batch):

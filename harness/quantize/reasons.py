@@ -15,6 +15,27 @@ _NEED = {
     "keras": "Keras",
 }
 LIMIT = 240
+# TensorFlow's own exceptions and C++'s for what has nothing to do with the model. Sources: absl's status
+# codes, errno.h's texts.
+_MACHINE_TYPES = (
+    "ResourceExhaustedError", "AbortedError", "CancelledError", "UnavailableError", "DeadlineExceededError",
+    "PermissionDeniedError", "DataLossError",
+)  # fmt: skip
+_MACHINE_WORDS = re.compile(
+    r"bad_alloc|out of memory|cannot allocate memory|no space left|disk quota|file too large|too many open"
+    r" files|input/output error|read-only file system",
+    re.I,
+)
+
+
+def of_the_machine(error: BaseException | None) -> bool:
+    """Whether memory, disk or a file is to blame, in the error or in what led to it, and not the model."""
+    if error is None:
+        return False
+    own = isinstance(error, (MemoryError, OSError)) or type(error).__name__ in _MACHINE_TYPES
+    if own or _MACHINE_WORDS.search(str(error)):
+        return True
+    return of_the_machine(error.__cause__) or of_the_machine(error.__context__)
 
 
 def one_line(error: BaseException, *, name_type: bool = False) -> str:

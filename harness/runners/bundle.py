@@ -22,11 +22,8 @@ class Bundle:
     sha256: str
 
     def put(self, folder: Path) -> Path:
-        """Its file in `folder`, made unless it is there. Raises ModelError where that fails."""
-        path = folder / f"{self.sha256}.pyz"
-        if not path.exists():
-            cache.write(path, self.data)
-        return path
+        """Its file in `folder`, made unless it is there, and whole. Raises ModelError where that fails."""
+        return cache.put(folder, self.data, ".pyz")
 
 
 def build() -> Bundle:

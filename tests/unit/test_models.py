@@ -40,7 +40,7 @@ def test_kinds(tmp_path, text, kind, name):
         (tmp_path / text).write_bytes(b"content")
     source = resolve_model(text, tmp_path)
     assert (source.kind, source.name, source.source) == (kind, name, text)
-    assert (source.sha256 is None) == (kind == "callable")
+    assert (source.sha256 is None) == (kind in ("callable", "tflite"))
 
 
 def test_folders(tmp_path):

@@ -397,7 +397,7 @@ def test_files_whose_stems_are_the_same_stay_two_variants(tmp_path, no_children)
         pytest.skip("needs a file system that tells upper from lower case")
     made = make_variants(resolve_model("ready", tmp_path), STANDARD, cache=tmp_path / "cache")
     assert [v.name for v in made.variants] == ["a.TFLITE", "a.tflite", "b"]
-    assert [v.path.name for v in made.variants] == ["a.TFLITE", "a.tflite", "b.tflite"]
+    assert [v.given.name for v in made.variants] == ["a.TFLITE", "a.tflite", "b.tflite"]
 
 
 def test_a_file_name_that_no_runtime_can_open_costs_no_other(tmp_path, no_children):

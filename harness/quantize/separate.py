@@ -1,0 +1,90 @@
+"""Files of one folder that are different models, told apart by what goes in and what comes out."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+from harness import cache
+from harness.inspect import TensorInfo
+
+if TYPE_CHECKING:
+    from harness.quantize import Variant, VariantSet
+
+Interface = tuple[tuple[tuple[str, tuple[int, ...]], ...], ...]
+
+_REAL = re.compile(r"b?float\d+|u?int(4|8|16)")  # what quantization may make of real values
+
+
+def interface(variant: Variant) -> Interface:
+    """Inputs and outputs as shapes of real values or of other types: the same for all variants of a model.
+
+    Names, order, quantization and leading ones of a shape don't count.
+    """
+    return _values(variant.inputs), _values(variant.outputs)
+
+
+def _values(tensors: Sequence[TensorInfo]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    return tuple(sorted((_kind(tensor.dtype), _without_leading_ones(tensor.shape)) for tensor in tensors))
+
+
+def _kind(dtype: str) -> str:
+    return "real" if _REAL.fullmatch(dtype) else re.sub(r"u?int\d+", "integer", dtype)
+
+
+def _without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    first = next((index for index, size in enumerate(shape) if size != 1), len(shape))
+    return shape[first:]
+
+
+def named_apart(variants: Sequence[Variant], folder: str) -> list[Variant]:
+    """The variants of a folder, each with the name of its model.
+
+    With one interface all are the model `folder`. With several each is a model of its own, called by what
+    the names of its files begin with ("ad01" of ad01_fp32 and ad01_int8), or by its first file.
+    """
+    groups: dict[Interface, list[str]] = {}
+    for variant in variants:
+        groups.setdefault(interface(variant), []).append(variant.name)
+    if len(groups) < 2:
+        return [replace(variant, model=folder) for variant in variants]
+    common = {key: _common(names) for key, names in groups.items()}
+    times = Counter(common.values())
+    models = {
+        key: common[key] if common[key] and times[common[key]] == 1 else names[0]
+        for key, names in groups.items()
+    }
+    return [replace(variant, model=models[interface(variant)]) for variant in variants]
+
+
+def _common(names: Sequence[str]) -> str:
+    """What all names begin with, in whole words: "net" of net_v1 and net_v2."""
+    columns = zip(*(re.split(r"[-_. ]", name) for name in names), strict=False)
+    words = [column[0] for column in takewhile(lambda column: len(set(column)) == 1, columns)]
+    return names[0][: len("_".join(words))]
+
+
+def separate(made: VariantSet) -> list[VariantSet]:
+    """One set per model: what a folder of different models gave, each with its own files' hash."""
+    names = [variant.model for variant in made.variants] + [failure.model for failure in made.failed]
+    models = list(dict.fromkeys(names))
+    if models == [made.model]:
+        return [made]
+    return [_of(made, model) for model in models]
+
+
+def _of(made: VariantSet, model: str) -> VariantSet:
+    variants = tuple(variant for variant in made.variants if variant.model == model)
+    failed = tuple(failure for failure in made.failed if failure.model == model)
+    return replace(
+        made,
+        model=model,
+        sha256=cache.key(**{v.name: v.sha256 for v in variants}, **{f.name: None for f in failed}),
+        variants=variants,
+        failed=failed,
+        inputs={v.name: made.inputs[v.name] for v in variants if v.name in made.inputs},
+    )
