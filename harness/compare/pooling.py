@@ -62,9 +62,9 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
 
 
 def _only_in_the_first(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    missing = [f"variant {' '.join(name)}" for name in _variants(one) if name not in _variants(other)]
+    missing = [" ".join(name) for name in _variants(one) if name not in _variants(other)]
     missing += [f"device {name}" for name in _devices(one) if name not in _devices(other)]
-    return [f"{_some(missing, ', ')}: in the first run only"] if missing else []
+    return [f"only the first has {_some(missing, ', ')}"] if missing else []
 
 
 def _difference(where: str, key: str, mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
@@ -77,9 +77,9 @@ def _facts(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[tuple[str, 
     """(where, keys that must agree, one's values, other's values) of what is in both."""
     facts: list[tuple[str, Sequence[str], Any, Any]] = []
     variants = _variants(other)
-    for name, variant in _variants(one).items():
-        if name in variants:
-            facts.append((" ".join(name), ("sha256",), variant, variants[name]))
+    for (model, variant), mine in _variants(one).items():
+        if theirs := variants.get((model, variant)):
+            facts.append((f"{model} {variant}", ("sha256",), mine, theirs))
     for name, device in _devices(one).items():
         if there := _devices(other).get(name):
             facts.append((name, _OF_DEVICE, device, there))
