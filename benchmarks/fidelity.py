@@ -124,11 +124,17 @@ def rows(cells: Sequence[Cell]) -> Iterator[tuple[str, ...]]:
             cell["model"],
             cell["variant"],
             cell["delegate"],
-            "–" if fidelity["sqnr_db"] is None else f"{fidelity['sqnr_db']:.1f}",
-            "–" if same is None else f"{same:.1%}".removesuffix("%"),
+            decibels(fidelity),
+            "-" if same is None else f"{same:.1%}".removesuffix("%"),
             str(fidelity["samples"]),
             f"**{flags}**" if flags else "",
         )
+
+
+def decibels(fidelity: dict[str, Any]) -> str:
+    if fidelity["sqnr_db"] is not None:
+        return f"{fidelity['sqnr_db']:.1f}"
+    return "exact" if fidelity["max_abs_error"] == 0 else "-"
 
 
 def codes(cell: Cell) -> list[str]:

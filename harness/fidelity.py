@@ -32,7 +32,7 @@ class Fidelity(TypedDict):
     - `output`: name of the worst output; None where there is only one.
     - `samples`: how many were compared.
     - `same_rows`: of a list sorted by scores (see harness.ranked), the share of rows that are in both, in
-      whatever order; None where there is no such list.
+      whatever order; None where there is no such list. The other figures are then of rows in both.
     - `collapsed`: the candidate's outputs are the same for every sample, the reference's are not.
 
     With several outputs cosine, error and SQNR are those of the worst one. Values that are not finite leave
@@ -58,13 +58,14 @@ def compare_outputs(
         return None
     whole = len(pairs) == 1 and not reference[0].thinned
     aligned, same_rows = ranked.align(pairs)
-    figures = [_figures(ref, cand) for ref, cand in aligned]
+    compared = [(output.name, pair) for output, pair in zip(reference, aligned, strict=True) if pair]
+    figures = [_figures(*pair) for _, pair in compared]
     return Fidelity(
         cosine=_worst(figures, "cosine", min),
         max_abs_error=_worst(figures, "max_abs_error", max),
         sqnr_db=_worst(figures, "sqnr_db", min),
         top1_agreement=_top1(*pairs[0]) if classifier and whole else None,
-        output=_worst_output([output.name for output in reference], figures),
+        output=_worst_output([name for name, _ in compared], figures),
         samples=len(pairs[0][0]),
         same_rows=same_rows,
         collapsed=_collapsed(pairs),
