@@ -60,15 +60,21 @@ def outputs(session: InterpreterSession, samples: Sequence[Sequence[Any]], limit
     session.set_inputs(samples[0])
     if len({tuple(array.shape for array in run) for run in runs}) > 1:
         runs = runs[:1]  # sizes known only when it has run: samples can't be laid side by side
-    return [_pack(name, arrays) for name, arrays in zip(session.output_names(), zip(*runs))]
+    most = max(1, MAX_OUTPUT_VALUES // len(samples))
+    return [_pack(name, arrays, most) for name, arrays in zip(session.output_names(), zip(*runs))]
 
 
-def _pack(name: str, arrays: Sequence[Any]) -> Output:
+def _pack(name: str, arrays: Sequence[Any], most: int) -> Output:
+    """At most `most` values per sample, however many samples there was time for: else a slow cell's values
+    are not the same ones as a fast one's.
+    """
     import numpy as np
 
     values = np.stack(arrays)
-    step = -(-values[0].size // max(1, MAX_OUTPUT_VALUES // len(arrays)))
-    if step > 1:
-        values = values.reshape(len(arrays), -1)[:, ::step]
+    thinned = values[0].size > most
+    if thinned:
+        # Not every n-th: in a tensor whose last dimension divides n that would be one channel only.
+        places = np.linspace(0, values[0].size - 1, most).astype(np.int64)
+        values = values.reshape(len(arrays), -1)[:, places]
     data = base64.b64encode(np.ascontiguousarray(values, dtype="<f4").tobytes())
-    return Output(name=name, shape=list(values.shape), data=data.decode("ascii"), thinned=step > 1)
+    return Output(name=name, shape=list(values.shape), data=data.decode("ascii"), thinned=thinned)

@@ -105,7 +105,7 @@ class Output:
     name: str
     shape: List[int]  # (samples, *tensor shape), or (samples, kept) where thinned
     data: str
-    thinned: bool = False  # too large to send whole: every n-th element kept
+    thinned: bool = False  # too large to send whole: values evenly spread over each sample
 
 
 @dataclass(frozen=True)

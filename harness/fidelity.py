@@ -4,39 +4,72 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
 from delegates.wire import Output
+from harness import ranked
 
 Array = npt.NDArray[np.float64]
 
+_SAMPLES_TO_VARY = 4
+_VARIES = 0.01  # of a reference's size, over the samples
 
-def compare_outputs(
-    reference: Sequence[Output], candidate: Sequence[Output], *, classifier: bool = True
-) -> dict[str, float | None] | None:
-    """Figures over all samples, or None where the outputs cannot be laid side by side.
+
+class Fidelity(TypedDict):
+    """How far outputs are from those of the reference, over all samples.
 
     - `cosine`: of the two outputs as vectors; 1 is the same direction.
     - `max_abs_error`: largest difference, in the output's own unit.
     - `sqnr_db`: 10 log10(sum reference^2 / sum (reference - candidate)^2), signal to quantization noise.
       None where there is no noise (`max_abs_error` is 0 then) or no signal: JSON has no infinity.
     - `top1_agreement`: share of samples with the same largest class; only for one output of shape
-      (samples, classes >= 2) that was sent whole, and only if `classifier`. A sample with NaN agrees with
-      nothing.
+      (samples, classes >= 2) that was sent whole, and only if it is a classifier. A sample with NaN agrees
+      with nothing.
+    - `output`: name of the worst output; None where there is only one.
+    - `samples`: how many were compared.
+    - `same_rows`: of a list sorted by scores (see harness.ranked), the share of rows that are in both, in
+      whatever order; None where there is no such list. The other figures are then of rows in both.
+    - `collapsed`: the candidate's outputs are the same for every sample, the reference's are not.
 
-    With several outputs each figure is that of the worst one. Values that are not finite leave
-    cosine, error and SQNR None (`count_nonfinite` tells).
+    With several outputs cosine, error and SQNR are those of the worst one. Values that are not finite leave
+    them None (`count_nonfinite` tells).
     """
+
+    cosine: float | None
+    max_abs_error: float | None
+    sqnr_db: float | None
+    top1_agreement: float | None
+    output: str | None
+    samples: int
+    same_rows: float | None
+    collapsed: bool
+
+
+def compare_outputs(
+    reference: Sequence[Output], candidate: Sequence[Output], *, classifier: bool = True
+) -> Fidelity | None:
+    """Figures over all samples, or None where the outputs cannot be laid side by side."""
     pairs = _pairs(reference, candidate)
     if not pairs:
         return None
     whole = len(pairs) == 1 and not reference[0].thinned
-    worst = _worst([_figures(ref, cand) for ref, cand in pairs])
-    return {**worst, "top1_agreement": _top1(*pairs[0]) if classifier and whole else None}
+    aligned, same_rows = ranked.align(pairs)
+    compared = [(output.name, pair) for output, pair in zip(reference, aligned, strict=True) if pair]
+    figures = [_figures(*pair) for _, pair in compared]
+    return Fidelity(
+        cosine=_worst(figures, "cosine", min),
+        max_abs_error=_worst(figures, "max_abs_error", max),
+        sqnr_db=_worst(figures, "sqnr_db", min),
+        top1_agreement=_top1(*pairs[0]) if classifier and whole else None,
+        output=_worst_output([name for name, _ in compared], figures),
+        samples=len(pairs[0][0]),
+        same_rows=same_rows,
+        collapsed=_collapsed(pairs),
+    )
 
 
 def count_nonfinite(outputs: Sequence[Output]) -> int:
@@ -96,13 +129,37 @@ def _decibel(signal: float, noise: float) -> float:
     return 10 * math.log10(signal / noise) if signal else -math.inf
 
 
-def _worst(figures: Sequence[dict[str, float]]) -> dict[str, float | None]:
-    worst: dict[str, Any] = {}
-    for key, pick in (("cosine", min), ("max_abs_error", max), ("sqnr_db", min)):
-        values = [figure[key] for figure in figures]
-        value = math.nan if any(math.isnan(v) for v in values) else pick(values)
-        worst[key] = value if math.isfinite(value) else None
-    return worst
+def _worst(
+    figures: Sequence[dict[str, float]], key: str, pick: Callable[[list[float]], float]
+) -> float | None:
+    values = [figure[key] for figure in figures]
+    value = math.nan if any(math.isnan(v) for v in values) else pick(values)
+    return value if math.isfinite(value) else None
+
+
+def _worst_output(names: Sequence[str], figures: Sequence[dict[str, float]]) -> str | None:
+    """The name of the output with the lowest SQNR; one that has none, because of NaN, is worse still."""
+    if len(names) < 2:
+        return None
+    values = [-math.inf if math.isnan(f["sqnr_db"]) else f["sqnr_db"] for f in figures]
+    return names[values.index(min(values))]
+
+
+def _collapsed(pairs: Sequence[tuple[Array, Array]]) -> bool:
+    """Whether nothing of the input is left in some output.
+
+    The reference has to vary by over 1 % of its size: a classifier that is certain of one class for all
+    samples is the same for all of them, too. Whole numbers (classes, counts) may well be.
+    """
+    for ref, cand in pairs:
+        if len(ref) < _SAMPLES_TO_VARY or not np.isfinite(ref).all() or (ref == np.rint(ref)).all():
+            continue
+        if (cand != cand[:1]).any():
+            continue
+        varying = float(np.sum((ref - ref.mean(axis=0)) ** 2))
+        if varying > _VARIES**2 * float(np.sum(ref**2)):
+            return True
+    return False
 
 
 def _top1(ref: Array, cand: Array) -> float | None:

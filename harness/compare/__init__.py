@@ -8,13 +8,16 @@ from functools import partial
 from typing import Any
 
 from delegates import stats
-from delegates.wire import Ops, Output
-from harness.compare import accelerators, doubts, provenance
-from harness.compare.baseline import baselines, float_rank, label
+from delegates.wire import Ops
+from harness.compare import accelerators, doubts, outputs, provenance
+from harness.compare import reference as references
+from harness.compare.baseline import baselines, label
 from harness.compare.doubts import Doubt
+from harness.compare.reference import outputs_of
 from harness.compare.verdict import cell_ops, verdict
+from harness.conclusion import conclude
 from harness.errors import DeviceError
-from harness.fidelity import compare_outputs, count_nonfinite
+from harness.fidelity import Fidelity, compare_outputs, count_nonfinite
 from harness.quantize import Variant
 from harness.quantize.separate import interface
 from harness.results import SCHEMA, Cell, Run
@@ -33,7 +36,7 @@ def document(run: Run, known: Known | None = None) -> dict[str, Any]:
     from it, so that storing after each answer costs little beside a running measurement.
     """
     context = _Context(run, {} if known is None else known)
-    return provenance.plain_dict(
+    made = provenance.plain_dict(
         {
             "schema": SCHEMA,
             "run_id": run.run_id,
@@ -51,6 +54,7 @@ def document(run: Run, known: Known | None = None) -> dict[str, Any]:
             "cells": [context.cell(cell) for cell in run.cells],
         }
     )
+    return {**made, "conclusions": [found.as_dict() for found in conclude(made)]}
 
 
 def exit_code(document: Mapping[str, Any]) -> int:
@@ -156,7 +160,7 @@ class _Context:
 
     def _speedup(self, cell: Cell) -> dict[str, Any] | None:
         baseline = self.baselines.get(cell.id)
-        if baseline is None:
+        if baseline is None or not (self._has_times(baseline) and self._has_times(cell)):
             return None
         tick_ns = max((m.tick_ns for m in cell.measurements), default=0.0)
         found = stats.speedup(self._floors(baseline), self._floors(cell), tick_ns)
@@ -165,52 +169,43 @@ class _Context:
         named = {key: getattr(baseline, key) for key in ("variant", "delegate", "device", "threads")}
         return {**found._asdict(), "baseline": named}
 
-    def _reference(self, cell: Cell) -> Cell | None:
-        """The float32 cell whose outputs count as right, by preference `cpu`, then this device."""
-        candidates = [
-            other
-            for other in self.run.cells
-            if other.model == cell.model and float_rank(other, self.schemes) < 2 and _outputs(other)
-        ]
-        return min(
-            candidates,
-            key=lambda other: (
-                float_rank(other, self.schemes),
-                other.delegate != "cpu",
-                other.device != cell.device,
-            ),
-            default=None,
-        )
+    def _has_times(self, cell: Cell) -> bool:
+        """False of a clock that stands still: half of the inferences took no time at all."""
+        latency = self._latency(cell)
+        return latency is None or latency["median"] > 0
 
     def _fidelity(self, cell: Cell) -> dict[str, Any] | None:
-        reference, outputs = self._reference(cell), _outputs(cell)
-        if reference is None or not outputs:
+        reference = references.of(cell, self.run.cells, self.schemes)
+        figures = None if reference is None else self._compared(reference, cell)
+        return None if reference is None or figures is None else {"reference": label(reference), **figures}
+
+    def _compared(self, reference: Cell, cell: Cell) -> Fidelity | None:
+        """The cell's outputs beside another's."""
+        if not outputs_of(cell):
             return None
-        figures = self._once(
+        found: Fidelity | None = self._once(
             ("fidelity", reference.id, cell.id),
             lambda: compare_outputs(
-                _outputs(reference), outputs, classifier=not self._reproduces_input(reference)
+                outputs_of(reference), outputs_of(cell), classifier=not self._reproduces_input(reference)
             ),
-        )
-        return None if figures is None else {"reference": label(reference), **figures}
-
-    def _agreement(self, cell: Cell) -> Mapping[str, float | None] | None:
-        """The cell's outputs beside those of the same variant on the CPU's own kernels, where both are."""
-        same = next(
-            (
-                other
-                for other in self.run.cells
-                if (other.model, other.variant, other.delegate) == (cell.model, cell.variant, "cpu")
-                and _outputs(other)
-            ),
-            None,
-        )
-        if same is None or same is cell or not _outputs(cell):
-            return None
-        found: Mapping[str, float | None] | None = self._once(
-            ("agreement", same.id, cell.id), lambda: compare_outputs(_outputs(same), _outputs(cell))
         )
         return found
+
+    def _of_outputs(self, cell: Cell) -> Iterator[Doubt]:
+        """A delegate that differs from the CPU with the same file is that, and no worse variant.
+
+        Unless the variant is worthless on the CPU already: in noise, rounding alone makes all the difference.
+        """
+        same = references.same_on_cpu(cell, self.run.cells)
+        figures = self._fidelity(cell)
+        if same is not None and same is not cell:
+            there = self._fidelity(same)
+            if there is None or not outputs.is_far(there):
+                found = list(outputs.of_delegate(self._compared(same, cell)))
+                if found:
+                    yield from found
+                    return
+        yield from outputs.of_variant(figures)
 
     def _reproduces_input(self, reference: Cell) -> bool:
         """An autoencoder: its largest output is not a class."""
@@ -226,7 +221,7 @@ class _Context:
         if cell.measurements and cell_ops(cell) is None:
             yield "ops-unknown", "how many ops the delegate took could not be read"
         strange = self._once(
-            ("nonfinite", cell.id, len(_outputs(cell))), lambda: count_nonfinite(_outputs(cell))
+            ("nonfinite", cell.id, len(outputs_of(cell))), lambda: count_nonfinite(outputs_of(cell))
         )
         if strange:
             verb = "value is" if strange == 1 else "values are"
@@ -234,7 +229,7 @@ class _Context:
         if cell.measurements:
             yield from self._doubts(cell)
             yield from accelerators.doubts(cell, bool(strange))
-            yield from accelerators.of_agreement(self._agreement(cell))
+            yield from self._of_outputs(cell)
 
     def _doubts(self, cell: Cell) -> Iterator[Doubt]:
         device, last = self.devices[cell.device], cell.measurements[-1]
@@ -244,9 +239,10 @@ class _Context:
             ("doubts", cell.id, len(cell.measurements)),
             lambda: list(doubts.of_samples(_samples(cell), last.tick_ns)),
         )
-        speedup = self._speedup(cell)
-        if speedup is not None and self.baselines.get(cell.id) is not cell:
+        speedup, baseline = self._speedup(cell), self.baselines.get(cell.id)
+        if speedup is not None and baseline is not None and baseline is not cell:
             yield from doubts.of_interval(speedup["low"], speedup["high"], self.run.precision)
+            yield from doubts.of_medians(self._latency(baseline), self._latency(cell), speedup)
 
 
 def _size(cell: Cell, variant: Variant | None) -> int | None:
@@ -258,10 +254,6 @@ def _size(cell: Cell, variant: Variant | None) -> int | None:
 
 def _samples(cell: Cell) -> list[int]:
     return [ns for m in cell.measurements for block in m.blocks_ns for ns in block]
-
-
-def _outputs(cell: Cell) -> list[Output]:
-    return next((m.outputs for m in cell.measurements if m.outputs), [])
 
 
 def _ms(ns: float | None) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from harness.results import Cell
 
 SOFTWARE = "software-gpu"
-DIFFERS = "delegate-differs"
-_DISAGREE_DB = 10.0  # of signal to noise: a third of the outputs' size is wrong
 
 
 def of_variant(measured: Ops, report: Report) -> Ops:
@@ -43,21 +41,6 @@ def of_compiled(compiled: Compiled | None) -> dict[str, Any] | None:
         "compiler": compiled.compiler,
         **{key: known.get(key) for key in kept},
     }
-
-
-def of_agreement(figures: Mapping[str, float | None] | None) -> Iterator[Doubt]:
-    """Whether a delegate computes something else than the CPU does with the same file.
-
-    Kernels round differently, and some calculate in float what others quantize; that much noise is neither.
-    """
-    sqnr_db = None if figures is None else figures["sqnr_db"]
-    if sqnr_db is not None and sqnr_db < _DISAGREE_DB:
-        yield Doubt(
-            DIFFERS,
-            "its outputs are not those of the same variant on cpu: the delegate computes something else, and"
-            " how fast it does that says little",
-            "don't deploy it like this; report it to the delegate's makers",
-        )
 
 
 def doubts(cell: Cell, has_nan: bool) -> Iterator[Doubt]:

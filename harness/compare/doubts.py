@@ -1,5 +1,7 @@
 """What a reader has to know before believing a cell's figures: a code, a sentence and a remedy."""
 
+# ruff: noqa: RUF001 (the typographic signs are meant)
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +13,15 @@ NEIGHBOUR = 0.10  # of one core: less is what an idle machine does by itself
 STOLEN = 0.02  # of the run
 COARSE = 0.01  # of the median
 OUTLIERS = 0.05  # of the samples
+BESIDE = 0.05  # of the nearer bound, by which a ratio of medians lies outside a speedup's interval
+
+# Codes of what follows from samples and intervals: made anew where launches of several runs are pooled.
+OF_LAUNCHES = frozenset(
+    (
+        *("zero-times", "coarse-clock", "two-modes", "outliers"),
+        *("no-interval", "wide-interval", "medians-differ"),
+    )
+)
 
 
 class Doubt(NamedTuple):
@@ -52,13 +63,20 @@ def of_machine(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[
         )
 
 
-def of_samples(samples: Sequence[int], tick_ns: float) -> Iterator[Doubt]:
+def of_samples(samples: Sequence[float], tick_ns: float) -> Iterator[Doubt]:
     """What is strange about a cell's samples (ns)."""
     median = stats.median(samples)
     if median is None:
         return
+    if median <= 0:
+        yield Doubt(
+            "zero-times",
+            "half of the inferences took no time at all by the device's clock: these are no measurements",
+            "check the device's clock",
+        )
+        return
     if tick_ns > COARSE * median:
-        part = f"{tick_ns / median:.1%} of an inference" if median else "more than an inference takes"
+        part = f"{tick_ns / median:.1%} of an inference"
         yield Doubt("coarse-clock", f"the clock moves in steps of {tick_ns:.0f} ns, {part}")
     if far := _far(samples):
         yield far
@@ -80,6 +98,29 @@ def of_interval(low: float | None, high: float | None, precision: float) -> Iter
         )
 
 
+def of_medians(
+    baseline: Mapping[str, Any] | None, cell: Mapping[str, Any] | None, speedup: Mapping[str, Any]
+) -> Iterator[Doubt]:
+    """Whether the medians (`latency_ms` of baseline and cell) tell another ratio than the speedup does."""
+    low, high = speedup["low"], speedup["high"]
+    if not baseline or not cell or low is None or high is None or not cell["median"]:
+        return
+    ratio = baseline["median"] / cell["median"]
+    if low / (1 + BESIDE) <= ratio <= high * (1 + BESIDE):
+        return
+    # Of two medians, the one that is further above its own minimum is the one that was disturbed.
+    stretched = [
+        figures["median"] / figures["min"] if figures["min"] else 0.0 for figures in (baseline, cell)
+    ]
+    whose = "the baseline's" if stretched[0] > stretched[1] else "this cell's"
+    yield Doubt(
+        "medians-differ",
+        f"the medians are {ratio:.3g}× apart, the speedup is {speedup['value']:.3g}×: {whose} median holds"
+        " slow phases (throttling, a neighbour, two modes), while the speedup compares the floors below them",
+        "look at p90 and the other warnings; see docs/statistics.md",
+    )
+
+
 def of_threads(threads: int, cpus: Sequence[int] | None) -> Iterator[Doubt]:
     """Whether a cell had fewer CPUs than threads."""
     if cpus is not None and threads > len(cpus):
@@ -90,7 +131,7 @@ def of_threads(threads: int, cpus: Sequence[int] | None) -> Iterator[Doubt]:
         )
 
 
-def _far(samples: Sequence[int]) -> Doubt | None:
+def _far(samples: Sequence[float]) -> Doubt | None:
     """Sentences without figures, so that they are said once of all cells they hold for."""
     thinned = samples[:: max(1, len(samples) // 4000)]
     if stats.two_modes(thinned):

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from delegates import stats
+from harness.compare.pooled import Launches, pooled_cells
+from harness.conclusion import conclude
 from harness.errors import ResultsError
-from harness.results.samples import LAUNCHES, SAMPLES
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _OF_DEVICE = ("place", "os", "arch", "cpu", "cores", "memory_bytes", "python", "runtime", "runtime_version")
 _OF_PROFILE = ("delegates", "affinity", "env")
-_KEY = ["model", "variant", "delegate", "device", "threads"]
+_NAMED = 3  # differences said one by one
 
 
 class Stored(NamedTuple):
@@ -37,109 +34,73 @@ def pool(runs: Sequence[Stored], force: bool = False) -> dict[str, Any]:
         if found and not force:
             raise ResultsError(
                 f"runs {first['run_id']} and {other.document['run_id']} are not of the same thing: "
-                f"{'; '.join(found)}; --force pools them all the same"
+                f"{_some(found)}; --force pools them all the same"
             )
-    launches = [_Launches(run.folder, number) for number, run in enumerate(runs)]
-    return {
+    launches = [Launches(run.folder, number) for number, run in enumerate(runs)]
+    budgets = [run.document.get("budget_s") or 0.0 for run in runs]
+    pooled = {
         **first,
         "run_id": " + ".join(run.document["run_id"] for run in runs),
         "finished_at": runs[-1].document["finished_at"],
-        "cells": [_pooled(cell, first["cells"], launches) for cell in first["cells"]],
+        "budget_s": sum(budgets),
+        "cells": pooled_cells([run.document for run in runs], launches),
     }
+    return {**pooled, "conclusions": [found.as_dict() for found in conclude(pooled)]}
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """What makes two runs incomparable, in words: variants, machine, runtime, settings, governor."""
-    return [
-        f"{where} {key}: {_short(mine.get(key))} and {_short(theirs.get(key))}"
+    """What makes two runs incomparable, in words: models, variants, machine, runtime, settings, governor."""
+    here, there = (sorted({v["model"] for v in run["variants"]}) for run in (one, other))
+    if not set(here) & set(there):
+        return [f"they measured {_some(here, ', ')} and {_some(there, ', ')}"]
+    return _only_in_the_first(one, other) + [
+        _difference(where, key, mine, theirs)
         for where, keys, mine, theirs in _facts(one, other)
         for key in keys
         if mine.get(key) != theirs.get(key)
     ]
 
 
+def _only_in_the_first(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    missing = [" ".join(name) for name in _variants(one) if name not in _variants(other)]
+    missing += [f"device {name}" for name in _devices(one) if name not in _devices(other)]
+    return [f"only the first has {_some(missing, ', ')}"] if missing else []
+
+
+def _difference(where: str, key: str, mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
+    if key == "sha256":
+        return f"{where}: another file (sha256 {str(mine[key])[:8]}… and {str(theirs[key])[:8]}…)"
+    return f"{where} {key}: {_short(mine.get(key))} and {_short(theirs.get(key))}"
+
+
 def _facts(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[tuple[str, Sequence[str], Any, Any]]:
-    """(where, keys that must agree, one's values, other's values)."""
+    """(where, keys that must agree, one's values, other's values) of what is in both."""
     facts: list[tuple[str, Sequence[str], Any, Any]] = []
-    variants = {(v["model"], v["variant"]): v for v in other["variants"]}
-    for variant in one["variants"]:
-        name = (variant["model"], variant["variant"])
-        facts.append((f"{' '.join(name)}", ("sha256",), variant, variants.get(name, {})))
-    devices = {device["name"]: device for device in other["devices"]}
-    for device in one["devices"]:
-        there = devices.get(device["name"], {})
-        facts.append((device["name"], _OF_DEVICE, device, there))
-        facts.append((device["name"], _OF_PROFILE, device["profile"], there.get("profile", {})))
-        before = (device["facts_before"], there.get("facts_before", {}))
-        facts.append((device["name"], ("governors",), *before))
+    variants = _variants(other)
+    for (model, variant), mine in _variants(one).items():
+        if theirs := variants.get((model, variant)):
+            facts.append((f"{model} {variant}", ("sha256",), mine, theirs))
+    for name, device in _devices(one).items():
+        if there := _devices(other).get(name):
+            facts.append((name, _OF_DEVICE, device, there))
+            facts.append((name, _OF_PROFILE, device["profile"], there["profile"]))
+            facts.append((name, ("governors",), device["facts_before"], there["facts_before"]))
     return facts
 
 
-class _Launches:
-    """The raw samples of one run; its launches get numbers of their own."""
-
-    def __init__(self, folder: Path, number: int) -> None:
-        import pandas as pd
-
-        try:
-            # Names are text: a variant may be called "1" or "NA".
-            names = {key: str for key in _KEY if key != "threads"}
-            self._samples = pd.read_csv(
-                folder / SAMPLES, dtype=names, keep_default_na=False, na_values={"own_ns": [""]}
-            )
-            self._launches = pd.read_csv(folder / LAUNCHES, dtype=names, keep_default_na=False)
-        except (OSError, ValueError) as error:
-            raise ResultsError(f"{folder}: the raw samples can't be read: {error}") from None
-        self._offset = number * 1_000_000
-
-    def blocks(self, cell: Mapping[str, Any], column: str = "run_ns") -> dict[int, list[list[float]]]:
-        """Launch number -> blocks of samples in ns."""
-        found: dict[int, list[list[float]]] = {}
-        for (launch, _), block in _of(self._samples, cell).groupby(["launch", "block"]):
-            found.setdefault(self._offset + int(launch), []).append(block[column].tolist())
-        return found
-
-    def floors(self, cell: Mapping[str, Any]) -> dict[int, float]:
-        """Launch number -> floor in ns, of the process's own time where that was measured."""
-        measured = _of(self._samples, cell).own_ns.notna().all()
-        blocks = self.blocks(cell, "own_ns" if measured else "run_ns")
-        found = {number: stats.launch_floor(launch) for number, launch in blocks.items()}
-        return {number: floor for number, floor in found.items() if floor is not None}
-
-    def tick_ns(self, cell: Mapping[str, Any]) -> float:
-        ticks = _of(self._launches, cell).tick_ns
-        return float(ticks.max()) if len(ticks) else 0.0
+def _variants(run: Mapping[str, Any]) -> dict[tuple[str, str], Mapping[str, Any]]:
+    return {(variant["model"], variant["variant"]): variant for variant in run["variants"]}
 
 
-def _of(frame: pd.DataFrame, cell: Mapping[str, Any]) -> pd.DataFrame:
-    kept = frame
-    for key in _KEY:
-        kept = kept[kept[key] == cell[key]]
-    return kept
-
-
-def _pooled(
-    cell: dict[str, Any], cells: Sequence[Mapping[str, Any]], runs: Sequence[_Launches]
-) -> dict[str, Any]:
-    """The cell with the figures that depend on launches made anew."""
-    blocks = {number: found for run in runs for number, found in run.blocks(cell).items()}
-    if not blocks:
-        return cell
-    latency = stats.summary_ms([[ns for block in launch for ns in block] for launch in blocks.values()])
-    pooled = {**cell, "latency_ms": latency, "throughput_per_s": latency and 1000 / latency["median"]}
-    if cell["speedup"] is None:
-        return pooled
-    against = cell["speedup"]["baseline"]
-    baseline = next(c for c in cells if c["model"] == cell["model"] and against.items() <= c.items())
-    theirs, ours = (
-        {number: floor for run in runs for number, floor in run.floors(c).items()} for c in (baseline, cell)
-    )
-    found = stats.speedup(theirs, ours, max(run.tick_ns(cell) for run in runs))
-    if found is not None:
-        pooled["speedup"] = {**found._asdict(), "baseline": against}
-    return pooled
+def _devices(run: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {device["name"]: device for device in run["devices"]}
 
 
 def _short(value: Any) -> str:
     text = "nothing" if value is None else str(value)
     return text if len(text) <= 40 else text[:39] + "…"
+
+
+def _some(texts: Sequence[str], between: str = "; ") -> str:
+    more = len(texts) - _NAMED
+    return between.join(texts[:_NAMED]) + (f"{between}and {more} more" if more > 0 else "")

@@ -108,4 +108,5 @@ def _count(groups: Sequence[OpGroup]) -> str:
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     named = [f"{count} {op}" for op, count in ranked[:_OPS_NAMED]]
     others = sum(count for _, count in ranked[_OPS_NAMED:])
-    return ", ".join([*named, f"{others} others"] if others else named)
+    rest = [f"{others} other{'s' if others > 1 else ''}"] if others else []
+    return ", ".join([*named, *rest])

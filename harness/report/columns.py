@@ -10,7 +10,7 @@ from typing import Any, Literal
 from rich.text import Text
 
 from harness.report import figures
-from harness.report.best import Cell, could_be_one, is_software
+from harness.report.cells import Cell, could_be_one, is_software
 
 GLYPHS = {"ok": "✓", "partial": "~", "fallback": "!", "skipped": "–", "unavailable": "?"}
 _STYLES = {"ok": "green", "partial": "yellow", "fallback": "yellow", "skipped": "", "unavailable": ""}
@@ -61,6 +61,12 @@ def columns(
 
 def same(block: Sequence[Cell], key: str) -> bool:
     return len({cell[key] for cell in block}) == 1
+
+
+def classes_differ(cell: Cell) -> bool:
+    """Whether a cell and its reference find another class in some sample: not to be left out of a table."""
+    found = _top1(cell)
+    return found is not None and found < 1
 
 
 def status(word: str) -> Text:

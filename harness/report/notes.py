@@ -1,5 +1,4 @@
-"""Under the table: the best cells, why cells are not ok, and warnings, each said once."""
-# ruff: noqa: RUF002 (the typographic signs are meant)
+"""Under the table: why cells are not ok, and warnings, each said once."""
 
 from __future__ import annotations
 
@@ -9,21 +8,16 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from harness.report import figures
-from harness.report.best import Cell, is_software
+from harness.report.cells import Cell, place
 from harness.report.columns import GLYPHS
 from harness.report.figures import clean
 
 
-def render(document: Mapping[str, Any], best: Sequence[Cell], console: Console) -> None:
+def render(document: Mapping[str, Any], console: Console) -> None:
     cells = document["cells"]
-    for cell in best:
-        console.print(Text(f"★ {_best(cell)}", style="bold"))
-    references = {cell["fidelity"]["reference"] for cell in cells if cell["fidelity"]}
-    if references:
-        against = clean(", ".join(sorted(references)))
+    if references := _references(cells):
         console.print(
-            Text(f"SQNR: signal to quantization noise of the outputs against {against}", style="dim")
+            Text(f"SQNR: signal to quantization noise of the outputs against {references}", style="dim")
         )
     _print_groups(_reasons(cells), cells, console)
     _print_groups(_warnings(cells), cells, console)
@@ -31,15 +25,15 @@ def render(document: Mapping[str, Any], best: Sequence[Cell], console: Console) 
         console.print(Text("Interrupted: what was measured until then is shown and stored."))
 
 
-def _best(cell: Cell) -> str:
-    """digits: int8 on xnnpack is fastest, 3.42× [3.37–3.47] float32/cpu@cpu and 3.92× smaller"""
-    who = f"{clean(cell['model'])}: {clean(cell['variant'])} on {clean(_place(cell))}"
-    if cell["baseline"]:
-        return f"{who}, the baseline: nothing is faster"
-    baseline = cell["speedup"]["baseline"]
-    against = clean(f"{baseline['variant']}/{baseline['delegate']}@{baseline['device']}")
-    smaller = f", {figures.factor(cell['size_ratio'])} smaller" if (cell["size_ratio"] or 0) > 1 else ""
-    return f"{who} is fastest: {figures.speedup(cell['speedup'], wide=True)} against {against}{smaller}"
+def _references(cells: Iterable[Cell]) -> str:
+    """The references by name; variants that are compared with themselves on cpu together."""
+    names: dict[str, None] = {}
+    for cell in cells:
+        if cell["fidelity"]:
+            reference = str(cell["fidelity"]["reference"])
+            own = reference.startswith(f"{cell['variant']}/cpu@") and not cell["variant"].startswith("float")
+            names["the same variant on cpu" if own else clean(reference)] = None
+    return ", ".join(sorted(names))
 
 
 OPS_NAMED = 5
@@ -105,10 +99,10 @@ def _cells(cells: Sequence[Cell], every: Sequence[Cell]) -> str:
     """int8, uint8 on xnnpack, cpu; all variants on gpu@pi4: places with the same variants together."""
     several_models = len({cell["model"] for cell in every}) > 1
     together: dict[tuple[str, str], list[str]] = {}
-    for (model, place), variants in _by_place(cells).items():
-        all_there = _by_place(every)[model, place]
+    for (model, where), variants in _by_place(cells).items():
+        all_there = _by_place(every)[model, where]
         names = "all variants" if variants == all_there and len(variants) > 1 else ", ".join(variants)
-        together.setdefault((model, names), []).append(place)
+        together.setdefault((model, names), []).append(where)
     return "; ".join(
         f"{model + ': ' if several_models else ''}{names} on {', '.join(places)}"
         for (model, names), places in together.items()
@@ -118,14 +112,7 @@ def _cells(cells: Sequence[Cell], every: Sequence[Cell]) -> str:
 def _by_place(cells: Iterable[Cell]) -> dict[tuple[str, str], list[str]]:
     found: dict[tuple[str, str], list[str]] = {}
     for cell in cells:
-        variants = found.setdefault((cell["model"], _place(cell)), [])
+        variants = found.setdefault((cell["model"], place(cell)), [])
         if cell["variant"] not in variants:
             variants.append(cell["variant"])
     return found
-
-
-def _place(cell: Cell) -> str:
-    """The delegate, and the device where it is called otherwise."""
-    delegate, device = cell["delegate"], cell["device"]
-    place = str(delegate) if delegate == device else f"{delegate}@{device}"
-    return f"{place} (software)" if is_software(cell) else place

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from rich import box
@@ -11,19 +12,22 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from harness.report import figures, notes
-from harness.report.best import Cell, best_cells, hardware, is_software
-from harness.report.columns import Column, Units, columns, same, units
+from harness.conclusion import conclude
+from harness.report import conclusions, figures, notes
+from harness.report.cells import Cell, hardware, is_software
+from harness.report.columns import Column, Units, classes_differ, columns, same, units
 from harness.report.figures import clean
 
 # What goes first where the columns are too many for the width. "brackets" is the long form of the
-# interval; "delegate" goes only where all cells of a block share one, which its title names.
+# interval; "delegate" goes only where all cells of a block share one, which its title names, and "top1"
+# only where it is 100 % everywhere.
 DROPS = ("brackets", "top1", "delegate", "p90", "memory", "fidelity", "ops", "size", "size_ratio")
 
 
 def render(document: Mapping[str, Any], console: Console, stored: object = None) -> None:
     """Print a result document: blocks, then in words what they cannot say, then where it is stored."""
-    best = best_cells(document["cells"])
+    found = conclude(document)
+    best = [conclusion.cell for conclusion in found if conclusion.cell is not None]
     devices = {device["name"]: device for device in document["devices"]}
     blocks = _blocks(document["cells"])
     shared = {cell["model"]: units(_of_model(document, cell["model"])) for cell in document["cells"]}
@@ -35,7 +39,8 @@ def render(document: Mapping[str, Any], console: Console, stored: object = None)
             console.print(Text(clean(device["note"]), style="yellow"))
         console.print(table, crop=False)
         console.print()
-    notes.render(document, best, console)
+    conclusions.render(found, document["cells"], console)
+    notes.render(document, console)
     if stored is not None:
         console.print(Text(f"results: {clean(stored)}"), soft_wrap=True)
 
@@ -84,10 +89,11 @@ def _fitting(
     Figures are never cut, long names are folded.
     """
     name_width = max(16, console.width // 5)
+    drops = [key for key in DROPS if key != "top1" or not any(map(classes_differ, chain(*blocks)))]
     tables: list[Table] = []
-    for count in range(len(DROPS) + 1):
+    for count in range(len(drops) + 1):
         tables = [
-            _table(columns(block, best, shared[block[0]["model"]], DROPS[:count]), block, best, name_width)
+            _table(columns(block, best, shared[block[0]["model"]], drops[:count]), block, best, name_width)
             for block in blocks
         ]
         if all(_natural_width(table, console) <= console.width for table in tables):

@@ -14,8 +14,8 @@ from rich.console import Console
 
 from delegates.wire import Ops
 from harness.compare import document
+from harness.conclusion import conclude
 from harness.report import figures
-from harness.report.best import best_cells
 from harness.report.table import render
 from harness.results import Run
 from tests.unit.run_builder import cell, device, measured, output, run, typical, variant
@@ -146,13 +146,14 @@ def test_the_fastest_cell_has_a_star_and_a_sentence() -> None:
     )
 
 
+def winners(made: Any) -> list[Any]:
+    return [found.cell for found in conclude(made) if found.cell is not None]
+
+
 def best(*cells: Any, variants: Any = ()) -> list[str]:
     built = [measured(cell("float32", "cpu"), [1.0, 1.0]), *cells]
     made = [*map(variant, ("float32", "int8", "uint8")), *variants]
-    return [
-        c["variant"]
-        for c in best_cells(document(run(built, made, [device("cpu"), device("xnnpack")]))["cells"])
-    ]
+    return [c["variant"] for c in winners(document(run(built, made, [device("cpu"), device("xnnpack")])))]
 
 
 def test_no_star_without_a_win() -> None:
@@ -298,7 +299,7 @@ def with_software_gpu() -> Run:
 def test_a_software_gpu_is_called_so_everywhere_and_never_wins():
     built = with_software_gpu()
     found = document(built)
-    assert [(c["variant"], c["delegate"]) for c in best_cells(found["cells"])] == [("int8", "cpu")]
+    assert [(c["variant"], c["delegate"]) for c in winners(found)] == [("int8", "cpu")]
     codes = {c["delegate"]: [w["code"] for w in c["warnings"]] for c in found["cells"]}
     assert "software-gpu" in codes["gpu"]
     assert "software-gpu" not in codes["cpu"]
@@ -311,4 +312,4 @@ def test_a_software_gpu_is_called_so_everywhere_and_never_wins():
 def test_a_software_gpu_does_not_win_as_the_baseline_either():
     built = with_software_gpu()
     built.cells = built.cells[2:] * 2
-    assert best_cells(document(built)["cells"]) == []
+    assert winners(document(built)) == []

@@ -1,0 +1,28 @@
+"""How a cell is called, and what it ran on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.conclusion import Cell, could_be_one
+
+__all__ = ["Cell", "could_be_one", "hardware", "is_software", "place"]
+
+
+def hardware(cell: Cell) -> Mapping[str, Any]:
+    """What the delegate said of the hardware it used; nothing in runs stored before it was asked."""
+    facts = cell.get("delegate_facts")
+    return facts if isinstance(facts, Mapping) else {}
+
+
+def is_software(cell: Cell) -> bool:
+    """Whether the CPU played the accelerator."""
+    return bool(hardware(cell).get("software"))
+
+
+def place(cell: Cell) -> str:
+    """The delegate, and the device where it is called otherwise."""
+    delegate, device = cell["delegate"], cell["device"]
+    name = str(delegate) if delegate == device else f"{delegate}@{device}"
+    return f"{name} (software)" if is_software(cell) else name
