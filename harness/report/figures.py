@@ -74,7 +74,20 @@ def ops(found: Mapping[str, Any] | None) -> str:
 
 def clean(name: object) -> str:
     """One printable line: names come from users and boards and may hold terminal escapes."""
-    return " ".join("".join(char if char.isprintable() else " " for char in str(name)).split())
+    return " ".join(printable(str(name)).split())
+
+
+def printable(text: str) -> str:
+    """The text with a space for every control, format and bidi character; line feeds stay."""
+    return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
+
+
+def brief(text: str, longest: int = 80) -> str:
+    """The text, or its two ends with … between them where it is longer than that."""
+    if len(text) <= longest:
+        return text
+    tail = (longest - 1) // 3
+    return f"{text[: longest - 1 - tail]}…{text[len(text) - tail :]}"
 
 
 def plural(count: int, noun: str) -> str:
