@@ -14,9 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ResultsError
-from harness.report.figures import brief, clean, printable
-
-LONGEST_MESSAGE = 4000  # characters: several sentences with paths; what floods is cut
+from harness.report.figures import clean, printable
 
 
 def console(*, stderr: bool = False) -> Any:
@@ -50,7 +48,7 @@ def console(*, stderr: bool = False) -> Any:
 
 def say(message: str) -> None:
     """One line for the user on standard error."""
-    sys.stderr.write(f"qbench: {brief(clean(message), LONGEST_MESSAGE)}\n")
+    sys.stderr.write(f"qbench: {clean(message)}\n")
     sys.stderr.flush()
 
 

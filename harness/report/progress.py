@@ -8,8 +8,8 @@ from types import TracebackType
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from delegates import wire
-from harness.report.figures import brief, clean
-from harness.report.output import LONGEST_MESSAGE, console
+from harness.report.figures import brief, clean, short
+from harness.report.output import console
 
 _LONGEST_NAME = 40  # characters: a bar is one line
 
@@ -50,11 +50,11 @@ class ProgressBar:
             return
         if self._task is not None:
             self._progress.remove_task(self._task)
-        self._task = self._progress.add_task(brief(clean(text), _LONGEST_NAME * 2), total=None, detail="")
+        self._task = self._progress.add_task(short(text), total=None, detail="")
 
     def note(self, text: str) -> None:
         if not self._quiet:
-            self._console.print(f"qbench: {brief(clean(text), LONGEST_MESSAGE)}", soft_wrap=True)
+            self._console.print(f"qbench: {clean(text)}", soft_wrap=True)
 
     def converted(self, variant: str, done: int, total: int) -> None:
         self._update(done, total, f"{done} of {total} variants")
