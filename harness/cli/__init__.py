@@ -15,6 +15,7 @@ from harness.cli import compat, devices, inspect, quantize, run, show, streams
 from harness.cli.ending import INTERRUPTED
 from harness.errors import QbenchError
 from harness.report import output
+from harness.report.figures import printable
 
 INTERNAL = 70  # EX_SOFTWARE of sysexits.h: a bug of ours
 
@@ -52,7 +53,7 @@ def main() -> None:
 def _fail_unforeseen(error: Exception) -> NoReturn:
     """Typer's complaints about usage, what the operating system refused, and bugs of ours."""
     if os.environ.get("QBENCH_DEBUG"):
-        traceback.print_exc()
+        sys.stderr.write(printable(traceback.format_exc()))
     if hasattr(error, "format_message"):  # click's UsageError; which copy of click Typer uses varies
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "qbench"
