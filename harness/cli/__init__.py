@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import sys
@@ -12,9 +11,11 @@ from typing import Annotated, NoReturn
 import typer
 
 from harness import __version__
-from harness.cli import compat, devices, inspect, quantize, run, show
-from harness.cli.run import INTERRUPTED
+from harness.cli import compat, devices, inspect, quantize, run, show, streams
+from harness.cli.ending import INTERRUPTED
 from harness.errors import QbenchError
+from harness.report import output
+from harness.report.figures import printable
 
 INTERNAL = 70  # EX_SOFTWARE of sysexits.h: a bug of ours
 
@@ -31,14 +32,13 @@ app = typer.Typer(
 
 def main() -> None:
     """Entry point of the `qbench` command."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that has no ★ still gets its table
+    streams.prepare()
     for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: children end, temporary folders go
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
     try:
         code = app(prog_name="qbench", standalone_mode=False)
+        sys.stdout.flush()
     except QbenchError as error:
         _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
@@ -53,7 +53,7 @@ def main() -> None:
 def _fail_unforeseen(error: Exception) -> NoReturn:
     """Typer's complaints about usage, what the operating system refused, and bugs of ours."""
     if os.environ.get("QBENCH_DEBUG"):
-        traceback.print_exc()
+        sys.stderr.write(printable(traceback.format_exc()))
     if hasattr(error, "format_message"):  # click's UsageError; which copy of click Typer uses varies
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "qbench"
@@ -65,7 +65,7 @@ def _fail_unforeseen(error: Exception) -> NoReturn:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    sys.stderr.write("qbench: " + " ".join(message.split()) + "\n")
+    output.say(message)
     sys.exit(code)
 
 

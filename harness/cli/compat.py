@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.ending import end
 from harness.cli.options import (
     Batch,
     Calibration,
@@ -70,12 +71,12 @@ def compat(
     with ProgressBar(quiet) as progress:
         models = job.make_all(options, config, targets.oldest_limiting(wanted), progress)
     document = report(models, wanted, stored.load_all(results))
-    if json_file != "-":
-        output.put(lambda: terminal.render(document, output.console()))
-    if json_file is not None:
-        output.write_json(document, json_file)
-    if markdown is not None:
-        output.write_text(compat_markdown.render(document), "--markdown", markdown)
-    if html is not None:
-        output.write_text(compat_html.render(document), "--html", html)
-    raise typer.Exit(3 if document["failed"] else 0)
+    problems = output.problems(
+        None if json_file == "-" else lambda: terminal.render(document, output.console()),
+        None if json_file is None else lambda: output.write_json(document, json_file),
+        None
+        if markdown is None
+        else lambda: output.write_text(compat_markdown.render(document), "--markdown", markdown),
+        None if html is None else lambda: output.write_text(compat_html.render(document), "--html", html),
+    )
+    end(3 if document["failed"] else 0, problems)

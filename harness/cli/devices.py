@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.ending import end
 from harness.cli.options import DevicesFile, JsonFile, read_config
 from harness.errors import ConfigError
 from harness.report import output
@@ -35,12 +36,12 @@ def devices(
     with ProgressBar(quiet=False) as progress:
         if clean is not None:
             gone = listing.clean(config, clean, progress.note)
-            typer.echo(f"qbench: {clean}: removed {gone['files']} files, {gone['bytes']} bytes", err=True)
+            output.say(f"{clean}: removed {gone['files']} files, {gone['bytes']} bytes")
             return
         found = listing.describe(config, name or [], probe, progress.note)
-    if json_file is not None:
-        output.write_json(found, json_file)
-    else:
-        output.put(lambda: render(found, output.console()))
-    if any(device.get("problem") for device in found["devices"]):
-        raise typer.Exit(4)
+    problems = output.problems(
+        lambda: (
+            render(found, output.console()) if json_file is None else output.write_json(found, json_file)
+        )
+    )
+    end(4 if any(device.get("problem") for device in found["devices"]) else 0, problems)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.ending import end
 from harness.cli.options import (
     Batch,
     Calibration,
@@ -54,14 +55,14 @@ def quantize(
     with ProgressBar(quiet) as progress:
         sets = job.make_all(options, config, read_version(for_runtime), progress)
     paths = [path for made in sets for path in export_variants(made, out)]
-    output.put(lambda: typer.echo("".join(f"{path}\n" for path in paths), nl=False))
+    problems = output.problems(lambda: output.put_lines(paths))
     if not quiet:
         _tell_warnings(sets)
     failed = [failure for made in sets for failure in made.failed]
     for failure in failed:
-        typer.echo(f"qbench: {failure.model} {failure.name}: {failure.reason}", err=True)
+        output.say(f"{failure.model} {failure.name}: {failure.reason}")
     too_new = any(code == "too-new" for made in sets for v in made.variants for code, _ in v.warnings)
-    raise typer.Exit(3 if failed or too_new else 0)
+    end(3 if failed or too_new else 0, problems)
 
 
 def _tell_warnings(sets: Sequence[VariantSet]) -> None:
@@ -71,4 +72,4 @@ def _tell_warnings(sets: Sequence[VariantSet]) -> None:
         for _, message in variant.warnings:
             said.setdefault((variant.model, message), []).append(variant.name)
     for (model, message), names in said.items():
-        typer.echo(f"qbench: {model} {', '.join(names)}: {message}", err=True)
+        output.say(f"{model} {', '.join(names)}: {message}")

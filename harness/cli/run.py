@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.ending import INTERRUPTED, end
 from harness.cli.options import (
     Batch,
     Calibration,
@@ -19,11 +20,9 @@ from harness.cli.options import (
     read_percent,
     read_threads,
 )
-from harness.errors import ResultsError
 from harness.report import output
 
 EXAMPLE = "Example: qbench run --model model.keras --device xnnpack --calibration samples.npz"
-INTERRUPTED = 130
 LONGEST_BUDGET_S = 86_400.0  # a day per cell
 
 
@@ -105,10 +104,13 @@ def run(
     output.check_target(json_file)
     with ProgressBar(quiet) as progress:
         outcome = job.run(options, config, progress)
-    if json_file != "-":
-        output.put(lambda: render(outcome.document, output.console(), outcome.folder))
-    if json_file is not None:
-        output.write_json(outcome.document, json_file)
+    document = outcome.document
+    problems = output.problems(
+        None if json_file == "-" else lambda: render(document, output.console(), outcome.folder),
+        None if json_file is None else lambda: output.write_json(document, json_file),
+    )
     if outcome.problem is not None:
-        raise ResultsError(outcome.problem)
-    raise typer.Exit(INTERRUPTED if outcome.document["interrupted"] else exit_code(outcome.document))
+        problems.append(outcome.problem)
+    elif problems:
+        problems[-1] += f"; the run is stored in {outcome.folder}"
+    end(INTERRUPTED if document["interrupted"] else exit_code(document), problems)

@@ -67,8 +67,8 @@ def variant(name: str, table: Any, folder: Path) -> VariantSpec:
 
 def _checked(name: str, table: Any, keys: Mapping[str, Check]) -> dict[str, Any]:
     """The table's values, each through the checker of its key."""
-    if not re.fullmatch(r"[A-Za-z0-9._-]+", name):
-        raise Bad("a name is made of letters, digits, dots, underscores and hyphens")
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,100}", name):
+        raise Bad("a name is made of at most 100 letters, digits, dots, underscores and hyphens")
     if not isinstance(table, dict):
         raise wrong_type("a table", table)
     values = {}

@@ -69,17 +69,17 @@ def read_model(data: bytes, name: str = "model") -> ModelInfo:
     Raises ModelError, one line, for anything that is not a whole model: empty, truncated, corrupt.
     """
     if not data:
-        raise ModelError(f"{name}: the file is empty; a TensorFlow Lite model is wanted")
+        raise ModelError(f"{name}: not a valid .tflite: the file is empty")
     if len(data) < 8 or data[4:8] != IDENTIFIER:
         raise ModelError(
-            f'{name}: not a TensorFlow Lite model: it lacks the identifier "{IDENTIFIER.decode()}"'
+            f'{name}: not a valid .tflite: the identifier "{IDENTIFIER.decode()}" is missing at byte 4'
         )
     from harness.inspect.flatbuffer import Corrupt, parse  # imports the schema, 0.1 s
 
     try:
         return parse(data)
     except Corrupt as error:
-        raise ModelError(f"{name}: truncated or corrupt TensorFlow Lite model: {error}") from None
+        raise ModelError(f"{name}: not a valid .tflite: {error}") from None
 
 
 def read_model_file(path: Path) -> ModelInfo:

@@ -37,6 +37,10 @@ def parse(data: bytes) -> ModelInfo:
         raise Corrupt("an offset or a length points outside the file") from None
 
 
+def _count(number: int) -> str:
+    return str(number) if number < 1 << 50 else "more than any machine has"
+
+
 @cache
 def _names(enum: Any) -> dict[int, str]:
     return {value: key for key, value in vars(enum).items() if isinstance(value, int)}
@@ -66,9 +70,9 @@ class _Parser:
 
     def model(self) -> ModelInfo:
         if not self._length(self._model, "Subgraphs"):
-            raise Corrupt("it has no subgraph")
+            raise Corrupt("there is no subgraph in it")
         graph = self._model.Subgraphs(0)
-        tensors = tuple(self._tensor(graph.Tensors(i)) for i in range(self._length(graph, "Tensors")))
+        tensors = tuple(self._tensor(i, graph.Tensors(i)) for i in range(self._length(graph, "Tensors")))
         codes = [
             self._code(self._model.OperatorCodes(i))
             for i in range(self._length(self._model, "OperatorCodes"))
@@ -77,6 +81,7 @@ class _Parser:
         ops = tuple(self._op(operator, codes, len(tensors)) for operator in operators)
         inputs = tuple(tensors[i] for i in self._indices(graph, "Inputs", len(tensors)))
         outputs = tuple(tensors[i] for i in self._indices(graph, "Outputs", len(tensors)))
+        self._check_signatures()
         return ModelInfo(
             ops=ops,
             tensors=tensors,
@@ -102,14 +107,21 @@ class _Parser:
         self._spend(array.nbytes)
         return list(array.tolist())
 
-    def _text(self, raw: bytes | None) -> str:
+    def _text(self, raw: bytes | None, errors: str = "replace") -> str:
         self._spend(len(raw or b""))
-        return (raw or b"").decode("utf-8", "replace")
+        return (raw or b"").decode("utf-8", errors)
+
+    def _name(self, raw: bytes | None, whose: str) -> str:
+        """A name that runtimes hand to Python, which wants UTF-8 of them."""
+        try:
+            return self._text(raw, "strict")
+        except UnicodeDecodeError:
+            raise Corrupt(f"the name of {whose} is not UTF-8") from None
 
     def _spend(self, count: int) -> None:
         self._left -= count
         if self._left < 0:
-            raise Corrupt("its lengths add up to far more than the file")
+            raise Corrupt("the lengths in it add up to far more than the file")
 
     def _buffer(self, index: int) -> tuple[int, int]:
         """Where a buffer's bytes lie: (start, size). Models over 2 GB keep them behind the flatbuffer."""
@@ -123,11 +135,11 @@ class _Parser:
             raise Corrupt(f"buffer {index} reaches past the end of the file")
         return start, size
 
-    def _tensor(self, tensor: Any) -> TensorInfo:
-        name = self._text(tensor.Name())
+    def _tensor(self, index: int, tensor: Any) -> TensorInfo:
+        name = self._name(tensor.Name(), f"tensor {index}")
         dtype = _names(schema.TensorType).get(tensor.Type(), f"type_{tensor.Type()}").lower()
         shape = tuple(self._vector(tensor, "Shape"))
-        constant = self._is_constant(tensor, name, dtype, shape)
+        constant = self._is_constant(tensor, f"tensor {index} ({name[:40]!r})", dtype, shape)
         return TensorInfo(
             name=name,
             dtype=dtype,
@@ -149,20 +161,19 @@ class _Parser:
         self._spend(size)
         return struct.unpack_from(f"<{count}{letter}", self._data, start)
 
-    def _is_constant(self, tensor: Any, name: str, dtype: str, shape: tuple[int, ...]) -> bool:
+    def _is_constant(self, tensor: Any, which: str, dtype: str, shape: tuple[int, ...]) -> bool:
         if tensor.ExternalBuffer():
             return True
         index = tensor.Buffer()
         if index >= len(self._buffers):
             if index == 0:  # "no buffer", also in a file without any
                 return False
-            raise Corrupt(f"tensor {name[:60]!r} wants buffer {index} of {len(self._buffers)}")
+            raise Corrupt(f"{which} refers to buffer {index}, and there are {len(self._buffers)}")
         size = self._buffers[index][1]
         wanted = math.ceil(math.prod(shape) * _BITS.get(dtype, 0) / 8)
         if size and wanted and size != wanted and tensor.Sparsity() is None:
-            raise Corrupt(
-                f"tensor {name[:60]!r} has {size} bytes of data; {dtype} {list(shape)} has {wanted}"
-            )
+            sizes = "×".join(map(str, shape[:8]))  # noqa: RUF001 (the typographic sign is meant)
+            raise Corrupt(f"{which} has {size} bytes of data, and {dtype}[{sizes}] takes {_count(wanted)}")
         return bool(size)
 
     def _quantization(self, quantization: Any) -> Quantization | None:
@@ -173,7 +184,7 @@ class _Parser:
         if len(zero_points) == 1:
             zero_points = zero_points * len(scales)
         if len(zero_points) != len(scales):
-            raise Corrupt(f"{len(scales)} scales with {len(zero_points)} zero points")
+            raise Corrupt(f"scales: {len(scales)}, but zero points: {len(zero_points)}")
         axis = quantization.QuantizedDimension() if len(scales) > 1 else None
         return Quantization(tuple(scales), tuple(zero_points), axis)
 
@@ -181,13 +192,13 @@ class _Parser:
         """(name, version, custom). Codes over 127 stand in a second field: the larger counts."""
         number = max(code.DeprecatedBuiltinCode(), code.BuiltinCode())
         if number == schema.BuiltinOperator.CUSTOM:
-            return self._text(code.CustomCode()) or "CUSTOM", code.Version(), True
+            return self._name(code.CustomCode(), "a custom op") or "CUSTOM", code.Version(), True
         return _names(schema.BuiltinOperator).get(number, f"BUILTIN_{number}"), code.Version(), False
 
     def _op(self, operator: Any, codes: list[tuple[str, int, bool]], tensors: int) -> OpInfo:
         index = operator.OpcodeIndex()
         if index >= len(codes):
-            raise Corrupt(f"an operator wants code {index} of {len(codes)}")
+            raise Corrupt(f"an op refers to operator code {index}, and there are {len(codes)}")
         for options in (operator.BuiltinOptions(), operator.BuiltinOptions2()):
             if options is not None:
                 options.Offset(4)  # raises where they lie outside the file
@@ -225,8 +236,18 @@ class _Parser:
         indices = self._vector(table, field)
         wrong = next((i for i in indices if not (0 <= i < count or (optional and i == -1))), None)
         if wrong is not None:
-            raise Corrupt(f"it wants tensor {wrong} of {count}")
+            raise Corrupt(f"it refers to tensor {wrong}, and there are {count}")
         return tuple(i for i in indices if i >= 0)
+
+    def _check_signatures(self) -> None:
+        """Runtimes read the names in them when they open the file."""
+        for i in range(self._length(self._model, "SignatureDefs")):
+            signature = self._model.SignatureDefs(i)
+            self._name(signature.SignatureKey(), f"signature {i}")
+            for field in ("Inputs", "Outputs"):
+                for j in range(self._length(signature, field)):
+                    entry = getattr(signature, field)(j)
+                    self._name(entry.Name(), f"one of the {field.lower()} of signature {i}")
 
     def _min_runtime_version(self) -> str | None:
         """The converter pads its text with NULs to 16 bytes."""

@@ -11,6 +11,9 @@ NONE = "–"
 TIME_UNITS = (("µs", 1e-3), ("ms", 1.0), ("s", 1e3))  # of milliseconds
 SIZE_UNITS = (("B", 1.0), ("kB", 1e3), ("MB", 1e6), ("GB", 1e9))  # of bytes, SI
 
+LONGEST_LINE = 4000  # characters: several sentences with paths; what floods is cut
+LONGEST_NAME = 80
+
 Unit = tuple[str, float]
 
 
@@ -73,8 +76,26 @@ def ops(found: Mapping[str, Any] | None) -> str:
 
 
 def clean(name: object) -> str:
-    """One printable line: names come from users and boards and may hold terminal escapes."""
-    return " ".join("".join(char if char.isprintable() else " " for char in str(name)).split())
+    """One printable line, of bounded length: names come from users and boards and may hold terminal escapes."""
+    return brief(" ".join(printable(str(name)).split()), LONGEST_LINE)
+
+
+def printable(text: str) -> str:
+    """The text with a space for every control, format and bidi character; line feeds stay."""
+    return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
+
+
+def short(name: object) -> str:
+    """`clean` for names in tables and titles."""
+    return brief(clean(name), LONGEST_NAME)
+
+
+def brief(text: str, longest: int) -> str:
+    """The text, or its two ends with … between them where it is longer than that."""
+    if len(text) <= longest:
+        return text
+    tail = (longest - 1) // 3
+    return f"{text[: longest - 1 - tail]}…{text[len(text) - tail :]}"
 
 
 def plural(count: int, noun: str) -> str:

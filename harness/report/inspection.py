@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.report.figures import NONE, SIZE_UNITS, clean, common_unit, number, plural
+from harness.report.figures import NONE, SIZE_UNITS, clean, common_unit, number, plural, short
 
 _SIGNS = {"taken": ("✓", "green"), "not taken": ("✗", "red"), "uncertain": ("?", "yellow")}
 _COUNTS = (("", 1.0), ("k", 1e3), ("M", 1e6), ("G", 1e9))
@@ -37,14 +37,14 @@ def _head(document: Document) -> list[str]:
         f" {_count(document['macs'])} MACs",
         *(f"input   {_tensor(tensor)}" for tensor in document["inputs"]),
         *(f"output  {_tensor(tensor)}" for tensor in document["outputs"]),
-        f"ops     {', '.join(f'{n} {clean(op)}' for op, n in document['op_counts'].items())}",
+        f"ops     {', '.join(f'{n} {short(op)}' for op, n in document['op_counts'].items())}",
     ]
     if runtime:
         lines.append(f"needs   TensorFlow Lite {clean(runtime)} or newer, says its converter")
     if document["description"]:
         lines.append(f"says    {clean(document['description'])}")
     if document["custom_ops"]:
-        lines.append(f"custom  {', '.join(map(clean, document['custom_ops']))}")
+        lines.append(f"custom  {', '.join(map(short, document['custom_ops']))}")
     if document["subgraphs"] > 1:
         lines.append(f"note    {document['subgraphs']} subgraphs; the ops shown are those of the first")
     return lines + [_package(package) for package in document["edgetpu"]]
@@ -73,11 +73,11 @@ def _ops(document: Document, *, wide: bool) -> Table:
     for name in ("MACs", "params"):
         table.add_column(name, justify="right", no_wrap=True)
     for prediction in document["predictions"]:
-        table.add_column(Text(clean(prediction["delegate"])), no_wrap=True)
+        table.add_column(Text(short(prediction["delegate"])), no_wrap=True)
     for op in document["ops"]:
         table.add_row(
             str(op["index"]),
-            Text(f"{clean(op['op'])} v{op['version']}"),
+            Text(f"{short(op['op'])} v{op['version']}"),
             *([Text(_shapes(op["inputs"]))] if wide else []),
             Text(_shapes(op["outputs"])),
             Text(_quantized(op)),
@@ -108,7 +108,7 @@ def _reasons(document: Document, console: Console) -> None:
                 key = (verdict["verdict"], verdict["reason"] or "", verdict["remedy"], verdict["source"])
                 groups.setdefault(key, []).append(f"{op['op']} #{op['index']}")
         for (word, reason, remedy, source), ops in groups.items():
-            named = ", ".join(map(clean, ops[:6])) + (f" and {len(ops) - 6} more" if len(ops) > 6 else "")
+            named = ", ".join(map(short, ops[:6])) + (f" and {len(ops) - 6} more" if len(ops) > 6 else "")
             found = {"reason": reason, "remedy": remedy, "source": source}
             _print_reason(f"{word}: {named}: ", found, console)
 
@@ -152,7 +152,7 @@ def _signature(tensor: Mapping[str, Any]) -> list[int]:
 
 def _tensor(tensor: Mapping[str, Any]) -> str:
     quantization = tensor["quantization"]
-    text = f"{clean(tensor['name'])} {_type(tensor)}"
+    text = f"{short(tensor['name'])} {_type(tensor)}"
     if quantization is not None and quantization["per"] == "tensor":
         text += f" scale {quantization['scale']} zero point {quantization['zero_point']}"
     return text

@@ -1,40 +1,79 @@
-"""Standard output and --json files: tables and documents, and what can go wrong with writing them."""
+"""The door to the terminal and to --json files: nothing is printed that does not pass here.
+
+What passes is cleaned: names and messages come from files, boards and libraries, and may hold terminal
+escapes, line feeds that forge lines, and rich's markup.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from harness.errors import ResultsError
+from harness.report.figures import clean, printable
 
 
-def console() -> Any:
-    """The terminal or pipe that tables go to."""
+def console(*, stderr: bool = False) -> Any:
+    """A rich Console for standard output or standard error that prints no text as markup or as escapes."""
     from rich.console import Console
+    from rich.segment import Segment
+    from rich.text import Text
 
-    class Output(Console):
+    class Cleaned(Console):
+        def print(self, *objects: Any, **options: Any) -> None:
+            super().print(*map(_one_line, objects), **options)
+
+        def render(self, renderable: Any, options: Any = None) -> Iterable[Segment]:
+            for text, style, control in super().render(renderable, options):
+                yield Segment(text if control else printable(text), style, control)
+
         def on_broken_pipe(self) -> None:
-            raise BrokenPipeError  # rich would end with 1, which means that a gate failed
+            """Rich would end with 1, which means that a gate failed; the stream knows what to do."""
 
-    return Output(highlight=False)
+    def _one_line(thing: Any) -> Any:
+        """A text alone is one line of output; a table breaks its lines itself."""
+        if isinstance(thing, str):
+            return printable(thing.replace("\n", " "))
+        if isinstance(thing, Text):
+            thing = thing.copy()
+            thing.plain = printable(thing.plain.replace("\n", " "))
+        return thing
+
+    return Cleaned(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+
+def say(message: str) -> None:
+    """One line for the user on standard error."""
+    sys.stderr.write(f"qbench: {clean(message)}\n")
+    sys.stderr.flush()
 
 
 def put(show: Callable[[], object]) -> None:
-    """Put something on stdout. Raises ResultsError where it cannot be written."""
-    if sys.stdout is None:
-        raise ResultsError("cannot write the output: standard output is closed")
-    try:
-        show()
-        sys.stdout.flush()
-    except OSError as error:
-        nowhere = os.open(os.devnull, os.O_WRONLY)  # else Python fails again when it ends
-        os.dup2(nowhere, sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):  # whoever read our output has seen enough
-            raise ResultsError(f"cannot write the output: {error.strerror}") from None
+    """Put something on standard output, to the last byte. Raises ResultsError where it cannot be written."""
+    show()
+    sys.stdout.flush()
+
+
+def put_lines(lines: Iterable[object]) -> None:
+    """Lines of data on standard output: as they are for a program, cleaned for a terminal."""
+    shown = [clean(line) if sys.stdout.isatty() else str(line) for line in lines]
+    put(lambda: sys.stdout.write("".join(f"{line}\n" for line in shown)))
+
+
+def problems(*deliveries: Callable[[], object] | None) -> list[str]:
+    """Carry out every delivery, also after one that failed; returns what the failed ones say."""
+    found = []
+    for deliver in deliveries:
+        try:
+            if deliver is not None:
+                put(deliver)
+        except ResultsError as error:
+            found.append(str(error))
+    return found
 
 
 def check_target(target: str | None, option: str = "--json") -> None:
@@ -54,10 +93,7 @@ def write_json(document: Mapping[str, Any], target: str) -> None:
     if target == "-":
         put(lambda: sys.stdout.write(text))
         return
-    try:
-        Path(target).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ResultsError(f"cannot write --json {target}: {error.strerror}") from None
+    write_text(text, "--json", Path(target))
 
 
 def write_text(text: str, option: str, path: Path) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 from types import TracebackType
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from delegates import wire
+from harness.report.figures import brief, clean, short
+from harness.report.output import console
+
+_LONGEST_NAME = 40  # characters: a bar is one line
 
 
 class ProgressBar:
@@ -16,7 +19,7 @@ class ProgressBar:
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
-        self._console = Console(stderr=True, highlight=False, markup=False)
+        self._console = console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -47,11 +50,11 @@ class ProgressBar:
             return
         if self._task is not None:
             self._progress.remove_task(self._task)
-        self._task = self._progress.add_task(text, total=None, detail="")
+        self._task = self._progress.add_task(short(text), total=None, detail="")
 
     def note(self, text: str) -> None:
         if not self._quiet:
-            self._console.print(f"qbench: {text}", soft_wrap=True)
+            self._console.print(f"qbench: {clean(text)}", soft_wrap=True)
 
     def converted(self, variant: str, done: int, total: int) -> None:
         self._update(done, total, f"{done} of {total} variants")
@@ -65,7 +68,8 @@ class ProgressBar:
             self._progress.remove_task(self._task)  # from now on each machine has a bar of its own
             self._task = None
         total = sum(groups.values())
-        self._bars[machine] = self._progress.add_task(f"measuring on {machine}", total=total, detail="")
+        name = brief(clean(machine), _LONGEST_NAME)
+        self._bars[machine] = self._progress.add_task(f"measuring on {name}", total=total, detail="")
 
     def measured(self, machine: str, progress: wire.Progress) -> None:
         groups = self._groups.get(machine, {})
@@ -74,7 +78,8 @@ class ProgressBar:
         groups[progress.group] = progress
         done = sum(p.done_s for p in groups.values())
         total = sum(p.total_s for p in groups.values())
-        detail = f"{done:.0f} of {total:.0f} s timed, {progress.group}"
+        group = brief(clean(progress.group), _LONGEST_NAME)
+        detail = f"{done:.0f} of {total:.0f} s timed, {group}"
         self._progress.update(self._bars[machine], completed=done, total=total, detail=detail)
 
     def _update(self, done: float, total: float, detail: str) -> None:

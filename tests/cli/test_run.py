@@ -63,16 +63,18 @@ def test_one_bad_file_loses_only_its_own_cells(qbench, twins):
     (twins / "empty.tflite").write_bytes(b"")
     (twins / "cut.tflite").write_bytes(good[: len(good) // 2])
     (twins / "noise.tflite").write_bytes(bytes(range(256)) * 4)
+    (twins / "name.tflite").write_bytes(good.replace(b"input", b"\x80nput"))
     done = qbench("run", "--model", twins, "--budget", "0.02", "--device", "cpu", "--json", "-")
     assert done.returncode == 3, done.stderr
     status = {
         c["variant"]: (c["status"], c["reason"], c["latency_ms"]) for c in json.loads(done.stdout)["cells"]
     }
     assert status["a"][0] == status["b"][0] == "ok"
-    for name in ("empty", "cut", "noise"):
+    for name in ("empty", "cut", "noise", "name"):
         found, reason, latency = status[name]
         assert (found, latency) == ("refused", None)
-        assert reason and "\n" not in reason
+        assert reason.startswith(f"{twins / name}.tflite: not a valid .tflite: ")
+        assert "\n" not in reason
 
 
 def test_a_custom_op_is_refused_with_its_name(qbench, shared_coral):

@@ -14,6 +14,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from harness.errors import ModelError
 from harness.inspect import Quantization, dequantize, read_model, read_model_file
+from tests.models import dense_model, pack
 from tests.ops import Tensor, one
 
 MODELS = Path(__file__).parents[3] / "shared" / "models"
@@ -163,10 +164,10 @@ def test_data_behind_the_flatbuffer_is_constant():
     ("data", "complaint"),
     [
         (b"", "empty"),
-        (b"TFL3", "not a TensorFlow Lite model"),
-        (b"\x89HDF\r\n\x1a\n" + bytes(500), "not a TensorFlow Lite model"),
-        (b"\xff\xff\xff\xffTFL3" + bytes(500), "truncated or corrupt"),
-        (b"\x08\0\0\0TFL3", "truncated or corrupt"),
+        (b"TFL3", 'the identifier "TFL3" is missing'),
+        (b"\x89HDF\r\n\x1a\n" + bytes(500), 'the identifier "TFL3" is missing'),
+        (b"\xff\xff\xff\xffTFL3" + bytes(500), "points outside the file"),
+        (b"\x08\0\0\0TFL3", "points outside the file"),
     ],
 )
 def test_not_a_model(tmp_path, data, complaint):
@@ -174,8 +175,33 @@ def test_not_a_model(tmp_path, data, complaint):
     path.write_bytes(data)
     with pytest.raises(ModelError, match=complaint) as caught:
         read_model_file(path)
-    assert str(path) in str(caught.value)
+    assert str(caught.value).startswith(f"{path}: not a valid .tflite: ")
     assert "\n" not in str(caught.value)
+
+
+def with_signature(data: bytes) -> bytes:
+    model = schema.ModelT.InitFromPackedBuf(data, 0)
+    signature, entry = schema.SignatureDefT(), schema.TensorMapT()
+    signature.signatureKey, entry.name, entry.tensorIndex = "the key", "the entry", 0
+    signature.inputs, model.signatureDefs = [entry], [signature]
+    return pack(model)
+
+
+@pytest.mark.parametrize(
+    ("name", "whose"),
+    [
+        (b"input", "tensor 0"),
+        (b"the key", "signature 0"),
+        (b"the entry", "one of the inputs of signature 0"),
+    ],
+)
+def test_a_name_that_is_not_utf_8(name, whose):
+    """Runtimes end in "'utf-8' codec can't decode byte 0x80"."""
+    data = with_signature(dense_model(seed=1))
+    read_model(data)
+    with pytest.raises(ModelError) as caught:
+        read_model(data.replace(name, b"\x80" + name[1:]), "x.tflite")
+    assert str(caught.value) == f"x.tflite: not a valid .tflite: the name of {whose} is not UTF-8"
 
 
 def test_missing_file(tmp_path):
@@ -185,7 +211,7 @@ def test_missing_file(tmp_path):
 
 def test_wrong_size_of_data():
     tensors = [make_tensor("w", T.FLOAT32, [3], buffer=1)]
-    with pytest.raises(ModelError, match=r"'w' has 8 bytes of data; float32 \[3\] has 12"):
+    with pytest.raises(ModelError, match=r"tensor 0 \('w'\) has 8 bytes of data, and float32\[3\] takes 12"):
         read_model(build(tensors, [], [0], [0], [bytes(8)]))
 
 

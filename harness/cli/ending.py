@@ -1,0 +1,21 @@
+"""What a command ends with: its exit code, and what could not be delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import typer
+
+from harness.errors import QbenchError
+from harness.report import output
+
+INTERRUPTED = 130
+_FIRST = (INTERRUPTED, QbenchError.exit_code, 4, 1, 3, 0)  # where several apply, the first that does
+
+
+def end(code: int, problems: Sequence[str] = ()) -> None:
+    """End the command with `code`, or with a graver one where there are `problems`, which are said."""
+    for problem in problems:
+        output.say(problem)
+    codes = [code, *(QbenchError.exit_code for _ in problems)]
+    raise typer.Exit(min(codes, key=_FIRST.index))
