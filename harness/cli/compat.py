@@ -14,6 +14,7 @@ from harness.cli.options import (
     Models,
     Quiet,
     Results,
+    TrustModel,
     Variants,
     read_config,
 )
@@ -30,6 +31,7 @@ def compat(
     ] = None,
     variant: Variants = None,
     calibration: Calibration = None,
+    trust_model: TrustModel = False,
     batch: Batch = 1,
     devices_file: DevicesFile = None,
     results: Results = Path("results"),
@@ -63,6 +65,7 @@ def compat(
         devices=device or [],
         variants=variant or [],
         calibration=calibration,
+        trust_model=trust_model,
         batch=batch,
     )
     config = read_config(devices_file)

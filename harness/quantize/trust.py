@@ -22,13 +22,13 @@ LARGEST_CONFIG = 64 << 20  # bytes; the largest of keras.applications has 0.6 MB
 _CALLING_LAYERS = ("Lambda", "ClassMethod", "InstanceMethod", "InstanceProperty")
 _OWN_MODULE = re.compile(r"(tf_)?keras(\.\w+)*|builtins")
 _TENSOR_NAMESPACES = ("math", "nn", "linalg", "image", "signal", "bitwise", "random", "__operators__")
-_TENSOR_FUNCTIONS = frozenset(
-    "boolean_mask broadcast_to cast clip_by_norm clip_by_value concat convert_to_tensor einsum ensure_shape"
-    " expand_dims eye fill gather gather_nd identity linspace meshgrid norm one_hot ones ones_like pad range"
-    " rank repeat reshape reverse roll scatter_nd sequence_mask shape size slice sort space_to_batch split"
-    " squeeze stack stop_gradient strided_slice tensordot tile transpose unique unstack where zeros"
-    " zeros_like keras.backend.sigmoid keras.backend.relu".split()
-)
+_TENSOR_FUNCTIONS = """
+    boolean_mask broadcast_to cast clip_by_norm clip_by_value concat convert_to_tensor einsum ensure_shape
+    expand_dims eye fill gather gather_nd identity linspace meshgrid norm one_hot ones ones_like pad range
+    rank repeat reshape reverse roll scatter_nd sequence_mask shape size slice sort space_to_batch split
+    squeeze stack stop_gradient strided_slice tensordot tile transpose unique unstack where zeros zeros_like
+    keras.backend.sigmoid keras.backend.relu
+"""
 _PYTHON_OPS = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
 
 
@@ -118,12 +118,16 @@ def _code_of(kind: str, config: Any, where: str) -> Iterator[str]:
         yield f"{where} holds Python code"
     elif kind == "function" and not _is_activation(config):
         yield f"{where} names the Python function {config}"
-    elif kind in ("TFOpLambda", "SlicingOpLambda") and isinstance(config, dict):
-        if not _computes(str(config.get("function"))):
-            yield f"{where} calls {config.get('function')}"
-    elif kind == "TensorFlowOpLayer" and isinstance(config, dict):
-        if found := re.search(r"\w*PyFunc\w*|WriteFile|file://", str(config.get("node_def"))):
+    elif kind in ("TFOpLambda", "SlicingOpLambda") and not _computes(_text(config, "function")):
+        yield f"{where} calls {_text(config, 'function')}"
+    elif kind == "TensorFlowOpLayer":
+        found = re.search(r"\w*PyFunc\w*|WriteFile|file://", _text(config, "node_def"))
+        if found is not None:
             yield f"{where} holds the op {found[0]}"
+
+
+def _text(config: Any, key: str) -> str:
+    return str(config.get(key)) if isinstance(config, dict) else ""
 
 
 def _name(value: dict[str, Any], config: Any) -> str | None:
@@ -143,6 +147,5 @@ def _computes(function: str) -> bool:
 
     namespace, _, name = function.rpartition(".")
     if not namespace:
-        return name in _TENSOR_FUNCTIONS or hasattr(tf.math, name)
-    return function in _TENSOR_FUNCTIONS or namespace.split(".")[0] in _TENSOR_NAMESPACES
-
+        return name in _TENSOR_FUNCTIONS.split() or hasattr(tf.math, name)
+    return function in _TENSOR_FUNCTIONS.split() or namespace.split(".")[0] in _TENSOR_NAMESPACES

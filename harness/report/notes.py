@@ -22,9 +22,8 @@ def render(document: Mapping[str, Any], best: Sequence[Cell], console: Console) 
     references = {cell["fidelity"]["reference"] for cell in cells if cell["fidelity"]}
     if references:
         against = clean(", ".join(sorted(references)))
-        console.print(
-            Text(f"SQNR: signal to quantization noise of the outputs against {against}", style="dim")
-        )
+        text = f"SQNR: signal to quantization noise of the outputs against {against}{_samples(document)}"
+        console.print(Text(text, style="dim"))
     _print_groups(_reasons(cells), cells, console)
     _print_groups(_warnings(cells), cells, console)
     if document["interrupted"]:
@@ -40,6 +39,28 @@ def _best(cell: Cell) -> str:
     against = clean(f"{baseline['variant']}/{baseline['delegate']}@{baseline['device']}")
     smaller = f", {figures.factor(cell['size_ratio'])} smaller" if (cell["size_ratio"] or 0) > 1 else ""
     return f"{who} is fastest: {figures.speedup(cell['speedup'], wide=True)} against {against}{smaller}"
+
+
+_SAMPLES = {  # how they were chosen -> in words
+    "dataset": "{count} of {source}",
+    "held-back": "{count} held back from calibration",
+    "calibration": "the {count} that it was calibrated on, too few to hold some back",
+    "random": "{count} of random data",
+    "built-in": "{count} of the built-in test data",
+}
+
+
+def _samples(document: Mapping[str, Any]) -> str:
+    """The samples that outputs were compared on; several models name theirs where they differ."""
+    told = {}
+    for model in document["models"]:
+        samples = model.get("fidelity_samples")  # not there in documents of older versions
+        if samples and samples["how"] in _SAMPLES:
+            count = figures.plural(samples["samples"], "sample")
+            told[model["name"]] = _SAMPLES[samples["how"]].format(count=count, source=samples["source"])
+    if len(set(told.values())) < 2:
+        return clean("".join(f", on {text}" for text in sorted(set(told.values()))))
+    return clean("; on " + ", ".join(f"{text} ({name})" for name, text in told.items()))
 
 
 OPS_NAMED = 5
