@@ -98,7 +98,7 @@ def load_split(
         return _stored(text, arrays, notes, cache), None
     chosen = spread(total, count)
     rest = [index for index in range(total) if index not in set(chosen)]
-    told = [*notes, f"{count} of {total} samples held back to compare outputs on"]
+    told = [*notes, f"{count} of {total} samples held back"]
     return (
         _stored(text, {name: array[rest] for name, array in arrays.items()}, told, cache),
         _stored(text, {name: array[chosen] for name, array in arrays.items()}, notes, cache),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.calibration import GENERATED, Calibration, InputSpec, generate, load_split
+from harness.calibration import GENERATED, Calibration, InputSpec, generate, load_calibration, load_split
 from harness.config import VariantSpec
 from harness.models import ModelSource
 from harness.models.applications import APPLICATIONS, application_name
@@ -76,11 +76,16 @@ def of_spec(
 def _calibration(
     source: ModelSource, text: str | None, inputs: Sequence[InputSpec], folder: Path
 ) -> tuple[Calibration | None, Calibration | None, str]:
-    """The calibration data, other data of its kind, and why there is none."""
+    """The calibration data, other data of its kind where that is needed, and why there is none.
+
+    A `dataset` changes nothing here: the same calibration makes the same variants.
+    """
     if text is None and source.kind == "builtin":
         return digits_calibration(folder), None, ""
     if text in (None, "generate") and source.kind == "application":
         return _of_application(source, inputs, GENERATED, folder), None, ""
+    if text is not None and source.kind in ("builtin", "application"):
+        return load_calibration(text, inputs, folder / "calibration"), None, ""
     if text is None and (problem := no_random_data(inputs)):
         return None, None, problem
     return *load_split(text or "generate", inputs, folder / "calibration", COUNT), ""
