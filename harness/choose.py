@@ -26,6 +26,8 @@ class Options:
     delegates: Sequence[str] = ()
     threads: Sequence[int] = ()
     calibration: str | None = None
+    dataset: str | None = None
+    trust_model: bool = False
     baseline: str | None = None
     batch: int = 1
     budget_s: float = 1.0

@@ -115,6 +115,8 @@ def make_all(
             source,
             specs,
             calibration=options.calibration,
+            dataset=options.dataset,
+            trust_model=options.trust_model,
             batch=options.batch,
             oldest_runtime=oldest_runtime,
             on_progress=watcher.converted,

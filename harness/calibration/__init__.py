@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from harness.config.checks import suggest
+from harness.calibration.request import LIMIT, Request, parse
 from harness.errors import ModelError
 from harness.inspect import Quantization
 
 if TYPE_CHECKING:
     from harness.calibration.arrays import Arrays
 
-LIMIT = 256  # samples used at most, unless told otherwise; TensorFlow's guide asks for 100 to 500
 GENERATED = 32  # random samples: more of them don't widen the ranges
-RESIZES = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")  # Pillow's filters
+HELD_BACK = 16  # samples that are not calibrated on, at most
 
 
 @dataclass(frozen=True)
@@ -74,25 +72,42 @@ def load_calibration(
     `samples=N` goes with each. `resize`, `scale` and `limit` are what counts where `text` does not say.
     Raises ModelError, one line, for whatever does not fit the inputs.
     """
-    source, options = _split(text)
-    reader, allowed = _reader(source)
-    for key in options:
-        if key in _OPTIONS and key not in allowed:
-            raise ModelError(f'calibration {text}: "{key}" is for other sources; known: {", ".join(allowed)}')
-        if key not in allowed:
-            raise ModelError(f'calibration {text}: unknown option "{key}"{suggest(key, allowed)}')
-    asked: dict[str, Any] = {"resize": resize, "scale": scale, "samples": limit}
-    asked |= {key: _OPTIONS[key](text, key, value) for key, value in options.items()}
-    if reader is None:
-        ranges = dict.fromkeys((spec.name for spec in inputs), asked["range"]) if "range" in asked else None
-        return generate(inputs, asked["samples"] if "samples" in options else GENERATED, cache, ranges=ranges)
-    from harness.calibration.arrays import finish, store
+    request = parse(text, resize, scale, limit)
+    if request.reader is None:
+        return _generated(request, inputs, cache)
+    arrays, notes = _read(request, inputs, request.samples)
+    return _stored(text, arrays, notes, cache)
 
-    arrays, notes = reader(source, inputs, asked)
-    arrays, more = finish(arrays, inputs, f"calibration {source}", asked["samples"])
-    sha256, path = store(arrays, cache)
-    samples = len(next(iter(arrays.values())))
-    return Calibration(text, samples, sha256, path, False, ", ".join([*notes, *more]) or None)
+
+def load_split(
+    text: str, inputs: Sequence[InputSpec], cache: Path, held_back: int = HELD_BACK
+) -> tuple[Calibration, Calibration | None]:
+    """Calibration data as `load_calibration` has it, and samples of the same source that it does not hold.
+
+    At most `held_back` samples are held back, evenly spread over the source: those that calibration would
+    have no use for, else up to a quarter of all. None where there are fewer than four. Random data has
+    another seed.
+    """
+    request = parse(text, "bilinear", None, LIMIT)
+    if request.reader is None:
+        return _generated(request, inputs, cache), _generated(request, inputs, cache, held_back)
+    arrays, notes = _read(request, inputs, request.samples + held_back)
+    total = len(next(iter(arrays.values())))
+    count = min(held_back, max(total - request.samples, total // 4))
+    if not count:
+        return _stored(text, arrays, notes, cache), None
+    chosen = spread(total, count)
+    rest = [index for index in range(total) if index not in set(chosen)]
+    told = [*notes, f"{count} of {total} samples held back"]
+    return (
+        _stored(text, {name: array[rest] for name, array in arrays.items()}, told, cache),
+        _stored(text, {name: array[chosen] for name, array in arrays.items()}, notes, cache),
+    )
+
+
+def spread(total: int, count: int) -> list[int]:
+    """`count` indices evenly spread over `total`: sources are often sorted by class."""
+    return [(2 * i + 1) * total // (2 * count) for i in range(count)]
 
 
 def generate(
@@ -129,18 +144,16 @@ def generate(
     return Calibration("generate", samples, sha256, path, True, f"uniform random: {', '.join(said)}")
 
 
-def sample_inputs(calibration: Calibration, cache: Path, count: int = 16) -> Path:
-    """The first `count` samples as an .npz of the same form in the folder `cache`, named by content."""
+def thinned(calibration: Calibration, cache: Path, count: int) -> Calibration:
+    """At most `count` of its samples, evenly spread, in the folder `cache`. Raises ModelError."""
     from harness.calibration.arrays import load, store
 
-    return store({name: array[:count] for name, array in load(calibration.path).items()}, cache)[1]
-
-
-def anchored(text: str, folder: Path) -> str:
-    """`text` with a relative file or folder taken from `folder`; other sources stay as they are."""
-    source = _split(text)[0]
-    is_file = (folder / source).exists() or not (source == "generate" or _CALLABLE.fullmatch(source))
-    return str(folder / text) if is_file and not source.startswith("~") else text
+    if calibration.samples <= count:
+        return calibration
+    chosen = spread(calibration.samples, count)
+    arrays = {name: array[chosen] for name, array in load(calibration.path).items()}
+    sha256, path = store(arrays, cache)
+    return replace(calibration, samples=count, sha256=sha256, path=path)
 
 
 def _range(spec: InputSpec) -> tuple[float, float]:
@@ -155,63 +168,30 @@ def _range(spec: InputSpec) -> tuple[float, float]:
     return (-1.0, 1.0) if "float" in spec.dtype else (0.0, 2.0)
 
 
-_CALLABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
-Reader = Callable[[str, Sequence[InputSpec], Mapping[str, Any]], "tuple[Arrays, list[str]]"]
+def _generated(
+    request: Request, inputs: Sequence[InputSpec], cache: Path, second: int | None = None
+) -> Calibration:
+    """Random data in the range asked for; `second` many samples of another seed, where that is given."""
+    told = request.options.get("range")
+    ranges = dict.fromkeys((spec.name for spec in inputs), told) if told else None
+    if second is not None:
+        return generate(inputs, second, cache, seed=1, ranges=ranges)
+    count = request.samples if "samples" in request.given else GENERATED
+    return generate(inputs, count, cache, ranges=ranges)
 
 
-def _split(text: str) -> tuple[str, dict[str, str]]:
-    """Source and options: `photos,scale=-1..1` -> ("photos", {"scale": "-1..1"})."""
-    found = re.fullmatch(r"(.*?)((?:,[a-z_]+=[^,]*)*)", text, re.DOTALL)
-    if found is None or Path(text).exists():
-        return text, {}
-    return found[1], dict(part.split("=", 1) for part in found[2].split(",")[1:])
+def _read(request: Request, inputs: Sequence[InputSpec], limit: int) -> tuple[Arrays, list[str]]:
+    """At most `limit` samples as the model's inputs want them, and what was done to them."""
+    from harness.calibration.arrays import finish
+
+    assert request.reader is not None
+    arrays, notes = request.reader(request.source, inputs, {**request.options, "samples": limit})
+    arrays, more = finish(arrays, inputs, f"calibration {request.source}", limit)
+    return arrays, [*notes, *more]
 
 
-def _reader(source: str) -> tuple[Reader | None, tuple[str, ...]]:
-    """What reads a source (None: it is generated), and the options that it knows."""
-    from harness.calibration import arrays, callables, images
+def _stored(text: str, arrays: Arrays, notes: Sequence[str], cache: Path) -> Calibration:
+    from harness.calibration.arrays import store
 
-    if not source:
-        raise ModelError(
-            "calibration: no source named; give a file, a folder, package.module:callable or generate"
-        )
-    path = Path(source).expanduser()
-    if source == "generate":
-        return None, ("samples", "range")
-    if path.is_dir():
-        return images.read, ("samples", "scale", "resize")
-    if path.exists():
-        return arrays.read, ("samples",)
-    if _CALLABLE.fullmatch(source):
-        return callables.read, ("samples",)
-    raise ModelError(
-        f"calibration {source}: no such file or folder, and neither package.module:callable nor generate"
-    )
-
-
-def _interval(text: str, key: str, value: str) -> tuple[float, float]:
-    number = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-    found = re.fullmatch(rf"({number})\.\.({number})", value)
-    if found is None or not float(found[1]) < float(found[2]):
-        raise ModelError(f"calibration {text}: {key}={value} is not LOW..HIGH, such as {key}=-1..1")
-    return float(found[1]), float(found[2])
-
-
-def _count(text: str, key: str, value: str) -> int:
-    if not value.isdecimal() or not 0 < int(value) < 10**9:
-        raise ModelError(f"calibration {text}: {key}={value} is no whole number above 0")
-    return int(value)
-
-
-def _filter(text: str, key: str, value: str) -> str:
-    if value not in RESIZES:
-        raise ModelError(f"calibration {text}: {key}={value}: unknown way to resize{suggest(value, RESIZES)}")
-    return value
-
-
-_OPTIONS: Mapping[str, Callable[[str, str, str], Any]] = {
-    "samples": _count,
-    "scale": _interval,
-    "range": _interval,
-    "resize": _filter,
-}
+    sha256, path = store(arrays, cache)
+    return Calibration(text, len(next(iter(arrays.values()))), sha256, path, False, ", ".join(notes) or None)

@@ -6,48 +6,51 @@ import hashlib
 import io
 import re
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.cache import keep
 from harness.calibration import InputSpec
+from harness.calibration.headers import arrays_in
 from harness.errors import ModelError
 
 Arrays = dict[str, npt.NDArray[Any]]
+Item = TypeVar("Item")
 
 _write_array: Any = np.lib.format.write_array  # numpy 1 has no types for it
-_UNREADABLE = (OSError, ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error)
 
 
 def read(source: str, inputs: Sequence[InputSpec], options: Mapping[str, Any]) -> tuple[Arrays, list[str]]:
-    """An .npy or .npz file, its arrays under the model's input names."""
-    return match(load(Path(source).expanduser()), inputs, f"calibration {source}"), []
+    """The samples asked for of an .npy or .npz file, under the model's input names.
+
+    Shapes and types are checked by the headers; more than these samples is not read.
+    """
+    where, limit = f"calibration {source}", options["samples"]
+    stored = match(arrays_in(Path(source).expanduser(), where), inputs, where)
+    for spec in inputs:
+        check_shape(stored[spec.name].shape, spec, where)
+        check_dtype(stored[spec.name].dtype, spec, where)
+    count = same_count({spec.name: samples_in(stored[spec.name].shape, spec) for spec in inputs}, where)
+    notes = [f"the first {limit} of {count} samples"] if count > limit else []
+    arrays = {}
+    for spec in inputs:
+        found = stored[spec.name]
+        is_one_sample = found.shape == tuple(spec.shape[1:])
+        arrays[spec.name] = found.all() if is_one_sample else found.first(limit)
+    return arrays, notes
 
 
 def load(path: Path) -> Arrays:
-    """The arrays in an .npy (under the name "") or an .npz. Raises ModelError."""
-    where = f"calibration {path}"
-    try:
-        content = np.load(path, allow_pickle=False)
-        if not isinstance(content, np.lib.npyio.NpzFile):
-            return {"": content}
-        with content:
-            return {name: content[name] for name in content.files}
-    except _UNREADABLE as error:
-        if "allow_pickle" in str(error) or "pickled" in str(error):
-            raise ModelError(
-                f"{where}: not an array file, or it holds pickled Python objects, which are never loaded;"
-                " save numbers with numpy.save or numpy.savez"
-            ) from None
-        raise ModelError(f"{where}: cannot be read: {first_line(error)}") from None
+    """All arrays in an .npy (under the name "") or an .npz. Raises ModelError."""
+    stored = arrays_in(path, f"calibration {path}")
+    return {name: array.all() for name, array in stored.items()}
 
 
-def match(arrays: Mapping[str, npt.NDArray[Any]], inputs: Sequence[InputSpec], where: str) -> Arrays:
+def match(arrays: Mapping[str, Item], inputs: Sequence[InputSpec], where: str) -> dict[str, Item]:
     """Arrays under the model's input names; one array for a model with one input may be called anything.
 
     `serving_default_x:0`, as converters name the inputs of a signature, and `x` are the same name.
@@ -57,7 +60,7 @@ def match(arrays: Mapping[str, npt.NDArray[Any]], inputs: Sequence[InputSpec], w
     if len(inputs) == 1 and len(arrays) == 1:
         return {inputs[0].name: next(iter(arrays.values()))}
     short = {_short(name): name for name in arrays}
-    found: Arrays = {}
+    found: dict[str, Item] = {}
     used = set()
     for spec in inputs:
         name = spec.name if spec.name in arrays else short.get(_short(spec.name))
@@ -84,21 +87,40 @@ def first_line(error: BaseException) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
-def fit(array: npt.NDArray[Any], spec: InputSpec, where: str) -> npt.NDArray[Any]:
-    """The array as (samples, *input shape without batch).
+def check_shape(shape: tuple[int, ...], spec: InputSpec, where: str) -> None:
+    """Raise ModelError unless it is (samples, *input shape without batch).
 
     Taken too: one sample without the first dimension, and samples that each have a batch of 1. The
-    number of dimensions tells them apart. Raises ModelError.
+    number of dimensions tells them apart.
     """
     wanted = tuple(spec.shape[1:])
-    if array.shape == wanted:
-        return array[np.newaxis]
-    if array.ndim == len(wanted) + 2 and array.shape[1] == 1 and array.shape[2:] == wanted:
-        return array[:, 0]
-    if array.shape[1:] != wanted or array.ndim == 0:
+    if shape == wanted or (len(shape) == len(wanted) + 1 and shape[1:] == wanted):
+        return
+    if len(shape) != len(wanted) + 2 or shape[1] != 1 or shape[2:] != wanted:
         dims = "".join(f", {n}" for n in wanted)
-        raise ModelError(f'{where}: input "{spec.name}" wants shape (samples{dims}), found {array.shape}')
-    return array
+        raise ModelError(f'{where}: input "{spec.name}" wants shape (samples{dims}), found {shape}')
+
+
+def samples_in(shape: tuple[int, ...], spec: InputSpec) -> int:
+    """How many samples an array of a shape that fits has."""
+    return 1 if shape == tuple(spec.shape[1:]) else shape[0]
+
+
+def fit(array: npt.NDArray[Any], spec: InputSpec, where: str) -> npt.NDArray[Any]:
+    """The array as (samples, *input shape without batch). Raises ModelError."""
+    check_shape(array.shape, spec, where)
+    return array.reshape(samples_in(array.shape, spec), *spec.shape[1:])
+
+
+def same_count(counts: Mapping[str, int], where: str) -> int:
+    """The number of samples that all inputs have. Raises ModelError where there is no such number."""
+    if len(set(counts.values())) > 1:
+        each = ", ".join(f"{name} {count}" for name, count in counts.items())
+        raise ModelError(f"{where}: the inputs have different numbers of samples: {each}")
+    count = next(iter(counts.values()))
+    if count == 0:
+        raise ModelError(f"{where}: it has no samples")
+    return count
 
 
 def finish(
@@ -106,13 +128,7 @@ def finish(
 ) -> tuple[Arrays, list[str]]:
     """Every input's samples in shape and type, at most `limit`; and what was done. Raises ModelError."""
     fitted = {spec.name: fit(arrays[spec.name], spec, where) for spec in inputs}
-    counts = {len(array) for array in fitted.values()}
-    if len(counts) > 1:
-        each = ", ".join(f"{name} {len(array)}" for name, array in fitted.items())
-        raise ModelError(f"{where}: the inputs have different numbers of samples: {each}")
-    count = counts.pop()
-    if count == 0:
-        raise ModelError(f"{where}: it has no samples")
+    count = same_count({name: len(array) for name, array in fitted.items()}, where)
     notes = [f"the first {limit} of {count} samples"] if count > limit else []
     done: Arrays = {}
     for spec in inputs:
@@ -130,14 +146,20 @@ def sample_dtype(spec: InputSpec, where: str) -> str:
     raise ModelError(f'{where}: input "{spec.name}" is of type {spec.dtype}; calibration has numbers only')
 
 
+def check_dtype(dtype: np.dtype[Any], spec: InputSpec, where: str) -> None:
+    """Raise ModelError where such values are no samples of the input."""
+    wanted = np.dtype(sample_dtype(spec, where))
+    kinds = {"f": "fiub", "b": "b"}.get(wanted.kind, "iub")
+    if dtype.kind not in kinds:
+        raise ModelError(f'{where}: input "{spec.name}" wants {wanted}, found {dtype}')
+
+
 def _convert(array: npt.NDArray[Any], spec: InputSpec, where: str) -> tuple[npt.NDArray[Any], str | None]:
+    check_dtype(array.dtype, spec, where)
     wanted = np.dtype(sample_dtype(spec, where))
     where = f'{where}: input "{spec.name}"'
-    kinds = {"f": "fiub", "b": "b"}.get(wanted.kind, "iub")
-    if array.dtype.kind not in kinds:
-        raise ModelError(f"{where} wants {wanted}, found {array.dtype}")
     with np.errstate(over="ignore"):  # found below, as infinite
-        converted = array.astype(wanted)
+        converted = array.astype(wanted, copy=False)
     if wanted.kind == "f":
         _refuse(~np.isfinite(converted), f"{where}: {{}} NaN or infinite", "value")
         return converted, f"{spec.name} cast from {array.dtype}" if array.dtype.kind != "f" else None

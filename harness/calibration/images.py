@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")  # Pillow knows more, and runs Ghostscript
+MOST_PIXELS = 89_478_485  # 256 MiB in RGB; Pillow warns from there on
 
 
 def read(source: str, inputs: Sequence[InputSpec], options: Mapping[str, Any]) -> tuple[Arrays, list[str]]:
@@ -80,12 +83,26 @@ def _pixels(file: Path, mode: str, width: int, height: int, resize: str) -> npt.
     except ImportError:
         raise ModelError('images need Pillow: pip install "qbench-tflite[convert]"') from None
     try:
-        with Image.open(file) as image:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # what is said below is enough
+            opened = Image.open(file, formats=_FORMATS)  # reads the header only
+        with opened as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise _too_large(file, f"{image.width} x {image.height}")
             upright = ImageOps.exif_transpose(_eight_bit(image, file)).convert(mode)
             resized = upright.resize((width, height), Image.Resampling[resize.upper()])
             return np.asarray(resized, np.float32)
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError:  # twice as many, and more
+        raise _too_large(file, "its") from None
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise ModelError(f"calibration image {file}: cannot be read: {first_line(error)}") from None
+
+
+def _too_large(file: Path, size: str) -> ModelError:
+    return ModelError(
+        f"calibration image {file}: {size} pixels are more than the {MOST_PIXELS / 1e6:.0f} million that are"
+        " decoded; make it smaller"
+    )
 
 
 def _eight_bit(image: Image.Image, file: Path) -> Image.Image:

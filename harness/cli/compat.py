@@ -15,6 +15,7 @@ from harness.cli.options import (
     Models,
     Quiet,
     Results,
+    TrustModel,
     Variants,
     read_config,
 )
@@ -31,6 +32,7 @@ def compat(
     ] = None,
     variant: Variants = None,
     calibration: Calibration = None,
+    trust_model: TrustModel = False,
     batch: Batch = 1,
     devices_file: DevicesFile = None,
     results: Results = Path("results"),
@@ -64,6 +66,7 @@ def compat(
         devices=device or [],
         variants=variant or [],
         calibration=calibration,
+        trust_model=trust_model,
         batch=batch,
     )
     config = read_config(devices_file)

@@ -40,8 +40,6 @@ def devices(
             return
         found = listing.describe(config, name or [], probe, progress.note)
     problems = output.problems(
-        lambda: (
-            render(found, output.console()) if json_file is None else output.write_json(found, json_file)
-        )
+        lambda: render(found, output.console()) if json_file is None else output.write_json(found, json_file)
     )
     end(4 if any(device.get("problem") for device in found["devices"]) else 0, problems)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.options import DevicesFile, JsonFile, read_config
+from harness.cli.options import DevicesFile, JsonFile, TrustModel, read_config
 from harness.report import output
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def inspect(
             "--device", "-d", help="Add what the delegates of this profile are expected to take. Repeatable."
         ),
     ] = None,
+    trust_model: TrustModel = False,  # a .tflite holds no code
     devices_file: DevicesFile = None,
     json_file: JsonFile = None,
 ) -> None:

@@ -31,6 +31,13 @@ Calibration = Annotated[
         help="Representative data: .npy, .npz, a folder of images, package.module:callable, or generate."
     ),
 ]
+TrustModel = Annotated[
+    bool,
+    typer.Option(
+        "--trust-model",
+        help="Let code in model files run, such as Lambda layers of Keras. Else such files are refused.",
+    ),
+]
 Batch = Annotated[int, typer.Option(min=1, help="Batch size that input shapes are fixed to.")]
 DevicesFile = Annotated[
     Path | None,

@@ -15,6 +15,7 @@ from harness.cli.options import (
     DevicesFile,
     Models,
     Quiet,
+    TrustModel,
     Variants,
     read_config,
     read_version,
@@ -32,6 +33,7 @@ def quantize(
     model: Models = None,
     variant: Variants = None,
     calibration: Calibration = None,
+    trust_model: TrustModel = False,
     batch: Batch = 1,
     for_runtime: Annotated[
         str | None,
@@ -50,7 +52,11 @@ def quantize(
 
     config = read_config(devices_file)
     options = choose.Options(
-        models=model or ["digits"], variants=variant or [], calibration=calibration, batch=batch
+        models=model or ["digits"],
+        variants=variant or [],
+        calibration=calibration,
+        trust_model=trust_model,
+        batch=batch,
     )
     with ProgressBar(quiet) as progress:
         sets = job.make_all(options, config, read_version(for_runtime), progress)

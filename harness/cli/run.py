@@ -15,6 +15,7 @@ from harness.cli.options import (
     Models,
     Quiet,
     Results,
+    TrustModel,
     Variants,
     read_config,
     read_percent,
@@ -40,6 +41,14 @@ def run(
         typer.Option(help="Only this delegate of the profiles. Repeatable."),
     ] = None,
     calibration: Calibration = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="Samples that outputs are compared on (SQNR), named as for --calibration. Default: some held"
+            " back from calibration.",
+        ),
+    ] = None,
     baseline: Annotated[
         str | None,
         typer.Option(
@@ -68,6 +77,7 @@ def run(
             min=0, metavar="SECONDS", help="For a board that somebody else uses, at most. Default: for ever."
         ),
     ] = None,
+    trust_model: TrustModel = False,
     batch: Batch = 1,
     devices_file: DevicesFile = None,
     results: Results = Path("results"),
@@ -93,6 +103,8 @@ def run(
         delegates=delegate or [],
         threads=read_threads(threads),
         calibration=calibration,
+        dataset=dataset,
+        trust_model=trust_model,
         baseline=baseline,
         batch=batch,
         budget_s=budget,

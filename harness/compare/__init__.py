@@ -48,7 +48,7 @@ def document(run: Run, known: Known | None = None) -> dict[str, Any]:
             "precision": run.precision,
             "baseline": run.baseline,
             "host": run.host,
-            "models": [{"name": m.model, "sha256": m.sha256, "source": m.source} for m in run.models],
+            "models": [provenance.of_model(model) for model in run.models],
             "variants": [provenance.of_variant(v) for model in run.models for v in model.variants],
             "devices": [provenance.of_device(device) for device in run.devices],
             "cells": [context.cell(cell) for cell in run.cells],

@@ -8,8 +8,18 @@ from dataclasses import asdict
 from typing import Any
 
 from harness.inspect import TensorInfo
-from harness.quantize import Variant
+from harness.quantize import Variant, VariantSet
 from harness.results import Device
+
+
+def of_model(made: VariantSet) -> dict[str, Any]:
+    samples = made.fidelity_samples
+    return {
+        "name": made.model,
+        "sha256": made.sha256,
+        "source": made.source,
+        "fidelity_samples": None if samples is None else asdict(samples),
+    }
 
 
 def of_variant(variant: Variant) -> dict[str, Any]:

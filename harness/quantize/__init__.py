@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from harness import cache as store
-from harness.calibration import GENERATED, Calibration, InputSpec, generate, load_calibration
 from harness.config import VariantSpec
 from harness.errors import ModelError
 from harness.inspect import TensorInfo, read_model
 from harness.models import ModelSource, tflite_files
-from harness.models.applications import APPLICATIONS, application_name
-from harness.models.builtin import digits_calibration, digits_samples
 from harness.quantize import sample_inputs
 from harness.quantize.conversion import Made, Task, Workshop
+from harness.quantize.data import choose_data, of_spec
+from harness.quantize.sample_inputs import FidelitySamples
 from harness.quantize.separate import named_apart
 from harness.quantize.variant_warnings import Warnings, warnings_of
 
@@ -67,13 +66,16 @@ class VariantSet:
     variants: tuple[Variant, ...]
     failed: tuple[FailedVariant, ...] = ()
     inputs: Mapping[str, Path] = field(default_factory=dict)  # variant name -> .npz of sample inputs
+    fidelity_samples: FidelitySamples | None = None  # where these come from; None where there are none
 
 
-def make_variants(
+def make_variants(  # noqa: PLR0913 - each is an option of the command
     source: ModelSource,
     specs: Sequence[VariantSpec],
     *,
     calibration: str | None = None,
+    dataset: str | None = None,
+    trust_model: bool = False,
     batch: int = 1,
     oldest_runtime: tuple[int, int] | None = None,
     cache: Path | None = None,
@@ -85,6 +87,11 @@ def make_variants(
         `batch` don't apply.
     calibration: as --calibration takes it; None: the built-in model's own data, else random data, with a
         warning on every variant that was calibrated on it.
+    dataset: samples that outputs are compared on, named as `calibration` is; None: samples that nothing was
+        calibrated on, as far as there are any (`fidelity_samples` tells).
+    trust_model: let code in the model's file run, such as Lambda layers; else a file with code is refused.
+        A callable is code that was asked for. Variants made before come from the cache either way: they
+        are data, and nothing of the model runs then.
     batch: what open batch dimensions are fixed to.
     oldest_runtime: major and minor version of the oldest TFLite runtime that must load the variants; one
         that needs a newer runtime is remade in the older form, with a warning.
@@ -99,12 +106,12 @@ def make_variants(
         raise ModelError(f"{source.source}: a batch of {batch} is none; give at least 1")
     folder = cache or store.default_cache()
     if source.kind in ("tflite", "tflite_folder"):
-        return _take_ready(source, calibration, folder)
-    with Workshop(source, batch, folder, len(specs)) as shop:
-        main, problem = _main_calibration(source, calibration, shop.inputs, folder)
+        return _take_ready(source, calibration, dataset, folder)
+    with Workshop(source, batch, folder, len(specs), trust_model) as shop:
+        data = choose_data(source, calibration, dataset, shop.inputs, folder)
+        main = data.calibration
         possible = [s for s in specs if main or s.representative_dataset or not s.needs_calibration]
-        data = {spec.name: _calibration_of(spec, main, shop.inputs, folder) for spec in possible}
-        tasks = [Task(spec.name, _settings(spec), data[spec.name]) for spec in possible]
+        tasks = [Task(s.name, _settings(s), of_spec(s, main, shop.inputs, folder)) for s in possible]
         outcomes = shop.make(tasks, oldest_runtime, on_progress or _silent)
     sha256 = shop.source.sha256 if source.path and shop.source.sha256 else shop.content
     blank = replace(_blank(source, sha256), converter=shop.converter, settings={"batch": batch})
@@ -115,12 +122,15 @@ def make_variants(
         for spec, task, outcome in zip(possible, tasks, outcomes, strict=True)
         if outcome.path
     ]
-    reasons = {spec.name: problem for spec in specs if spec not in possible}
+    reasons = {spec.name: data.problem for spec in specs if spec not in possible}
     reasons |= {t.name: o.reason or "" for t, o in zip(tasks, outcomes, strict=True) if not o.path}
     failed = [FailedVariant(source.name, s.name, reasons[s.name]) for s in specs if s.name in reasons]
-    shown = digits_samples(folder) if source.kind == "builtin" and calibration is None else main and main.path
-    inputs = sample_inputs.write(shown, {v.name: v.inputs for v in variants}, folder) if shown else {}
-    return VariantSet(source.name, source.source, sha256, tuple(variants), tuple(failed), inputs)
+    inputs: dict[str, Path] = {}
+    if data.compared_on is not None:
+        inputs = sample_inputs.write(data.compared_on, {v.name: v.inputs for v in variants}, folder)
+    return VariantSet(
+        source.name, source.source, sha256, tuple(variants), tuple(failed), inputs, data.samples
+    )
 
 
 def export_variants(made: VariantSet, out: Path) -> list[Path]:
@@ -151,7 +161,9 @@ def _silent(variant: str, done: int, total: int) -> None:
     """Nobody wants to know."""
 
 
-def _take_ready(source: ModelSource, calibration: str | None, folder: Path) -> VariantSet:
+def _take_ready(
+    source: ModelSource, calibration: str | None, dataset: str | None, folder: Path
+) -> VariantSet:
     """Ready .tflite files as variants.
 
     One alone is named by its scheme, those of a folder by their stems: by the whole file name where
@@ -182,8 +194,9 @@ def _take_ready(source: ModelSource, calibration: str | None, folder: Path) -> V
         digests = {v.name: v.sha256 for v in variants} | {f.name: None for f in failed}
         sha256 = store.key(**digests)
     store.prune(copies)
-    inputs = sample_inputs.of_ready_files({v.name: v.inputs for v in variants}, calibration, folder)
-    return VariantSet(source.name, source.source, sha256, tuple(variants), tuple(failed), inputs)
+    wanted = {v.name: v.inputs for v in variants}
+    inputs, samples = sample_inputs.of_ready_files(wanted, calibration, dataset, folder)
+    return VariantSet(source.name, source.source, sha256, tuple(variants), tuple(failed), inputs, samples)
 
 
 def _blank(source: ModelSource, source_sha256: str) -> Variant:
@@ -242,34 +255,6 @@ def _finish(blank: Variant, task: Task, outcome: Made, warnings: Warnings) -> Va
         del calibration["path"]  # of this machine's cache
     made = _describe(blank, task.name, outcome.path, _read(outcome.path))
     return replace(made, settings=settings, calibration=calibration, warnings=warnings)
-
-
-def _main_calibration(
-    source: ModelSource, text: str | None, inputs: Sequence[InputSpec], folder: Path
-) -> tuple[Calibration | None, str]:
-    """The data that the user gave, else the built-in model's own, else random data.
-
-    None, and the reason, where there is no random data for such inputs (text): some variants need none.
-    """
-    if text is None and source.kind == "builtin":
-        return digits_calibration(folder), ""
-    if text not in (None, "generate"):
-        return load_calibration(text, inputs, folder / "calibration"), ""
-    if text is None and (problem := sample_inputs.no_random_data(inputs)):
-        return None, problem
-    ranges = {}
-    if source.kind == "application":
-        known = APPLICATIONS[application_name(source.source) or source.name]
-        ranges = {spec.name: (known.low, known.high) for spec in inputs}
-    return generate(inputs, GENERATED, folder / "calibration", ranges=ranges), ""
-
-
-def _calibration_of(
-    spec: VariantSpec, main: Calibration | None, inputs: Sequence[InputSpec], folder: Path
-) -> Calibration | None:
-    if spec.representative_dataset:
-        return load_calibration(spec.representative_dataset, inputs, folder / "calibration")
-    return main if spec.needs_calibration else None
 
 
 def _settings(spec: VariantSpec) -> dict[str, Any]:

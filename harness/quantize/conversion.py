@@ -71,8 +71,14 @@ def _installed(distribution: str) -> str | None:
 class Workshop:
     """One model on its way to its variants; a context, because it may have children and a folder."""
 
-    def __init__(self, source: ModelSource, batch: int, folder: Path, tasks: int) -> None:
-        """`tasks`: how many variants may be asked for. Raises ModelError where TensorFlow is missing."""
+    def __init__(
+        self, source: ModelSource, batch: int, folder: Path, tasks: int, trust: bool = False
+    ) -> None:
+        """`tasks`: how many variants may be asked for; `trust`: code in the model's file may run.
+
+        Raises ModelError where TensorFlow is missing.
+        """
+        self._trust = trust
         self.converter = {"name": CONVERTER, "version": tensorflow_version()}
         self._made_by = {**self.converter, "keras": _installed("keras"), "form": FORM}
         self.source, self._batch, self._cache = source, batch, folder
@@ -143,6 +149,7 @@ class Workshop:
                 "batch": self._batch,
                 "cache": str(self._cache.absolute()),
                 "out": str(canonical),
+                "trust": self._trust,
             }
         )
         if "error" in answer:

@@ -4,15 +4,53 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from harness.calibration import GENERATED, Calibration, InputSpec, generate, load_calibration
+from harness.calibration import (
+    GENERATED,
+    Calibration,
+    InputSpec,
+    generate,
+    load_calibration,
+    load_split,
+    thinned,
+)
 from harness.errors import ModelError
 from harness.inspect import TensorInfo
 
 COUNT = 16  # at most, per model
 
 Inputs = Mapping[str, tuple[TensorInfo, ...]]  # variant name -> the inputs of its file
+
+
+@dataclass(frozen=True)
+class FidelitySamples:
+    """Where the samples come from that outputs are compared on.
+
+    how: `dataset` (nothing was calibrated on them here), `held-back` (of the calibration data),
+    `calibration` (the calibration data itself, too little to hold some back), `random`, or `built-in` (the
+    built-in model's test data).
+    """
+
+    source: str  # as the user gave it, "generate" or "built-in"
+    samples: int
+    how: Literal["dataset", "held-back", "calibration", "random", "built-in"]
+
+
+def of_dataset(text: str, specs: Sequence[InputSpec], cache: Path) -> Calibration:
+    """At most 16 samples of what --dataset names, evenly spread.
+
+    Random ones are of another seed than those for calibration. Raises ModelError.
+    """
+    folder = cache / "calibration"
+    try:
+        found = load_calibration(text, specs, folder)
+        other = load_split(text, specs, folder, COUNT)[1] if found.generated else None
+        return other or thinned(found, folder, COUNT)
+    except ModelError as error:
+        raise ModelError(re.sub(r"^calibration\b", "dataset", str(error))) from None
 
 
 def write(data: Path, inputs: Inputs, cache: Path) -> dict[str, Path]:
@@ -31,21 +69,26 @@ def write(data: Path, inputs: Inputs, cache: Path) -> dict[str, Path]:
     return written
 
 
-def of_ready_files(inputs: Inputs, calibration: str | None, cache: Path) -> dict[str, Path]:
+def of_ready_files(
+    inputs: Inputs, calibration: str | None, dataset: str | None, cache: Path
+) -> tuple[dict[str, Path], FidelitySamples | None]:
     """`write` for .tflite files from elsewhere, whose inputs may differ from each other in shape.
 
-    Files whose inputs have the same shapes get the same values, from `calibration`, else random ones in
-    the range that a quantized input can express. Where neither is possible (text), they get none. Raises
-    ModelError where `calibration` does not fit.
+    Files whose inputs have the same shapes get the same values, from `dataset` or `calibration`, else
+    random ones in the range that a quantized input can express. Where neither is possible (text), they get
+    none. Raises ModelError where the data does not fit.
     """
     written: dict[str, Path] = {}
+    samples = None
     for group in _alike(inputs):
         # Of files that are alike, one with quantized inputs knows the range that the model was made for.
         chosen = max(group.values(), key=lambda tensors: any(t.quantization for t in tensors))
-        data = _data(_specs(chosen), calibration, cache)
+        data = _data(_specs(chosen), calibration, dataset, cache)
         if data is not None:
             written |= write(data.path, group, cache)
-    return written
+            count = min(COUNT, data.samples)
+            samples = FidelitySamples(data.source, count, "random" if data.generated else "dataset")
+    return written, samples
 
 
 def no_random_data(specs: Sequence[InputSpec]) -> str | None:
@@ -92,7 +135,12 @@ def _alike(inputs: Inputs) -> list[Inputs]:
     return list(groups.values())
 
 
-def _data(specs: Sequence[InputSpec], calibration: str | None, cache: Path) -> Calibration | None:
+def _data(
+    specs: Sequence[InputSpec], calibration: str | None, dataset: str | None, cache: Path
+) -> Calibration | None:
+    if dataset is not None:
+        return of_dataset(dataset, specs, cache)
     if calibration is not None:
-        return load_calibration(calibration, specs, cache / "calibration")
+        made = load_calibration(calibration, specs, cache / "calibration")
+        return thinned(made, cache / "calibration", COUNT)
     return None if no_random_data(specs) else generate(specs, GENERATED, cache / "calibration")

@@ -19,10 +19,14 @@ from harness.quantize.tracing import (
     from_module,
     from_signatures,
 )
+from harness.quantize.trust import code_in_keras_file, code_in_saved_model, is_refusal, refusal
 
 
-def load(kind: str, source: str, path: Path | None, cache: Path) -> Loaded:
-    """Build or load the model. Raises ModelError, or whatever the model's own code raises."""
+def load(kind: str, source: str, path: Path | None, cache: Path, trust: bool = False) -> Loaded:
+    """Build or load the model; code in its file runs only with `trust`.
+
+    Raises ModelError, or whatever the model's own code raises.
+    """
     import tensorflow as tf
 
     if kind == "callable":
@@ -30,11 +34,13 @@ def load(kind: str, source: str, path: Path | None, cache: Path) -> Loaded:
     if kind == "application":
         return from_keras(_application(source))
     if kind == "builtin":
-        return from_keras(_load_keras(ensure_digits(cache).model))
+        return from_keras(_load_keras(ensure_digits(cache).model, trust=False))
     assert path is not None
     if kind == "saved_model":
+        if not trust and (code := code_in_saved_model(path)):
+            raise refusal(code)
         return from_signatures(tf.saved_model.load(str(path)))
-    return from_keras(_load_keras(path))
+    return from_keras(_load_keras(path, trust))
 
 
 def call(source: str) -> tuple[Any, list[Any]]:
@@ -97,23 +103,36 @@ def _application(source: str) -> Any:
     return model
 
 
-def _load_keras(path: Path) -> Any:
-    """A Keras file; what Keras 3 refuses, Keras 2 (tf_keras) may take."""
+def _load_keras(path: Path, trust: bool) -> Any:
+    """A Keras file; what Keras 3 refuses, Keras 2 (tf_keras) may take, but never code without `trust`."""
     import keras
 
     if path.suffix.lower() == ".keras" and not zipfile.is_zipfile(path):  # Keras says "File not found"
         raise ModelError("not a Keras model, or not all of it: a .keras file is a zip archive")
-
     try:
-        return keras.models.load_model(path, compile=False)
+        return keras.models.load_model(path, compile=False, safe_mode=not trust)
     except Exception as error:
-        refusal = error
+        failure = error
+    if not trust:
+        _refuse_code(path, failure)
     try:
         import tf_keras
 
-        return tf_keras.models.load_model(path, compile=False)
+        return tf_keras.models.load_model(path, compile=False, safe_mode=not trust)
     except Exception:
-        raise refusal from None
+        raise failure from None
+
+
+def _refuse_code(path: Path, failure: Exception) -> None:
+    """Raise where Keras 3's failure must be the last word: the file holds code, or cannot be looked into."""
+    try:
+        code = code_in_keras_file(path)
+    except ModelError:
+        raise failure from None
+    if code is None and is_refusal(failure):
+        code = "it holds Python code"
+    if code is not None:
+        raise refusal(code) from None
 
 
 def _from_object(made: Any, variables: list[Any]) -> Loaded:

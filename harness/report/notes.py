@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from harness.report import figures
 from harness.report.cells import Cell, place
 from harness.report.columns import GLYPHS
 from harness.report.figures import clean
@@ -16,9 +17,8 @@ from harness.report.figures import clean
 def render(document: Mapping[str, Any], console: Console) -> None:
     cells = document["cells"]
     if references := _references(cells):
-        console.print(
-            Text(f"SQNR: signal to quantization noise of the outputs against {references}", style="dim")
-        )
+        text = f"SQNR: signal to quantization noise of the outputs against {references}{_samples(document)}"
+        console.print(Text(text, style="dim"))
     _print_groups(_reasons(cells), cells, console)
     _print_groups(_warnings(cells), cells, console)
     if document["interrupted"]:
@@ -34,6 +34,28 @@ def _references(cells: Iterable[Cell]) -> str:
             own = reference.startswith(f"{cell['variant']}/cpu@") and not cell["variant"].startswith("float")
             names["the same variant on cpu" if own else clean(reference)] = None
     return ", ".join(sorted(names))
+
+
+_SAMPLES = {  # how they were chosen -> in words
+    "dataset": "{count} of {source}",
+    "held-back": "{count} held back from calibration",
+    "calibration": "the {count} that it was calibrated on, too few to hold some back",
+    "random": "{count} of random data",
+    "built-in": "{count} of the built-in test data",
+}
+
+
+def _samples(document: Mapping[str, Any]) -> str:
+    """The samples that outputs were compared on; several models name theirs where they differ."""
+    told = {}
+    for model in document["models"]:
+        samples = model.get("fidelity_samples")  # not there in documents of older versions
+        if samples and samples["how"] in _SAMPLES:
+            count = figures.plural(samples["samples"], "sample")
+            told[model["name"]] = _SAMPLES[samples["how"]].format(count=count, source=samples["source"])
+    if len(set(told.values())) < 2:
+        return clean("".join(f", on {text}" for text in sorted(set(told.values()))))
+    return clean("; on " + ", ".join(f"{text} ({name})" for name, text in told.items()))
 
 
 OPS_NAMED = 5

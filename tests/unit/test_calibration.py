@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.calibration import InputSpec, anchored, generate, load_calibration, sample_inputs
+from harness.calibration import InputSpec, generate, load_calibration, load_split, thinned
 from harness.calibration.callables import evaluate_callable
+from harness.calibration.request import anchored
 from harness.errors import ModelError
 from harness.inspect import Quantization
 
@@ -209,13 +210,45 @@ def test_generate_as_text(tmp_path):
     assert "range=1..0 is not LOW..HIGH" in complaint("generate,range=1..0", [X], tmp_path)
 
 
-def test_sample_inputs(tmp_path):
+def test_thinned_evenly(tmp_path):
     made = generate([X, IDS], 20, tmp_path)
-    path = sample_inputs(made, tmp_path / "samples")
-    assert path == sample_inputs(made, tmp_path / "samples")
-    with np.load(path) as file:
-        assert {name: file[name].shape for name in file.files} == {X.name: (16, 2, 3), "ids": (16, 4)}
-        assert (file[X.name] == arrays_of(made)[X.name][:16]).all()
+    four = thinned(made, tmp_path / "samples", 4)
+    assert four.samples == 4
+    assert arrays_of(four).keys() == {X.name, "ids"}
+    assert (arrays_of(four)[X.name] == arrays_of(made)[X.name][[2, 7, 12, 17]]).all()
+    assert thinned(made, tmp_path / "samples", 20) is made
+
+
+@pytest.mark.parametrize(
+    ("total", "options", "calibrated", "held_back"),
+    [
+        (3, "", 3, 0),
+        (4, "", 3, 1),
+        (20, "", 15, 5),
+        (100, "", 84, 16),
+        (256, "", 240, 16),
+        (300, "", 256, 16),  # there are enough beyond those that calibration uses
+        (300, ",samples=20", 20, 16),
+        (22, ",samples=20", 17, 5),
+    ],
+)
+def test_what_is_held_back_is_not_calibrated_on(save, tmp_path, total, options, calibrated, held_back):
+    path = save(np.arange(total * 6, dtype=np.float32).reshape(total, 2, 3))
+    made, other = load_split(f"{path}{options}", [X], tmp_path / "cache")
+    used = set(arrays_of(made)[X.name][:, 0, 0].tolist())
+    kept = set(arrays_of(other)[X.name][:, 0, 0].tolist()) if other else set()
+    assert (made.samples, len(used), len(kept)) == (calibrated, calibrated, held_back)
+    assert not used & kept
+    assert (
+        f"{held_back} of {min(total, made.samples + held_back)} samples held back" in (made.how or "")
+    ) == bool(held_back)
+
+
+def test_random_data_is_compared_on_other_random_data(tmp_path):
+    made, other = load_split("generate,range=0..9,samples=5", [X], tmp_path)
+    assert (made.samples, other.samples) == (5, 16)
+    assert not np.isin(arrays_of(other)[X.name], arrays_of(made)[X.name]).any()
+    assert 4 < arrays_of(other)[X.name].max() < 9
 
 
 def colour(path, rgb, size=(12, 8), mode="RGB"):

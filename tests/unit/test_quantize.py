@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.calibration import spread
 from harness.config import VariantSpec
 from harness.errors import ModelError
 from harness.inspect import dequantize, read_model_file
 from harness.models import resolve_model
 from harness.models.builtin import digits_files
-from harness.quantize import VariantSet, export_variants, make_variants
+from harness.quantize import FidelitySamples, VariantSet, export_variants, make_variants
 from harness.variants import STANDARD
 from tests.models import dense_model
 
@@ -317,8 +318,11 @@ def test_inputs_are_told_apart_by_name_and_a_batch_is_fixed(zoo, cache):
     assert set(inputs) == {(4, 4), (4, 6)}
     assert inputs[4, 4].quantization.scales[0] == pytest.approx(1 / 255, rel=1e-3)
     assert inputs[4, 6].quantization.scales[0] == pytest.approx(10 / 255, rel=1e-3)
+    assert made.variants[0].calibration["samples"] == 38
+    assert made.fidelity_samples == FidelitySamples("data.npz", 12, "held-back")
     with np.load(made.inputs["int8"]) as samples:
-        assert np.array_equal(samples[inputs[4, 6].name], large[:16].astype(np.float32))
+        held_back = large[spread(50, 12)]
+        assert np.array_equal(samples[inputs[4, 6].name], held_back.astype(np.float32))
 
 
 @needs_converter

@@ -1,0 +1,141 @@
+""".npy and .npz files by their headers: types and shapes first, values only of the samples that are used.
+
+A few MB of zip can hold an array of any size, so that nothing is unpacked before its header fits.
+"""
+
+from __future__ import annotations
+
+import math
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import ModelError
+
+LARGEST = 2 << 30  # bytes that are read of one array
+LARGEST_FORTRAN = 1 << 29  # the same where the first samples lie all over the file: read whole
+MOST_ARRAYS = 1024  # in one .npz
+_MAGIC, _ZIP = b"\x93NUMPY", (b"PK\x03\x04", b"PK\x05\x06")
+_BLOCK = 1 << 24
+_UNREADABLE = (
+    OSError, ValueError, EOFError, KeyError, MemoryError, NotImplementedError, RuntimeError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+_PICKLED = (
+    "not an array file, or it holds pickled Python objects, which are never loaded; save numbers with"
+    " numpy.save or numpy.savez"
+)
+
+
+@dataclass(frozen=True)
+class StoredArray:
+    """An array in a file: what its header says, and a way to its bytes."""
+
+    where: str
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    fortran_order: bool
+    open: Callable[[], IO[bytes]]  # at the start of the header
+
+    def all(self) -> npt.NDArray[Any]:
+        """The whole array. Raises ModelError."""
+        return self.first(self.shape[0]) if self.shape else self._read(()).reshape(())
+
+    def first(self, rows: int) -> npt.NDArray[Any]:
+        """The first `rows` along the first dimension. Raises ModelError."""
+        shape = (min(rows, self.shape[0]), *self.shape[1:])
+        if not self.fortran_order:
+            return self._read(shape).reshape(shape)
+        return self._read(self.shape).reshape(self.shape, order="F")[: shape[0]]
+
+    def _read(self, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+        """So many values from the file's beginning."""
+        size = math.prod(shape) * self.dtype.itemsize
+        if size > (LARGEST_FORTRAN if self.fortran_order else LARGEST):
+            remedy = "save numpy.ascontiguousarray(…) of it" if self.fortran_order else "use fewer samples"
+            raise ModelError(f"{self.where}: {size / 1e9:.1f} GB of it would have to be read; {remedy}")
+        with _one_line(self.where), self.open() as file:
+            _read_header(file)
+            return np.frombuffer(_exactly(file, size), self.dtype)
+
+
+def arrays_in(path: Path, where: str) -> Mapping[str, StoredArray]:
+    """The arrays in an .npy (under the name "") or an .npz, of which only headers are read.
+
+    Raises ModelError, one line, for files that are damaged and for arrays of Python objects.
+    """
+    with _one_line(where):
+        with path.open("rb") as file:
+            magic = file.read(len(_MAGIC))
+        if magic.startswith(_ZIP):
+            return _of_zip(path, where)
+        if magic != _MAGIC:
+            raise ModelError(f"{where}: " + (_PICKLED if magic else "cannot be read: No data left in file"))
+        return {"": _stored(where, lambda: path.open("rb"), path.stat().st_size)}
+
+
+def _of_zip(path: Path, where: str) -> dict[str, StoredArray]:
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+    if len(members) > MOST_ARRAYS:
+        raise ModelError(f"{where}: {len(members)} files in one .npz, more than {MOST_ARRAYS}")
+    found = {}
+    for member in members:
+        name = member.filename.removesuffix(".npy")
+        found[name] = _stored(where, partial(_open_member, path, member.filename), member.file_size)
+    return found
+
+
+def _open_member(path: Path, name: str) -> IO[bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return archive.open(name)  # which keeps the file open
+
+
+def _stored(where: str, opener: Callable[[], IO[bytes]], size: int) -> StoredArray:
+    """By the header of what `opener` opens, which must account for all of the `size` bytes."""
+    with opener() as file:
+        shape, fortran_order, dtype = _read_header(file)
+        header = file.tell()
+    if dtype.hasobject:
+        raise ModelError(f"{where}: {_PICKLED}")
+    if min(shape, default=0) < 0 or header + math.prod(shape) * dtype.itemsize > size:
+        raise ModelError(f"{where}: cannot be read: an array of shape {shape} is not all there")
+    return StoredArray(where, dtype, shape, fortran_order, opener)
+
+
+def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, Fortran order and type; the file is left at the array's first byte. Raises ValueError."""
+    form: Any = np.lib.format
+    version = form.read_magic(file)
+    read = {(1, 0): form.read_array_header_1_0, (2, 0): form.read_array_header_2_0}.get(version)
+    if read is None:
+        raise ValueError(f"array format {'.'.join(map(str, version))} is not one of plain numbers")
+    shape, fortran_order, dtype = read(file)
+    return tuple(shape), fortran_order, dtype
+
+
+def _exactly(file: IO[bytes], size: int) -> bytearray:
+    data = bytearray()
+    while len(data) < size:
+        block = file.read(min(_BLOCK, size - len(data)))
+        if not block:
+            raise EOFError(f"it ends after {len(data)} of {size} bytes")
+        data += block
+    return data
+
+
+@contextmanager
+def _one_line(where: str) -> Iterator[None]:
+    try:
+        yield
+    except _UNREADABLE as error:
+        text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+        raise ModelError(f"{where}: cannot be read: {text or type(error).__name__}") from None

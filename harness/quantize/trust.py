@@ -1,0 +1,151 @@
+"""What in a model file would run as a program, found without loading it.
+
+Keras 3 refuses code in its files by itself. Keras 2 (tf_keras) does not: it runs the Lambda layers of an
+.h5, and imports whatever module a .keras names. So that a file goes on to Keras 2 only if all that it holds
+are Keras' own layers. Of a SavedModel's graphs, those ops are found that call Python or write files.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from harness.errors import ModelError
+
+REMEDY = "if you trust the file, give --trust-model (in Python: trust_model=True)"
+LARGEST_CONFIG = 64 << 20  # bytes; the largest of keras.applications has 0.6 MB
+
+_CALLING_LAYERS = ("Lambda", "ClassMethod", "InstanceMethod", "InstanceProperty")
+_OWN_MODULE = re.compile(r"(tf_)?keras(\.\w+)*|builtins")
+_TENSOR_NAMESPACES = ("math", "nn", "linalg", "image", "signal", "bitwise", "random", "__operators__")
+_TENSOR_FUNCTIONS = """
+    boolean_mask broadcast_to cast clip_by_norm clip_by_value concat convert_to_tensor einsum ensure_shape
+    expand_dims eye fill gather gather_nd identity linspace meshgrid norm one_hot ones ones_like pad range
+    rank repeat reshape reverse roll scatter_nd sequence_mask shape size slice sort space_to_batch split
+    squeeze stack stop_gradient strided_slice tensordot tile transpose unique unstack where zeros zeros_like
+    keras.backend.sigmoid keras.backend.relu
+"""
+_PYTHON_OPS = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
+
+
+def refusal(what: str) -> ModelError:
+    """The error for a file with code, `what` being a sentence without its end."""
+    return ModelError(f"{what}, which is not run unasked; {REMEDY}")
+
+
+def is_refusal(error: BaseException) -> bool:
+    """True where Keras itself has refused code in a file."""
+    return "arbitrary code execution" in str(error) or "safe_mode" in str(error)
+
+
+def code_in_keras_file(path: Path) -> str | None:
+    """The first part of a Keras file that is more than Keras' own layers, in words; None without one.
+
+    Raises ModelError where the file's configuration cannot be read.
+    """
+    return next(_code_in(_config(path), "the model"), None)
+
+
+def code_in_saved_model(folder: Path) -> str | None:
+    """The first op in a SavedModel's graphs that calls Python or writes a file, in words."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    proto = saved_model_pb2.SavedModel()
+    try:
+        proto.ParseFromString((folder / "saved_model.pb").read_bytes())
+    except Exception as error:
+        raise ModelError(f"saved_model.pb cannot be read: {error}") from None
+    return next(filter(None, (code_in_graph(meta.graph_def) for meta in proto.meta_graphs)), None)
+
+
+def code_in_graph(graph_def: Any) -> str | None:
+    """The same of one GraphDef, its functions included."""
+    nodes = [*graph_def.node, *(node for f in graph_def.library.function for node in f.node_def)]
+    return next(filter(None, map(_program, nodes)), None)
+
+
+def _program(node: Any) -> str | None:
+    if node.op in _PYTHON_OPS:
+        return f"its graph calls Python (the op {node.op})"
+    printed_to = node.attr["output_stream"].s if "output_stream" in node.attr else b""
+    if node.op == "WriteFile" or printed_to.startswith(b"file://"):
+        return f"its graph writes a file (the op {node.op})"
+    return None
+
+
+def _config(path: Path) -> Any:
+    """A Keras file's configuration, found as Keras 2 finds it."""
+    try:
+        if path.name.endswith(".keras") and zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                if archive.getinfo("config.json").file_size > LARGEST_CONFIG:
+                    raise ModelError(f"its config.json is larger than {LARGEST_CONFIG >> 20} MiB")
+                return json.loads(archive.read("config.json"))
+        import h5py
+
+        with h5py.File(path, "r") as file:
+            return json.loads(file.attrs["model_config"])
+    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        raise ModelError(f"its configuration cannot be read: {error}") from None
+
+
+def _code_in(value: Any, where: str) -> Iterator[str]:
+    """Every part that is code, depth first; `where` is the layer that the part lies in."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _code_in(item, where)
+    if not isinstance(value, dict):
+        return
+    kind, config = value.get("class_name"), value.get("config")
+    if isinstance(kind, str):
+        where = f'its layer "{_name(value, config)}" ({kind})' if _name(value, config) else where
+        yield from _code_of(kind, config, where)
+    if any(key.endswith("_type") and item == "lambda" for key, item in value.items()):
+        yield f"{where} holds Python code"
+    module = value.get("module")
+    if isinstance(module, str) and not _OWN_MODULE.fullmatch(module):
+        yield f"{where} names the Python module {module}"
+    for item in value.values():
+        yield from _code_in(item, where)
+
+
+def _code_of(kind: str, config: Any, where: str) -> Iterator[str]:
+    if kind.rpartition(">")[2] in _CALLING_LAYERS or kind == "__lambda__":
+        yield f"{where} holds Python code"
+    elif kind == "function" and not _is_activation(config):
+        yield f"{where} names the Python function {config}"
+    elif kind in ("TFOpLambda", "SlicingOpLambda") and not _computes(_text(config, "function")):
+        yield f"{where} calls {_text(config, 'function')}"
+    elif kind == "TensorFlowOpLayer":
+        found = re.search(r"\w*PyFunc\w*|WriteFile|file://", _text(config, "node_def"))
+        if found is not None:
+            yield f"{where} holds the op {found[0]}"
+
+
+def _text(config: Any, key: str) -> str:
+    return str(config.get(key)) if isinstance(config, dict) else ""
+
+
+def _name(value: dict[str, Any], config: Any) -> str | None:
+    name = config.get("name") if isinstance(config, dict) else None
+    return next((str(n) for n in (name, value.get("name")) if isinstance(n, str)), None)
+
+
+def _is_activation(name: Any) -> bool:
+    import tf_keras
+
+    return isinstance(name, str) and hasattr(tf_keras.activations, name)
+
+
+def _computes(function: str) -> bool:
+    """True for TensorFlow's functions from tensors to tensors; others may write files or load libraries."""
+    import tensorflow as tf
+
+    namespace, _, name = function.rpartition(".")
+    if not namespace:
+        return name in _TENSOR_FUNCTIONS.split() or hasattr(tf.math, name)
+    return function in _TENSOR_FUNCTIONS.split() or namespace.split(".")[0] in _TENSOR_NAMESPACES
