@@ -190,6 +190,22 @@ def weights_format(view: OpView, build: Build) -> str | None:
     return "only the default weights format is supported" if view.op.options.get("WeightsFormat") else None
 
 
+def second_zero_point(view: OpView, build: Build) -> str | None:
+    """An 8-bit second factor has to be symmetric: its zero point is 0."""
+    second = view.inputs[1]
+    quantization = second.quantization
+    if view.outputs[0].dtype not in EIGHT_BIT or quantization is None or not any(quantization.zero_points):
+        return None
+    return f"the second input's zero point is {quantization.zero_points[0]}; only 0 is supported"
+
+
+def untransposable(view: OpView) -> bool:
+    """A type that XNNPACK has no TRANSPOSE for."""
+    tensor = view.inputs[0]
+    per_channel = tensor.quantization is not None and tensor.quantization.axis is not None
+    return tensor.dtype not in {"float32", *EIGHT_BIT} or per_channel
+
+
 def bias(view: OpView, build: Build) -> str | None:
     return None if len(view.inputs) > 2 else "a bias is mandatory"
 
