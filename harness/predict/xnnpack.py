@@ -36,7 +36,7 @@ _CHECKS: Mapping[str, tuple[c.Check, ...]] = {
     "PRELU": (c.dimensions, c.static(1), c.slope),
     "AVERAGE_POOL_2D": (c.pool, c.activation),
     "MAX_POOL_2D": (c.pool, c.activation),
-    "BATCH_MATMUL": (c.second_zero_point,),
+    "BATCH_MATMUL": (c.second_factor,),
     "CONCATENATION": (c.concatenation, c.dimensions),
     "CONV_2D": (c.rank(4), c.static(1, 2), c.bias, c.activation, c.weights_axis(0)),
     "DEPTHWISE_CONV_2D": (c.rank(4), c.static(1, 2), c.bias, c.activation, c.weights_axis(3)),

@@ -190,13 +190,16 @@ def weights_format(view: OpView, build: Build) -> str | None:
     return "only the default weights format is supported" if view.op.options.get("WeightsFormat") else None
 
 
-def second_zero_point(view: OpView, build: Build) -> str | None:
-    """An 8-bit second factor has to be symmetric: its zero point is 0."""
+def second_factor(view: OpView, build: Build) -> str | None:
+    """An 8-bit second factor has one scale and is symmetric: its zero point is 0."""
     second = view.inputs[1]
     quantization = second.quantization
-    if view.outputs[0].dtype not in EIGHT_BIT or quantization is None or not any(quantization.zero_points):
+    if view.outputs[0].dtype not in EIGHT_BIT or quantization is None:
         return None
-    return f"the second input's zero point is {quantization.zero_points[0]}; only 0 is supported"
+    if quantization.axis is not None:
+        return "a second input with one scale per column is not supported"
+    zero_point = quantization.zero_points[0]
+    return f"the second input's zero point is {zero_point}; only 0 is supported" if zero_point else None
 
 
 def untransposable(view: OpView) -> bool:
