@@ -1,8 +1,8 @@
-"""What a delegate is: a name, what it refuses on paper, how to open it, why it leaves an op alone."""
+"""What a delegate is: a name, what it refuses on paper, how to open it, what it took."""
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, NamedTuple, Optional
 
 from . import graph
 from .runtime import Opened
@@ -38,9 +38,9 @@ def no_facts(options: Options, said: str) -> Dict[str, Any]:
     return {}
 
 
-def from_nodes(session: InterpreterSession, why: graph.Why) -> Ops:
+def from_nodes(session: InterpreterSession) -> Ops:
     """What the delegate took, as the interpreter's own nodes tell."""
-    return graph.read_ops(session.interpreter, why, session.nodes)
+    return graph.read_ops(session.interpreter, session.nodes)
 
 
 class Delegate(NamedTuple):
@@ -53,9 +53,6 @@ class Delegate(NamedTuple):
 
     # open(runtime, model path, threads, options): a session whose tensors are not yet allocated.
     open: Callable[[Opened, str, int, Options], InterpreterSession]
-
-    # why_not(op, dtypes, runtime name, runtime version): why the op stays on the CPU, or None if unknown.
-    why_not: Callable[[str, Sequence[str], str, str], Optional[str]]
 
     # missing(runtime, options): why it can't be had with this runtime on this device, or None.
     missing: Callable[[Opened, Options], Optional[str]]
@@ -72,8 +69,8 @@ class Delegate(NamedTuple):
     # True where what its library writes while the model is opened is to be kept for the functions below.
     talks: bool = False
 
-    # ops(session, why): what it took.
-    ops: Callable[[InterpreterSession, graph.Why], Ops] = from_nodes
+    # ops(session): what it took, and of what it left the reason where it gave one itself.
+    ops: Callable[[InterpreterSession], Ops] = from_nodes
 
     # facts(options, what it wrote): the hardware and library that were used, as plain JSON types.
     facts: Callable[[Options, str], Dict[str, Any]] = no_facts

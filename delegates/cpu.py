@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional, Sequence
-
 from .base import Delegate, Options, nothing_missing, refuses_nothing
 from .runtime import Opened
 from .session import InterpreterSession
@@ -17,8 +15,4 @@ def _open(runtime: Opened, model: str, threads: int, options: Options) -> Interp
     return InterpreterSession(runtime.module.Interpreter(model_path=model, num_threads=threads, **extra))
 
 
-def _why_not(op: str, dtypes: Sequence[str], runtime: str, version: str) -> Optional[str]:
-    return None
-
-
-DELEGATE = Delegate("cpu", refuses_nothing, _open, _why_not, nothing_missing, takes_all=True, on_cpu=True)
+DELEGATE = Delegate("cpu", refuses_nothing, _open, nothing_missing, takes_all=True, on_cpu=True)

@@ -92,10 +92,6 @@ def _explain(error: Exception, said: str, options: Options) -> Exception:
     return error
 
 
-def _why_not(op: str, dtypes: Sequence[str], runtime: str, version: str) -> Optional[str]:
-    return "the compiler left it on the CPU"
-
-
 def _facts(options: Options, said: str) -> Dict[str, Any]:
     """library, library_build (std, max), runtime (the library's own words), transport, temperature_c."""
     path = library.loaded_from(os.path.expanduser(_library(options)))
@@ -180,7 +176,6 @@ DELEGATE = Delegate(
     "edgetpu",
     _refuses,
     _open,
-    _why_not,
     _missing,
     exclusive=True,
     facts=_facts,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Dict, Optional
 
 from . import library
 from .base import Delegate, Options, refuses_nothing
@@ -18,10 +18,6 @@ def _missing(runtime: Opened, options: Options) -> Optional[str]:
     return library.unusable(options["library"])
 
 
-def _why_not(op: str, dtypes: Sequence[str], runtime: str, version: str) -> Optional[str]:
-    return None
-
-
 def _facts(options: Options, said: str) -> Dict[str, Any]:
     return library.facts(options["library"])
 
@@ -30,7 +26,6 @@ DELEGATE = Delegate(
     "external",
     refuses_nothing,
     _open,
-    _why_not,
     _missing,
     facts=_facts,
     crash_hint="its library was built for one version of the runtime and may not fit this one",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import glob
 import os
 import re
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Dict, Optional
 
-from . import gpu_said, graph, library, vulkan
+from . import gpu_said, library, vulkan
 from .base import Delegate, DelegateMissing, Options, from_nodes, refuses_nothing
 from .compiled import CompiledInterpreter
 from .runtime import Opened
@@ -62,14 +62,10 @@ def _has_options() -> bool:
     return hasattr(compiled_model, "GpuOptions")
 
 
-def _why_not(op: str, dtypes: Sequence[str], runtime: str, version: str) -> Optional[str]:
-    return None
-
-
-def _ops(session: InterpreterSession, why: graph.Why) -> Ops:
+def _ops(session: InterpreterSession) -> Ops:
     if session.nodes is not None:  # a library's
-        return from_nodes(session, why)
-    return gpu_said.ops(session.said, from_nodes(session, why))
+        return from_nodes(session)
+    return gpu_said.ops(session.said, from_nodes(session))
 
 
 def _facts(options: Options, said: str) -> Dict[str, Any]:
@@ -102,7 +98,6 @@ DELEGATE = Delegate(
     "gpu",
     refuses_nothing,
     _open,
-    _why_not,
     _missing,
     talks=True,
     ops=_ops,

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
 from .wire import OpGroup, Ops
-
-Why = Callable[[str, Sequence[str]], Optional[str]]
 
 
 def delegated_nodes(nodes: Sequence[Dict[str, Any]]) -> Set[int]:
@@ -25,8 +22,8 @@ def delegated_nodes(nodes: Sequence[Dict[str, Any]]) -> Set[int]:
     return taken
 
 
-def read_ops(interpreter: Any, why: Why, nodes: Optional[Sequence[Dict[str, Any]]] = None) -> Ops:
-    """How many ops the delegate took; `why(op, dtypes)` gives the reason for one it left.
+def read_ops(interpreter: Any, nodes: Optional[Sequence[Dict[str, Any]]] = None) -> Ops:
+    """How many ops the delegate took, and which it left: why is for those to say who know its rules.
 
     `nodes` are the interpreter's, by default as they are now.
     """
@@ -35,16 +32,18 @@ def read_ops(interpreter: Any, why: Why, nodes: Optional[Sequence[Dict[str, Any]
     real = [node for node in nodes if node["op_name"] != "DELEGATE"]
     taken = delegated_nodes(nodes)
     dtypes, constant = _tensors(interpreter, real)
-    left = Counter(
-        (node["op_name"], _signature(node, dtypes, constant)) for node in real if node["index"] not in taken
-    )
+    left: Dict[Tuple[str, Tuple[str, ...]], List[int]] = {}
+    for node in real:
+        if node["index"] not in taken:
+            kind = (node["op_name"], _signature(node, dtypes, constant))
+            left.setdefault(kind, []).append(int(node["index"]))
     groups = [
-        OpGroup(op=op, count=count, dtypes=list(kinds), reason=why(op, kinds))
-        for (op, kinds), count in sorted(left.items())
+        OpGroup(op=op, count=len(indices), dtypes=list(kinds), nodes=indices)
+        for (op, kinds), indices in sorted(left.items())
     ]
     return Ops(
         total=len(real),
-        delegated=len(real) - sum(left.values()),
+        delegated=len(real) - sum(map(len, left.values())),
         partitions=len(nodes) - len(real),
         not_delegated=groups,
     )

@@ -80,12 +80,15 @@ class Request:
 
 @dataclass(frozen=True)
 class OpGroup:
-    """Ops of one kind that the delegate left on the CPU, in words a reason can be found for."""
+    """Ops of one kind that the delegate left on the CPU."""
 
     op: str
     count: int
-    dtypes: List[str]  # of the inputs that are not constant, then of the outputs
-    reason: Optional[str] = None
+    dtypes: List[str]  # of the first two inputs, constant ones marked, and of the first output
+    reason: Optional[str] = None  # in the delegate's own words, where it has any
+    nodes: List[int] = field(
+        default_factory=list
+    )  # their indices in the file; empty where it tells kinds only
 
 
 @dataclass(frozen=True)

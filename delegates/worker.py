@@ -140,9 +140,7 @@ class Opening:
 
     def ops(self) -> Ops:
         name, version = self.runtime.name, self.runtime.version
-        ops = self.delegate.ops(
-            self.session, lambda op, dtypes: self.delegate.why_not(op, dtypes, name, version)
-        )
+        ops = self.delegate.ops(self.session)
         if not self.delegate.takes_all:
             return ops
         if ops.partitions:

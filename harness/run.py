@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from harness.machines import Machine
 from harness.models import resolve_model
 from harness.quantize import VariantSet, make_variants
 from harness.quantize.separate import separate
+from harness.versions import minor
 
 OLD_RUNTIMES = ("tflite-runtime",)  # whose version says which op versions of TensorFlow's it knows
 
@@ -155,9 +155,8 @@ def _oldest_runtime(
 ) -> tuple[int, int] | None:
     """Major and minor version of the oldest TFLite runtime among the devices, where that limits ops."""
     found = [answers[p.name].runtime for p in profiles]
-    texts = [r.version for r in found if r is not None and r.name in OLD_RUNTIMES]
-    versions = [match for match in (re.match(r"(\d{1,4})\.(\d{1,4})", text, re.A) for text in texts) if match]
-    return min(((int(match[1]), int(match[2])) for match in versions), default=None)
+    versions = [minor(r.version) for r in found if r is not None and r.name in OLD_RUNTIMES]
+    return min((version for version in versions if version is not None), default=None)
 
 
 def _device(profile: DeviceProfile, machine: Machine) -> results.Device:

@@ -17,6 +17,7 @@ _NUMPY = {
     "uint8": np.uint8,
     "int16": np.int16,
     "int32": np.int32,
+    "int64": np.int64,
 }
 QUANTIZED = {"int8", "uint8", "int16"}
 
@@ -31,6 +32,7 @@ class Tensor:
     scales: tuple[float, ...] | None = None
     axis: int = 0
     signature: list[int] | None = None
+    zero: int = 0
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def _tensor(name: str, tensor: Tensor, model: Any) -> Any:
     scales = tensor.scales or ((0.5,) if tensor.dtype in QUANTIZED else ())
     if scales:
         made.quantization = schema.QuantizationParametersT()
-        made.quantization.scale, made.quantization.zeroPoint = list(scales), [0] * len(scales)
+        made.quantization.scale, made.quantization.zeroPoint = list(scales), [tensor.zero] * len(scales)
         made.quantization.quantizedDimension = tensor.axis
     if tensor.values is not None:
         values = np.broadcast_to(np.asarray(tensor.values, _NUMPY[tensor.dtype]), tensor.shape)
@@ -129,5 +131,6 @@ def _table(name: str) -> str:
         "MAX_POOL_2D": "Pool2DOptions",
         "MEAN": "ReducerOptions",
         "SUM": "ReducerOptions",
+        "BATCH_MATMUL": "BatchMatMulOptions",
     }
     return special.get(name, "".join(part.capitalize() for part in name.split("_")) + "Options")

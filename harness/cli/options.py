@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.errors import ConfigError
+from harness.versions import minor
 
 if TYPE_CHECKING:
     from harness.config import Config
@@ -89,7 +90,7 @@ def read_percent(option: str, text: str) -> float:
 def read_version(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
-    parts = text.split(".")
-    if len(parts) < 2 or not all(part.isdecimal() for part in parts[:2]):
+    version = minor(text)
+    if version is None:
         raise ConfigError(f"--for-runtime {text}: a version expected, for example 2.14")
-    return int(parts[0]), int(parts[1])
+    return version

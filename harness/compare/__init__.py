@@ -9,7 +9,7 @@ from typing import Any
 
 from delegates import stats
 from delegates.wire import Ops
-from harness.compare import accelerators, doubts, outputs, provenance
+from harness.compare import accelerators, doubts, outputs, provenance, reasons
 from harness.compare import reference as references
 from harness.compare.baseline import baselines, label
 from harness.compare.doubts import Doubt
@@ -83,8 +83,9 @@ class _Context:
         self.devices = {d.profile.name: d for d in run.devices}
 
     def cell(self, cell: Cell) -> dict[str, Any]:
-        status, reason = verdict(cell, self.run)
         variant = self.variants.get((cell.model, cell.variant))
+        ops = self._ops(cell, variant)
+        status, reason = verdict(cell, self.run, ops)
         measured = cell.measurements
         return {
             "id": cell.id,
@@ -100,7 +101,7 @@ class _Context:
             "refusal": _refusal(cell),
             "size_bytes": _size(cell, variant),
             "size_ratio": self._size_ratio(cell),
-            "ops": _ops(cell),
+            "ops": None if ops is None else asdict(ops),
             "compiled": accelerators.of_compiled(cell.compiled),
             "delegate_facts": measured[-1].delegate_facts if measured else {},
             "init_ms": _ms(stats.median(m.init_ns for m in measured)),
@@ -119,6 +120,15 @@ class _Context:
         if key not in self.known:
             self.known[key] = derive()
         return self.known[key]
+
+    def _ops(self, cell: Cell, variant: Variant | None) -> Ops | None:
+        """For the `cpu` delegate all ops count as taken: each ran where it was asked to run."""
+        ops = cell_ops(cell)
+        if ops is None or cell.delegate == "cpu":
+            return None if ops is None else Ops(total=ops.total, delegated=ops.total, partitions=0)
+        device = self.devices[cell.device]
+        found: Ops = self._once(("ops", cell.id), lambda: reasons.of_cell(ops, cell, variant, device))
+        return found
 
     def _baseline_variant(self, cell: Cell) -> Variant | None:
         baseline = self.baselines.get(cell.id)
@@ -258,14 +268,6 @@ def _samples(cell: Cell) -> list[int]:
 
 def _ms(ns: float | None) -> float | None:
     return None if ns is None else ns / stats.NS_PER_MS
-
-
-def _ops(cell: Cell) -> dict[str, Any] | None:
-    """For the `cpu` delegate all ops count as taken: each ran where it was asked to run."""
-    ops = cell_ops(cell)
-    if ops is not None and cell.delegate == "cpu":
-        ops = Ops(total=ops.total, delegated=ops.total, partitions=0)
-    return None if ops is None else asdict(ops)
 
 
 def _refusal(cell: Cell) -> dict[str, Any] | None:

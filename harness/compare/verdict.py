@@ -29,9 +29,9 @@ _OPS_NAMED = 4  # kinds of ops named one by one in a reason
 Verdict = tuple[str, str | None]  # status, reason
 
 
-def verdict(cell: Cell, run: Run) -> Verdict:
-    """Status and reason as CONTRACT.md's result document wants them."""
-    status, reason = _verdict(cell, run)
+def verdict(cell: Cell, run: Run, ops: Ops | None) -> Verdict:
+    """Status and reason as CONTRACT.md's result document wants them; `ops` is what the delegate took."""
+    status, reason = _verdict(cell, run, ops)
     return status, " ".join(reason.split()) if reason else None
 
 
@@ -46,7 +46,7 @@ def cell_ops(cell: Cell) -> Ops | None:
     return of_variant(ops, cell.compiled.report)
 
 
-def _verdict(cell: Cell, run: Run) -> Verdict:
+def _verdict(cell: Cell, run: Run, ops: Ops | None) -> Verdict:
     if cell.skipped is not None:
         return "skipped", cell.skipped
     if cell.refused is not None:
@@ -56,7 +56,7 @@ def _verdict(cell: Cell, run: Run) -> Verdict:
     if cell.refusal is not None:
         return _STATUS_OF_STAGE.get(cell.refusal.stage, "refused"), _why_refused(cell.refusal, cell)
     if cell.measurements:
-        return _from_ops(cell.delegate, cell_ops(cell))
+        return _from_ops(cell.delegate, ops)
     return _unanswered(run)
 
 

@@ -8,6 +8,7 @@ from delegates.runtime import installed
 from delegates.wire import Runtime
 from harness.compat import Target
 from harness.config import DeviceProfile
+from harness.versions import minor
 
 # The versions that rules are known for best; assumed where nothing says what a device has.
 KNOWN = (
@@ -30,13 +31,13 @@ def target(profile: DeviceProfile) -> Target:
 def oldest_limiting(targets: Sequence[Target]) -> tuple[int, int] | None:
     """Major and minor version of the oldest tflite-runtime among them, which variants are made for."""
     versions = [
-        tuple(map(int, runtime.version.split(".")[:2]))
+        minor(runtime.version)
         for target in targets
         if target.known_from != "assumed"
         for runtime in target.runtimes
         if runtime.name == "tflite-runtime"
     ]
-    return min(((major, minor) for major, minor in versions), default=None)
+    return min((version for version in versions if version is not None), default=None)
 
 
 def _choose(found: Sequence[Runtime], wanted: str) -> Runtime | None:

@@ -16,6 +16,7 @@ from harness.predict import OpVerdict, Prediction, Refusal, Verdict, all_alike, 
 from harness.predict.edgetpu_checks import CHECKS, CORAL
 from harness.predict.ops import OpView, elements, sized_while_running, views
 from harness.predict.partition import first_part, kept
+from harness.versions import Version, release
 
 _ISSUES = "issues of google-coral/edgetpu"
 _INTEGER_BORDERS = "make inputs and outputs int8 or uint8"
@@ -56,7 +57,7 @@ def _compiled(model: ModelInfo) -> Prediction:
 
 def _refusal(model: ModelInfo) -> Refusal | None:
     """Why the compiler gives no output at all; what is certain comes before what is not."""
-    reasons = (_unparsed, _not_quantized, _unresolved, _resizing, _too_large, _several)
+    reasons = (_not_quantized, _unparsed, _unresolved, _resizing, _too_large, _several)
     found = [why for reason in reasons if (why := reason(model)) is not None]
     return next((why for why in found if why.certain), next(iter(found), None))
 
@@ -87,9 +88,7 @@ def _strange(arguments: Sequence[str]) -> list[str]:
 def _unparsed(model: ModelInfo) -> Refusal | None:
     """Ops from a TensorFlow Lite newer than the compiler's own."""
     compiler = rules()["compiler"]
-    known, unknown = (
-        loading.parse_version(compiler[key]) for key in ("last_known_release", "first_unknown_release")
-    )
+    known, unknown = (release(compiler[key]) for key in ("last_known_release", "first_unknown_release"))
     newer = sorted({(op.name, op.version) for op in model.ops if not op.custom and _release(op) > known})
     if not newer:
         return None
@@ -103,11 +102,11 @@ def _unparsed(model: ModelInfo) -> Refusal | None:
     return Refusal(reason, f"{_ISSUES} 879, 631, 845, 340", remedy, certain=bool(certain))
 
 
-def _release(op: Any) -> loading.Version:
+def _release(op: Any) -> Version:
     return _release_of(op.name, op.version)
 
 
-def _release_of(name: str, version: int) -> loading.Version:
+def _release_of(name: str, version: int) -> Version:
     """The release that brought an op; what the table has not is newer than all of it."""
     return loading.since(name, version) or (99,)
 

@@ -15,6 +15,7 @@ from harness.predict import OpVerdict, Prediction, Refusal, Verdict, all_alike, 
 from harness.predict.gpu_checks import CHECKS, dimensions
 from harness.predict.ops import OpView, sized_while_running, unpacked, views
 from harness.predict.partition import kept, largest_part
+from harness.versions import release
 
 _STATIC = "fix the batch size: build the model on an input of shape (1, …)"
 _REPLACE = "replace it, or move it to the end"
@@ -76,7 +77,7 @@ def rules() -> dict[str, Any]:
 def _accelerator(view: OpView, runtime: Runtime) -> OpVerdict:
     rule = rules()["accelerator"]
     source = rule["source"]
-    if loading.parse_version(runtime.version)[:2] != loading.parse_version(rule["version"]):
+    if release(runtime.version)[:2] != release(rule["version"]):
         return OpVerdict(Verdict.UNCERTAIN, f"only {rule['version']} was asked", source)
     if view.name in rule["unsupported"].split():
         return OpVerdict(Verdict.LEFT, "Operation is not supported", source, _REPLACE)

@@ -12,8 +12,7 @@ from delegates.wire import Runtime
 from harness.inspect import ModelInfo, OpInfo
 from harness.inspect.edgetpu_package import CUSTOM_OP
 from harness.predict import Refusal, joined
-
-Version = tuple[int, ...]
+from harness.versions import Version, release
 
 SOURCE = "runtime_version.cc of google-ai-edge/LiteRT"
 _CUSTOM_SOURCE = "register.cc of google-ai-edge/LiteRT and TensorFlow"
@@ -22,7 +21,7 @@ _CUSTOM_SOURCE = "register.cc of google-ai-edge/LiteRT and TensorFlow"
 _KNOWN_CUSTOM = frozenset({"TFLite_Detection_PostProcess", "Mfcc", "AudioSpectrogram", "NumericVerify"})
 
 # Custom ops that the runtimes have no kernels for, but some delegates do.
-_XNNPACK_CUSTOM = frozenset({"Convolution2DTransposeBias", "MaxPoolingWithArgmax2D", "MaxUnpooling2D"})
+XNNPACK_CUSTOM = frozenset({"Convolution2DTransposeBias", "MaxPoolingWithArgmax2D", "MaxUnpooling2D"})
 
 # LiteRT left TensorFlow's repository after 2.17; the last version that was asked what it registers.
 _LITERT_KNOWS_AT_LEAST: Version = (2, 17)
@@ -30,22 +29,11 @@ _LITERT_ASKED: Version = (2, 3)
 _NEWEST: Version = (9,)
 
 
-def parse_version(text: str) -> Version:
-    """(2, 14, 0) of "2.14.0"; () where it is none. What follows the numbers (rc1, .post1) is ignored."""
-    numbers = []
-    for part in text.split("."):
-        digits = part[: len(part) - len(part.lstrip("0123456789"))]
-        if not digits:
-            break
-        numbers.append(int(digits))
-    return tuple(numbers)
-
-
 def since(op: str, version: int) -> Version | None:
     """The TensorFlow release that brought this version of an op; None where the table has it not."""
     releases: list[str] = _table()["since"].get(op, "").split()
     known = 0 < version <= len(releases) and releases[version - 1] != "-"
-    return parse_version(releases[version - 1]) if known else None
+    return release(releases[version - 1]) if known else None
 
 
 def untold(op: str, version: int) -> bool:
@@ -61,16 +49,16 @@ def refusal(model: ModelInfo, runtime: Runtime) -> Refusal | None:
 
 def highest(op: str, runtime: Runtime) -> tuple[int, int]:
     """(the version of an op that the runtime has for certain, the highest that it may have)."""
-    release = parse_version(runtime.version)
+    asked_for = release(runtime.version)
     if runtime.name != "ai-edge-litert":
-        minor = ".".join(map(str, release[:2]))
+        minor = ".".join(map(str, asked_for[:2]))
         asked_once = _table()["registered"].get(f"{runtime.name} {minor}", {})
-        known: int = asked_once.get(op, _up_to(op, release))
+        known: int = asked_once.get(op, _up_to(op, asked_for))
         return known, known
     asked: int = _table()["registered"]["ai-edge-litert 2.3"].get(op, _up_to(op, _NEWEST))
-    if release[:2] == _LITERT_ASKED:
+    if asked_for[:2] == _LITERT_ASKED:
         return asked, asked
-    if release[:2] > _LITERT_ASKED:
+    if asked_for[:2] > _LITERT_ASKED:
         return asked, max(asked, 99)
     return min(asked, _up_to(op, _LITERT_KNOWS_AT_LEAST)), asked
 
@@ -81,17 +69,15 @@ def _table() -> dict[str, Any]:
     return tomllib.loads(text)
 
 
-def _up_to(op: str, release: Version) -> int:
+def _up_to(op: str, known: Version) -> int:
     """The highest version of an op that a TensorFlow release has; 0: not even the first."""
     brought = [(n, since(op, n)) for n in range(1, len(_table()["since"].get(op, "").split()) + 1)]
-    return max(
-        (n for n, first in brought if first is not None and first <= _padded(release, first)), default=0
-    )
+    return max((n for n, first in brought if first is not None and first <= _padded(known, first)), default=0)
 
 
-def _padded(release: Version, like: Version) -> Version:
+def _padded(known: Version, like: Version) -> Version:
     """2.14 is 2.14.0 where it is compared with 2.14.4."""
-    return release + (0,) * (len(like) - len(release))
+    return known + (0,) * (len(like) - len(known))
 
 
 def _version_refusal(model: ModelInfo, runtime: Runtime) -> Refusal | None:
@@ -144,7 +130,7 @@ def _custom_refusal(model: ModelInfo, runtime: Runtime) -> Refusal | None:
             _CUSTOM_SOURCE,
             "run it with the edgetpu delegate, or take the model it was compiled from",
         )
-    if _XNNPACK_CUSTOM.issuperset(unknown):
+    if XNNPACK_CUSTOM.issuperset(unknown):
         reason = f"only a delegate has kernels for {joined(unknown)}"
         return Refusal(reason, "xnnpack_delegate.cc of google-ai-edge/LiteRT", None, certain=False)
     flex = [name for name in unknown if name.startswith("Flex")]

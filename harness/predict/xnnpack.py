@@ -18,6 +18,7 @@ from harness.predict import xnnpack_checks as c
 from harness.predict.ops import EIGHT_BIT, OpView, sized_while_running, unpacked, unpacks, views
 from harness.predict.partition import parts
 from harness.predict.xnnpack_builds import Build, builds, others, type_reason
+from harness.versions import release
 
 SOURCE = "xnnpack_delegate.cc of google-ai-edge/LiteRT, and asked of the runtime"
 
@@ -35,6 +36,7 @@ _CHECKS: Mapping[str, tuple[c.Check, ...]] = {
     "PRELU": (c.dimensions, c.static(1), c.slope),
     "AVERAGE_POOL_2D": (c.pool, c.activation),
     "MAX_POOL_2D": (c.pool, c.activation),
+    "BATCH_MATMUL": (c.second_factor,),
     "CONCATENATION": (c.concatenation, c.dimensions),
     "CONV_2D": (c.rank(4), c.static(1, 2), c.bias, c.activation, c.weights_axis(0)),
     "DEPTHWISE_CONV_2D": (c.rank(4), c.static(1, 2), c.bias, c.activation, c.weights_axis(3)),
@@ -58,13 +60,18 @@ _CHECKS: Mapping[str, tuple[c.Check, ...]] = {
     "TRANSPOSE": (c.static(1), c.dimensions),
 }
 _NOT_SETTLED = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "STABLEHLO_COMPOSITE", "DENSIFY"})
+_HAND_NOTHING_OVER = {(2, n) for n in range(8)}  # of 2.7.0 seen, and not of 2.8.0
+_NEWER = "use ai-edge-litert"
+_RECURRENT = frozenset(
+    {"UNIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN", "LSTM", "RNN", "WHILE"}
+)
 _FIX_BATCH = "fix the batch size: build the model on an input of shape (1, …)"
 
 
 def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> Prediction:
     target = f"{runtime.name} {runtime.version}"
     seen = unpacked(views(model))
-    ops = tuple(_of_runtime(seen, runtime))
+    ops = tuple(_of_runtime(model, seen, runtime))
     partitions = None
     if not any(op.verdict is Verdict.UNCERTAIN for op in ops):
         taken = [op.verdict is Verdict.TAKEN for op in ops]
@@ -72,45 +79,68 @@ def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> P
     return Prediction("xnnpack", target, ops, partitions, loading.refusal(model, runtime))
 
 
-def _of_runtime(seen: Sequence[OpView], runtime: Runtime) -> list[OpVerdict]:
+def _of_runtime(model: ModelInfo, seen: Sequence[OpView], runtime: Runtime) -> list[OpVerdict]:
     """As the very build says that was asked, else what can be concluded from its neighbours."""
-    release = loading.parse_version(runtime.version)[:2]
+    asked_for = release(runtime.version)
+    if runtime.name == "tflite-runtime" and asked_for[:2] in _HAND_NOTHING_OVER:
+        reason = f"{runtime.name} {runtime.version} hands nothing to XNNPACK by itself; 2.8 and newer do"
+        return [OpVerdict(Verdict.LEFT, reason, "asked of 2.7.0", "use a newer runtime")] * len(seen)
     for build in (*builds(), *others()):
-        if (build.runtime, build.version) == (runtime.name, release):
-            return _verdicts(seen, build)
-    older, newer = (_verdicts(seen, build) for build in builds())
+        if (build.runtime, build.version) == (runtime.name, asked_for[:2]):
+            return _verdicts(model, seen, replace(build, version=asked_for))
+    older, newer = (_verdicts(model, seen, build) for build in builds())
     return [_settle(a, b, runtime) for a, b in zip(older, newer, strict=True)]
 
 
 def _settle(old: OpVerdict, new: OpVerdict, runtime: Runtime) -> OpVerdict:
     """One verdict for this runtime out of those for the two builds that were asked."""
-    release = loading.parse_version(runtime.version)[:2]
+    asked_for = release(runtime.version)[:2]
     first, last = builds()
-    older = runtime.name != last.runtime and release < first.version
-    newer = runtime.name == last.runtime and release > last.version
+    older = runtime.name != last.runtime and asked_for < first.version
+    newer = runtime.name == last.runtime and asked_for > last.version
     agreed = old.verdict is new.verdict
     if older and old.verdict is Verdict.LEFT and (agreed or runtime.name == first.runtime):
         return old
     if (newer and new.verdict is Verdict.TAKEN) or (agreed and not older and not newer):
         return new
-    asked = (f"{b.runtime} {'.'.join(map(str, b.version))}" for b in builds())
-    words = " and ".join(f"{v.verdict} by {name}" for name, v in zip(asked, (old, new), strict=True))
+    words = " and ".join(f"{v.verdict} by {b.target}" for b, v in zip(builds(), (old, new), strict=True))
     reason = f"{words}; {runtime.name} {runtime.version} was not asked"
     return replace(new, verdict=Verdict.UNCERTAIN, reason=reason)
 
 
-def _verdicts(seen: Sequence[OpView], build: Build) -> list[OpVerdict]:
+def _verdicts(model: ModelInfo, seen: Sequence[OpView], build: Build) -> list[OpVerdict]:
+    lost = _whole_loss(seen, build)
+    if lost is not None:
+        return [lost] * len(seen)
+    verdicts = [_verdict(view, build) for view in seen]
+    verdicts = [_unpacking(i, seen, verdicts) for i in range(len(seen))]
+    if build.integer_graphs or any(t.dtype == "float32" for t in model.tensors):
+        return verdicts
+    reason = f"{build.target} uses XNNPACK only for models that have a float32 tensor; ai-edge-litert for all"
+    none = OpVerdict(Verdict.LEFT, reason, SOURCE, _NEWER)
+    return [none if own.verdict is Verdict.TAKEN else own for own in verdicts]
+
+
+def _whole_loss(seen: Sequence[OpView], build: Build) -> OpVerdict | None:
+    """One op that costs the build all of XNNPACK."""
     late = next((view for view in seen if sized_while_running(view)), None)
     if late is not None and not build.dynamic_graphs:
         reason = (
             f"{late.name} makes a tensor whose size is known only while running, which costs all of XNNPACK"
         )
-        return [OpVerdict(Verdict.LEFT, reason, SOURCE, f"{_FIX_BATCH}, or use ai-edge-litert")] * len(seen)
-    verdicts = [_verdict(view, build) for view in seen]
-    return [_unpacking(i, seen, verdicts, build) for i in range(len(seen))]
+        return OpVerdict(Verdict.LEFT, reason, SOURCE, f"{_FIX_BATCH}, or {_NEWER}")
+    if not build.transposes_all:
+        return None
+    odd = next((v for v in seen if v.name == "TRANSPOSE" and c.untransposable(v)), None)
+    if odd is None:
+        return None
+    reason = f"a TRANSPOSE of {odd.inputs[0].dtype} costs all of XNNPACK in {build.target}"
+    return OpVerdict(Verdict.LEFT, reason, "asked of the runtime", _NEWER)
 
 
 def _verdict(view: OpView, build: Build) -> OpVerdict:
+    if view.op.custom and view.name not in loading.XNNPACK_CUSTOM:
+        return OpVerdict(Verdict.LEFT, "no kernel in XNNPACK for this custom op", SOURCE)
     if view.op.custom or view.name in _NOT_SETTLED:
         return OpVerdict(Verdict.UNCERTAIN, "depends on how the runtime was built", SOURCE)
     reason = type_reason(view, build) or next(
@@ -123,7 +153,7 @@ def _verdict(view: OpView, build: Build) -> OpVerdict:
     return OpVerdict(Verdict.LEFT, reason, SOURCE, _remedy(view, build))
 
 
-def _unpacking(index: int, seen: Sequence[OpView], verdicts: Sequence[OpVerdict], build: Build) -> OpVerdict:
+def _unpacking(index: int, seen: Sequence[OpView], verdicts: Sequence[OpVerdict]) -> OpVerdict:
     """A DEQUANTIZE of constant weights goes with those that use them."""
     view = seen[index]
     if not unpacks(view):
@@ -136,13 +166,13 @@ def _unpacking(index: int, seen: Sequence[OpView], verdicts: Sequence[OpVerdict]
 
 
 def _remedy(view: OpView, build: Build) -> str | None:
+    if view.name in _RECURRENT:
+        return "build the layer with unroll=True"
     if any(t.dtype == "int16" for t in view.activations):
-        return "convert with int8 instead of int16x8" + (
-            "" if build.quantized_ops else "; use ai-edge-litert"
-        )
+        return "convert with int8 instead of int16x8" + ("" if build.computes_in_8_bit else f"; {_NEWER}")
     eight_bit = any(t.dtype in EIGHT_BIT for t in (*view.activations, *view.inputs[1:2]))
-    if (eight_bit or view.name in builds()[1].float_ops - build.float_ops) and not build.quantized_ops:
-        return "use ai-edge-litert"
+    if (eight_bit or view.name in builds()[1].float_ops - build.float_ops) and not build.computes_in_8_bit:
+        return _NEWER
     if sized_while_running(view):
         return _FIX_BATCH
     return None

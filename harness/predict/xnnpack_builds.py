@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any
 
-from delegates.registry import DELEGATES
 from harness.inspect import TensorInfo
-from harness.predict import loading
 from harness.predict.ops import EIGHT_BIT, OpView
+from harness.versions import Version, release
 
 _FLOATS = frozenset({"float32", "float16"})
 _WEIGHTED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "BATCH_MATMUL", "TRANSPOSE_CONV"})
 _OPERANDS = frozenset(
     {"ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE", "PRELU", "CONCATENATION"}
 )
+_INT8_ONLY = frozenset({"BATCH_MATMUL", "ELU"})
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Build:
     """One build, with the meanings that xnnpack.toml gives to the fields."""
 
     runtime: str
-    version: loading.Version
+    version: Version
     float_ops: frozenset[str]
     quantized_ops: frozenset[str]
     weights_only_ops: frozenset[str]
@@ -35,6 +35,16 @@ class Build:
     any_slope: bool
     open_slices: bool
     dynamic_graphs: bool
+    integer_graphs: bool
+    transposes_all: bool
+
+    @property
+    def target(self) -> str:
+        return f"{self.runtime} {'.'.join(map(str, self.version))}"
+
+    @property
+    def computes_in_8_bit(self) -> bool:
+        return "CONV_2D" in self.quantized_ops
 
 
 @cache
@@ -52,7 +62,7 @@ def others() -> tuple[Build, ...]:
         replace(
             base,
             runtime=table["runtime"],
-            version=loading.parse_version(table["version"]),
+            version=release(table["version"]),
             float_ops=base.float_ops - set(table["without"].split()),
         )
         for table in tables["same_as"]
@@ -66,18 +76,45 @@ def _text() -> str:
 
 def _build(table: Mapping[str, Any]) -> Build:
     ops = {key: frozenset(value.split()) for key, value in table.items() if key.endswith("_ops")}
-    return Build(**{**table, **ops, "version": loading.parse_version(table["version"])})
+    return Build(**{**table, **ops, "version": release(table["version"])})
 
 
 def type_reason(view: OpView, build: Build) -> str | None:
-    """Why there is no kernel for the types of this op, in the delegate's own words where it has some."""
+    """Why there is no kernel for the types of this op; None where there is one."""
     if view.inputs and view.outputs and _has_kernel(view, build):
         return None
-    kinds = [tensor.dtype + (" weights" if tensor.constant else "") for tensor in view.inputs[:2]]
-    kinds += [tensor.dtype for tensor in view.outputs[:1]]
-    said = DELEGATES["xnnpack"].why_not(view.name, kinds, build.runtime, ".".join(map(str, build.version)))
+    asked = (*view.inputs[:2], *view.outputs[:1])
+    eight_bit = [t.dtype for t in asked if t.dtype in EIGHT_BIT and not t.constant]
+    if any(t.dtype == "int16" for t in asked):
+        return "XNNPACK has no int16 kernels"
+    if eight_bit:
+        return _no_8_bit_kernel(view, build, eight_bit)
+    if any(t.dtype == "int8" for t in asked):
+        return _no_kernel_for_weights(view, build)
+    if view.name not in build.float_ops:
+        return "no kernel in XNNPACK"
     computed = dict.fromkeys(tensor.dtype for tensor in view.activations)
-    return said or f"no kernel in XNNPACK for {' and '.join(computed) or 'constants alone'}"
+    return f"no kernel in XNNPACK for {' and '.join(computed) or 'constants alone'}"
+
+
+def _no_8_bit_kernel(view: OpView, build: Build, kinds: Sequence[str]) -> str:
+    if not build.computes_in_8_bit:
+        return f"{build.target} has no int8 kernels in XNNPACK; ai-edge-litert has"
+    if view.name == "QUANTIZE" and len(set(kinds)) > 1:
+        return "XNNPACK does not convert between int8 and uint8"
+    if view.name in build.quantized_ops and any(_per_channel(t) for t in (*view.inputs[:2], *view.outputs)):
+        return "no kernel in XNNPACK for tensors with one scale per channel here"
+    return f"no {kinds[0]} kernel in XNNPACK"
+
+
+def _no_kernel_for_weights(view: OpView, build: Build) -> str:
+    if view.name in builds()[1].weights_only_ops and not build.computes_in_8_bit:
+        return f"{build.target} has no XNNPACK kernels for int8 weights with float inputs; ai-edge-litert has"
+    return "no kernel in XNNPACK for int8 weights with float inputs"
+
+
+def _per_channel(tensor: TensorInfo) -> bool:
+    return tensor.quantization is not None and tensor.quantization.axis is not None
 
 
 def _has_kernel(view: OpView, build: Build) -> bool:
@@ -91,7 +128,7 @@ def _has_kernel(view: OpView, build: Build) -> bool:
         if weights is not None and weights.dtype == "int8":
             return view.name in build.weights_only_ops
         return view.name in build.float_ops and _agree(view)
-    known = view.name in build.quantized_ops and (view.name != "BATCH_MATMUL" or target.dtype == "int8")
+    known = view.name in build.quantized_ops and (view.name not in _INT8_ONLY or target.dtype == "int8")
     return known and _plain(source) and _plain(target) and _agree(view)
 
 

@@ -190,6 +190,25 @@ def weights_format(view: OpView, build: Build) -> str | None:
     return "only the default weights format is supported" if view.op.options.get("WeightsFormat") else None
 
 
+def second_factor(view: OpView, build: Build) -> str | None:
+    """An 8-bit second factor has one scale and is symmetric: its zero point is 0."""
+    second = view.inputs[1]
+    quantization = second.quantization
+    if view.outputs[0].dtype not in EIGHT_BIT or quantization is None:
+        return None
+    if quantization.axis is not None:
+        return "a second input with one scale per column is not supported"
+    zero_point = quantization.zero_points[0]
+    return f"the second input's zero point is {zero_point}; only 0 is supported" if zero_point else None
+
+
+def untransposable(view: OpView) -> bool:
+    """A type that XNNPACK has no TRANSPOSE for."""
+    tensor = view.inputs[0]
+    per_channel = tensor.quantization is not None and tensor.quantization.axis is not None
+    return tensor.dtype not in {"float32", *EIGHT_BIT} or per_channel
+
+
 def bias(view: OpView, build: Build) -> str | None:
     return None if len(view.inputs) > 2 else "a bias is mandatory"
 

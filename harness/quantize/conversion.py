@@ -18,6 +18,7 @@ from harness.inspect import ModelInfo, read_model, read_model_file
 from harness.models import ModelSource, copy_source, digest_source
 from harness.models.builtin import digits_files
 from harness.quantize.children import Answer, Crew, how_many
+from harness.versions import release
 
 CONVERTER = "TFLiteConverter"
 FORM = 1  # of the canonical model: raised whenever harness.quantize.sources would write another one
@@ -260,7 +261,7 @@ class Workshop:
         needed = record.get("min_runtime")
         if oldest is None or "failed" in record:
             return False
-        if needed and tuple(int(part) for part in needed.split(".")[:2]) > oldest:
+        if needed and release(needed)[:2] > oldest:
             return True
         return oldest < _DENSE_PER_CHANNEL and _dense_per_channel(
             read_model_file(self._file(record["sha256"]))

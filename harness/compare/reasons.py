@@ -1,0 +1,76 @@
+"""Why a delegate left ops on the CPU: what was left as observed, the reason from the rules that predict it.
+
+`qbench inspect` and `qbench compat` say the same, because they ask the same rules. Observed beats
+predicted: an op that was taken although the rules leave it has no line here, and one that was left although
+they take it is said to be just that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from delegates.wire import OpGroup, Ops, Runtime
+from harness.inspect import ModelInfo, read_model_file
+from harness.predict import OpVerdict, Prediction, Verdict, predict
+
+if TYPE_CHECKING:
+    from harness.quantize import Variant
+    from harness.results import Cell, Device
+
+UNEXPECTED = "left although the rules expect it to be delegated; no reason known"
+
+Rules = tuple[ModelInfo, Prediction]
+
+
+def of_cell(ops: Ops, cell: Cell, variant: Variant | None, device: Device) -> Ops:
+    """`ops` as the cell's launches tell, with a reason for each op left where the rules know one."""
+    if variant is None or not any(group.nodes and not group.reason for group in ops.not_delegated):
+        return ops
+    told = next(m for m in cell.measurements if m.ops is not None)
+    options = next((d.options for d in device.profile.delegates if d.name == cell.delegate), {})
+    path = variant.path if cell.compiled is None else cell.compiled.path
+    rules = _rules(path, cell.delegate, Runtime(told.runtime, told.runtime_version), options)
+    return ops if rules is None else explained(ops, *rules)
+
+
+def explained(ops: Ops, model: ModelInfo, prediction: Prediction) -> Ops:
+    """Each group without a reason of the delegate's own, divided by the reasons of its nodes."""
+    groups = [
+        part
+        for group in ops.not_delegated
+        for part in ([group] if group.reason or not group.nodes else _divided(group, model, prediction))
+    ]
+    return replace(ops, not_delegated=groups)
+
+
+def _rules(path: Path, delegate: str, runtime: Runtime, options: Mapping[str, Any]) -> Rules | None:
+    """None where the file has gone, or is one that the rules stumble over: no reason is worth a run."""
+    try:
+        model = read_model_file(path)
+        return model, predict(model, delegate, runtime, options)
+    except Exception:
+        return None
+
+
+def _divided(group: OpGroup, model: ModelInfo, prediction: Prediction) -> list[OpGroup]:
+    nodes: dict[str | None, list[int]] = {}
+    for node in group.nodes:
+        nodes.setdefault(_reason(node, group.op, model, prediction), []).append(node)
+    return [
+        replace(group, count=len(indices), reason=reason, nodes=indices) for reason, indices in nodes.items()
+    ]
+
+
+def _reason(node: int, op: str, model: ModelInfo, prediction: Prediction) -> str | None:
+    """None where the file is another one, or where the rules said that it would not load at all."""
+    refused = prediction.refusal is not None and prediction.refusal.certain
+    if refused or not 0 <= node < prediction.total or model.ops[node].name != op:
+        return None
+    return _in_words(prediction.ops[node])
+
+
+def _in_words(verdict: OpVerdict) -> str | None:
+    return UNEXPECTED if verdict.verdict is Verdict.TAKEN else verdict.reason
