@@ -9,7 +9,7 @@ import pytest
 from benchmarks import predictions
 from delegates.wire import Runtime
 from harness.inspect import read_model, work
-from harness.predict import Verdict, loading, predict
+from harness.predict import OpVerdict, Prediction, Verdict, loading, predict
 from harness.predict.partition import first_part, kept, largest_part, parts
 from tests.models import dense_model
 from tests.ops import Op, Tensor, build, one
@@ -448,3 +448,35 @@ def test_agreement_by_total_alone_is_not_exact(named, expected):
     assert predictions.judge(cell, measured) == expected
     measured["ops"]["not_delegated"][0]["count"] = 1
     assert predictions.judge(cell, measured)[0] == "wrong"
+
+
+def test_models_of_known_outcome_are_judged_op_by_op():
+    def judged(left: set[int], *ops: OpVerdict) -> tuple[str, predictions.Tally]:
+        tally = predictions.Tally()
+        tally.add(ops, left)
+        return predictions.judge_ops(Prediction("edgetpu", "16.0", ops), left)[0], tally
+
+    taken, left_out, unsure = (OpVerdict(verdict) for verdict in Verdict)
+    likely = replace(left_out, likely=True)
+    assert judged({1}, taken, left_out)[0] == "exact"
+    assert judged({1}, taken, likely)[0] == "likely"
+    assert judged({1}, taken, unsure)[0] == "uncertain"
+    assert judged(set(), unsure, likely)[0] == "likely wrong"
+    assert judged({0}, taken, likely)[0] == "wrong"
+    tally = judged({0, 1, 2}, taken, left_out, likely, unsure)[1]
+    assert (tally.left, tally.left_called, tally.left_called_likely) == (3, 1, 1)
+    assert (tally.uncertain, tally.wrong, tally.wrong_likely) == (1, 1, 0)
+
+
+def test_no_confident_error_on_compiled_pairs():
+    """Source models beside what the compiler mapped of them: no certain verdict may be wrong."""
+    folder = predictions.BESIDE / "edgetpu"
+    if not (folder / "sources").is_dir():
+        pytest.skip(f"needs compiled pairs in {folder}")
+    tally = predictions.Tally()
+    rows = list(predictions.from_pairs(folder, tally))
+    assert not [row for row in rows if row[1] == "wrong"] and tally.wrong == 0
+    assert tally.pairs == 84 and len(rows) == 50
+    assert sum(row[1] in ("exact", "likely") for row in rows) >= 49
+    assert (tally.left, tally.left_called + tally.left_called_likely) == (70, 67)
+    assert {row[1] for row in predictions.from_logs(folder / "logs")} <= {"exact", "uncertain"}
