@@ -1,12 +1,14 @@
 """Predicted against observed: what delegates took of real models, and what was said beforehand.
 
-    python benchmarks/predictions.py [--models FOLDER] [--pairs pairs.json] [--only NAME]…
+    python benchmarks/predictions.py [--models FOLDER] [--pairs-dir FOLDER] [--only NAME]…
 
-FOLDER holds ready models (default: shared/models beside the checkout); pairs.json lists source models and
-what edgetpu_compiler mapped of them (default: shared/edgetpu beside the checkout).
+--models: ready models (default: shared/models beside the checkout). --pairs-dir: what edgetpu_compiler mapped,
+as pairs.json, the source models in sources/ and logs of other models in logs/ (default: shared/edgetpu beside the
+checkout).
 
-exact: every op came out as predicted. uncertain: nothing certain was wrong, or the delegate says only how
-many ops it left and not which. wrong: something was.
+exact: every op came out as predicted, and all of it was certain. likely: the same, but some verdicts were only
+likely. uncertain: nothing said was wrong, but not all was said, or the delegate says only how many ops it left and
+not which. likely wrong: a likely verdict was wrong. wrong: a certain one was.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ import hashlib
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +27,10 @@ from delegates.registry import DELEGATES
 from delegates.wire import Runtime
 from harness import choose, compat, config, run
 from harness.compat import targets
+from harness.compilers.edgetpu_log import MAPPED, parse
 from harness.errors import QbenchError
 from harness.inspect import read_model_file
-from harness.predict import Verdict, edgetpu, predict
+from harness.predict import OpVerdict, Prediction, Verdict, edgetpu, predict
 from harness.report.progress import ProgressBar
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared"
@@ -37,23 +41,26 @@ PROFILES = {
     "gpu": ("ai-edge-litert", "gpu"),
 }
 QUIET = ProgressBar(quiet=True)
-VERDICTS = ("exact", "uncertain", "wrong")
+VERDICTS = ("exact", "likely", "uncertain", "likely wrong", "wrong")
+Row = tuple[str, str, str]
 BY_TOTAL = "by total only"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--models", type=Path, default=BESIDE / "models")
-    parser.add_argument("--pairs", type=Path, default=BESIDE / "edgetpu" / "pairs.json")
+    parser.add_argument("--pairs-dir", type=Path, default=BESIDE / "edgetpu")
     parser.add_argument("--only", action="append", help="a profile: tflite, litert, gpu or edgetpu")
     asked = parser.parse_args()
     models = ["digits", "mobilenet_v2", *found_models(asked.models)]
     for name, (runtime, delegate) in PROFILES.items():
         if delegate in DELEGATES and (not asked.only or name in asked.only):
             print_table(f"{delegate}, {runtime}", compare(name, runtime, delegate, models))
-    if asked.pairs.is_file() and (not asked.only or "edgetpu" in asked.only):
-        print_table("edgetpu, from the models", from_models(asked.pairs, asked.models))
-        print_table("edgetpu, op names only: no other rule is exercised", from_counts(asked.pairs))
+    if (asked.pairs_dir / "pairs.json").is_file() and (not asked.only or "edgetpu" in asked.only):
+        tally = Tally()
+        print_table("edgetpu, op by op", from_pairs(asked.pairs_dir, tally))
+        print(f"  {tally.words()}")
+        print_table("edgetpu, logs: kinds of ops alone", from_logs(asked.pairs_dir / "logs"))
 
 
 def found_models(folder: Path) -> list[str]:
@@ -63,7 +70,7 @@ def found_models(folder: Path) -> list[str]:
     return [str(path) for path in (*sources, *ready) if path.exists()]
 
 
-def compare(name: str, runtime: str, delegate: str, models: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+def compare(name: str, runtime: str, delegate: str, models: Sequence[str]) -> Iterator[Row]:
     """(model and variant, verdict, what was wrong), measured through the ordinary path."""
     profile = config.DeviceProfile(name, (config.DelegateSpec(delegate),), runtime=runtime)
     setup = config.Config(Path("predictions"), {name: profile}, {})
@@ -101,7 +108,8 @@ def judge(cell: Mapping[str, Any], measured: Mapping[str, Any]) -> tuple[str, st
     certain, possible = Counter[str](), Counter[str]()
     for group in cell["in_the_way"]:
         possible[group["op"]] += group["count"]
-        certain[group["op"]] += group["count"] if group["verdict"] == Verdict.LEFT else 0
+        surely = group["verdict"] == Verdict.LEFT and not group["likely"]
+        certain[group["op"]] += group["count"] if surely else 0
     by_total = bool(set(left) - set(possible)) and left.total() <= possible.total()  # it names no kinds
     if by_total:
         certain, possible, left = (Counter(any=c.total()) for c in (certain, possible, left))
@@ -112,55 +120,96 @@ def judge(cell: Mapping[str, Any], measured: Mapping[str, Any]) -> tuple[str, st
     return ("exact", "") if certain == possible else ("uncertain", f"{dict(possible - certain)}")
 
 
-def from_models(pairs: Path, models: Path) -> Iterator[tuple[str, str, str]]:
-    """Pairs whose source model is there, op by op."""
-    local = {hashlib.sha256(p.read_bytes()).hexdigest(): p for p in models.glob("*/*.tflite")}
-    for pair in distinct(pairs):
-        path = local.get(pair["source_sha256"])
-        if path is None:
+@dataclass
+class Tally:
+    """Ops of all models: how many there are, how many were really left, and what was said of them."""
+
+    pairs: int = 0
+    ops: int = 0
+    uncertain: int = 0
+    left: int = 0
+    left_called: int = 0
+    left_called_likely: int = 0
+    wrong: int = 0
+    wrong_likely: int = 0
+
+    def add(self, verdicts: Sequence[OpVerdict], left: Collection[int]) -> None:
+        self.ops += len(verdicts)
+        self.left += len(left)
+        for index, op in enumerate(verdicts):
+            right = (op.verdict is Verdict.LEFT) == (index in left)
+            self.uncertain += op.verdict is Verdict.UNCERTAIN
+            self.left_called += op.certain and right and index in left
+            self.left_called_likely += op.likely and right and index in left
+            self.wrong += op.certain and not right
+            self.wrong_likely += op.likely and not right
+
+    def words(self) -> str:
+        return (
+            f"{self.pairs} pairs; {self.ops} ops, {self.uncertain} uncertain, {self.wrong} wrong,"
+            f" {self.wrong_likely} likely wrong; {self.left} ops were left on the CPU: {self.left_called} were"
+            f" called, {self.left_called_likely} more were called likely"
+        )
+
+
+def from_pairs(folder: Path, tally: Tally) -> Iterator[Row]:
+    """Source models and what the compiler mapped of them, op by op; equal ones once."""
+    pairs = json.loads((folder / "pairs.json").read_text("utf-8"))["pairs"]
+    tally.pairs = len(pairs)
+    distinct = {(p["source_sha256"], *(op["index"] for op in p["unmapped_ops"])): p for p in pairs}
+    for pair in distinct.values():
+        name = f"{pair['source_file']} {pair['commit_date'] or ''}".strip()
+        path = folder / "sources" / f"{pair['source_sha256'][:16]}.tflite"
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != pair["source_sha256"]:
+            yield name, "uncertain", "its source is not there"
             continue
         prediction = predict(read_model_file(path), "edgetpu", Runtime("tflite-runtime", "2.14.0"))
         left = {op["index"] for op in pair["unmapped_ops"]}
-        wrong = [
-            i
-            for i, op in enumerate(prediction.ops)
-            if op.verdict is not Verdict.UNCERTAIN and (op.verdict is Verdict.LEFT) != (i in left)
-        ]
-        doubtful = prediction.count(Verdict.UNCERTAIN)
-        verdict = "wrong" if wrong else "uncertain" if doubtful else "exact"
-        yield path.name, verdict, f"ops {wrong}" if wrong else f"{doubtful} ops" if doubtful else ""
+        tally.add(prediction.ops, left)
+        yield name, *judge_ops(prediction, left)
 
 
-def from_counts(pairs: Path) -> Iterator[tuple[str, str, str]]:
-    """All pairs, by the names of their ops: shapes, types and options are not known then.
+def judge_ops(prediction: Prediction, left: Collection[int]) -> tuple[str, str]:
+    """The verdict on one model of which it is known which ops were left, and a remark."""
+    said = [op for op in enumerate(prediction.ops) if op[1].verdict is not Verdict.UNCERTAIN]
+    wrong = [i for i, op in said if (op.verdict is Verdict.LEFT) != (i in left)]
+    doubtful = prediction.count(Verdict.UNCERTAIN)
+    remark = f"{doubtful} ops uncertain" if doubtful else ""
+    if prediction.refusal is not None:
+        remark = prediction.refusal.reason
+    if wrong:
+        surely = any(prediction.ops[i].certain for i in wrong)
+        return "wrong" if surely else "likely wrong", f"ops {wrong}; {remark}".rstrip("; ")
+    if prediction.outcome == "uncertain" or prediction.outcome == "refused":
+        return "wrong" if prediction.outcome == "refused" else "uncertain", remark
+    return ("likely", f"{prediction.likely} ops") if prediction.likely else ("exact", "")
 
-    exact: the ops that the Edge TPU has not, by name, are those that were left. uncertain: others were left
-    beside them, which may be for reasons that names do not tell. wrong: one of them was mapped.
-    """
+
+def from_logs(folder: Path) -> Iterator[Row]:
+    """Logs whose models are not at hand: no kind of op that the Edge TPU has not may be mapped in them."""
     known = edgetpu.rules()["ops"]
-    for pair in distinct(pairs):
-        if pair["caveat"]:
-            continue
-        left = Counter(op["op"].removeprefix("CUSTOM:") for op in pair["unmapped_ops"])
-        ops = {name.removeprefix("CUSTOM:"): count for name, count in pair["ops_before"].items()}
-        expected = Counter({name: count for name, count in ops.items() if name not in known})
-        verdict = "wrong" if expected - left else "exact" if expected == left else "uncertain"
-        yield f"{pair['source_file']} {pair['commit_date'] or ''}", verdict, f"{dict(left - expected) or ''}"
+    for path in sorted([*folder.glob("*.log"), *folder.glob("*.txt")]):
+        report = parse(path.read_text("utf-8"))
+        never = [row for row in report.ops if row.op not in known]
+        wrong = [f"{row.op} was mapped" for row in never if row.status == MAPPED]
+        if report.problem:
+            yield path.name, "uncertain", report.problem
+        elif wrong:
+            yield path.name, "wrong", ", ".join(wrong)
+        elif report.ops:
+            total = sum(row.count for row in report.ops)
+            called = sum(row.count for row in never)
+            remark = f"{total - report.mapped} of {total} ops left, {called} of them by their kind"
+            yield path.name, "exact" if called == total - report.mapped else "uncertain", remark
 
 
-def distinct(pairs: Path) -> list[dict[str, Any]]:
-    """One entry per source model and what became of it."""
-    listed = json.loads(pairs.read_text("utf-8"))["pairs"]
-    return list({(p["source_sha256"], p["mapped_op_count"]): p for p in listed}.values())
-
-
-def print_table(title: str, rows: Iterator[tuple[str, str, str]]) -> None:
+def print_table(title: str, rows: Iterator[Row]) -> None:
     print(f"\n{title}")
     counts, by_total = Counter[str](), 0
     for name, verdict, remark in rows:
         counts[verdict] += 1
         by_total += remark == BY_TOTAL
-        print(f"  {verdict:9}  {name}  {remark}", flush=True)
+        print(f"  {verdict:12}  {name}  {remark}", flush=True)
     words = [f"{counts[verdict]} {verdict}" for verdict in VERDICTS]
     print("  " + ", ".join([*words, f"{by_total} of them {BY_TOTAL}"] if by_total else words))
 

@@ -11,7 +11,7 @@ import os
 import sys
 from typing import Any, Dict, List, Optional, Sequence
 
-from . import coral, library
+from . import coral, elf, library
 from .base import Delegate, DelegateMissing, Options
 from .runtime import Opened
 from .session import InterpreterSession
@@ -61,7 +61,7 @@ def _missing(runtime: Opened, options: Options) -> Optional[str]:
         except DelegateMissing as error:
             return _why_none(options, error)
         return None
-    causes = [_no_library(_library(options), problem)]
+    causes = [_no_library(options, problem)]
     if coral.chosen(coral.find(), options.get("device", "")) is None:
         causes.append(coral.why_none(options.get("device", "")))
     return "; then ".join(causes)  # in the order in which they are to be fixed
@@ -73,19 +73,26 @@ def _why_none(options: Options, error: DelegateMissing) -> str:
     return "%s (it says: %s)" % (why, error.said) if error.said else why
 
 
-def _no_library(name: str, problem: str) -> str:
+def _no_library(options: Options, problem: str) -> str:
+    """`problem` says what to do of a library that is there; one that is not is to be installed or named."""
+    name, named = _library(options), bool(options.get("library"))
+    if elf.find(name) is not None:
+        return "no usable library: %s" % problem
     text = "no library: %s" % problem.replace("the library does not load: ", "")
     other = pypi_pycoral()
     if other:
         text += "; the pycoral installed here is %s, not Google's, and brings none" % other
-    return text + "; install libedgetpu1-std, or name the library in the profile (docs/edgetpu.md)"
+    if named:
+        return text + '; correct library = "%s" in the profile (docs/edgetpu.md)' % name
+    return text + '; install libedgetpu1-std, or name the library in the profile with library = "…"'
 
 
 def _explain(error: Exception, said: str, options: Options) -> Exception:
     if isinstance(error, DelegateMissing):
-        if library.unusable(_library(options)) is None:
+        problem = library.unusable(_library(options))
+        if problem is None:
             return DelegateMissing(_why_none(options, error))
-        return error
+        return DelegateMissing(_no_library(options, problem))
     for words, meaning in _MEANINGS:
         if words in str(error):
             return RuntimeError("%s (%s)" % (meaning, " ".join(str(error).split())))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 from typing import Any, Dict, Mapping, Optional
 
+from . import elf
 from .base import DelegateMissing
 from .runtime import Opened
 from .session import InterpreterSession
@@ -14,6 +16,14 @@ from .session import InterpreterSession
 _SYMBOLS = ("tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate")
 _FAILED = "Failed to load delegate from %s"  # the runtime's words before those of the library
 _NONE = "%s is no delegate library: it lacks %s"
+_NOT_FOUND = re.compile(r"(\S+): cannot open shared object file: No such file")
+_PACKAGES = {  # of Debian, with what delegates are known to need
+    "libusb-1.0.so.0": "libusb-1.0-0",
+    "libc++.so.1": "libc++1",
+    "libEGL.so.1": "libegl1",
+    "libGLESv2.so.2": "libgles2",
+    "libOpenCL.so.1": "ocl-icd-libopencl1",
+}
 
 
 def open_with(
@@ -35,10 +45,13 @@ def open_with(
 def load(runtime: Opened, library: str, options: Mapping[str, Any]) -> Any:
     """The library's delegate. Raises DelegateMissing where the library does not load or gives none."""
     path = os.path.expanduser(library)
+    problem = _in_the_file(library)
+    if problem is not None:
+        raise DelegateMissing(problem)
     try:
         return runtime.module.load_delegate(path, {key: _text(value) for key, value in options.items()})
     except OSError as error:
-        raise DelegateMissing("the library does not load: %s" % error) from error
+        raise DelegateMissing(_why(library, error)) from error
     except AttributeError as error:
         raise DelegateMissing(_NONE % (library, _SYMBOLS[0])) from error
     except ValueError as error:  # with what the library reported, which may be nothing
@@ -50,12 +63,30 @@ def load(runtime: Opened, library: str, options: Mapping[str, Any]) -> Any:
 
 def unusable(library: str) -> Optional[str]:
     """Why the file can't be loaded as a delegate, or None. Nothing of it is called but its constructors."""
+    problem = _in_the_file(library)
+    if problem is not None:
+        return problem
     try:
         loaded = ctypes.CDLL(os.path.expanduser(library))
     except OSError as error:
-        return "the library does not load: %s" % error
+        return _why(library, error)
     missing = [name for name in _SYMBOLS if not hasattr(loaded, name)]
     return _NONE % (library, missing[0]) if missing else None
+
+
+def _in_the_file(library: str) -> Optional[str]:
+    """Looked at before it is loaded: a truncated library would end this process."""
+    path = elf.find(library)
+    return None if path is None else elf.problem(path)
+
+
+def _why(library: str, error: OSError) -> str:
+    """The dynamic linker's words; where it is another library that is missing, which, and its package."""
+    found = _NOT_FOUND.match(str(error))
+    if found is None or os.path.basename(found.group(1)) == os.path.basename(library):
+        return "the library does not load: %s" % error
+    package = _PACKAGES.get(found.group(1), "the package that has it")
+    return "%s needs %s, which is not installed; install %s" % (library, found.group(1), package)
 
 
 def loaded_from(library: str) -> str:

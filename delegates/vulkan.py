@@ -1,6 +1,7 @@
 """Which Vulkan devices there are, asked of the system's loader: the GPU accelerator gives no cause.
 
-Structs and numbers: Vulkan 1.0 specification (vulkan_core.h).
+Structs and numbers: Vulkan 1.0 specification (vulkan_core.h). What a device has to offer: Dawn, on which
+LiteRT's accelerator is built, says "Vulkan shaderUniform*ArrayDynamicIndexing required" and takes none without.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import glob
 import os
-from typing import List, NamedTuple, Optional
+from typing import List, NamedTuple, Optional, Tuple
 
 _KINDS = {1: "integrated GPU", 2: "discrete GPU", 3: "virtual GPU", 4: "CPU"}
 _SOFTWARE = 4
@@ -17,10 +18,21 @@ _DRIVERS = "VK_DRIVER_FILES"
 _SWIFTSHADER = ("/usr/lib/chromium*/vk_swiftshader_icd.json", "/opt/google/chrome*/vk_swiftshader_icd.json")
 
 
+# Places in VkPhysicalDeviceFeatures of what the accelerator needs; llvmpipe of Mesa 22 has two of the four.
+_NEEDED = {
+    33: "shaderUniformBufferArrayDynamicIndexing",
+    34: "shaderSampledImageArrayDynamicIndexing",
+    35: "shaderStorageBufferArrayDynamicIndexing",
+    36: "shaderStorageImageArrayDynamicIndexing",
+}
+_FEATURES = 55  # VkBool32 each
+
+
 class Device(NamedTuple):
     name: str
     kind: str
     software: bool
+    lacks: Tuple[str, ...] = ()  # features without which the GPU accelerator refuses it
 
 
 class NoVulkan(Exception):
@@ -70,17 +82,25 @@ def devices() -> List[Device]:
 
 
 def why_none() -> Optional[str]:
-    """Why there is no Vulkan device, and what to do; None where there is one."""
+    """Why there is no Vulkan device that the GPU accelerator takes, and what to do; None where there is one."""
     try:
-        return None if devices() else "no Vulkan device: the drivers that are here find none" + _hint()
+        found = devices()
     except NoVulkan as error:
         return str(error) + _hint()
+    if not found:
+        return "no Vulkan device: the drivers that are here find none" + _hint()
+    if not all(device.lacks for device in found):
+        return None
+    named = "; ".join("%s (%s) lacks %s" % (d.name, d.kind, " and ".join(d.lacks)) for d in found)
+    return "no Vulkan device that the GPU accelerator takes: %s; install another or a newer driver%s" % (
+        named, _hint(),
+    )  # fmt: skip
 
 
 def only_software() -> Optional[str]:
-    """The software device's name where there is no other, else None."""
+    """The software device's name where the GPU accelerator takes no other, else None."""
     try:
-        found = devices()
+        found = [device for device in devices() if not device.lacks]
     except NoVulkan:
         return None
     return found[0].name if found and all(device.software for device in found) else None
@@ -95,9 +115,12 @@ def _listed(loader: ctypes.CDLL, instance: ctypes.c_void_p) -> List[Device]:
     for handle in handles[: count.value]:
         properties = _Properties()
         loader.vkGetPhysicalDeviceProperties(ctypes.c_void_p(handle), ctypes.byref(properties))
+        features = (ctypes.c_uint32 * _FEATURES)()
+        loader.vkGetPhysicalDeviceFeatures(ctypes.c_void_p(handle), ctypes.byref(features))
         name = properties.name.decode("utf-8", "replace")
         kind = _KINDS.get(properties.type, "other")
-        found.append(Device(name, kind, properties.type == _SOFTWARE))
+        lacks = tuple(word for place, word in _NEEDED.items() if not features[place])
+        found.append(Device(name, kind, properties.type == _SOFTWARE, lacks))
     return found
 
 

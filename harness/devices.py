@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from harness import choose, machines
+from harness.compilers import step
 from harness.config import Config
 from harness.errors import ConfigError
 
@@ -16,7 +17,8 @@ def describe(config: Config, names: Sequence[str], probe: bool, note: machines.N
 
     Each probed entry has `machine` (its facts; null where it can't be reached) and `found`: the Python,
     its runtimes, the runtime chosen, delegates that load (null) or why they don't, other Pythons, and
-    `error` where nothing can run; for a board also `lock`: who uses it at the moment.
+    `error` where nothing can run; for a board also `lock`: who uses it at the moment; with an Edge TPU also
+    `compiler`: its command, version and host, or the `problem` with it.
     """
     profiles = [config.devices[name] for name in choose.known(config, names)]
     document: dict[str, Any] = {
@@ -29,6 +31,8 @@ def describe(config: Config, names: Sequence[str], probe: bool, note: machines.N
             found = {p.name: _found(machine, p.name) for machine in opened for p in machine.profiles}
         for entry in document["devices"]:
             entry.update(found[entry["name"]])
+        for name, compiler in step.find_compilers(profiles).items():
+            next(entry for entry in document["devices"] if entry["name"] == name)["compiler"] = compiler
     return document
 
 

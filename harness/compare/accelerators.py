@@ -15,11 +15,15 @@ if TYPE_CHECKING:
     from harness.results import Cell
 
 SOFTWARE = "software-gpu"
+COMPILER_LOG = "compiler-log"
 
 
 def of_variant(measured: Ops, report: Report) -> Ops:
-    """The compiler's count in the variant's own ops, if the device took the compiled parts at all."""
-    if not measured.delegated or not report.ops_total:
+    """The compiler's count in the variant's own ops, if the device took the compiled parts at all.
+
+    Where the compiler's words do not add up, the ops are those of the compiled file.
+    """
+    if not measured.delegated or not report.ops_total or report.problem:
         return measured
     left = [
         OpGroup(row.op, row.count, [], f"edgetpu_compiler: {row.status}")
@@ -45,6 +49,14 @@ def of_compiled(compiled: Compiled | None) -> dict[str, Any] | None:
 
 def doubts(cell: Cell, has_nan: bool) -> Iterator[Doubt]:
     """`has_nan`: whether outputs are NaN or infinite."""
+    report = None if cell.compiled is None else cell.compiled.report
+    if report is not None and report.problem:
+        yield Doubt(
+            COMPILER_LOG,
+            f"{report.problem}; ops are therefore counted in the compiled file, where those that the Edge TPU"
+            " takes are one",
+            "see what edgetpu_compiler --show_operations says of this variant, and report it to qbench",
+        )
     facts = cell.measurements[-1].delegate_facts
     if facts.get("software"):
         yield Doubt(

@@ -141,6 +141,7 @@ def _predicted(prediction: Prediction) -> dict[str, Any]:
         "target": prediction.target,
         "total": prediction.total,
         "taken": prediction.count(Verdict.TAKEN),
+        "likely": prediction.likely,
         "uncertain": prediction.count(Verdict.UNCERTAIN),
         "partitions": prediction.partitions,
         "refusal": None
@@ -166,12 +167,12 @@ def _matches(prediction: Prediction, found: Mapping[str, Any]) -> bool | None:
 
 
 def _in_the_way(info: ModelInfo, prediction: Prediction) -> list[dict[str, Any]]:
-    """Ops that are not expected to be taken, those alike together, the most frequent first."""
+    """Ops that are not certain to be taken, those alike together, the most frequent first."""
     if prediction.refusal is not None and prediction.refusal.certain:
         return []
     groups: dict[tuple[str, OpVerdict], int] = {}
     for op, verdict in zip(info.ops, prediction.ops, strict=True):
-        if verdict.verdict is not Verdict.TAKEN:
+        if verdict.verdict is not Verdict.TAKEN or verdict.likely:
             groups[op.name, verdict] = groups.get((op.name, verdict), 0) + 1
     ranked = sorted(groups.items(), key=lambda item: -item[1])
     return [
@@ -179,6 +180,7 @@ def _in_the_way(info: ModelInfo, prediction: Prediction) -> list[dict[str, Any]]
             "op": op,
             "count": count,
             "verdict": str(verdict.verdict),
+            "likely": verdict.likely,
             "reason": verdict.reason,
             "remedy": verdict.remedy,
             "source": verdict.source,

@@ -16,15 +16,22 @@ MAPPED = "Mapped to Edge TPU"
 _UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _ATTEMPT = re.compile(r"Try to compile segment with \d+ ops|Searching for valid delegate")
 _FIGURES = {
-    "subgraphs": re.compile(r"Number of Edge TPU subgraphs: (\d+)"),
-    "ops_total": re.compile(r"Total number of operations: (\d+)"),
+    "subgraphs": re.compile(r"Number of Edge TPU subgraphs: (\S+)"),
+    "ops_total": re.compile(r"Total number of operations: (\S+)"),
+    "ops_mapped": re.compile(r"Number of operations that will run on Edge TPU: (\S+)"),
     "on_chip_bytes": re.compile(r"On-chip memory used for caching model parameters: (\S+)"),
     "on_chip_free_bytes": re.compile(
         r"On-chip memory (?:remaining|available) for caching model parameters: (\S+)"
     ),
     "streamed_bytes": re.compile(r"Off-chip memory used for streaming uncached model parameters: (\S+)"),
 }
-_ROW = re.compile(r"(\S.*?)\s+(\d+)\s+(\S.*)")
+_HEADER = re.compile(r"Operator\s+(?=Count)Count\s+(?=Status)Status")
+_NUMBER = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)([KMG]?i?B)?")
+# Rows that do not keep to the header's columns: blanks were lost in a copy, or a name touches its count.
+_ROWS = (
+    re.compile(r"(\S+)\s+([0-9]{1,9})\s+(\S.*)"),
+    re.compile(r"(\S*[^\s0-9])([0-9]{1,9})\s+(\S.*)"),
+)
 _FLAKY = "Internal compiler error"
 
 
@@ -47,6 +54,7 @@ class Report:
     attempts: tuple[Verdict, ...] = ()  # the ones before the last
     subgraphs: int | None = None
     ops_total: int | None = None
+    ops_mapped: int | None = None  # as it says beside the table, where not all are
     on_chip_bytes: int | None = None  # parameters kept on the chip
     on_chip_free_bytes: int | None = None
     streamed_bytes: int | None = None  # parameters that come over the bus in every inference
@@ -56,6 +64,16 @@ class Report:
     def mapped(self) -> int:
         """Ops that run on the Edge TPU."""
         return sum(row.count for row in self.ops if row.status == MAPPED)
+
+    @property
+    def problem(self) -> str | None:
+        """Why `ops` cannot be believed; None where it adds up, or where there is nothing to add up to."""
+        listed = sum(row.count for row in self.ops)
+        if self.ops_total is not None and listed != self.ops_total:
+            return f"the compiler's table lists {listed} ops, and it says that there are {self.ops_total}"
+        if self.ops_mapped is not None and self.mapped != self.ops_mapped:
+            return f"the compiler's table has {self.mapped} mapped ops, and it says {self.ops_mapped}"
+        return None
 
     @property
     def flaky(self) -> bool:
@@ -78,15 +96,16 @@ class _Reader:
         self._found = Report()
         self._rows: list[OpStatus] = []
         self._errors: list[str] = []
-        self._table = self._invalid = self._begun = False
+        self._columns: tuple[int, int] | None = None  # of Count and Status, behind a table's header
+        self._invalid = self._begun = False
 
     def read(self, line: str) -> None:
-        if self._table and (row := _ROW.fullmatch(line)):
-            self._rows.append(OpStatus(row[1], int(row[2]), row[3]))
-        elif line.split() == ["Operator", "Count", "Status"]:
-            self._table = True
+        row = _row(line, *self._columns) if self._columns else None
+        if row is not None:
+            self._rows.append(row)
+        elif _HEADER.fullmatch(line):
+            self._columns = line.index("Count"), line.index("Status")
         elif line:
-            self._table = False
             self._figures(line)
             self._verdict(line)
 
@@ -135,12 +154,21 @@ class _Reader:
         if self._begun:
             attempts = (*self._found.attempts, self._found.verdict)
             self._found = Report(version=self._found.version, attempts=attempts)
-        self._rows, self._errors, self._begun = [], [], False
+        self._rows, self._errors, self._begun, self._columns = [], [], False, None
+
+
+def _row(line: str, count_at: int, status_at: int) -> OpStatus | None:
+    """A row of the table; None for any other line, of which there may be some between rows."""
+    name, count, status = line[:count_at].strip(), line[count_at:status_at].strip(), line[status_at:].strip()
+    if name and status and not line[count_at : count_at + 1].isspace() and re.fullmatch("[0-9]{1,9}", count):
+        return OpStatus(name, int(count), status)
+    found = next((row for form in _ROWS if (row := form.fullmatch(line))), None)
+    return None if found is None else OpStatus(found[1], int(found[2]), found[3])
 
 
 def _number(text: str) -> int | None:
-    """ "3.86MiB" in bytes, "12" as it is."""
-    found = re.fullmatch(r"([\d.]+)([KMG]?i?B)?", text)
+    """ "3.86MiB" in bytes, "12" as it is; None for what is no number."""
+    found = _NUMBER.fullmatch(text)
     if found is None or (found[2] or "B") not in _UNITS:
         return None
     return round(float(found[1]) * _UNITS[found[2] or "B"])

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from harness import cache
 from harness.compilers import edgetpu
 from harness.compilers.edgetpu import CUSTOM_OP, Compiled, Compiler
-from harness.config import DelegateSpec, SshTarget
+from harness.config import DelegateSpec, DeviceProfile, SshTarget
 from harness.errors import ModelError
 from harness.inspect import read_model
 from harness.quantize import Variant, VariantSet
@@ -47,6 +47,26 @@ def compile_cells(
         cell.compiled = _ready(variant, folder)
         if cell.compiled is None:
             _compile(cell, variant, specs[cell.device], work)
+
+
+def find_compilers(profiles: Iterable[DeviceProfile]) -> dict[str, dict[str, Any]]:
+    """Profile with an Edge TPU -> the compiler's command, version and host, or the `problem` with it."""
+    work, found = _Work(Path(), lambda name: None), {}
+    for profile in profiles:
+        for spec in profile.delegates:
+            if spec.name == DELEGATE:
+                found[profile.name] = _in_words(spec, work)
+    return found
+
+
+def _in_words(spec: DelegateSpec, work: _Work) -> dict[str, Any]:
+    host = _host(spec)
+    known = {"host": None if host is None else host.host, "problem": None}
+    try:
+        compiler = work.find(spec)
+    except ModelError as error:
+        return {"command": None, "version": None, **known, "problem": str(error)}
+    return {"command": compiler.command, "version": compiler.version, **known}
 
 
 class _Work:

@@ -1,7 +1,8 @@
 """Which ops a delegate will take, and why not the others, told from the file alone: nothing runs.
 
 Every prediction is per delegate and, where the delegate belongs to a runtime, per runtime version. A
-verdict is given only where a document or the delegate's own source settles it; the rest is `uncertain`.
+verdict is certain only where a document or the delegate's own source settles it; it is `likely` where no
+document does and it came out so wherever it was seen; the rest is `uncertain`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,11 @@ class OpVerdict:
     reason: str | None = None
     source: str = ""  # the document that says so
     remedy: str | None = None
+    likely: bool = False  # taken, or not taken, as far as was seen; `reason` then says what was seen
+
+    @property
+    def certain(self) -> bool:
+        return self.verdict is not Verdict.UNCERTAIN and not self.likely
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,11 @@ class Prediction:
 
     def count(self, verdict: Verdict) -> int:
         return sum(op.verdict is verdict for op in self.ops)
+
+    @property
+    def likely(self) -> int:
+        """Ops that are taken, or not taken, only as far as was seen."""
+        return sum(op.likely for op in self.ops)
 
     @property
     def outcome(self) -> str:

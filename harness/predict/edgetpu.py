@@ -12,10 +12,9 @@ from typing import Any
 from delegates.wire import Runtime
 from harness.inspect import ModelInfo
 from harness.inspect.edgetpu_package import CUSTOM_OP, is_compiled, packages
-from harness.predict import OpVerdict, Prediction, Refusal, Verdict, all_alike, joined, loading
+from harness.predict import OpVerdict, Prediction, Refusal, Verdict, all_alike, edgetpu_cut, joined, loading
 from harness.predict.edgetpu_checks import CHECKS, CORAL
 from harness.predict.ops import OpView, elements, sized_while_running, views
-from harness.predict.partition import first_part, kept
 from harness.versions import Version, release
 
 _ISSUES = "issues of google-coral/edgetpu"
@@ -31,11 +30,9 @@ def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> P
     refusal = _refusal(model)
     if refusal is not None and refusal.certain:
         return all_alike(model, "edgetpu", target, OpVerdict(Verdict.LEFT, refusal.reason), refusal)
-    single = [_verdict(view) for view in views(model)]
-    kept_as = kept(model, [v.verdict for v in single], first_part)
-    ops = tuple(_after_cut(i, model, single, kept_as[i]) for i in range(len(single)))
-    settled = not any(v is Verdict.UNCERTAIN for v in kept_as)
-    partitions = int(any(v is Verdict.TAKEN for v in kept_as)) if settled else None
+    ops = edgetpu_cut.one_part(model, [_verdict(view) for view in views(model)])
+    settled = not any(op.verdict is Verdict.UNCERTAIN for op in ops)
+    partitions = int(any(op.verdict is Verdict.TAKEN for op in ops)) if settled else None
     return _with_arguments(Prediction("edgetpu", target, ops, partitions, refusal), options)
 
 
@@ -141,11 +138,12 @@ def _resizing(model: ModelInfo) -> Refusal | None:
 def _too_large(model: ModelInfo) -> Refusal | None:
     compiler = rules()["compiler"]
     largest = max((sum(map(elements, view.activations)) for view in views(model)), default=0)
-    if largest < compiler["doubtful_bytes"]:
+    known = compiler["known_bytes"]
+    if largest <= known:
         return None
     reason = (
-        f"an op whose inputs and outputs take {largest / 2**20:.1f} MiB"
-        f" may be too large for the chip's {compiler['memory_bytes'] / 2**20:.0f} MiB"
+        f"an op whose inputs and outputs take {largest / 2**20:.1f} MiB may be too large: up to"
+        f" {known / 2**20:.0f} MiB compiled in all models seen, beyond that little is known"
     )
     return Refusal(reason, f"{_ISSUES} 439, 449, 508, 653", "use a smaller input", certain=False)
 
@@ -176,12 +174,18 @@ def _verdict(view: OpView) -> OpVerdict:
     if deep is not None:
         reason = f"a tensor {list(deep.shape)}: only the three innermost dimensions may be larger than 1"
         return OpVerdict(Verdict.LEFT, reason, CORAL, "fix the batch size to 1, or flatten")
-    decided = (_check(view, *spec.split()) for spec in rule["checks"])
-    return next((v for v in decided if v is not None), OpVerdict(Verdict.TAKEN, source=CORAL))
+    return _checked(view, rule["checks"])
 
 
-def _check(view: OpView, name: str, *issues: str) -> OpVerdict | None:
-    return CHECKS[name](view, *issues)
+def _checked(view: OpView, checks: Sequence[str]) -> OpVerdict:
+    """The first check that is not met decides; one that is only likely met lets the others speak first."""
+    likely = None
+    for name, *issues in map(str.split, checks):
+        found = CHECKS[name](view, *issues)
+        if found is not None and found.verdict is not Verdict.TAKEN:
+            return found
+        likely = likely or found
+    return likely or OpVerdict(Verdict.TAKEN, source=CORAL)
 
 
 def _wrong_type(view: OpView, wrong: Sequence[str]) -> OpVerdict:
@@ -195,21 +199,3 @@ def _wrong_type(view: OpView, wrong: Sequence[str]) -> OpVerdict:
 def _too_deep(shape: Sequence[int]) -> bool:
     inner = rules()["compiler"]["inner_dimensions"]
     return any(size > 1 for size in shape[: max(0, len(shape) - inner)])
-
-
-def _after_cut(index: int, model: ModelInfo, single: Sequence[OpVerdict], final: Verdict) -> OpVerdict:
-    """The verdict once the compiler has kept one part of the graph."""
-    own = single[index]
-    if final is Verdict.TAKEN or own.verdict is Verdict.LEFT:
-        return own if own.verdict is final else OpVerdict(final, source=CORAL)
-    if final is Verdict.UNCERTAIN:
-        if own.verdict is Verdict.UNCERTAIN:
-            return own
-        doubtful = sorted({model.ops[i].name for i, v in enumerate(single) if v.verdict is Verdict.UNCERTAIN})
-        return OpVerdict(final, f"depends on whether {joined(doubtful)} is taken", CORAL)
-    return OpVerdict(
-        final,
-        "supported, but behind an op that is not: the compiler keeps one part of the graph",
-        CORAL,
-        "replace the ops that are not taken, or move them to the end",
-    )

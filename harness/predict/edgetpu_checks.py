@@ -1,7 +1,7 @@
 """The conditions that edgetpu.toml puts on ops, by name.
 
-Each answers None where it is met, else whether the op is then certainly left or only perhaps, and why. What
-follows its name in edgetpu.toml is given to it: the numbers of the issues that say so.
+Each answers None where it is met, else a verdict: the op is left, perhaps left, or likely taken all the same,
+and why. What follows its name in edgetpu.toml is given to it: the numbers of the issues that say so.
 """
 
 from __future__ import annotations
@@ -9,19 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from harness.predict import OpVerdict, Verdict
+from harness.predict.edgetpu_resize import CORAL, bilinear_resize, nearest_resize, tiled_pixel
 from harness.predict.ops import OpView, axes, elements
 
-CORAL = "coral.ai/docs/edgetpu/models-intro"
 _ISSUES = "github.com/google-coral/edgetpu/issues/"
 
 Check = Callable[..., OpVerdict | None]
 
-_SHORT_SOFTMAX = 16_000  # elements, coral
+_SHORT_SOFTMAX = 16_384  # elements; coral says 16,000, but so many were taken 8 of 8 times
 _SMALL_MEAN = 64 * 128  # pixels: 256x128 was left, its quarters were taken (issue 461)
 _MODEST = 262_144  # elements into a pool or split: 512x512x16 was left (issue 686); our caution
 _SMALL_LSTM = 900  # features: fewer compile, more than 1000 do not (issue 598)
 _SMALL_RESHAPE = 65_536  # elements: coral says "some large ones" without a number; this is our caution
-_LARGEST_RESIZE_SEEN = 48  # pixels to a side, doubled from 24, with half-pixel centers alone
 
 
 def _left(reason: str, remedy: str | None = None, source: str = CORAL) -> OpVerdict:
@@ -73,8 +72,11 @@ def constant_weights(view: OpView) -> OpVerdict | None:
 
 
 def even_dilation(view: OpView) -> OpVerdict | None:
-    options = view.op.options
-    if options.get("DilationHFactor", 1) == options.get("DilationWFactor", 1):
+    """Along an axis where the kernel is 1 there is nothing to dilate."""
+    options, kernel = view.op.options, view.inputs[1].shape
+    factors = (options.get("DilationHFactor", 1), options.get("DilationWFactor", 1))
+    sides = kernel[1:3] if len(kernel) == 4 else (0, 0)
+    if len({factor for factor, side in zip(factors, sides, strict=True) if side != 1}) <= 1:
         return None
     return _left("the dilation differs between height and width", "use the same dilation both ways")
 
@@ -163,19 +165,6 @@ def small_reshape(view: OpView) -> OpVerdict | None:
     return _perhaps("some large reshapes stay on the CPU; the limit is not documented")
 
 
-def modest_resize(view: OpView, *issues: str) -> OpVerdict | None:
-    """Doubled up to 48x48 and unchanged sizes were seen taken, 1x1 to 33x33 and 33x33 to 513x513 left."""
-    before, after = view.inputs[0].shape, view.outputs[0].shape
-    options = view.op.options
-    seen = bool(options.get("HalfPixelCenters")) and not options.get("AlignCorners")
-    if seen and len(before) == len(after) == 4 and max(after[1:3]) <= _LARGEST_RESIZE_SEEN:
-        pairs = list(zip(before[1:3], after[1:3], strict=True))
-        if any(all(new == times * old for old, new in pairs) for times in (1, 2)):
-            return None
-    reason = "a resize may stay on the CPU, depending on its sizes and options, to avoid losing precision"
-    return _perhaps(reason, f"{CORAL}; {_issues(issues)}")
-
-
 def modest_pool(view: OpView, *issues: str) -> OpVerdict | None:
     if elements(view.inputs[0]) <= _MODEST:
         return None
@@ -195,7 +184,8 @@ def modest_split(view: OpView, *issues: str) -> OpVerdict | None:
 def not_behind_pad(view: OpView, *issues: str) -> OpVerdict | None:
     if "PAD" not in view.made_by:
         return None
-    return _perhaps("directly behind a PAD it was seen left on the CPU", _issues(issues))
+    reason = "directly behind a PAD: supported, and seen taken in one model, but left on the CPU in another"
+    return OpVerdict(Verdict.TAKEN, reason, f"{CORAL}; {_issues(issues)}", likely=True)
 
 
 def small_lstm(view: OpView, *issues: str) -> OpVerdict | None:
@@ -210,9 +200,7 @@ def small_lstm(view: OpView, *issues: str) -> OpVerdict | None:
 def short_softmax(view: OpView) -> OpVerdict | None:
     if elements(view.outputs[0]) <= _SHORT_SOFTMAX:
         return None
-    return _perhaps(
-        f"{elements(view.outputs[0])} elements; {_SHORT_SOFTMAX} are documented, more were seen taken"
-    )
+    return _perhaps(f"{elements(view.outputs[0])} elements; more than {_SHORT_SOFTMAX} were never seen taken")
 
 
 def unit_strides(view: OpView) -> OpVerdict | None:
@@ -228,10 +216,6 @@ def plain_slice(view: OpView) -> OpVerdict | None:
     return None
 
 
-def undocumented(view: OpView) -> OpVerdict | None:
-    return _perhaps("not in coral's table, but seen taken", "public compiled models")
-
-
 def sometimes_left(view: OpView, *issues: str) -> OpVerdict | None:
     reason = "supported, but some stay on the CPU for a reason that the compiler does not give"
     return _perhaps(reason, _issues(issues))
@@ -242,8 +226,8 @@ CHECKS: Mapping[str, Check] = {
     for check in (
         no_activation, zero_padding, along_channels, constant_weights, even_dilation, default_format,
         flat_output, keeps_no_dimensions, batch_kept, depth_by_four, small_mean, not_along_batch,
-        batch_not_padded, slope_per_channel, small_reshape, modest_resize,
+        batch_not_padded, slope_per_channel, small_reshape, bilinear_resize, nearest_resize,
         modest_pool, modest_split, not_behind_pad, small_lstm, short_softmax, unit_strides,
-        plain_slice, undocumented, sometimes_left,
+        plain_slice, tiled_pixel, sometimes_left,
     )
 }  # fmt: skip

@@ -11,7 +11,8 @@ from harness.report.figures import clean
 PREDICTED, SEEN, DIFFERS = "○", "●", "≠"
 LEGEND = (
     f"{PREDICTED} predicted, not measured   {SEEN} observed in a stored run, as predicted or where nothing"
-    f" certain was   {DIFFERS} observed, and predicted otherwise"
+    f" certain was   {DIFFERS} observed, and predicted otherwise   likely: documented nowhere, but what was"
+    " seen of models that were compiled"
 )
 _KNOWN_FROM = {
     "installed": "installed here",
@@ -84,12 +85,12 @@ def column(cell: Mapping[str, Any]) -> str:
 
 
 def entry(cell: Mapping[str, Any]) -> Entry:
-    """all 31, 98 of 157, none, refused, up to 12 of 13; with the sign that says how it is known."""
+    """all 31, likely 98 of 157, none, refused, 12 to 13 of 13; with the sign that says how it is known."""
     predicted, seen = cell["predicted"], cell["observed"]
     if seen is None:
         return Entry(PREDICTED, _words(predicted), predicted["outcome"])
     mark = DIFFERS if seen["matches"] is False else SEEN
-    text = _words({**seen, "uncertain": 0, "refusal": None})
+    text = _words({**seen, "likely": 0, "uncertain": 0, "refusal": None})
     if seen["software"]:
         text += " (software)"
     if mark == DIFFERS:
@@ -101,11 +102,12 @@ def _words(found: Mapping[str, Any]) -> str:
     outcome, total, taken = found["outcome"], found["total"], found["taken"]
     if outcome == "refused":
         return "refused"
+    likely = "likely " if found["likely"] else ""
     if outcome == "uncertain":
         most = taken + found["uncertain"]
         counts = f"{taken} to {most} of {total}" if found["uncertain"] else f"{taken} of {total}"
-        return f"{counts}, perhaps refused" if found["refusal"] else counts
-    return {"all": f"all {total}", "none": f"none of {total}"}.get(outcome, f"{taken} of {total}")
+        return likely + (f"{counts}, perhaps refused" if found["refusal"] else counts)
+    return likely + {"all": f"all {total}", "none": f"none of {total}"}.get(outcome, f"{taken} of {total}")
 
 
 def _matrix(device: Mapping[str, Any], cells: Iterable[Cell]) -> Matrix:
@@ -132,7 +134,8 @@ def _in_the_way(cells: Iterable[Cell]) -> list[Remark]:
     for cell in cells:
         for found in cell["in_the_way"]:
             reason = found["reason"] or "no reason is known"
-            key = (column(cell), found["verdict"], reason, found["remedy"], found["source"])
+            verdict = f"likely {found['verdict']}" if found["likely"] else found["verdict"]
+            key = (column(cell), verdict, reason, found["remedy"], found["source"])
             groups.setdefault(key, []).append((found["op"], cell["variant"]))
     return [
         Remark(

@@ -30,6 +30,9 @@ def render(document: dict[str, Any], console: Console) -> None:
     console.print(table)
     for text, names in _machines(document["devices"]).items() if probed else ():
         console.print(Text(clean(f"{', '.join(names)}: {text}")), soft_wrap=True)
+    for text, names in _compilers(document["devices"]).items():
+        style = "" if text[0] == "✓" else "yellow"
+        console.print(Text(clean(f"{', '.join(names)}: {text}"), style=style), soft_wrap=True)
     for problem in dict.fromkeys(device.get("problem") for device in document["devices"]):
         if problem is not None:
             console.print(Text(clean(problem), style="red"), soft_wrap=True)
@@ -79,6 +82,20 @@ def _more(device: dict[str, Any], console: Console) -> None:
         console.print(Text(clean(f"{device['name']}: Python at {other}"), style="dim"), soft_wrap=True)
 
 
+def _compilers(devices: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """What is known of the Edge TPU's compiler, in words -> the profiles that use it."""
+    found: dict[str, list[str]] = {}
+    for device in devices:
+        compiler = device.get("compiler")
+        if compiler and compiler["problem"]:
+            found.setdefault(f"! {compiler['problem']}", []).append(device["name"])
+        elif compiler:
+            where = f" on {compiler['host']}" if compiler["host"] else ""
+            text = f"✓ edgetpu_compiler {compiler['version']} ({compiler['command']}{where})"
+            found.setdefault(text, []).append(device["name"])
+    return found
+
+
 def _runtime(device: dict[str, Any]) -> Text:
     found = device["found"]
     if device["problem"]:
@@ -90,10 +107,16 @@ def _runtime(device: dict[str, Any]) -> Text:
 
 
 def _delegates(device: dict[str, Any], found: dict[str, Any]) -> Text:
+    """One line each: ✓ is there, ! is there but says nothing of hardware, ✗ is not, and why."""
     lines = []
     for name in device["delegates"]:
         missing = found["error"] or found["delegates"].get(name)
-        why = f": {missing}" if missing and not found["error"] else ""
-        note = f": {found['software'][name]}" if name in found["software"] else ""
-        lines.append(clean(f"✗ {name}{why}" if missing else f"✓ {name}{note}"))
-    return Text("\n".join(lines))
+        software = found["software"].get(name)
+        if missing:
+            why = "" if found["error"] else f": {missing}"
+            lines.append(Text(clean(f"✗ {name}{why}")))
+        elif software:
+            lines.append(Text(clean(f"! {name}: {software}"), style="yellow"))
+        else:
+            lines.append(Text(clean(f"✓ {name}")))
+    return Text("\n").join(lines)

@@ -90,7 +90,7 @@ def _ops(document: Document, *, wide: bool) -> Table:
 
 def _sign(verdict: Mapping[str, Any]) -> Text:
     sign, style = _SIGNS[verdict["verdict"]]
-    return Text(sign, style=style)
+    return Text(f"({sign})" if verdict["likely"] else sign, style=style)
 
 
 def _reasons(document: Document, console: Console) -> None:
@@ -104,8 +104,10 @@ def _reasons(document: Document, console: Console) -> None:
             _print_reason("", prediction["refusal"], console)
         groups: dict[tuple[str, str, str | None, str], list[str]] = {}
         for op, verdict in zip(document["ops"], prediction["ops"], strict=True):
-            if verdict["verdict"] != "taken" and prediction["outcome"] != "refused":
-                key = (verdict["verdict"], verdict["reason"] or "", verdict["remedy"], verdict["source"])
+            taken = verdict["verdict"] == "taken" and not verdict["likely"]
+            if not taken and prediction["outcome"] != "refused":
+                word = f"likely {verdict['verdict']}" if verdict["likely"] else verdict["verdict"]
+                key = (word, verdict["reason"] or "", verdict["remedy"], verdict["source"])
                 groups.setdefault(key, []).append(f"{op['op']} #{op['index']}")
         for (word, reason, remedy, source), ops in groups.items():
             named = ", ".join(map(short, ops[:6])) + (f" and {len(ops) - 6} more" if len(ops) > 6 else "")
@@ -125,6 +127,8 @@ def _summary(prediction: Mapping[str, Any]) -> str:
     if prediction["outcome"] == "refused":
         return "refused"
     words = f"{prediction['taken']} of {prediction['total']} ops taken"
+    if prediction["likely"]:
+        words += f", {prediction['likely']} of the verdicts only likely"
     if prediction["uncertain"]:
         words += f", {prediction['uncertain']} uncertain"
     if prediction["partitions"] is not None:

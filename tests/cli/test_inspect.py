@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.models import dense_model
-from tests.ops import Op, Tensor, build
+from tests.ops import Op, Tensor, build, one
 
 
 @pytest.fixture
@@ -30,6 +30,20 @@ def test_inspect_json_is_one_document(qbench, dense):
     assert document["ops"][0]["macs"] == 12
     assert document["ops"][0]["inputs"][1]["constant"] is True
     assert document["predictions"][0]["ops"][0]["verdict"] == "taken"
+
+
+def test_inspect_says_what_is_only_likely(qbench, tmp_path):
+    sizes, shape = Tensor("int32", [2], values=[12, 12]), [1, 12, 12, 8]
+    data = one("RESIZE_NEAREST_NEIGHBOR", [Tensor("int8", [1, 6, 6, 8]), sizes], [Tensor("int8", shape)], {})
+    (tmp_path / "up.tflite").write_bytes(data)
+    shown = qbench("inspect", str(tmp_path / "up.tflite"), "--device", "coral").stdout
+    assert "(✓)" in shown and "1 of 1 ops taken, 1 of the verdicts only likely" in shown
+    assert "likely taken: RESIZE_NEAREST_NEIGHBOR #0" in shown
+    document = json.loads(
+        qbench("inspect", str(tmp_path / "up.tflite"), "--device", "coral", "--json", "-").stdout
+    )
+    (found,) = [p for p in document["predictions"] if p["delegate"] == "edgetpu"]
+    assert (found["likely"], found["ops"][0]["verdict"], found["ops"][0]["likely"]) == (1, "taken", True)
 
 
 def test_inspect_knows_compiled_models(qbench, shared_coral):

@@ -19,7 +19,7 @@ from harness.report import compat as terminal
 from harness.report import compat_html, compat_markdown
 from harness.report.compat_view import view
 from tests.models import dense_model
-from tests.ops import Op, Tensor, build
+from tests.ops import Op, Tensor, build, one
 
 LITERT = Runtime("ai-edge-litert", "2.3.0")
 TFLITE = Runtime("tflite-runtime", "2.14.0")
@@ -173,6 +173,28 @@ def test_all_forms_say_the_same(model):
     for text in texts:
         plain = text.replace("\\", "")
         for expected in ("○ all 1", "○ 1 of 2", "○ refused", "FLOOR_MOD", "Model not quantized", "broken"):
+            assert expected in plain
+
+
+def test_all_forms_say_what_is_only_likely(tmp_path):
+    data = one(
+        "RESIZE_NEAREST_NEIGHBOR",
+        [Tensor("int8", [1, 6, 6, 8]), Tensor("int32", [2], values=[12, 12])],
+        [Tensor("int8", [1, 12, 12, 8])],
+        {},
+    )
+    (tmp_path / "up.tflite").write_bytes(data)
+    made = make_variants(resolve_model("up.tflite", tmp_path), [], cache=tmp_path / "cache")
+    document = report([made], [target("edgetpu")])
+    (cell,) = document["cells"]
+    assert (cell["predicted"]["outcome"], cell["predicted"]["likely"]) == ("all", 1)
+    assert [(way["verdict"], way["likely"]) for way in cell["in_the_way"]] == [("taken", True)]
+    out = StringIO()
+    terminal.render(document, Console(file=out, width=200, highlight=False))
+    page = re.sub(r"<[^>]+>", " ", html.unescape(compat_html.render(document)))
+    for text in (out.getvalue(), compat_markdown.render(document), page):
+        plain = text.replace("\\", "")
+        for expected in ("○ likely all 1", "RESIZE_NEAREST_NEIGHBOR likely taken", "seen taken", "likely:"):
             assert expected in plain
 
 

@@ -9,7 +9,7 @@ import pytest
 from benchmarks import predictions
 from delegates.wire import Runtime
 from harness.inspect import read_model, work
-from harness.predict import Verdict, loading, predict
+from harness.predict import OpVerdict, Prediction, Verdict, loading, predict
 from harness.predict.partition import first_part, kept, largest_part, parts
 from tests.models import dense_model
 from tests.ops import Op, Tensor, build, one
@@ -165,6 +165,7 @@ def test_edgetpu_refuses_whole_models(data, why):
     [
         ("SOFTMAX", [1, 10], [1, 10], {"beta": 1.0}, "taken"),
         ("SOFTMAX", [1, 4, 10], [1, 4, 10], {"beta": 1.0}, "not taken"),
+        ("SOFTMAX", [1, 16_384], [1, 16_384], {"beta": 1.0}, "taken"),  # 8 of 8
         ("SOFTMAX", [1, 20_000], [1, 20_000], {"beta": 1.0}, "uncertain"),
         ("RELU", [2, 4, 4, 2], [2, 4, 4, 2], None, "not taken"),  # a batch of two
         ("RESHAPE", [1, 8], [8], {"newShape": [8]}, "taken"),
@@ -183,11 +184,19 @@ def test_edgetpu_resize_and_mean():
         shapes = [Tensor("int8", [1, side, side, 8]) for side in (before, after)]
         return one(name, [shapes[0], sizes], [shapes[1]], {"halfPixelCenters": half}, version=2)
 
-    for sides, verdict in (((6, 12), "taken"), ((33, 33), "taken"), ((1, 33), "uncertain")):
-        assert verdicts(resize(*sides), "edgetpu") == [verdict]
-    assert verdicts(resize(600, 600), "edgetpu") == ["uncertain"]
-    assert verdicts(resize(6, 12, half=False), "edgetpu") == ["uncertain"]
-    assert verdicts(resize(6, 12, "RESIZE_NEAREST_NEIGHBOR"), "edgetpu") == ["uncertain"]
+    def found(*args: object, **kwargs: object) -> tuple[str, bool]:
+        op = predict(read_model(resize(*args, **kwargs)), "edgetpu", TFLITE).ops[0]
+        assert not op.likely or "seen" in op.reason or "resize" in op.reason
+        return str(op.verdict), op.likely
+
+    assert found(6, 12) == found(33, 33) == found(33, 33, half=False) == ("taken", False)
+    assert found(1, 33) == found(33, 513) == ("not taken", False)  # 8 of 8 and 9 of 9
+    assert found(1, 65) == found(32, 512) == ("not taken", True)
+    assert found(600, 600) == ("taken", True)
+    assert found(6, 12, half=False) == found(24, 96) == found(48, 96) == ("uncertain", False)
+    nearest = "RESIZE_NEAREST_NEIGHBOR"
+    assert found(6, 12, nearest) == found(3, 5, nearest) == ("taken", True)
+    assert found(6, 18, nearest) == found(128, 256, nearest) == ("uncertain", False)
 
     def mean(shape: list[int], axes: list[int]) -> bytes:
         over = Tensor("int32", [len(axes)], values=axes)
@@ -230,14 +239,60 @@ def test_edgetpu_doubts_what_issues_tell_of():
     assert split(1, IMAGE) is split(3, [1, 800, 800, 2]) is Verdict.UNCERTAIN
 
 
-def test_edgetpu_doubts_an_add_directly_behind_a_pad():
+def test_edgetpu_likely_takes_an_add_directly_behind_a_pad():
     pads = Tensor("int32", [4, 2], values=[[0, 0], [0, 0], [0, 0], [0, 1]])
     tensors = {"a": Tensor("int8", IMAGE), "pads": pads, "x": Tensor("int8", [1, 4, 4, 3])}
     tensors |= {"b": Tensor("int8", [1, 4, 4, 3]), "c": Tensor("int8", [1, 4, 4, 3])}
     ops = [Op("PAD", ["a", "pads"], ["b"]), Op("ADD", ["x", "b"], ["c"])]
     found = predict(read_model(build(tensors, ops, ["a", "x"], ["c"])), "edgetpu", TFLITE)
-    assert [op.verdict for op in found.ops] == [Verdict.TAKEN, Verdict.UNCERTAIN]
+    assert [(op.verdict, op.likely) for op in found.ops] == [(Verdict.TAKEN, False), (Verdict.TAKEN, True)]
     assert found.ops[1].source.endswith("issues/690")
+    assert (found.outcome, found.likely) == ("all", 1)
+
+
+def test_edgetpu_a_likely_op_makes_likely_what_depends_on_it_and_no_more():
+    pads = Tensor("int32", [4, 2], values=[[0, 0], [0, 1], [0, 0], [0, 0]])
+    padded = Tensor("int8", [1, 5, 4, 2])
+    tensors = {"a": Tensor("int8", IMAGE), "pads": pads, "b": padded, "x": padded}
+    tensors |= {name: padded for name in ("c", "d", "e", "f")}
+    ops = [
+        Op("PAD", ["a", "pads"], ["b"]), Op("ADD", ["x", "b"], ["c"]), Op("RELU", ["c"], ["d"]),
+        Op("FLOOR", ["d"], ["e"]), Op("RELU", ["e"], ["f"]),
+    ]  # fmt: skip
+    found = predict(read_model(build(tensors, ops, ["a", "x"], ["f"])), "edgetpu", TFLITE)
+    assert [(str(op.verdict), op.likely) for op in found.ops] == [
+        ("taken", False), ("taken", True), ("taken", True), ("not taken", False), ("not taken", False)
+    ]  # fmt: skip
+    assert "depends on ADD" in found.ops[2].reason
+    assert (found.outcome, found.partitions, found.likely) == ("partly", 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("sides", "dilation", "expected"),
+    [
+        ((3, 1), (2, 1), "taken"),  # compiler 16.0 maps it: nothing is dilated along an axis of 1
+        ((3, 1), (4, 1), "taken"),
+        ((1, 3), (1, 2), "taken"),
+        ((1, 1), (3, 2), "taken"),
+        ((3, 3), (2, 2), "taken"),
+        ((3, 3), (2, 1), "not taken"),
+        ((3, 3), (1, 2), "not taken"),
+    ],
+)
+@pytest.mark.parametrize("name", ["CONV_2D", "DEPTHWISE_CONV_2D"])
+def test_edgetpu_dilates_both_ways_alike(name, sides, dilation, expected):
+    weights = Tensor("int8", [1 if name.startswith("D") else 2, *sides, 2], 1)
+    options = {"dilationHFactor": dilation[0], "dilationWFactor": dilation[1], "strideW": 1, "strideH": 1}
+    inputs = [Tensor("int8", IMAGE), weights, Tensor("int32", [2], 0)]
+    assert str(edgetpu_op(name, inputs, IMAGE, options).verdict) == expected
+
+
+def test_edgetpu_one_pixel_is_likely_tiled():
+    times = Tensor("int32", [4], values=[1, 4, 4, 1])
+    one_pixel = edgetpu_op("TILE", [Tensor("int8", [1, 1, 1, 2]), times], IMAGE, {})
+    assert (one_pixel.verdict, one_pixel.likely) == (Verdict.TAKEN, True)
+    wider = edgetpu_op("TILE", [Tensor("int8", [1, 1, 4, 2]), times], IMAGE, {})
+    assert wider.verdict is Verdict.UNCERTAIN
 
 
 @pytest.mark.parametrize(
@@ -257,10 +312,12 @@ def test_edgetpu_arguments_of_unknown_effect(arguments, verdict, partitions):
 
 
 def test_edgetpu_doubts_ops_that_fill_the_memory_together():
-    big = Tensor("int8", [1, 1000, 1000, 2])
-    model = read_model(one("ADD", [big, big], [big]))
-    found = predict(model, "edgetpu", TFLITE)
-    assert found.outcome == "uncertain" and "5.7 MiB" in found.refusal.reason
+    def found(side: int):
+        big = Tensor("int8", [1, side, side, 2])
+        return predict(read_model(one("ADD", [big, big], [big])), "edgetpu", TFLITE)
+
+    assert found(1000).outcome == found(2000).outcome == "all"  # up to 24 MiB all of 30 models compiled
+    assert found(2100).outcome == "uncertain" and "25.2 MiB" in found(2100).refusal.reason
 
 
 @pytest.mark.parametrize("delegate", ["edgetpu", "gpu"])
@@ -385,9 +442,41 @@ def test_macs_and_parameters():
     [("RELU", ("exact", "")), ("DELEGATED", ("uncertain", predictions.BY_TOTAL))],
 )
 def test_agreement_by_total_alone_is_not_exact(named, expected):
-    way = {"op": "RELU", "count": 2, "verdict": Verdict.LEFT}
+    way = {"op": "RELU", "count": 2, "verdict": Verdict.LEFT, "likely": False}
     cell = {"predicted": {"outcome": "partly"}, "observed": {"outcome": "partly"}, "in_the_way": [way]}
     measured = {"ops": {"not_delegated": [{"op": named, "count": 2}]}}
     assert predictions.judge(cell, measured) == expected
     measured["ops"]["not_delegated"][0]["count"] = 1
     assert predictions.judge(cell, measured)[0] == "wrong"
+
+
+def test_models_of_known_outcome_are_judged_op_by_op():
+    def judged(left: set[int], *ops: OpVerdict) -> tuple[str, predictions.Tally]:
+        tally = predictions.Tally()
+        tally.add(ops, left)
+        return predictions.judge_ops(Prediction("edgetpu", "16.0", ops), left)[0], tally
+
+    taken, left_out, unsure = (OpVerdict(verdict) for verdict in Verdict)
+    likely = replace(left_out, likely=True)
+    assert judged({1}, taken, left_out)[0] == "exact"
+    assert judged({1}, taken, likely)[0] == "likely"
+    assert judged({1}, taken, unsure)[0] == "uncertain"
+    assert judged(set(), unsure, likely)[0] == "likely wrong"
+    assert judged({0}, taken, likely)[0] == "wrong"
+    tally = judged({0, 1, 2}, taken, left_out, likely, unsure)[1]
+    assert (tally.left, tally.left_called, tally.left_called_likely) == (3, 1, 1)
+    assert (tally.uncertain, tally.wrong, tally.wrong_likely) == (1, 1, 0)
+
+
+def test_no_confident_error_on_compiled_pairs():
+    """Source models beside what the compiler mapped of them: no certain verdict may be wrong."""
+    folder = predictions.BESIDE / "edgetpu"
+    if not (folder / "sources").is_dir():
+        pytest.skip(f"needs compiled pairs in {folder}")
+    tally = predictions.Tally()
+    rows = list(predictions.from_pairs(folder, tally))
+    assert not [row for row in rows if row[1] == "wrong"] and tally.wrong == 0
+    assert tally.pairs == 84 and len(rows) == 50
+    assert sum(row[1] in ("exact", "likely") for row in rows) >= 49
+    assert (tally.left, tally.left_called + tally.left_called_likely) == (70, 67)
+    assert {row[1] for row in predictions.from_logs(folder / "logs")} <= {"exact", "uncertain"}
