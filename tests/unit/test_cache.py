@@ -277,6 +277,10 @@ def test_a_model_file_that_is_replaced_before_it_is_loaded_is_known_by_what_was_
     assert late.sha256 == cache.digest(data + b"\0" * 7) != source.sha256
     assert [v.source_sha256 for v in late.variants] == [late.sha256]
     assert late.variants[0].sha256 == made.variants[0].sha256
+    again = resolve_model("m.keras", tmp_path)
+    (tmp_path / "m.keras").write_bytes(data)
+    with pytest.raises(ModelError, match=r"m\.keras: it was replaced while it was read; run again"):
+        make_variants(again, [BY_NAME["int8"]], cache=tmp_path / "cache")
 
 
 @pytest.mark.parametrize(
