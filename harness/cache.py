@@ -79,16 +79,16 @@ def keep(path: Path, data: bytes) -> Path:
 
 
 def _holds(path: Path, data: bytes) -> bool:
-    rest = memoryview(data)
+    same = 0
     try:
         with path.open("rb") as file:
             while block := file.read(_BLOCK_BYTES):
-                if block != rest[: len(block)]:
+                if block != data[same : same + len(block)]:
                     return False
-                rest = rest[len(block) :]
+                same += len(block)
     except OSError:
         return False
-    return not rest
+    return same == len(data)
 
 
 def write(path: Path, data: bytes) -> None:

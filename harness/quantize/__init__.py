@@ -220,7 +220,7 @@ def _take(blank: Variant, name: str, path: Path) -> tuple[Variant, bytes]:
 
 def _keep(found: Variant, data: bytes, copies: Path) -> Variant:
     """The variant with a copy of its own: the user's file may be rebuilt while that is measured."""
-    return replace(found, path=store.put(copies, data, ".tflite"))
+    return replace(found, path=store.keep(copies / f"{found.sha256}.tflite", data))
 
 
 def _read(path: Path) -> bytes:
