@@ -45,8 +45,8 @@ def main() -> None:
     order = json.loads(sys.stdin.buffer.readline().decode("ascii"))
     home = Home(order["quiet_s"])
     sys.stdout.write("\n" + order["marker"] + "\n")
-    started_in = os.getcwd()
     try:
+        stay_in = os.getcwd() if order["stay"] else None
         _enter(order["workdir"], order["named_by"])
         lock = _take_machine(order, home) if order["owner"] else None
         if order["do"] == "clean":
@@ -62,9 +62,9 @@ def main() -> None:
         return
     signal.alarm(0)
     bundle = _path(order["bundle"])
-    if order["stay"]:  # relative paths of the user's are those of where he is
+    if stay_in is not None:  # relative paths of the user's are those of where he is
         bundle = os.path.abspath(bundle)
-        os.chdir(started_in)
+        os.chdir(stay_in)
     runpy.run_path(bundle, run_name="__main__")
 
 

@@ -127,8 +127,8 @@ def _check(message: Answer) -> None:
         _need(0 <= message.launch < _MOST_LAUNCHES, "Refusal.launch")
     elif isinstance(message, PythonFacts):
         _need(message.error is not None or None not in (message.runtime, message.version), "PythonFacts")
-        shown = (message.others, message.runtimes, message.delegates, message.software)
-        _need(max(map(len, shown)) <= _MOST_TEXTS, "PythonFacts: that many entries")
+        shown = [*message.others, *message.runtimes, *message.delegates, *message.software]
+        _need(len(shown) <= _MOST_TEXTS, "PythonFacts: that many entries")
     elif isinstance(message, Facts):
         known = {key: value for key, value in message.machine.items() if value is not None}
         _check_facts(known, _MACHINE, "Facts.machine")
