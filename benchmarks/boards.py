@@ -1,6 +1,6 @@
 """What does a board over SSH cost, and does it give the same figures?
 
-    python -m benchmarks.boards [--part same|overhead|size|many]... [--repeat 8]
+    python -m benchmarks.boards [--part same|overhead|size|kept|many]... [--repeat 8] [--file F.tflite]...
 
 The boards are sshd processes on loopback, started here with keys of their own; what they run is this Python
 on this machine, so that any difference is the way there and back.
@@ -9,6 +9,9 @@ same      the same cells locally and over SSH, taking turns: medians, and their 
 overhead  wall time of a whole run over SSH less that of the same run here, in pairs; first and later runs,
           and what a later one uploads
 size      of the bundle, and of what is sent before it
+kept      what it costs to hash the files kept on a board, once a connection: from the request to the
+          conductor's answer with and without that, taking turns, for a model of 100 MB and each --file; from
+          memory and, with the kernel told to forget the file, from the disk
 many      wall time of four boards in one run against that of one. The stand-in for a delegate that keeps no
           CPU busy: in the workers of this benchmark an inference sleeps for 50 ms
 """
@@ -23,7 +26,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +34,9 @@ from typing import Any
 from unittest import mock
 
 from delegates import stats
+from delegates.wire import Request
 from harness import machines
+from harness.cache import digest_file
 from harness.choose import Options
 from harness.config import load_config
 from harness.report.progress import ProgressBar
@@ -169,11 +174,65 @@ def overhead(repeat: int) -> None:
             )
 
 
-def size(repeat: int) -> None:
+def size() -> None:
     sent = len(bundle.build().data)
     before = arrival._SOURCE.stat().st_size
     verdict = "ok" if sent <= 150_000 else "TOO LARGE"
     print(f"\nBundle: {sent} bytes, at most 150000: {verdict}; sent before it, each time: {before} bytes")
+
+
+CHECK = 'for piece in iter(lambda: file.read(_PIECE_BYTES), b""):'
+
+
+def kept(repeat: int, files: Sequence[Path]) -> None:
+    print(f"\nA conversation with a board that has all files, with and without hashing them, {repeat} pairs")
+    print(
+        f"{'file':28} {'MB':>6} {'without':>9} {'with':>9} {'hashing, from memory':>25} {'from the disk':>20}"
+    )
+    with boards(1) as place:
+        large = place.folder / "dense-100-MB.tflite"
+        large.write_bytes(dense_model(1, 5000, 5000))
+        checking = arrival._SOURCE.read_text()
+        blind = checking.replace(CHECK, "for piece in ():").replace("digest.hexdigest() == sha256", "True")
+        assert blind.count("True") > checking.count("True") and CHECK not in blind
+        (place.folder / "blind.py").write_text(blind)
+        for file in (large, *files):
+            times: dict[str, list[float]] = {"without": [], "with": [], "disk": []}
+            talk(place, file)
+            for _ in range(repeat):
+                with mock.patch.object(arrival, "_SOURCE", place.folder / "blind.py"):
+                    times["without"].append(talk(place, file))
+                times["with"].append(talk(place, file))
+                forget_cached(place.boards[0].workdir / "files" / digest_file(file))
+                times["disk"].append(talk(place, file))
+            warm, cold = (difference(times[name], times["without"]) for name in ("with", "disk"))
+            without, with_ = (stats.median(times[name]) for name in ("without", "with"))
+            size = file.stat().st_size / 1e6
+            print(f"{file.name:28} {size:6.1f} {without:7.3f} s {with_:7.3f} s {warm:>25} {cold:>20}")
+
+
+def talk(place: Place, file: Path) -> float:
+    """Seconds from the request to the last answer, over a connection that is there."""
+    profile = load_config(place.config("kept")).devices["board0"]
+    with machines.open_all([profile], print) as (machine,):
+        runner = machine.runner
+        assert isinstance(runner, SshRunner)
+        runner.place(file)
+        runner.connect()
+        started = time.monotonic()
+        list(runner.ask(Request("probe")))
+        return time.monotonic() - started
+
+
+def forget_cached(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def difference(ones: Sequence[float], others: Sequence[float]) -> str:
+    value, low, high = stats.locate([one - other for one, other in zip(ones, others, strict=True)])
+    return f"{value:+.3f} s [{low:+.3f} to {high:+.3f}]"
 
 
 def many(repeat: int) -> None:
@@ -209,6 +268,7 @@ def main() -> None:
     )
     parser.add_argument("--part", action="append", choices=list(PARTS))
     parser.add_argument("--repeat", type=int, default=8)
+    parser.add_argument("--file", action="append", type=Path, default=[], help="for kept, beside its own")
     options = parser.parse_args()
     if options.repeat < 2:
         parser.error("an interval needs at least two")
@@ -217,10 +277,16 @@ def main() -> None:
         sys.exit(f"needs {' and '.join(missing)}")
     print(f"as {getpass.getuser()}, {os.cpu_count()} cores, Python {sys.version.split()[0]}")
     for part in options.part or PARTS:
-        PARTS[part](options.repeat)
+        PARTS[part](options)
 
 
-PARTS = {"same": same, "overhead": overhead, "size": size, "many": many}
+PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "same": lambda options: same(options.repeat),
+    "overhead": lambda options: overhead(options.repeat),
+    "size": lambda options: size(),
+    "kept": lambda options: kept(options.repeat, options.file),
+    "many": lambda options: many(options.repeat),
+}
 
 if __name__ == "__main__":
     main()

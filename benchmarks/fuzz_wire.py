@@ -47,7 +47,8 @@ from harness.report.devices import render as render_devices
 from harness.report.progress import ProgressBar
 from harness.report.table import render
 from harness.runners import conversation, ssh_command
-from harness.runners.arrival import Arrival
+from harness.runners.arrival import Arrival, Place
+from harness.runners.bundle import Bundle
 from harness.runners.conversation import Conversation
 from tests.models import dense_model
 
@@ -133,21 +134,23 @@ class Listening(Conversation):
         return line
 
 
+def _arrival_of(talk: Conversation, notes: list[str]) -> Arrival:
+    target = SshTarget("board")
+    return Arrival("board", talk, lambda: ssh_command.explain_end(target, talk), notes.append)
+
+
 def _arrived(folder: Path) -> list[str]:
     """What arrive.py says when a file is missing, when it came damaged, and when it has emptied the board."""
-    order = {
-        "workdir": str(folder / "workdir"), "owner": {"who": "me", "run": "r"}, "wait_s": 0.0,
-        "keep_bytes": 1, "bundle": "ab", "files": [{"sha256": "ab", "size": 7}],
-    }  # fmt: skip
-    some = folder / "some"
-    some.write_bytes(b"print()")
+    place = Place(str(folder / "workdir"), "workdir").taken("r", 0.0)
+    wrong = Bundle(b"print()", "ab")  # it has not this SHA-256
     lines = [MARKER.decode() + "\n"]
     for do in ("run", "clean"):
         talk = Listening(["sh", "-c", ssh_command._BEGIN], Request("probe"))
-        arrival = Arrival(SshTarget("board"), "board", talk)
-        arrival.begin(sys.executable, {**order, "do": do})
-        with contextlib.suppress(DeviceError):  # the file has not the SHA-256 that was promised
-            arrival.finish("cleaned", {"ab": some}, lambda text: None)
+        arrival = _arrival_of(talk, [])
+        arrival.greet()
+        arrival.begin(place, wrong, {wrong.sha256: wrong.data}, do, ssh_command.choice(sys.executable))
+        with contextlib.suppress(DeviceError):
+            arrival.finish("cleaned", {wrong.sha256: wrong.data})
         talk.close()
         lines += [line.decode() for line in talk.said if line.startswith(b"{")]
     return [*lines, '{"waiting": "me@home (run r) for 3 s"}\n', '{"ready": true, "lock": null}\n']
@@ -239,10 +242,10 @@ class Fuzz:
     def _arrival(self, stream: bytes) -> str:
         self.watch.folder = "/nowhere"
         talk, notes = Replayed(stream, Request("probe")), []
-        arrival = Arrival(SshTarget("board"), "board", talk)
+        arrival = _arrival_of(talk, notes)
         try:
-            arrival.begin("python3", {"do": "run"})
-            arrival.finish(self.chance.choice(("ready", "cleaned")), {}, notes.append)
+            arrival.begin(Place(None, "workdir"), Bundle(b"", "ab"), {})
+            arrival.finish(self.chance.choice(("ready", "cleaned")), {})
         except DeviceError as error:
             shown(str(error), one_line=True)
             return "refused"

@@ -37,12 +37,12 @@ class Replayed(Conversation):
     """Answers from memory instead of a process; everything else is home's own."""
 
     def __init__(self, answers: bytes, request: Request) -> None:
-        self._request, self._arrive, self._patience = request, None, None
-        self.asked, self.late_s, self.status, self._read_bytes = False, None, None, 0
+        self._request, self._arrive, self.patience = request, None, None
+        self.asked, self.late, self.status, self._read_bytes = False, None, None, 0
         self._answers, self._tail = answers, bytearray(answers[-300:])
         self._process = SimpleNamespace(stdout=None)
 
-    def send(self, *pieces: bytes, file: Path | None = None) -> None:
+    def send(self, *pieces: bytes, content: Path | bytes = b"") -> None:
         """Nobody listens, but for the marker that an order asks back."""
         found = re.search(rb'"marker": "(\w+)"', b"".join(pieces))
         if found:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import statistics
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -42,20 +41,19 @@ def timed_against_bare(model: str) -> float:
 
 def conductor_beside_worker(model: str) -> tuple[float, float]:
     """Share of a core and MB of memory of the conductor while one worker is timed."""
-    with tempfile.TemporaryDirectory() as folder:
-        runner = LocalRunner(bundle.build(), Path(folder))
-        job = Job("job", "g", model, None, "xnnpack", "auto", sys.executable)
-        request = Request("run", [job], budget_s=30, min_launches=1, max_launches=1)
-        conversation = runner.ask(request)
-        pid, first, last = conversation.pid, None, None
-        for message in conversation:
-            if isinstance(message, Progress):
-                last = (time.monotonic(), cpu_s(pid))
-                first = first or last
-            if isinstance(message, Measurement):
-                break
-            memory = machine.proc_kib(f"/proc/{pid}/status", "VmHWM") or 0
-        conversation.close()
+    runner = LocalRunner(bundle.build(), print)
+    job = Job("job", "g", model, None, "xnnpack", "auto", sys.executable)
+    request = Request("run", [job], budget_s=30, min_launches=1, max_launches=1)
+    conversation = runner.ask(request)
+    pid, first, last = conversation.pid, None, None
+    for message in conversation:
+        if isinstance(message, Progress):
+            last = (time.monotonic(), cpu_s(pid))
+            first = first or last
+        if isinstance(message, Measurement):
+            break
+        memory = machine.proc_kib(f"/proc/{pid}/status", "VmHWM") or 0
+    conversation.close()
     return 100 * (last[1] - first[1]) / (last[0] - first[0]), memory / 1024
 
 

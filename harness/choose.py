@@ -32,7 +32,7 @@ class Options:
     batch: int = 1
     budget_s: float = 1.0
     precision: float = 0.01
-    wait_s: float | None = None  # for boards that others use; None: for ever
+    wait_s: float | None = None  # for machines that others measure on; None: for ever
     results: Path = Path("results")
     patience: Patience = Patience()  # noqa: RUF009 - frozen
 

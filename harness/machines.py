@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from threading import Timer
 
 from delegates.wire import Facts, PythonFacts, Question, Request
-from harness.cache import default_cache
 from harness.config import DeviceProfile, SshTarget
 from harness.errors import DeviceError
 from harness.patience import Patience
@@ -68,11 +67,11 @@ def _tell_apart(boards: Sequence[Machine]) -> None:
 def _runner(
     target: SshTarget | None, profiles: Sequence[DeviceProfile], note: Note, patience: Patience
 ) -> Runner:
-    built, folder = bundle.build(), default_cache() / "bundles"
+    built = bundle.build()
     if target is None:
-        return LocalRunner(built, folder)
+        return LocalRunner(built, note)
     python = next((profile.python for profile in profiles if profile.python), None)
-    return SshRunner(target, built, folder, python, note, patience)
+    return SshRunner(target, built, python, note, patience)
 
 
 def probe_all(machines: Sequence[Machine], look: str = "further", note: Note | None = None) -> None:
@@ -126,7 +125,8 @@ def _ask(runner: Runner, questions: list[Question]) -> tuple[Facts, list[PythonF
     conversation = runner.ask(Request("probe", questions=questions))
     answers: list[PythonFacts] = []
     facts = None
-    late = Timer(_LONGEST_S, conversation.kill)  # others wait for this machine, which may have many Pythons
+    # Others wait for this machine, which may have many Pythons.
+    late = Timer(_LONGEST_S, conversation.give_up, [f"was not done after {_LONGEST_S:g} s"])
     late.start()
     try:
         for message in conversation:

@@ -15,6 +15,14 @@ import pytest
 STANDINS = Path(__file__).parent / "standins"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def lock_folder(tmp_path_factory) -> Path:
+    """This machine's lock is the session's own, so that several can run side by side; children inherit it."""
+    folder = tmp_path_factory.mktemp("lock")
+    os.environ["QBENCH_LOCK_DIR"] = str(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def standin_library(tmp_path_factory) -> Path:
     """The stand-in delegate, compiled now."""

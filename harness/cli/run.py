@@ -74,7 +74,9 @@ def run(
     wait: Annotated[
         float | None,
         typer.Option(
-            min=0, metavar="SECONDS", help="For a board that somebody else uses, at most. Default: for ever."
+            min=0,
+            metavar="SECONDS",
+            help="For a machine that another run measures on, at most. Default: for ever.",
         ),
     ] = None,
     trust_model: TrustModel = False,

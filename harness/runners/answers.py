@@ -1,4 +1,4 @@
-"""A device's answers as home takes them: printable, of bounded size, and with figures that can be.
+"""A device's answers as home takes them: printable lines of bounded size, and figures that can be.
 
 The wire's types are checked in delegates/wire.py; here is what types can't say, once, so that nobody
 behind this door has to doubt what a device sent.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,6 +34,11 @@ Answer = Facts | PythonFacts | Measurement | Refusal | Progress | Done
 _MOST_BYTES = 2 << 20  # of one answer, the data of outputs left out
 _MOST_SAMPLES = 50_000
 _MOST_LAUNCHES = 1 << 20
+_MOST_TEXTS = 256  # in a list that is shown: Pythons, libraries, delegates
+_MOST_OPS = 4096
+_LONGEST_TEXT = 1000
+_LONGEST_WAY = 40
+_LONGEST_STDERR = 16 * 1024  # stored as it was written, and never shown
 _LARGEST_RANK = 16
 
 _NUMBER, _COUNT, _TEXTS, _NUMBERS = "a number", "a count", "a list of texts", "a list of numbers"
@@ -56,13 +62,13 @@ def receive(line: str) -> Answer:
         raw = json.loads(line)
         if len(line) - _of_outputs(raw) > _MOST_BYTES:
             raise WireError("too large")
-        message = build(_made_printable(raw))
+        message = build(_made_printable(raw, ""))
     except (ValueError, RecursionError) as error:
         raise WireError(f"not JSON: {error}") from None
     if not isinstance(message, Answer):
         raise WireError(f"{type(message).__name__} is no answer")
     _check(message)
-    return message
+    return _with_a_clock(message) if isinstance(message, Measurement) else message
 
 
 def _of_outputs(raw: Any) -> int:
@@ -74,14 +80,43 @@ def _of_outputs(raw: Any) -> int:
     return sum(len(data) for data in held if isinstance(data, str))
 
 
-def _made_printable(raw: Any) -> Any:
+def _made_printable(raw: Any, where: str) -> Any:
+    """The same with every text as a printable line of bounded length; keys lead to `where` it is."""
     if isinstance(raw, str):
-        return printable(raw)
+        return _text(raw, where)
     if isinstance(raw, list):
-        return [_made_printable(item) for item in raw]
+        return [_made_printable(item, where) for item in raw]
     if isinstance(raw, dict):
-        return {printable(key): _made_printable(item) for key, item in raw.items()}
+        return {_line(key): _made_printable(item, _inside(where, key)) for key, item in raw.items()}
     return raw
+
+
+def _inside(where: str, key: str) -> str:
+    """Only short ways are of interest, and a device may choose its keys."""
+    return f"{where}.{key}" if len(where) + len(key) < _LONGEST_WAY else "…"
+
+
+def _text(text: str, where: str) -> str:
+    if where == ".outputs.data":  # base64, which is checked
+        return text
+    if where in (".job", ".group"):  # ours, as they went there; of any length and with any line feed
+        return printable(text)
+    return printable(text)[-_LONGEST_STDERR:] if where == ".stderr" else _line(text)
+
+
+def _line(text: str) -> str:
+    line = re.sub(r"[\t\n]+", " ", printable(text[: 2 * _LONGEST_TEXT]))
+    return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 1] + "…"
+
+
+def _with_a_clock(m: Measurement) -> Measurement | Refusal:
+    """The same, or why it is none: with a clock that stands still, or nearly so, no time is known."""
+    samples = sorted(ns for block in m.blocks_ns for ns in block)
+    if samples and samples[len(samples) // 2] > 0:
+        return m
+    how = "all" if not any(samples) else "more than half"
+    reason = f"the clock of this device does not work: {how} of {len(samples)} inferences took 0 ns by it"
+    return Refusal(m.job, m.launch, "invoke", reason)
 
 
 def _check(message: Answer) -> None:
@@ -92,9 +127,12 @@ def _check(message: Answer) -> None:
         _need(0 <= message.launch < _MOST_LAUNCHES, "Refusal.launch")
     elif isinstance(message, PythonFacts):
         _need(message.error is not None or None not in (message.runtime, message.version), "PythonFacts")
+        shown = [*message.others, *message.runtimes, *message.delegates, *message.software]
+        _need(len(shown) <= _MOST_TEXTS, "PythonFacts: that many entries")
     elif isinstance(message, Facts):
         known = {key: value for key, value in message.machine.items() if value is not None}
         _check_facts(known, _MACHINE, "Facts.machine")
+        _need(len(known.get("delegate_libraries", ())) <= _MOST_TEXTS, "Facts.machine: that many libraries")
         _check_facts(message.changing, _CHANGING, "Facts.changing")
 
 
@@ -118,6 +156,8 @@ def _check_measurement(m: Measurement) -> None:
 def _check_ops(ops: Ops) -> None:
     _need(0 <= ops.delegated <= ops.total and ops.partitions >= 0, "Ops")
     _need(all(group.count > 0 for group in ops.not_delegated), "Ops.not_delegated")
+    _need(len(ops.not_delegated) <= _MOST_OPS, "Ops.not_delegated")
+    _need(all(len(group.dtypes) <= _MOST_TEXTS for group in ops.not_delegated), "OpGroup.dtypes")
 
 
 def _check_output(output: Output) -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import delegates
-from harness import cache
 
 # The start script runs before the package is on any device, so it is the one file not in delegates/.
 _START = b"from delegates.__main__ import main\n\nmain()\n"
@@ -20,10 +19,6 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can say: the same files giv
 class Bundle:
     data: bytes
     sha256: str
-
-    def put(self, folder: Path) -> Path:
-        """Its file in `folder`, made unless it is there, and whole. Raises ModelError where that fails."""
-        return cache.put(folder, self.data, ".pyz")
 
 
 def build() -> Bundle:

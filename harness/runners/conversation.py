@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import subprocess
@@ -22,6 +23,7 @@ _STOP_S = 15  # between asking a conductor to stop and ending it
 _STDERR_TAIL_BYTES = 16 * 1024
 _CHUNK_BYTES = 1 << 18
 _MOST_BYTES = 4 << 30  # of answers to one request: a hostile device must not fill our memory and disk
+_LAST_WORDS = 200  # characters
 
 Arrive = Callable[["Conversation"], object]
 
@@ -42,7 +44,7 @@ class Conversation:
         folder: Path | None = None,
         patience: Patience | None = None,
     ) -> None:
-        self._request, self._arrive, self._patience = request, arrive, patience
+        self._request, self._arrive, self.patience = request, arrive, patience
         # Its own session: Ctrl-C in the terminal reaches only us, and we ask it to stop.
         self._process = subprocess.Popen(
             command,
@@ -54,7 +56,7 @@ class Conversation:
         )
         self.pid = self._process.pid
         self.asked = False  # whether the conductor was there to be asked
-        self.late_s: float | None = None  # the limit that was exceeded, if one was
+        self.late: str | None = None  # what took too long, if something did: "said nothing for 60 s"
         self._read_bytes = 0
         self.status: int | None = None  # once closed: what it ended with
         self._sending = threading.Lock()
@@ -63,8 +65,8 @@ class Conversation:
         self._stderr_reader.start()
         self._over, self._ended = threading.Event(), threading.Event()
         self._due: float | None = None  # when the device has been waited for long enough
+        self._beating = False
         if patience is not None:
-            threading.Thread(target=self._beat, args=(patience.beat_s,), daemon=True).start()
             threading.Thread(target=self._watch, args=(patience.answer_s,), daemon=True).start()
 
     def __iter__(self) -> Iterator[Any]:
@@ -81,8 +83,8 @@ class Conversation:
             except WireError as error:
                 self.kill()  # whatever that is, it would not stop when asked to
                 raise DeviceError(f"the device sent something that is no answer: {error}") from None
-        if self.late_s is not None:
-            raise DeviceError(f"the device said nothing for {self.late_s:g} s")
+        if self.late is not None:
+            raise DeviceError(f"the device {self.late}")
 
     def read_line(self, limit: int) -> bytes:
         """The next line; empty at the end of the stream. Raises DeviceError for more than `limit` bytes."""
@@ -92,20 +94,24 @@ class Conversation:
         self._read_bytes += len(line)
         if len(line) > limit or self._read_bytes > _MOST_BYTES:
             self.kill()
-            raise DeviceError(f"the device sent more than {min(limit, _MOST_BYTES)} bytes at a time")
+            size, how = (limit, "in one line") if len(line) > limit else (_MOST_BYTES, "in all")
+            raise DeviceError(f"the device sent more than {size} bytes {how}")
         return line
 
-    def send(self, *pieces: bytes, file: Path | None = None) -> None:
-        """Send bytes and then a file's, undisturbed by the beat."""
+    def send(self, *pieces: bytes, content: Path | bytes = b"") -> None:
+        """Send bytes and then a file's, or more of them, undisturbed by the beat."""
         assert self._process.stdin is not None
-        content = contextlib.nullcontext() if file is None else file.open("rb")
+        source = content.open("rb") if isinstance(content, Path) else io.BytesIO(content)
         # ValueError, OSError: it is gone; reading will tell
-        with content as opened, self._sending, contextlib.suppress(OSError, ValueError):
+        with source as opened, self._sending, contextlib.suppress(OSError, ValueError):
             for piece in pieces:
                 self._process.stdin.write(piece)
-            while opened is not None and (data := opened.read(_CHUNK_BYTES)):
+            while data := opened.read(_CHUNK_BYTES):
                 self._send_some(data)
             self._process.stdin.flush()
+        if self.patience is not None and not self._beating:  # not before the first words
+            self._beating = True
+            threading.Thread(target=self._beat, args=(self.patience.beat_s,), daemon=True).start()
 
     def stop(self) -> None:
         """Ask the conductor to end early; what it has measured still comes."""
@@ -131,7 +137,7 @@ class Conversation:
             return None
         how = f"was killed by {_signal_name(-status)}" if status < 0 else f"ended with exit status {status}"
         last = self.stderr().splitlines()[-1:]
-        return f"the conductor {how}" + (f" ({last[0]})" if last else "")
+        return f"the conductor {how}" + (f" ({last[0][:_LAST_WORDS]})" if last else "")
 
     def stderr(self) -> str:
         """The last of what it wrote to stderr."""
@@ -143,11 +149,16 @@ class Conversation:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
+    def give_up(self, late: str) -> None:
+        """End it because it took too long; whoever reads from it is told what did."""
+        self.late = late
+        self.kill()
+
     @contextlib.contextmanager
     def _in_time(self) -> Iterator[None]:
         """The process is ended if what happens inside takes too long."""
-        if self._patience is not None:
-            self._due = time.monotonic() + self._patience.answer_s
+        if self.patience is not None:
+            self._due = time.monotonic() + self.patience.answer_s
         try:
             yield
         finally:
@@ -157,8 +168,7 @@ class Conversation:
         while not self._ended.wait(min(_LOOK_S, answer_s / 4)):
             due = self._due
             if due is not None and time.monotonic() > due:
-                self.late_s = answer_s
-                self.kill()
+                self.give_up(f"said nothing for {answer_s:g} s")
                 return
 
     def _send_some(self, data: bytes) -> None:

@@ -1,25 +1,37 @@
-"""This machine as a device: the same bundle and wire as everywhere, in a child process."""
+"""This machine as a device: the same first steps, lock, bundle and wire as on a board, in a child process."""
 
 from __future__ import annotations
 
+import os
+import platform
+import re
 import sys
+import tempfile
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 from delegates.wire import Request
+from harness.runners.arrival import Arrival, Content, Note, Place
 from harness.runners.bundle import Bundle
 from harness.runners.conversation import Conversation
 
+LOCK_DIR = "QBENCH_LOCK_DIR"
+
+# As a board's Python is started: the program comes from stdin. -I: nothing in the working directory is ours.
+_BEGIN = "import sys; exec(sys.stdin.buffer.read(int(sys.stdin.buffer.readline())))"
+
 
 class LocalRunner:
-    """Starts conductors on this machine."""
+    """Starts conductors on this machine. `note` is called with what the user should know meanwhile."""
 
     place_name = "this machine"
-    lock: str | None = None  # nobody's: whoever runs two at a time here sees it
 
-    def __init__(self, bundle: Bundle, folder: Path) -> None:
-        """Raises ModelError where the bundle can't be put into `folder`."""
-        self._pyz = bundle.put(folder)
+    def __init__(self, bundle: Bundle, note: Note) -> None:
+        self.lock: str | None = None  # who had the machine when it was last looked at
+        self._bundle, self._note = bundle, note
+        self._files: dict[str, Content] = {bundle.sha256: bundle.data}
+        self._place = Place(str(lock_folder()), LOCK_DIR)
         self._conversation: Conversation | None = None
 
     def python(self, wanted: str | None) -> str:
@@ -30,14 +42,15 @@ class LocalRunner:
         return str(path.resolve())
 
     def take(self, run_id: str, wait_s: float | None) -> None:
-        pass
+        """From now on conversations hold this machine's lock, waiting for it so long (None: for ever)."""
+        self._place = self._place.taken(run_id, wait_s)
 
     def ask(self, request: Request) -> Conversation:
-        self._conversation = Conversation([sys.executable, str(self._pyz)], request)
+        self._conversation = Conversation([sys.executable, "-I", "-c", _BEGIN], request, self._arrive)
         return self._conversation
 
     def clean(self) -> dict[str, int]:
-        return {"files": 0, "bytes": 0}  # the bundle is in the cache that variants are in
+        return {"files": 0, "bytes": 0}  # there is the bundle only
 
     def connected(self) -> bool:
         return True
@@ -48,3 +61,41 @@ class LocalRunner:
     def close(self) -> None:
         if self._conversation is not None:
             self._conversation.kill()
+
+    def _arrive(self, conversation: Conversation) -> dict[str, Any]:
+        """From a fresh process to the waiting conductor. Raises DeviceError with what is in the way."""
+        arrival = Arrival(self.place_name, conversation, lambda: _why(conversation), self._note)
+        arrival.begin(self._place, self._bundle, self._files)
+        answer = arrival.finish("ready", self._files)
+        self.lock = answer.get("lock")
+        return answer
+
+
+def lock_folder() -> Path:
+    """The folder for this machine's lock: QBENCH_LOCK_DIR, or one per user and machine.
+
+    That is in the user's cache folder (not in QBENCH_CACHE: runs with different ones share the machine),
+    with the machine's name, because home folders are shared over networks; where that can't be written, or
+    is another user's (sudo), in the folder for temporary files.
+    """
+    if named := os.environ.get(LOCK_DIR):
+        return Path(named).expanduser().absolute()
+    import platformdirs
+
+    machine = re.sub(r"[^A-Za-z0-9._-]", "_", platform.node()) or "machine"
+    usual = platformdirs.user_cache_path("qbench") / f"on-{machine}"
+    return usual if _is_ours(usual) else Path(tempfile.gettempdir()) / f"qbench-{os.geteuid()}"
+
+
+def _is_ours(folder: Path) -> bool:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK | os.X_OK) and folder.stat().st_uid == os.geteuid()
+
+
+def _why(conversation: Conversation) -> str:
+    """Why a closed conversation never got to the point."""
+    last = " ".join(conversation.stderr().split())[-200:]
+    return f"the first step ended with status {conversation.status}" + (f" ({last})" if last else "")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
-import platform
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -23,13 +20,9 @@ from harness.config import SshTarget
 from harness.errors import DeviceError
 from harness.patience import Patience
 from harness.runners import ssh_command
-from harness.runners.arrival import Arrival
+from harness.runners.arrival import Arrival, Content, Note, Place
 from harness.runners.bundle import Bundle
 from harness.runners.conversation import Arrive, Conversation
-
-KEEP_BYTES = 1 << 30  # old bundles and models on the board, beyond what a run needs
-
-Note = Callable[[str], None]
 
 
 class SshRunner:
@@ -39,7 +32,6 @@ class SshRunner:
         self,
         target: SshTarget,
         bundle: Bundle,
-        folder: Path,
         python: str | None,
         note: Note,
         patience: Patience = Patience(),  # noqa: B008 - frozen
@@ -48,10 +40,9 @@ class SshRunner:
         self.uploaded_bytes = 0
         self.lock: str | None = None  # who had the board when it was last looked at
         self._python, self._note = python, note
-        self._bundle = bundle.sha256
-        self._files = {bundle.sha256: bundle.put(folder)}
-        self._owner: dict[str, str] | None = None
-        self._wait_s: float | None = None
+        self._bundle = bundle
+        self._files: dict[str, Content] = {bundle.sha256: bundle.data}
+        self._place = Place(target.workdir, "workdir")
         self._connecting: subprocess.Popen[bytes] | None = None
         self._conversation: Conversation | None = None
         self._closed = False
@@ -69,8 +60,7 @@ class SshRunner:
 
     def take(self, run_id: str, wait_s: float | None) -> None:
         """From now on conversations hold the board's lock, waiting for it so long (None: for ever)."""
-        self._owner = {"who": f"{getpass.getuser()}@{platform.node()}", "run": run_id}
-        self._wait_s = wait_s
+        self._place = self._place.taken(run_id, wait_s)
 
     def ask(self, request: Request) -> Conversation:
         self.connect()
@@ -167,19 +157,17 @@ class SshRunner:
 
     def _arrive(self, conversation: Conversation, do: str = "run") -> dict[str, Any]:
         """From the login shell to the waiting conductor. Raises DeviceError with what is in the way."""
-        order = {
-            "do": do,
-            "workdir": self.target.workdir,
-            "owner": self._owner,
-            "wait_s": self._wait_s,
-            "keep_bytes": KEEP_BYTES,
-            "bundle": self._bundle,
-            "files": [{"sha256": key, "size": path.stat().st_size} for key, path in self._files.items()],
-        }
-        arrival = Arrival(self.target, self.place_name, conversation)
+        arrival = Arrival(
+            self.place_name,
+            conversation,
+            why=lambda: ssh_command.explain_end(self.target, conversation),
+            note=self._note,
+        )
+        python = ssh_command.choice(self._python)
         try:
-            arrival.begin(self._python or "", order)
-            answer = arrival.finish({"run": "ready", "clean": "cleaned"}[do], self._files, self._note)
+            arrival.greet()
+            arrival.begin(self._place, self._bundle, self._files, do, python)
+            answer = arrival.finish({"run": "ready", "clean": "cleaned"}[do], self._files)
         finally:
             self.uploaded_bytes += arrival.uploaded_bytes
         self.lock = answer.get("lock")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from harness.runners.conversation import Conversation
 
 _SSH = "ssh"
+_LONGEST_ADVICE = 300  # characters of what ssh itself says to type
 _PERSIST_S = 900  # without a conversation: variants may take minutes to make; when we end, it is told to
 _LONGEST_FOLDER = 60  # a socket's whole path has about 100 bytes, and ssh adds 18 while it makes one
 
@@ -33,12 +34,15 @@ _NEVER = ("-a", "-k", "-x", "-T")
 _DEFAULTS = ("ConnectTimeout=15", "ServerAliveInterval=5", "ServerAliveCountMax=3")
 
 # Run by the board's login shell, whichever that is: no quote, backslash or exclamation mark inside the
-# single quotes. It reads from stdin, as data, which Python to try first; that Python reads its program
-# from there too. `read` takes no byte more than its line, so that nothing is lost between the two.
-_TOO_OLD, _NO_PYTHON = 97, 98
+# single quotes. It answers a greeting, then reads from stdin, as data, which Python to try first; that
+# Python reads its program from there too. `read` takes no byte more than its line, so that nothing is lost
+# between the two. Empty lines only say that home is there.
+_TOO_OLD, _NO_PYTHON, _NO_GREETING = 97, 98, 96
 _BEGIN = (
     (
-        'sh -c \'read -r p; case $p in "~/"*) p=$HOME/${p#??};; esac;'
+        'sh -c \'read -r h; case $h in "# qbench "*) ;; *) exit NO_GREETING;; esac; echo; echo "${h#* }";'
+        ' p=; while [ -z "$p" ]; do read -r p || exit NO_GREETING; done; p=${p#=};'
+        ' case $p in "~/"*) p=$HOME/${p#??};; esac;'
         ' for p in "$p" python3 python3.14 python3.13 python3.12 python3.11 python3.10 python3.9 python3.8'
         ' python3.7 python; do command -v "$p" >/dev/null 2>&1 || continue;'
         ' "$p" -I -c "import sys; sys.version_info < (3, 7) and sys.exit(TOO_OLD);'
@@ -47,7 +51,35 @@ _BEGIN = (
     )
     .replace("TOO_OLD", str(_TOO_OLD))
     .replace("NO_PYTHON", str(_NO_PYTHON))
+    .replace("NO_GREETING", str(_NO_GREETING))
 )
+
+# What a login shell does that never comes to that command.
+ECHOES = (
+    "its login shell sends back what it gets instead of running the command it was given; look at what its"
+    " start-up files exec"
+)
+_READS = (
+    "its login shell, or what that starts, reads the input that is meant for qbench; look for read or cat in"
+    " its start-up files"
+)
+
+
+def floods(size: int) -> str:
+    """The login shell printed so much and came to no end."""
+    much = f"its login shell printed more than {size >> 20} MiB before it ran anything"
+    return f"{much}; look at its start-up files"
+
+
+def hello(word: str) -> tuple[bytes, bytes]:
+    """A first line, which to any shell is a comment, and the answer of the command to it."""
+    return b"# qbench %s\n" % word.encode(), b"qbench %s" % word.encode()
+
+
+def choice(python: str | None) -> bytes:
+    """The line that says which Python to try first."""
+    return b"=%s\n" % (python or "").encode()
+
 
 # What ssh says (OpenSSH 7 to 10), and the one thing to do. {ssh} is the command a person would type.
 _ADVICE = (
@@ -112,17 +144,23 @@ def by_hand(target: SshTarget) -> str:
 
 def explain(target: SshTarget, said: str) -> str:
     """One line: what ssh said last, and what to do."""
+    said = "\n".join(said.splitlines())  # ssh ends its lines with a carriage return, too
     lines = [line for line in map(printable, said.splitlines()) if line.strip()]
     advice = next((text for pattern, text in _ADVICE if re.search(pattern, said)), _DEFAULT_ADVICE)
     told = " ".join(lines[-1].split())[:200] if lines else "ssh gave no reason"
     own_words = re.search(r"^\s*(ssh-keygen .*-R .*)$", said, re.M)  # ssh knows which file and name
-    forget = printable(own_words[1]).strip() if own_words else f"ssh-keygen -R {shlex.quote(target.host)}"
+    remove = own_words[1].strip() if own_words else f"ssh-keygen -R {shlex.quote(target.host)}"
+    forget = printable(remove)[:_LONGEST_ADVICE]
     return f"{told.rstrip('.')}; {advice.format(ssh=by_hand(target), forget=forget)}"
 
 
 def explain_end(target: SshTarget, conversation: Conversation) -> str:
     """Why a closed conversation never got to the point."""
-    status, said = conversation.status, conversation.stderr()
+    status, said, late = conversation.status, conversation.stderr(), conversation.late
+    if late is not None:
+        return f"it {late}; does {by_hand(target)} true work, and come to an end?"
+    if status == _NO_GREETING:
+        return _READS
     if status == _NO_PYTHON:
         return "it has no Python 3.7 or newer on its PATH; name one with python"
     if status == 255 or (status is not None and status < 0 and not said):

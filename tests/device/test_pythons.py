@@ -51,7 +51,9 @@ def test_what_old_and_new_boards_have_measures(tmp_path, version, packages):
 
 def conduct(folder, python: str, request: Request) -> list:
     """All answers of a conductor that runs on this Python."""
-    conversation = Conversation([python, str(bundle.build().put(folder))], request)
+    pyz = folder / "bundle.pyz"
+    pyz.write_bytes(bundle.build().data)
+    conversation = Conversation([python, str(pyz)], request)
     try:
         return list(conversation)
     finally:

@@ -22,10 +22,19 @@ def line(data: bytes) -> None:
 
 
 def order() -> dict:
-    """What home wants, once it has sent its program."""
-    IN.readline()
+    """What home wants, once it was greeted and has sent its program."""
+    line(b"\n" + said().split(b"# ")[1])
+    said()  # which Python
     IN.read(int(IN.readline()))
     return json.loads(IN.readline())
+
+
+def said() -> bytes:
+    """Home's next line; empty ones only say that it is there."""
+    text = b"\n"
+    while text == b"\n":
+        text = IN.readline()
+    return text.rstrip(b"\n")
 
 
 def arrived(**ready: object) -> dict:
@@ -33,10 +42,7 @@ def arrived(**ready: object) -> dict:
     line(b"\n" + order()["marker"].encode())
     say(missing=[])
     say(ready=True, lock=None, **ready)
-    request = b"\n"
-    while request == b"\n":
-        request = IN.readline()
-    return json.loads(request)
+    return json.loads(said())
 
 
 def for_ever(data: bytes) -> None:
@@ -207,12 +213,36 @@ def escapes_in_reasons() -> None:
     measuring(act)
 
 
+FORGED = "no\nqbench: all is well\n" * 10_000
+
+
+def forged_lines() -> None:
+    """226 kB, with line feeds, in every text that is shown."""
+
+    def act(request: dict) -> None:
+        job = request["jobs"][0]["id"]
+        say(kind="Refusal", job=job, launch=0, stage="load", reason=FORGED, signal=None, stderr=FORGED)
+        say(kind="Done", interrupted=False)
+
+    measuring(act)
+
+
+def clock_that_stands_still() -> None:
+    def act(request: dict) -> None:
+        for launch in range(6):
+            times = {"blocks_ns": [[0] * 500], "copies_ns": [0], "init_ns": 0, "first_ns": 0}
+            say(**measurement(request["jobs"][0]["id"], launch, **times))
+        say(kind="Done", interrupted=False)
+
+    measuring(act)
+
+
 def strange_figures() -> None:
     """Times that a coarse clock may well give, and then one that none can give."""
 
     def act(request: dict) -> None:
         own = request["jobs"][0]["id"]
-        say(**measurement(own, 0, blocks_ns=[[0, 0, 0]], copies_ns=[0], tick_ns=1e9))
+        say(**measurement(own, 0, blocks_ns=[[0, 1_000_000, 1_000_000]], copies_ns=[0], tick_ns=1e6))
         say(**measurement(own, 1, blocks_ns=[[-5, -6]]))
         forever_silent()
 

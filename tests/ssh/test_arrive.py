@@ -18,6 +18,7 @@ import pytest
 from delegates import arrive
 from delegates.wire import Question, Request
 from harness.errors import DeviceError
+from tests.ssh.conftest import Watching
 
 PROGRAM = b"print('began')\n"
 SOURCE = Path(arrive.__file__)
@@ -39,6 +40,52 @@ def test_a_second_run_uploads_nothing(runner_of, board, model):
     assert digest(model.read_bytes()) in files[0]
 
 
+def damage(path: Path) -> None:
+    """Two bytes in the middle."""
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle] ^= 0xFF
+    data[middle + 1] ^= 0xFF
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("what", ["model", "inputs", "bundle"])
+def test_what_was_damaged_on_the_board_is_sent_again_and_said(measure, board, model, what):
+    """Else it is measured for ever, or refused for ever with the model to blame."""
+    measure(board.profile())
+    files = list((board.workdir / "files").iterdir())
+    zips = [path for path in files if path.read_bytes().startswith(b"PK")]
+    found = {
+        "model": [path for path in files if path.name == digest(model.read_bytes())],
+        "bundle": [path for path in zips if b"__main__.py" in path.read_bytes()],
+        "inputs": [path for path in zips if b".npy" in path.read_bytes()],
+    }
+    (path,) = found[what]
+    damage(path)
+    watching = Watching()
+    document = measure(board.profile(), watching=watching).document
+    assert [cell["status"] for cell in document["cells"]] == ["ok"]
+    (note,) = watching.notes
+    assert note.startswith("board: 1 file kept there no longer had the content that was sent, or could be")
+    assert note.endswith("suspect its disk or SD card")
+    assert digest(path.read_bytes()) == path.name
+    watching = Watching()
+    measure(board.profile(), watching=watching)
+    assert watching.notes == []
+
+
+def test_another_users_program_in_an_open_folder_is_not_run(measure, board):
+    """As the account that everything runs as there."""
+    measure(board.profile())
+    files = board.workdir / "files"
+    (bundle,) = [path for path in files.iterdir() if b"__main__.py" in path.read_bytes()]
+    files.chmod(0o777)
+    bundle.write_text(f"open({str(board.home / 'owned')!r}, 'w')")
+    with pytest.raises(DeviceError, match="files can be written by others; chmod 700 it, or name a folder"):
+        measure(board.profile())
+    assert not (board.home / "owned").exists()
+
+
 def test_files_are_private_to_the_user(runner_of, board, model):
     with runner_of(board.profile()) as runner:
         runner.place(model)
@@ -58,7 +105,7 @@ def test_a_workdir_that_others_can_write_is_refused(runner_of, board, mode):
     with runner_of(board.profile(workdir="~/open")) as runner:
         conversation = runner.ask(Request("probe"))
         with pytest.raises(
-            DeviceError, match="open can be written by others; name a folder of your own with workdir"
+            DeviceError, match="open can be written by others; chmod 700 it, or name a folder of your own"
         ):
             list(conversation)
     assert board.is_clean()
@@ -190,13 +237,15 @@ def digest(data: bytes) -> str:
 class Arriving:
     """arrive.py as a process that we are home to."""
 
-    def __init__(self, workdir: Path, *files: bytes, **order: object) -> None:
+    def __init__(self, workdir: Path, *files: bytes, busy_s: float = 2.0, **order: object) -> None:
         self.workdir, self.contents = workdir, {digest(data): data for data in (PROGRAM, *files)}
+        source = SOURCE.read_text().replace("\n_BUSY_S = 2.0", f"\n_BUSY_S = {busy_s}")
         self.process = subprocess.Popen(
-            [sys.executable, "-I", SOURCE], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-I", "-c", source], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         self.send({
             "do": "run", "marker": "MARK", "workdir": str(workdir), "wait_s": None, "keep_bytes": 1 << 30,
+            "named_by": "workdir", "quiet_s": 60, "stay": False,
             "owner": {"who": "me@here", "run": "r1"}, "bundle": digest(PROGRAM),
             "files": [{"sha256": key, "size": len(data)} for key, data in self.contents.items()], **order,
         })  # fmt: skip
@@ -208,10 +257,11 @@ class Arriving:
         self.process.stdin.flush()
 
     def answer(self) -> dict:
-        """The next one; empty lines only say that a piece of a file is stored."""
-        line = b"\n"
+        """The next one; empty lines only say that a piece of a file is stored, or checked."""
+        line, self.empty_lines = b"\n", -1
         while line == b"\n":
             line = self.process.stdout.readline()
+            self.empty_lines += 1
         return json.loads(line)
 
     def bring(self) -> list[str]:
@@ -223,6 +273,9 @@ class Arriving:
         assert self.process.stdout.read() == b"began\n"
         assert self.process.wait(10) == 0
         return missing
+
+    def path(self, data: bytes) -> Path:
+        return self.workdir / "files" / digest(data)
 
     def stored(self) -> set[str]:
         return {path.name for path in (self.workdir / "files").iterdir()}
@@ -259,7 +312,7 @@ def test_a_damaged_upload_is_not_accepted(arriving):
     one.answer()
     one.send({"sha256": digest(PROGRAM)}, PROGRAM)
     one.send({"sha256": digest(b"model")}, b"modem")
-    assert one.answer() == {"error": "a file was damaged on its way to the board"}
+    assert one.answer() == {"error": "a file was damaged on its way here"}
     one.end()
     assert one.stored() == {digest(PROGRAM)}
     assert arriving(b"model").bring() == [digest(b"model")]
@@ -279,6 +332,90 @@ def test_a_file_that_was_cut_on_the_disk_is_asked_for_again(arriving):
     one.bring()
     (one.workdir / "files" / digest(b"model")).write_bytes(b"mod")
     assert arriving(b"model").bring() == [digest(b"model")]
+
+
+@pytest.mark.parametrize("data", [b"model", PROGRAM])
+def test_a_file_that_was_changed_on_the_disk_is_asked_for_again(arriving, data):
+    """Of the same size: a card that fails, a program that went wrong."""
+    one = arriving(b"model")
+    one.bring()
+    one.path(data).write_bytes(data[:-2] + b"??")
+    again = arriving(b"model")
+    assert again.answer() == {"missing": [digest(data)], "damaged": 1}
+    again.send({"sha256": digest(data)}, data)
+    assert again.answer() == {"ready": True, "lock": None}
+    assert again.process.stdout.read() == b"began\n"
+    assert one.path(data).read_bytes() == data
+    assert arriving(b"model").bring() == []
+
+
+def swap_for_a_link(path: Path) -> None:
+    """To something with the same content."""
+    path.rename(path.parents[2] / "elsewhere")
+    path.symlink_to(path.parents[2] / "elsewhere")
+
+
+def give_away(path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file to somebody else")
+    os.chown(path, 65534, -1)
+
+
+CHANGES = [lambda path: path.chmod(0o620), lambda path: path.chmod(0o602), swap_for_a_link, give_away]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_file_that_others_can_change_is_sent_again(arriving, change):
+    """It may be whole now, and not when it is run."""
+    one = arriving(b"model")
+    one.bring()
+    change(one.path(PROGRAM))
+    assert arriving(b"model").bring() == [digest(PROGRAM)]
+    found = one.path(PROGRAM).lstat()
+    assert (stat.S_IMODE(found.st_mode), found.st_uid) == (0o600, os.geteuid())
+    assert stat.S_ISREG(found.st_mode)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda path: path.chmod(0o777), "can be written by others; chmod 700 it, or name a folder of your"),
+        (lambda path: path.chmod(0o720), "can be written by others; chmod 700 it, or name a folder of your"),
+        (swap_for_a_link, "is not a folder of your own; name one with workdir"),
+        (give_away, "is not a folder of your own; name one with workdir"),
+    ],
+)
+def test_a_folder_of_files_that_others_can_change_is_refused(arriving, change, said):
+    """Nothing in it is run."""
+    one = arriving(b"model")
+    one.bring()
+    change(one.workdir / "files")
+    other = arriving(b"model")
+    assert other.answer()["error"].startswith(f"{one.workdir}/files {said}")
+    other.end()
+
+
+def test_a_lock_that_is_a_link_is_refused(arriving, tmp_path):
+    """Taking it would write into what it points to."""
+    one = arriving()
+    one.bring()
+    (tmp_path / "precious").write_text("content")
+    (one.workdir / "lock").unlink()
+    (one.workdir / "lock").symlink_to(tmp_path / "precious")
+    other = arriving()
+    assert "lock is a link, or can be changed by others; remove it" in other.answer()["error"]
+    other.end()
+    assert (tmp_path / "precious").read_text() == "content"
+
+
+def test_home_hears_of_a_check_that_takes_long(arriving):
+    """As on a slow card; what it says must not be taken for what it was asked."""
+    large = b"x" * 5_000_000
+    one = arriving(large)
+    one.bring()
+    again = arriving(large, busy_s=0.0)
+    assert again.answer() == {"missing": [], "damaged": 0}
+    assert again.empty_lines >= 9
 
 
 def test_only_what_was_asked_for_is_taken(arriving):

@@ -85,8 +85,8 @@ def test_environment_values_arrive_as_they_are(measure, boards, tmp_path):
 # A hostile board
 
 BEFORE = {
-    "endless_banner": "sent more than",
-    "endless_banner_line": "sent more than",
+    "endless_banner": "board: its login shell printed more than 1 MiB before it ran anything; look at",
+    "endless_banner_line": "board: its login shell printed more than 1 MiB before it ran anything; look at",
     "endless_answer": "sent more than",
     "no_json": "board sent something that is no answer",
     "deep_json": "board sent something that is no answer",
@@ -96,8 +96,8 @@ BEFORE = {
     "file_not_offered": "board asked for a file that was not offered",
     "files_again_and_again": "board sent something that is no answer",
     "waiting_in_a_hurry": "board sent something that is no answer",
-    "reads_nothing": "no answer for 1 s; does ssh ",
-    "forever_silent": "no answer for 1 s; does ssh ",
+    "reads_nothing": "board: it said nothing for 1 s; does ssh ",
+    "forever_silent": "board: it said nothing for 1 s; does ssh ",
     "escapes_in_an_error": "qbench: all is well",
 }
 DURING = {
@@ -125,7 +125,7 @@ def within_bounds(tmp_path):
     yield
     assert time.monotonic() - started < 20
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # kB
-    known = {"devices.toml", "net.tflite", "results", "board", "good", "evil"}
+    known = {"devices.toml", "net.tflite", "results", "board", "good", "evil", "out.json"}
     assert {path.name for path in tmp_path.iterdir()} <= known
 
 
@@ -204,6 +204,27 @@ def test_what_is_shown_of_a_hostile_board(qbench, hostile_board, within_bounds, 
         assert done.returncode == 4
         assert "owned" in done.stdout + done.stderr
         assert not CONTROL.search(done.stdout + done.stderr)
+
+
+def test_a_board_can_write_no_line_of_ours(qbench, hostile_board, within_bounds, model, tmp_path):
+    (tmp_path / "devices.toml").write_text(hostile_board("forged_lines").profile())
+    done = qbench("run", "--model", model, "--device", "board", "--json", "out.json")
+    assert done.returncode == 3
+    assert "all is well" in done.stdout
+    assert not re.search("^qbench: all is well", done.stdout + done.stderr, re.M)
+    assert len(done.stdout + done.stderr) < 10_000
+    (cell,) = json.loads((tmp_path / "out.json").read_text())["cells"]
+    assert "\n" not in cell["reason"] and len(cell["reason"]) <= 1000
+
+
+def test_a_board_whose_clock_stands_still_measures_nothing(qbench, hostile_board, model, tmp_path):
+    """0.00 µs is no figure, and nothing that is ok."""
+    (tmp_path / "devices.toml").write_text(hostile_board("clock_that_stands_still").profile())
+    done = qbench("run", "--model", model, "--device", "board", "--json", "out.json")
+    assert done.returncode == 3, done.stderr
+    (cell,) = json.loads((tmp_path / "out.json").read_text())["cells"]
+    assert (cell["status"], cell["latency_ms"]) == ("refused", None)
+    assert "the clock of this device does not work: all of 500 inferences took 0 ns by it" in cell["reason"]
 
 
 def test_clean_of_a_board_that_answers_something_else(qbench, hostile_board, within_bounds, tmp_path):

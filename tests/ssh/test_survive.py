@@ -292,6 +292,50 @@ def test_a_login_that_ends_at_once(runner_of, boards):
         list(runner.ask(Request("probe")))
 
 
+# Shells that never come to the command they were given
+
+THEN = 'exec sh -c "$SSH_ORIGINAL_COMMAND"'
+READS = "board: its login shell, or what that starts, reads the input that is meant for qbench; look for read"
+LOST_SHELLS = {
+    "exec cat": "board: its login shell sends back what it gets instead of running the command it was given",
+    f"head -c 20 >/dev/null; {THEN}": READS,
+    f"read -r x; {THEN}": READS,
+    f"cat > /dev/null; {THEN}": "board: it said nothing for 3 s; does ssh -F ",
+    "while :; do echo hello; sleep 0.2; done": "board: it printed things for 3 s and did not begin; does ssh",
+    "yes": "board: its login shell printed more than 1 MiB before it ran anything; look at its start-up",
+}
+
+
+@pytest.mark.parametrize("shell", LOST_SHELLS)
+def test_a_login_shell_that_does_something_else(runner_of, boards, shell):
+    """Said in time, in one line, and with what to look for."""
+    board = boards("board", f"ForceCommand {shell}")
+    patience = type(PATIENCE)(**{**vars(PATIENCE), "answer_s": 3})
+    with runner_of(board.profile(), patience) as runner:
+        started = time.monotonic()
+        with pytest.raises(DeviceError) as caught:
+            list(runner.ask(Request("probe")))
+        assert time.monotonic() - started < 30  # a limit, no measure: it was minutes
+    assert str(caught.value).startswith(LOST_SHELLS[shell])
+    assert "\n" not in str(caught.value)
+    board.end_all()
+
+
+def test_a_shell_that_was_started_instead_gets_no_program_of_ours_to_run(runner_of, boards, tmp_path):
+    """Its words are commands there: ImageMagick's is called `import`."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in ("import", "from"):
+        (folder / name).write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/ran\n')
+        (folder / name).chmod(0o755)
+    board = boards("board", "ForceCommand exec sh", PATH=f"{folder}:{os.environ['PATH']}")
+    patience = type(PATIENCE)(**{**vars(PATIENCE), "answer_s": 2})
+    message = "board: it said nothing for 2 s; does ssh .* true work, and come to an end"
+    with runner_of(board.profile(), patience) as runner, pytest.raises(DeviceError, match=message):
+        list(runner.ask(Request("probe")))
+    assert not (tmp_path / "ran").exists()
+
+
 @pytest.fixture
 def disk(board):
     """Mount a small disk as the board's workdir, where that is allowed."""

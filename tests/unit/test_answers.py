@@ -98,3 +98,71 @@ def test_nothing_that_a_terminal_obeys_gets_in():
         "reason": "\x1b[2J\u202e\x9b31m\ud800 no",
     }
     assert receive(json.dumps(raw)).reason == "\ufffd[2J\ufffd\ufffd31m\ufffd no"
+
+
+def texts(value):
+    """Every text in a message, keys included, but for ids and what is only stored."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from texts(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key not in ("job", "stderr", "data"):
+                yield key
+                yield from texts(item)
+
+
+LONG = "x\n\n\tqbench: all is well\n" * 10_000
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        dataclasses.replace(REFUSED, reason=LONG, signal=LONG),
+        dataclasses.replace(MEASURED, runtime=LONG, delegate_facts={LONG: [LONG, {"data": LONG}]}),
+        dataclasses.replace(FACTS, machine={"cpu": LONG, "delegate_libraries": [LONG], LONG: LONG}),
+        dataclasses.replace(FACTS, changing={"governors": [LONG]}),
+        PythonFacts(LONG, error=LONG, others=[LONG], delegates={LONG: LONG}, advice=LONG),
+    ],
+)
+def test_every_text_is_one_line_of_bounded_length(message):
+    """A line feed would let a device write lines that look like ours."""
+    found = list(texts(dataclasses.asdict(receive(encode(message)))))
+    assert max(map(len, found)) <= 1000
+    assert all(text.isprintable() for text in found)
+    assert any("x qbench: all is well x qbench" in text for text in found)
+
+
+def test_what_a_worker_wrote_keeps_its_lines_but_not_its_size():
+    assert len(receive(encode(dataclasses.replace(REFUSED, stderr=LONG))).stderr) <= 16 * 1024
+
+
+def test_an_id_comes_back_as_it_went():
+    job = "a\nb\tc  d" * 1000
+    assert receive(encode(dataclasses.replace(REFUSED, job=job))).job == job
+
+
+@pytest.mark.parametrize("message", [
+    dataclasses.replace(ASKED, others=["x"] * 300),
+    dataclasses.replace(ASKED, delegates=dict.fromkeys(map(str, range(300)))),
+    dataclasses.replace(FACTS, machine={"delegate_libraries": ["x"] * 300}),
+])  # fmt: skip
+def test_more_than_anybody_could_read_is_refused(message):
+    with pytest.raises(WireError):
+        receive(encode(message))
+
+
+@pytest.mark.parametrize(
+    ("blocks", "said"),
+    [
+        ([[0, 0], [0]], "all of 3 inferences took 0 ns by it"),
+        ([[0, 0], [0, 9_000_000]], "more than half of 4 inferences took 0 ns by it"),
+    ],
+)
+def test_a_clock_that_stands_still_is_no_measurement(blocks, said):
+    taken = receive(encode(dataclasses.replace(MEASURED, blocks_ns=blocks)))
+    assert isinstance(taken, Refusal)
+    assert (taken.job, taken.launch, taken.stage) == (MEASURED.job, MEASURED.launch, "invoke")
+    assert taken.reason == f"the clock of this device does not work: {said}"

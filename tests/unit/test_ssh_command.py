@@ -41,6 +41,7 @@ SAID = {
     "Host key verification failed.": "its host key is not known here; connect once with ssh -F 'my lab.conf'",
     "pi@pi4: Permission denied (publickey,password).": "it accepts none of our keys",
     "Received disconnect from 10.0.0.4 port 22: Too many authentication failures": "accepts none of our keys",
+    CHANGED.replace("\n", "\r\n"): 'with ssh-keygen -f "/home/me/.ssh/known_hosts" -R "[pi4]:2222" and then',
     UNPROTECTED: "the key can be read by others, and is not used therefore; chmod 600 it",
     "ssh: Could not resolve hostname pi4: Name or service not known": "right, or missing in ~/.ssh/config?",
     "ssh: Could not resolve hostname pi4: Temporary failure in name resolution": "its name is not known",
@@ -63,7 +64,8 @@ SAID = {
 def test_a_complaint_is_one_line_with_the_one_thing_to_do(said):
     line = ssh_command.explain(PI, said)
     assert SAID[said] in line
-    assert "\n" not in line
+    assert line.isprintable()
+    assert "\ufffd" not in line
 
 
 def test_a_complaint_that_a_board_had_a_hand_in_is_printable():
