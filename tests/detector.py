@@ -14,16 +14,18 @@ def detector(boxes: int = 10, *, tied: bool = True, broken: bool = False) -> byt
     """(1, 64) -> TFLite_Detection_PostProcess: boxes, classes, scores and count.
 
     `tied`: all scores are sums of the same numbers in another order, equal but for their rounding, in which
-    kernels differ; else they are well apart. Boxes depend on the input; `broken`: as they should not.
+    kernels differ; else they are well apart. `broken`: the boxes are elsewhere.
     """
     rng = np.random.default_rng(0)
     terms = rng.uniform(0.01, 1, WIDTH).astype(np.float32)
     shuffled = np.stack([rng.permutation(terms / terms.sum() / 2) for _ in range(boxes)])
     if not tied:
         shuffled *= np.linspace(0.2, 1.8, boxes)[:, None]
-    where = rng.normal(0, 1, (boxes * 4, WIDTH)) / 8 * (-9 if broken else 1)
+    where = rng.normal(0, 1, (boxes * 4, WIDTH)) / 8
     along = np.linspace(0, 1, boxes)
-    anchors = np.stack([along, along[::-1], np.full(boxes, 0.1), np.full(boxes, 0.1)], axis=1)
+    anchors = np.stack(
+        [along, along if broken else along[::-1], np.full(boxes, 0.1), np.full(boxes, 0.1)], axis=1
+    )
     tensors = {
         "input": Tensor("float32", [1, WIDTH]),
         "zero": Tensor("float32", [1], 0.0),
