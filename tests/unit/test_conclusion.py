@@ -73,6 +73,15 @@ def test_a_variant_with_destroyed_outputs_never_has_the_star():
     assert "faster, but without the star: int8 on xnnpack 13.9× [13.8–14.0], SQNR 0.0 dB" in printed(doc)
 
 
+def test_runs_stored_before_there_was_a_warning_are_judged_as_well():
+    stored = made(fast("int8", 13.8, 14.0, WRONG), fast("dynamic", 2.0, 2.01))
+    for judged in stored["cells"]:
+        judged["warnings"] = []
+        for key in ("output", "samples", "same_rows", "collapsed"):
+            del judged["fidelity"][key]
+    assert names([conclude(stored)[0].cell]) == ["dynamic"]
+
+
 @pytest.mark.parametrize(("db", "flagged"), [(9.9, True), (10.1, False), (3.0, True), (40.0, False)])
 def test_the_threshold_is_10_db(db: float, flagged: bool):
     (_, judged) = made(fast("int8", 2.0, 2.01, db))["cells"]
@@ -224,3 +233,9 @@ def test_top1_is_never_dropped_while_a_cell_is_below_all_of_them():
 def test_threads_are_named_where_they_differ():
     found = made(fast("int8", 5.5, 5.6), fast("int8", 7.0, 7.1, threads=4))
     assert "★ digits: int8 on xnnpack, 4 threads, is fastest" in printed(found)
+
+
+def test_a_barred_baseline_leaves_the_star_to_the_best_of_the_others():
+    """--baseline int8, whose outputs are destroyed: float32 is slower, and the one to take."""
+    found = concluded(fast("int8", 2.0, 2.01, WRONG), baseline="int8/xnnpack@xnnpack")
+    assert (found.verdict, names([found.cell]), names(found.barred)) == ("fastest", ["float32"], ["int8"])

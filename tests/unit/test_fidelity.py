@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from delegates.wire import Output
-from harness.compare.outputs import is_far
+from harness.distance import is_far
 from harness.fidelity import compare_outputs, count_nonfinite
 from tests.unit.run_builder import output
 
