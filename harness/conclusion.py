@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from harness.distance import is_far
+
 Cell = Mapping[str, Any]  # a cell of the result document
 Verdict = Literal["fastest", "tied", "baseline", "not-shown", "none"]
 
@@ -78,16 +80,20 @@ def could_be_one(speedup: Mapping[str, Any]) -> bool:
 
 def barred_by(cell: Cell) -> list[str]:
     """Codes of the warnings that rule a cell out, in their order."""
-    found = dict.fromkeys(warning["code"] for warning in cell["warnings"] if warning["code"] in NO_WINNERS)
-    timed = (cell["latency_ms"] or {}).get("median")
-    return [*found] if found or timed else ["zero-times"]
+    found = [warning["code"] for warning in cell["warnings"] if warning["code"] in NO_WINNERS]
+    if not found and cell["fidelity"] and is_far(cell["fidelity"]):  # of runs stored before it was a warning
+        found = ["variant-differs"]
+    if not found and not (cell["latency_ms"] or {}).get("median"):
+        found = ["zero-times"]
+    return [*dict.fromkeys(found)]
 
 
 def _of_group(group: Sequence[Cell], precision: float, budget_s: float | None) -> Conclusion:
     model = group[0]["model"]
     real = [cell for cell in group if not barred_by(cell)]
     out = [cell for cell in group if cell not in real]
-    shown = [cell for cell in real if cell["baseline"] or _is_faster(cell)]
+    alone = not any(cell["baseline"] for cell in real)  # the baseline itself is barred, or a fallback
+    shown = [cell for cell in real if alone or cell["baseline"] or _is_faster(cell)]
     if not shown:
         return Conclusion(model, "none", None, barred=_fastest_first(out))
     first = max(shown, key=_value)

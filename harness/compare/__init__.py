@@ -16,6 +16,7 @@ from harness.compare.doubts import Doubt
 from harness.compare.reference import outputs_of
 from harness.compare.verdict import cell_ops, verdict
 from harness.conclusion import conclude
+from harness.distance import is_far
 from harness.errors import DeviceError
 from harness.fidelity import Fidelity, compare_outputs, count_nonfinite
 from harness.quantize import Variant
@@ -210,7 +211,7 @@ class _Context:
         figures = self._fidelity(cell)
         if same is not None and same is not cell:
             there = self._fidelity(same)
-            if there is None or not outputs.is_far(there):
+            if there is None or not is_far(there):
                 found = list(outputs.of_delegate(self._compared(same, cell)))
                 if found:
                     yield from found

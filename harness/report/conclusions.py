@@ -51,7 +51,7 @@ def _details(conclusion: Conclusion, cells: Sequence[Cell]) -> list[str]:
         lines.append(_undecided(conclusion, cells))
     if conclusion.barred:
         barred = [
-            f"{_name(cell, cells)} {_speed(cell)} ({', '.join(barred_by(cell))})"
+            f"{_name(cell, cells)} {_speed(cell)}, {_price(cell)} ({', '.join(barred_by(cell))})"
             for cell in conclusion.barred
         ]
         faster = "" if conclusion.cell is None else "faster, but "

@@ -1,7 +1,7 @@
 """What readers of a stored document rely on, checked once when it is read.
 
 A form is a type or several, a list of one form (a list of such items), or a dict (an object that has at
-least these keys in these forms). `Maybe` is null or a form.
+least these keys in these forms). `Maybe` is null or a form, `Newer` a key that older runs lack, or a form.
 """
 
 from __future__ import annotations
@@ -10,6 +10,10 @@ from typing import Any, NamedTuple
 
 
 class Maybe(NamedTuple):
+    form: Any
+
+
+class Newer(NamedTuple):
     form: Any
 
 
@@ -35,6 +39,10 @@ _FIDELITY = {
     "max_abs_error": Maybe(NUMBER),
     "sqnr_db": Maybe(NUMBER),
     "top1_agreement": Maybe(NUMBER),
+    "output": Newer(Maybe(TEXT)),
+    "samples": Newer(int),
+    "same_rows": Newer(Maybe(NUMBER)),
+    "collapsed": Newer(bool),
 }
 _CELL = {
     **dict.fromkeys(("model", "variant", "device", "delegate", "status"), TEXT),
@@ -52,6 +60,8 @@ _DOCUMENT = {
     "run_id": TEXT,
     "finished_at": Maybe(TEXT),
     "interrupted": bool,
+    "precision": Newer(NUMBER),
+    "budget_s": Newer(NUMBER),
     "models": [{"name": TEXT}],
     "variants": [{"model": TEXT, "variant": TEXT}],
     "devices": [{"name": TEXT, "cores": Maybe(int)}],
@@ -72,9 +82,10 @@ def _check(value: Any, form: Any, where: str) -> None:
         _check_type(value, dict, where)
         for key, inner in form.items():
             place = f"{where}.{key}".lstrip(".")
-            if key not in value:
+            if key in value:
+                _check(value[key], inner.form if isinstance(inner, Newer) else inner, place)
+            elif not isinstance(inner, Newer):
                 raise Wrong(f"{place} is missing")
-            _check(value[key], inner, place)
     elif isinstance(form, list):
         _check_type(value, list, where)
         for index, item in enumerate(value):

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from delegates.wire import Done, Facts, Measurement, Progress, Refusal
+from harness.fidelity import compare_outputs
 from harness.inspect import dequantize, read_model_file
 from tests.device.conftest import RUNTIMES, answers, job, run
 from tests.models import dense_model, dense_weights, dynamic_model
+from tests.ops import Tensor, one
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +131,25 @@ def test_outputs_of_sizes_that_differ_are_measured(runner, tmp_path):
     messages = answers(runner, run([wanted], budget_s=0.02, launches=1))
     (found,) = (m for m in messages if isinstance(m, Measurement))
     assert found.outputs[0].shape == [1, 2, 2]
+
+
+def test_large_outputs_of_a_slow_cell_are_those_of_a_fast_one(tmp_path):
+    """Which values of large outputs are kept is the same where there is time for one sample only."""
+    from delegates.registry import DELEGATES
+    from delegates.runtime import open_runtime
+    from delegates.samples import outputs, read
+
+    wide = Tensor("float32", [1, 10_000, 4])
+    (tmp_path / "wide.tflite").write_bytes(one("RELU", [wide], [wide]))
+    made = np.random.default_rng(0).uniform(0, 1, (16, 1, 10_000, 4)).astype(np.float32)
+    made[..., 1:] += [1, 2, 3]  # each channel has a range of its own
+    np.savez(tmp_path / "inputs.npz", in0=made)
+    session = DELEGATES["cpu"].open(open_runtime("ai-edge-litert"), str(tmp_path / "wide.tflite"), 1, {})
+    session.allocate()
+    samples = read(str(tmp_path / "inputs.npz"), session.inputs)
+    (fast,), (slow,) = (outputs(session, samples, limit_ns) for limit_ns in (60 * 10**9, 0))
+    assert (fast.shape[0], slow.shape[0], fast.thinned, slow.thinned) == (16, 1, True, True)
+    figures = compare_outputs([fast], [slow])
+    assert figures is not None and (figures["samples"], figures["max_abs_error"]) == (1, 0.0)
+    kept = np.frombuffer(base64.b64decode(slow.data), "<f4")
+    assert set(np.floor(kept)) == {0, 1, 2, 3}  # of every channel

@@ -177,6 +177,8 @@ def test_ops_decide_between_ok_partial_and_fallback() -> None:
     assert verdict(Ops(22, 1, 1, many))[1] == (
         "XNNPACK took 1 of 22 ops: no reason known for 6 F, 5 E, 4 D, 3 C, 3 others"
     )
+    five = [OpGroup(name, count + 1, []) for count, name in enumerate("ABCDE")]
+    assert (verdict(Ops(16, 1, 1, five))[1] or "").endswith("2 B, 1 other")
 
 
 def test_all_ops_of_the_cpu_delegate_ran_where_they_were_asked_to() -> None:
@@ -205,6 +207,27 @@ def test_fidelity_is_measured_against_float32_on_cpu() -> None:
     assert (got["max_abs_error"], got["top1_agreement"]) == (pytest.approx(0.01, rel=1e-4), 1.0)
     assert found(typical(), "int8", "cpu")["fidelity"]["top1_agreement"] == 0
     assert found(typical(), "int16x8", "cpu")["fidelity"] is None
+
+
+def test_without_float32_the_same_file_on_cpu_is_the_reference() -> None:
+    """A single .tflite, or a folder of quantized ones."""
+    right = np.array([[1.0, 2.0, 3.0]])
+    cells = [
+        measured(cell(name, delegate), [1.0], outputs=[output(right + error)])
+        for name, delegate, error in (
+            *(("int8", "xnnpack", 0.1), ("int8", "cpu", 0.0)),
+            *(("uint8", "cpu", 5.0), ("int16x8", "xnnpack", 0.0)),
+        )
+    ]
+    made = [variant(name) for name in ("int8", "uint8", "int16x8")]
+    found = document(run(cells, made, [device("cpu"), device("xnnpack")]))["cells"]
+    assert [c["fidelity"] and c["fidelity"]["reference"] for c in found] == [
+        "int8/cpu@cpu",
+        "int8/cpu@cpu",
+        "uint8/cpu@cpu",
+        None,
+    ]
+    assert found[0]["fidelity"]["sqnr_db"] == pytest.approx(10 * math.log10(14 / 0.03), abs=0.01)
 
 
 def test_an_autoencoder_has_no_top1() -> None:

@@ -1,5 +1,7 @@
 """Warnings: said when there is cause, and not otherwise."""
 
+# ruff: noqa: RUF001 (the typographic signs are meant)
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -108,12 +110,70 @@ def test_nan_from_a_gpu_may_be_float16s_overflow(delegate, precision, codes):
     assert [w["code"] for w in found["warnings"] if "nan" in w["code"] or "gpu" in w["code"]] == codes
 
 
+def of_outputs(values, reference=None):
+    """What is said of the outputs of int8 on cpu and gpu; `reference`: float32's, where there is one."""
+    cells = [cell("int8", "cpu"), cell("int8", "gpu")]
+    if reference is not None:
+        cells.append(cell("float32", "cpu"))
+        cells[2].measurements = [measurement(cells[2].id, outputs=[output(reference, "scores")])]
+    for built, array in zip(cells, values, strict=False):
+        built.measurements = [measurement(built.id, outputs=[output(array, "scores")])]
+    made = run(cells, [variant("int8"), variant("float32")], [device("cpu"), device("gpu")])
+    found = document(made)["cells"][:2]
+    kinds = ("delegate-differs", "variant-differs", "no-signal")
+    return [[(w["code"], w["message"]) for w in c["warnings"] if w["code"] in kinds] for c in found]
+
+
 @pytest.mark.parametrize(("noise", "codes"), [(0.05, []), (1.0, ["delegate-differs"])])
 def test_a_delegate_that_computes_something_else_is_found_out(noise, codes):
     right = np.array([[1.0, -2.0, 3.0]])
-    cells = [cell("int8", "cpu"), cell("int8", "gpu")]
-    cells[0].measurements = [measurement(cells[0].id, outputs=[output(right)])]
-    cells[1].measurements = [measurement(cells[1].id, outputs=[output(right * (1 + noise))])]
-    found = document(run(cells, [variant("int8")], [device("cpu"), device("gpu")]))["cells"]
-    shown = [[w["code"] for w in c["warnings"] if w["code"] == "delegate-differs"] for c in found]
-    assert shown == [[], codes]
+    cpu, gpu = of_outputs([right, right * (1 + noise)])
+    assert (cpu, [code for code, _ in gpu]) == ([], codes)
+    if codes:
+        assert "SQNR 0.0 dB, off by up to 3" in gpu[0][1]
+
+
+def test_a_delegate_is_not_blamed_for_a_variant_that_is_noise_already():
+    """int8 of random weights: 0.6 dB on the CPU, and rounding alone changes all of that noise."""
+    right, noise, other = np.random.default_rng(0).normal(size=(3, 16, 10))
+    cpu, gpu = of_outputs([noise, other], reference=right)
+    assert [code for code, _ in cpu] == [code for code, _ in gpu] == ["variant-differs"]
+    cpu, gpu = of_outputs([right, other], reference=right)
+    assert (cpu, [code for code, _ in gpu]) == ([], ["delegate-differs"])
+
+
+def test_without_a_signal_nothing_is_claimed():
+    zeros, some = np.zeros((16, 10)), np.ones((16, 10))
+    cpu, gpu = of_outputs([some, some], reference=zeros)
+    assert [code for code, _ in cpu] == [code for code, _ in gpu] == ["no-signal"]
+    assert "float32/cpu@cpu's outputs are zero for all samples" in cpu[0][1]
+    assert of_outputs([zeros, zeros], reference=zeros) == [[], []]
+
+
+def test_a_clock_that_stands_still_is_said():
+    assert codes(doubts.of_samples([0] * 30, tick_ns=10)) == ["zero-times"]
+    assert codes(doubts.of_samples([0] * 20 + [10] * 10, tick_ns=10)) == ["zero-times"]
+
+
+def test_medians_that_tell_another_ratio_are_explained():
+    """4.6 times apart by the medians, 2.61 times by the floors: the baseline was throttled."""
+    speedup = {"value": 2.61, "low": 2.55, "high": 2.67}
+    slow, steady = {"median": 4.6, "min": 2.6}, {"median": 1.0, "min": 0.99}
+    (said,) = doubts.of_medians(slow, steady, speedup)
+    assert said.code == "medians-differ"
+    assert "medians are 4.6× apart, the speedup is 2.61×: the baseline's median" in said.message
+    (said,) = doubts.of_medians({"median": 2.6, "min": 2.6}, {"median": 2.0, "min": 1.0}, speedup)
+    assert "this cell's median" in said.message
+    for ratio in (2.6, 2.45, 2.78):  # within 5 % of the interval: what a median is always off by
+        assert not list(doubts.of_medians({"median": ratio, "min": 2.0}, steady, speedup))
+    assert not list(doubts.of_medians(slow, steady, {"value": 2.6, "low": None, "high": None}))
+
+
+def test_medians_are_looked_at_in_a_run():
+    cells = [cell("float32", "cpu"), cell("int8", "cpu")]
+    for built, blocks in zip(cells, ([[2_600_000] * 10, [4_600_000] * 20], [[1_000_000] * 30]), strict=True):
+        built.measurements = [measurement(built.id, launch, blocks=blocks) for launch in range(6)]
+    made = document(run(cells, [variant("float32"), variant("int8")], [device("cpu")]))
+    assert made["cells"][1]["speedup"]["value"] == pytest.approx(2.6)
+    assert "medians-differ" in [w["code"] for w in made["cells"][1]["warnings"]]
+    assert "medians-differ" not in [w["code"] for w in made["cells"][0]["warnings"]]

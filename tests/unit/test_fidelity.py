@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from delegates.wire import Output
+from harness.distance import is_far
 from harness.fidelity import compare_outputs, count_nonfinite
 from tests.unit.run_builder import output
+
+FIGURES = ("cosine", "max_abs_error", "sqnr_db", "top1_agreement")
+
+
+def figures_of(reference: list[Output], candidate: list[Output], **more: Any) -> dict[str, Any]:
+    """The four figures that tables show."""
+    found = compare_outputs(reference, candidate, **more)
+    assert found is not None
+    return {key: found[key] for key in FIGURES}  # type: ignore[literal-required]
+
 
 RNG = np.random.default_rng(7)
 LOGITS = RNG.normal(size=(50, 10)).astype("f4")
@@ -20,7 +32,7 @@ def test_figures_are_numpys() -> None:
     ref, cand = LOGITS.astype("f8"), NOISY.astype("f8")
     agreement = np.mean(ref.argmax(1) == cand.argmax(1))
     assert 0.5 < agreement < 1
-    assert compare_outputs([output(LOGITS)], [output(NOISY)]) == pytest.approx(
+    assert figures_of([output(LOGITS)], [output(NOISY)]) == pytest.approx(
         {
             "cosine": (ref * cand).sum() / np.linalg.norm(ref) / np.linalg.norm(cand),
             "max_abs_error": np.abs(ref - cand).max(),
@@ -32,21 +44,21 @@ def test_figures_are_numpys() -> None:
 
 def test_identical_outputs_have_no_noise() -> None:
     figures = {"cosine": 1.0, "max_abs_error": 0.0, "sqnr_db": None, "top1_agreement": 1.0}
-    assert compare_outputs([output(LOGITS)], [output(LOGITS)]) == figures
+    assert figures_of([output(LOGITS)], [output(LOGITS)]) == figures
     zeros = output(np.zeros((2, 3)))
-    assert compare_outputs([zeros], [zeros]) == figures
+    assert figures_of([zeros], [zeros]) == figures
 
 
 def test_a_silent_reference_has_no_ratio() -> None:
-    figures = compare_outputs([output(np.zeros((2, 3)))], [output(np.ones((2, 3)))])
+    figures = figures_of([output(np.zeros((2, 3)))], [output(np.ones((2, 3)))])
     assert figures == {"cosine": None, "max_abs_error": 1.0, "sqnr_db": None, "top1_agreement": 1.0}
 
 
 def test_several_outputs_show_the_worst_and_go_by_name() -> None:
     a, b = output(LOGITS, "a"), output(NOISY, "b")
     worse = output(-NOISY, "b")
-    figures = compare_outputs([a, b], [worse, a])
-    assert figures == {
+    assert (compare_outputs([a, b], [worse, a]) or {})["output"] == "b"
+    assert figures_of([a, b], [worse, a]) == {
         "cosine": pytest.approx(-1),
         "max_abs_error": pytest.approx(2 * np.abs(NOISY).max()),
         "sqnr_db": pytest.approx(10 * np.log10(1 / 4)),
@@ -82,8 +94,7 @@ def test_nan_is_counted_and_leaves_no_figure() -> None:
     broken[:10, 0] = np.nan
     broken[10, 1] = np.inf
     agreement = np.mean((LOGITS.argmax(1) == NOISY.argmax(1))[11:]) * 39 / 50
-    figures = compare_outputs([output(LOGITS)], [output(broken)])
-    assert figures is not None
+    figures = figures_of([output(LOGITS)], [output(broken)])
     assert figures.pop("top1_agreement") == pytest.approx(agreement)
     assert set(figures.values()) == {None}
     assert count_nonfinite([output(broken), output(LOGITS)]) == 11
@@ -118,3 +129,95 @@ def test_a_slow_cell_with_fewer_samples_is_compared_on_those() -> None:
     assert few == compare_outputs([output(LOGITS[:3])], [output(NOISY[:3])])
     assert few == compare_outputs([output(LOGITS[:3])], [output(NOISY)])
     assert few is not None
+
+
+def detections(order: np.ndarray, scores: np.ndarray, boxes: np.ndarray, classes: np.ndarray) -> list[Output]:
+    """As TFLite_Detection_PostProcess gives them: rows in `order`, one for each sample."""
+    rows = np.take_along_axis
+    return [
+        output(rows(boxes, order[..., None], 2), "boxes"),
+        output(rows(classes, order, 2), "classes"),
+        output(rows(scores, order, 2), "scores"),
+        output(np.full((len(scores), 1), scores.shape[2]), "count"),
+    ]
+
+
+def ten_boxes() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Sorted scores, of which some are a hair apart; boxes; classes; and the order they are in."""
+    scores = np.repeat(np.linspace(0.9, 0.1, 5), 2)[None, None] + np.zeros((4, 1, 10))
+    boxes = RNG.uniform(0, 1, (4, 1, 10, 4))
+    classes = RNG.integers(0, 80, (4, 1, 10)).astype("f4")
+    return scores, boxes, classes, np.tile(np.arange(10), (4, 1, 1))
+
+
+def test_boxes_whose_order_differs_by_a_hair_are_the_same_boxes() -> None:
+    """The box post-process of a detector: by position the two lists have nothing in common."""
+    scores, boxes, classes, order = ten_boxes()
+    swapped = order.reshape(4, 1, 5, 2)[..., ::-1].reshape(order.shape)
+    reference, candidate = (detections(rows, scores, boxes, classes) for rows in (order, swapped))
+    figures = compare_outputs(reference, candidate)
+    assert figures is not None
+    assert (figures["sqnr_db"], figures["max_abs_error"], figures["same_rows"]) == (None, 0.0, 1.0)
+    by_position = figures_of(reference[:1], candidate[:1])
+    assert by_position["sqnr_db"] < 10
+
+
+def test_a_row_as_good_as_the_last_is_in_a_list_by_chance() -> None:
+    scores, boxes, classes, order = ten_boxes()
+    other = boxes.copy()
+    other[:, :, 8:] = RNG.uniform(0, 1, (4, 1, 2, 4))  # the two last, which have one score
+    candidate = detections(order, scores, other, classes)
+    figures = compare_outputs(detections(order, scores, boxes, classes), candidate)
+    assert figures is not None and (figures["sqnr_db"], figures["same_rows"]) == (None, 1.0)
+
+
+@pytest.mark.parametrize("what", ["boxes", "classes", "scores"])
+def test_detections_that_are_others_are_still_found_out(what: str) -> None:
+    scores, boxes, classes, order = ten_boxes()
+    changed = {
+        "boxes": (scores, RNG.uniform(0, 1, boxes.shape), classes),
+        "classes": (scores, boxes, classes + 1),
+        "scores": (scores**12, boxes, classes),
+    }[what]
+    figures = compare_outputs(detections(order, scores, boxes, classes), detections(order, *changed))
+    assert figures is not None and is_far({**figures, "reference": "x"})
+    if what != "scores":
+        assert figures["same_rows"] is not None and figures["same_rows"] < 0.5
+
+
+def test_classes_in_another_order_are_another_answer() -> None:
+    """One output of a classifier is no list, and neither are two heads that happen to have one size."""
+    falling = np.sort(LOGITS, axis=1)[:, ::-1]
+    assert figures_of([output(falling)], [output(LOGITS)])["sqnr_db"] < 3
+    heads = [output(LOGITS, "a"), output(NOISY, "b")]
+    figures = compare_outputs(heads, [output(LOGITS[:, ::-1], "a"), output(NOISY[:, ::-1], "b")])
+    assert figures is not None and figures["same_rows"] is None and (figures["sqnr_db"] or 0) < 3
+
+
+def test_outputs_that_no_longer_depend_on_the_input_have_collapsed() -> None:
+    """A regression around 100: its mean, answered always, is 30 dB from it, and worthless."""
+    around = 100 + 3 * LOGITS[:, :1]
+    mean = np.full_like(around, around.mean())
+    figures = compare_outputs([output(around)], [output(mean)])
+    assert figures is not None and (figures["sqnr_db"] or 0) > 25 and figures["collapsed"]
+    certain = np.tile([[1.0, 0.0]], (50, 1)) + 1e-4 * LOGITS[:, :2]  # one class, whatever the sample
+    for ref, cand in ((around, around), (certain, np.tile([[1.0, 0.0]], (50, 1))), (around[:2], mean[:2])):
+        figures = compare_outputs([output(ref)], [output(cand)])
+        assert figures is not None and not figures["collapsed"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "far"),
+    [
+        ({}, False),
+        ({"sqnr_db": 9.99}, True),
+        ({"sqnr_db": None}, False),
+        ({"top1_agreement": 0.49}, True),
+        ({"top1_agreement": 0.0, "samples": 7}, False),
+        ({"same_rows": 0.49}, True),
+        ({"collapsed": True}, True),
+    ],
+)
+def test_how_far_is_far(changes: dict[str, Any], far: bool) -> None:
+    figures = {"sqnr_db": 18.4, "top1_agreement": 0.7, "samples": 16, "same_rows": None, "collapsed": False}
+    assert is_far({**figures, **changes}) is far

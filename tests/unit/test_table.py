@@ -142,7 +142,8 @@ def test_the_fastest_cell_has_a_star_and_a_sentence() -> None:
     starred = [line for line in text.splitlines() if line.startswith("★")]
     assert starred[0].split()[:3] == ["★", "float32", "xnnpack"]
     assert starred[1] == (
-        "★ digits: float32 on xnnpack is fastest: 4.01× [3.81–4.21] against float32/cpu@cpu"
+        "★ digits: float32 on xnnpack is fastest: 4.01× [3.81–4.21] against float32/cpu@cpu; "
+        "outputs the same, top-1 same in 100%"
     )
 
 
