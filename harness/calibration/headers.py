@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
@@ -118,7 +119,10 @@ def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]
     read = {(1, 0): form.read_array_header_1_0, (2, 0): form.read_array_header_2_0}.get(version)
     if read is None:
         raise ValueError(f"array format {'.'.join(map(str, version))} is not one of plain numbers")
-    shape, fortran_order, dtype = read(file)
+    try:
+        shape, fortran_order, dtype = read(file)
+    except (SyntaxError, TokenError, RecursionError):  # numpy reads it as a Python literal
+        raise ValueError("its header is damaged") from None
     return tuple(shape), fortran_order, dtype
 
 

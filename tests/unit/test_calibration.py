@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import io
+import json
+import struct
+import subprocess
+import sys
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +22,7 @@ from harness.calibration.request import anchored
 from harness.errors import ModelError
 from harness.inspect import Quantization
 
+ROOT = Path(__file__).resolve().parents[2]
 X = InputSpec("serving_default_x:0", "float32", (1, 2, 3))
 IDS = InputSpec("ids", "int32", (1, 4))
 IMAGE = InputSpec("image", "float32", (1, 4, 6, 3))
@@ -304,6 +312,136 @@ def test_images_that_do_not_fit(tmp_path):
     (folder / "bad.jpg").unlink()
     Image.fromarray(np.zeros((4, 4), np.uint16)).save(folder / "deep.png")
     assert "deep.png: more than 8 bits" in complaint(folder, [IMAGE], tmp_path)
+
+
+# Loads calibration data in a process of its own, and prints what became of it and the most memory it had.
+LOAD = """
+import json, resource, sys
+from pathlib import Path
+from harness.calibration import InputSpec, load_calibration
+from harness.errors import ModelError
+text, shape, folder = sys.argv[1], tuple(json.loads(sys.argv[2])), Path(sys.argv[3])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    made = load_calibration(text, [InputSpec("x", "float32", shape)], folder)
+    outcome = [made.samples, made.how]
+except ModelError as error:
+    outcome = str(error)
+print(json.dumps([outcome, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024]))
+"""
+GIB = 1 << 30
+
+
+def load_in_a_process(text, shape, folder):
+    """What became of it, and by how many MiB the process grew beyond what its imports took."""
+    command = [sys.executable, "-c", "import numpy\n" + LOAD, str(text), json.dumps(shape), folder]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    return json.loads(done.stdout)
+
+
+def header_of(shape, dtype="<f4", fortran_order=False):
+    file = io.BytesIO()
+    described = {"descr": dtype, "fortran_order": fortran_order, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, described)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def bombs(tmp_path_factory):
+    """One GiB of zeros in 5 MB of zip, by the shape in its header; and the same as a file with a hole."""
+    folder = tmp_path_factory.mktemp("bombs")
+    for name, shape in (("flat", (GIB // 4,)), ("rows", (GIB // 4 // 64, 8, 8))):
+        with (
+            zipfile.ZipFile(folder / f"{name}.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+            archive.open("x.npy", "w", force_zip64=True) as file,
+        ):
+            file.write(header_of(shape))
+            for _ in range(GIB >> 24):
+                file.write(bytes(1 << 24))
+    with (folder / "rows.npy").open("wb") as file:
+        file.write(header_of((GIB // 4 // 64, 8, 8)))
+        file.truncate(file.tell() + GIB)
+    assert all(path.stat().st_size < 6_000_000 for path in folder.glob("*.npz"))
+    return folder
+
+
+def test_what_does_not_fit_is_refused_by_its_header(bombs, tmp_path):
+    """It took as much memory as the array has bytes, and more, before it was refused."""
+    outcome, grown = load_in_a_process(bombs / "flat.npz", [1, 8, 8], tmp_path)
+    assert "wants shape (samples, 8, 8), found (268435456,)" in outcome
+    assert grown < 200
+
+
+@pytest.mark.parametrize("name", ["rows.npz", "rows.npy"])
+def test_only_the_samples_that_are_used_are_read(bombs, tmp_path, name):
+    outcome, grown = load_in_a_process(bombs / name, [1, 8, 8], tmp_path)
+    assert outcome == [256, "the first 256 of 4194304 samples"]
+    assert grown < 200
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        (header_of((1 << 50, 2, 3)), "is not all there"),
+        (header_of((-1, 2, 3)), "is not all there"),
+        (header_of((8, 2, 3), "|O"), "pickled Python objects"),
+        (header_of((1 << 26, 2, 3), fortran_order=True), "is not all there"),
+        (b"\x93NUMPY\x01\x00\x0a\x00{'descr': ", "cannot be read"),
+        (b"\x93NUMPY\x07\x00", "cannot be read"),
+        (b"", "cannot be read"),
+    ],
+)
+@pytest.mark.parametrize("zipped", [True, False])
+def test_headers_that_lie(tmp_path, header, found, zipped):
+    path = tmp_path / ("x.npz" if zipped else "x.npy")
+    if zipped:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("x.npy", header + bytes(100))
+    else:
+        path.write_bytes(header + bytes(100) if header else b"")
+    assert found in complaint(path, [X], tmp_path)
+
+
+def test_fortran_order_is_read_whole_within_bounds(tmp_path):
+    values = np.asfortranarray(np.arange(5 * 6, dtype=np.float32).reshape(5, 2, 3))
+    np.save(tmp_path / "x.npy", values)
+    made = load_calibration(f"{tmp_path}/x.npy,samples=2", [X], tmp_path / "cache")
+    assert np.array_equal(arrays_of(made)[X.name], values[:2])
+    with (tmp_path / "large.npy").open("wb") as file:
+        file.write(header_of((1 << 25, 2, 3), fortran_order=True))
+        file.truncate(file.tell() + (1 << 25) * 24)
+    assert "0.8 GB of it would have to be read; save numpy.ascontiguousarray" in complaint(
+        tmp_path / "large.npy", [X], tmp_path
+    )
+
+
+def test_an_image_of_too_many_pixels_is_not_decoded(tmp_path):
+    """144 million in 18 kB: Pillow would decode them, with two lines of warning."""
+    (tmp_path / "photos").mkdir()
+    side = 12_000
+    chunks = {
+        b"IHDR": struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0),
+        b"IDAT": zlib.compress(bytes((side // 8 + 1) * side)),
+        b"IEND": b"",
+    }
+    png = b"\x89PNG\r\n\x1a\n"
+    for name, data in chunks.items():
+        png += struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    (tmp_path / "photos" / "a.png").write_bytes(png)
+    outcome, grown = load_in_a_process(tmp_path / "photos", [1, 8, 8, 3], tmp_path)
+    assert "a.png: 12000 x 12000 pixels are more than the 89 million" in outcome
+    assert grown < 100
+
+
+def test_an_image_s_name_does_not_choose_a_program(tmp_path):
+    """Pillow hands PostScript to Ghostscript, whatever the file is called."""
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").write_bytes(
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n%%EOF\n"
+    )
+    assert "a.png: cannot be read: cannot identify image file" in complaint(
+        tmp_path / "photos", [IMAGE], tmp_path
+    )
 
 
 CALLABLES = '''

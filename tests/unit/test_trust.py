@@ -1,0 +1,155 @@
+"""Code in model files does not run unless it is asked for. Slow: real files of Keras 2 and Keras 3."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.errors import ModelError
+from harness.models import resolve_model
+from harness.quantize import make_variants
+from harness.variants import STANDARD
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        importlib.util.find_spec("tensorflow") is None, reason="needs TensorFlow: pip install '.[convert]'"
+    ),
+]
+
+ROOT = Path(__file__).resolve().parents[2]
+FLOAT = [spec for spec in STANDARD if spec.name == "float32"]
+LAMBDAS = [
+    f"{keras}-{file}"
+    for keras in ("keras", "tf_keras")
+    for file in ("functional.h5", "sequential.h5", "nested.h5", "wrapped.h5", "lambda.keras")
+]
+HARMLESS = ["tf_keras-harmless.h5", "tf_keras-harmless.keras", "ops.h5"]
+
+# Loads each file and prints {name: [whether its code ran, the error or null]}.
+LOAD = """
+import json, sys
+from pathlib import Path
+from harness.quantize import sources
+folder, trust = Path(sys.argv[1]), sys.argv[2] == "trust"
+sys.path.insert(0, str(folder))
+found = {}
+for path in sorted([*folder.glob("*.h5"), *folder.glob("*.keras"), folder / "writing"]):
+    (folder / "ran").unlink(missing_ok=True)
+    try:
+        sources.load("saved_model" if path.is_dir() else "keras", path.name, path, folder, trust)
+        error = None
+    except Exception as raised:
+        error = f"{type(raised).__name__}: {raised}"
+    found[path.name] = [(folder / "ran").exists(), error]
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = tmp_path_factory.mktemp("files")
+    for keras in ("keras", "tf_keras"):
+        _python(str(ROOT / "tests" / "keras_files.py"), str(made), keras)
+    return made
+
+
+@pytest.fixture(scope="module")
+def loaded(folder):
+    return json.loads(_python("-c", LOAD, str(folder), "no").splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def trusted(folder):
+    return json.loads(_python("-c", LOAD, str(folder), "trust").splitlines()[-1])
+
+
+def _python(*arguments: str) -> str:
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", [*LAMBDAS, "tf_keras-groups.h5"])
+def test_a_lambda_layer_is_refused(loaded, name):
+    """Also where Keras 3 fails on something else before it comes to the layer (groups)."""
+    ran, error = loaded[name]
+    assert not ran
+    assert "(Lambda) holds Python code" in error and "--trust-model" in error
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("op-writes.h5", 'layer "w" (TFOpLambda) calls io.write_file'),
+        ("module.keras", "names the Python module code_of_mine"),
+        ("writing", "its graph writes a file (the op WriteFile)"),
+    ],
+)
+def test_other_ways_to_run_code_are_refused(loaded, trusted, name, what):
+    ran, error = loaded[name]
+    assert not ran
+    assert what in error and "--trust-model" in error
+    assert trusted[name][0]  # else this test shows nothing
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_what_holds_no_code_is_loaded_as_ever(loaded, name):
+    assert loaded[name] == [False, None]
+
+
+@pytest.mark.parametrize("name", [*LAMBDAS, "tf_keras-groups.h5"])
+def test_code_runs_where_the_model_is_trusted(trusted, name):
+    assert trusted[name] == [True, None]
+
+
+def test_the_real_files_of_keras_2_need_no_trust():
+    models = ROOT.parent / "shared" / "models" / "mlperf_tiny"
+    if not models.is_dir():
+        pytest.skip(f"needs the real models in {models}")
+    code = (
+        "import sys; from pathlib import Path; from harness.quantize import sources\n"
+        "for path in map(Path, sys.argv[1:]): sources.load('keras', path.name, path, path.parent)"
+    )
+    _python("-c", code, *map(str, sorted(models.glob("*.h5"))))
+
+
+def test_variants_of_such_a_file(folder, tmp_path):
+    """Refused; made where trusted; and from the cache then, where nothing of the model runs."""
+    source, ran = resolve_model("tf_keras-sequential.h5", folder), folder / "ran"
+    ran.unlink(missing_ok=True)
+    with pytest.raises(ModelError, match="--trust-model") as caught:
+        make_variants(source, FLOAT, cache=tmp_path)
+    assert str(caught.value).startswith("tf_keras-sequential.h5: ") and "\n" not in str(caught.value)
+    assert not ran.exists()
+    made = make_variants(source, FLOAT, cache=tmp_path, trust_model=True)
+    assert made.variants and ran.exists()
+    ran.unlink()
+    assert make_variants(source, FLOAT, cache=tmp_path) == made
+    assert not ran.exists()
+
+
+def test_the_commands_refuse_it_and_take_the_flag(folder, tmp_path):
+    def qbench(*arguments: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "-c", "from harness.cli import main; main()", *arguments,
+             "--model", str(folder / "tf_keras-sequential.h5"), "--variant", "float32"],
+            capture_output=True, text=True, check=False, cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "QBENCH_CACHE": str(tmp_path / "cache")},
+        )  # fmt: skip
+
+    refused = qbench("run", "--device", "cpu")
+    assert refused.returncode == 2
+    assert "--trust-model" in refused.stderr.splitlines()[-1]
+    for command in (["quantize", "--out", "out"], ["run", "--device", "cpu", "--budget", "0.1"], ["compat"]):
+        taken = qbench(*command, "--trust-model")
+        assert taken.returncode == 0, taken.stderr
