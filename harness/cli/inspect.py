@@ -29,6 +29,7 @@ def inspect(
     json_file: JsonFile = None,
 ) -> None:
     """Show what is inside a .tflite, op by op."""
+    from harness.compat.limits import needs
     from harness.inspect import read_model_file
     from harness.inspect.describe import describe
     from harness.report.inspection import render
@@ -38,6 +39,7 @@ def inspect(
     document = {
         "file": str(file),
         **describe(model),
+        "needs": needs(model),
         "predictions": _predictions(model, device, devices_file),
     }
     if json_file is not None:

@@ -1,4 +1,4 @@
-"""The oldest release that loads a model, and the ops that make it so."""
+"""The oldest release that runs a model, and the ops that make it so."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from harness.predict import loading
 def needs(model: ModelInfo) -> dict[str, Any] | None:
     """{release, ops}: the first TensorFlow Lite release with all its op versions; None without ops.
 
-    Ops that the table of releases does not have are newer than all of it: `release` is None then.
+    Ops that the table of releases does not have are newer than all of it: `release` is None then. `int16` is
+    true of an op that asks for more than its version says, because its tensors are int16.
     """
-    versions = {(op.name, op.version) for op in model.ops if not op.custom}
-    if not versions:
+    written = {(op.name, loading.needed_version(op, model)): op.version for op in model.ops if not op.custom}
+    if not written:
         return None
-    found = {key: loading.since(*key) for key in versions}
+    found = {key: loading.since(*key) for key in written}
     unknown = sorted(key for key, release in found.items() if release is None)
     newest = max((release for release in found.values() if release is not None), default=())
     because = unknown or sorted(key for key, release in found.items() if release == newest)
     return {
         "release": None if unknown else ".".join(map(str, newest)),
-        "ops": [{"op": op, "version": version} for op, version in because],
+        "ops": [
+            {"op": op, "version": version, "int16": version > written[op, version]} for op, version in because
+        ],
     }

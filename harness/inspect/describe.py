@@ -8,15 +8,18 @@ from dataclasses import asdict
 from typing import Any
 
 from harness.inspect import ModelInfo, OpInfo, TensorInfo, work
-from harness.inspect.edgetpu_package import Package, packages
+from harness.inspect.edgetpu_package import Package, is_compiled, packages
 
 
 def describe(model: ModelInfo) -> dict[str, Any]:
     """Sizes in bytes, MACs per inference, one entry per op of the primary subgraph.
 
-    `macs` is None where an op has no such count; the total is of those that have one.
+    `macs` is None where an op has no such count; the total is of those that have one, and `macs_at_least`
+    is true where others multiply, too; `parameters_at_least` where other subgraphs
+    have some. Of a model that is compiled for the Edge TPU neither is known.
     """
     counts = [work.macs(op, model) for op in model.ops]
+    known = not is_compiled(model)
     return {
         "scheme": model.scheme,
         "size_bytes": model.size_bytes,
@@ -25,8 +28,10 @@ def describe(model: ModelInfo) -> dict[str, Any]:
         "subgraphs": model.subgraphs,
         "inputs": [_tensor(tensor) for tensor in model.inputs],
         "outputs": [_tensor(tensor) for tensor in model.outputs],
-        "parameters": work.total_parameters(model),
-        "macs": sum(count or 0 for count in counts),
+        "parameters": work.total_parameters(model) if known else None,
+        "parameters_at_least": work.calls_others(model),
+        "macs": sum(count or 0 for count in counts) if known else None,
+        "macs_at_least": any(work.uncounted(op, model) for op in model.ops),
         "op_counts": dict(Counter(op.name for op in model.ops).most_common()),
         "custom_ops": sorted({op.name for op in model.ops if op.custom}),
         "edgetpu": [_package(package) for package in packages(model)],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -34,6 +34,15 @@ def since(op: str, version: int) -> Version | None:
     releases: list[str] = _table()["since"].get(op, "").split()
     known = 0 < version <= len(releases) and releases[version - 1] != "-"
     return release(releases[version - 1]) if known else None
+
+
+def needed_version(op: OpInfo, model: ModelInfo) -> int:
+    """The version whose kernel runs an op; converters write the one of int8 where the tensors are int16."""
+    tensors = (model.tensors[i] for i in (*op.inputs, *op.outputs))
+    if not any(tensor.dtype == "int16" and tensor.quantization is not None for tensor in tensors):
+        return op.version
+    least: int = _table()["int16"].get(op.name, 1)
+    return max(op.version, least)
 
 
 def untold(op: str, version: int) -> bool:
@@ -81,7 +90,7 @@ def _padded(known: Version, like: Version) -> Version:
 
 
 def _version_refusal(model: ModelInfo, runtime: Runtime) -> Refusal | None:
-    builtin = {(op.name, op.version) for op in model.ops if not op.custom}
+    builtin = {(op.name, needed_version(op, model)): op.version for op in model.ops if not op.custom}
     limits = {name: highest(name, runtime) for name, _ in builtin}
     refused = sorted(
         (name, version)
@@ -91,12 +100,12 @@ def _version_refusal(model: ModelInfo, runtime: Runtime) -> Refusal | None:
     doubtful = sorted((name, version) for name, version in builtin if version > limits[name][0])
     if not doubtful:
         return None
-    words = joined([_too_new(name, version, limits[name][0]) for name, version in refused or doubtful])
+    words = joined([_too_new(*key, builtin[key], limits[key[0]][0]) for key in refused or doubtful])
     verb = "does not know" if refused else "may not know"
     return Refusal(
         f"{runtime.name} {runtime.version} {verb} {words}",
         SOURCE,
-        _remedy(refused or doubtful, runtime),
+        _remedy({key: builtin[key] for key in refused or doubtful}, runtime),
         certain=bool(refused),
     )
 
@@ -105,16 +114,23 @@ def _in_a_gap(name: str, version: int) -> bool:
     return name in _table()["since"] and untold(name, version)
 
 
-def _too_new(name: str, version: int, known: int) -> str:
+def _too_new(name: str, version: int, written: int, known: int) -> str:
     first = since(name, version)
-    release = f", which came with TensorFlow {'.'.join(map(str, first))}" if first else ""
-    return f"{name} version {version} (it has {f'up to {known}' if known else 'no such op'}{release})"
+    came = f", which came with TensorFlow {'.'.join(map(str, first))}" if first else ""
+    if version > written:
+        return f"{name} with int16 tensors{came}"
+    return f"{name} version {version} (it has {f'up to {known}' if known else 'no such op'}{came})"
 
 
-def _remedy(ops: Sequence[tuple[str, int]], runtime: Runtime) -> str:
+def _remedy(written: Mapping[tuple[str, int], int], runtime: Runtime) -> str:
+    """`written` holds the version in the file for each op and the version it needs."""
     newer = "" if runtime.name == "ai-edge-litert" else "use ai-edge-litert"
-    if ("FULLY_CONNECTED", 12) in ops:
-        older = "convert with qbench quantize --for-runtime " + ".".join(runtime.version.split(".")[:2])
+    if ("FULLY_CONNECTED", 12) in written:
+        older = "convert with qbench quantize --for-runtime " + ".".join(
+            map(str, release(runtime.version)[:2])
+        )
+    elif all(version > in_file for (_, version), in_file in written.items()):
+        older = "convert with int8"
     else:
         older = "convert with an older TensorFlow"
     return f"{newer}, or {older}" if newer else f"use a newer ai-edge-litert, or {older}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.report.figures import clean
+from harness.report.inspection import asking
 
 PREDICTED, SEEN, DIFFERS = "○", "●", "≠"
 LEGEND = (
@@ -167,7 +168,7 @@ def _needs(variants: Iterable[Mapping[str, Any]]) -> list[Remark]:
     groups: dict[tuple[str, str], list[str]] = {}
     for variant in variants:
         if variant["needs"] is not None:
-            ops = [f"{op['op']} version {op['version']}" for op in variant["needs"]["ops"]]
+            ops = [asking(op) for op in variant["needs"]["ops"]]
             release = variant["needs"]["release"] or "newer than all that the table has"
             groups.setdefault((release, _some(ops)), []).append(f"{variant['model']} {variant['variant']}")
     return [

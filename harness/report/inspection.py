@@ -16,6 +16,7 @@ from harness.report.figures import NONE, SIZE_UNITS, clean, common_unit, number,
 _SIGNS = {"taken": ("✓", "green"), "not taken": ("✗", "red"), "uncertain": ("?", "yellow")}
 _COUNTS = (("", 1.0), ("k", 1e3), ("M", 1e6), ("G", 1e9))
 _WIDE = 110  # columns of the terminal
+_NAMED = 4  # ops that ask for a release
 
 Document = Mapping[str, Any]
 
@@ -30,17 +31,15 @@ def render(document: Document, console: Console) -> None:
 
 
 def _head(document: Document) -> list[str]:
-    runtime = document["min_runtime_version"]
     lines = [
         f"{clean(document['file'])}: {document['scheme']}, {_size(document['size_bytes'])},"
-        f" {plural(len(document['ops']), 'op')}, {_count(document['parameters'])} parameters,"
-        f" {_count(document['macs'])} MACs",
+        f" {plural(len(document['ops']), 'op')}, {_work(document)}",
         *(f"input   {_tensor(tensor)}" for tensor in document["inputs"]),
         *(f"output  {_tensor(tensor)}" for tensor in document["outputs"]),
         f"ops     {', '.join(f'{n} {short(op)}' for op, n in document['op_counts'].items())}",
     ]
-    if runtime:
-        lines.append(f"needs   TensorFlow Lite {clean(runtime)} or newer, says its converter")
+    if needs := _needs(document):
+        lines.append(needs)
     if document["description"]:
         lines.append(f"says    {clean(document['description'])}")
     if document["custom_ops"]:
@@ -48,6 +47,33 @@ def _head(document: Document) -> list[str]:
     if document["subgraphs"] > 1:
         lines.append(f"note    {document['subgraphs']} subgraphs; the ops shown are those of the first")
     return lines + [_package(package) for package in document["edgetpu"]]
+
+
+def _work(document: Document) -> str:
+    if document["macs"] is None:
+        return "parameters and MACs unknown (compiled for the Edge TPU)"
+    return ", ".join(
+        f"{'at least ' if document[f'{key}_at_least'] else ''}{_count(document[key])} {word}"
+        for key, word in (("parameters", "parameters"), ("macs", "MACs"))
+    )
+
+
+def _needs(document: Document) -> str | None:
+    """The oldest release that loads it, and what the converter says where that is another one."""
+    needs, says = document["needs"], document["min_runtime_version"]
+    if needs is None:
+        return None
+    ops = ", ".join(asking(op) for op in needs["ops"][:_NAMED])
+    more = f" and {len(needs['ops']) - _NAMED} more" if len(needs["ops"]) > _NAMED else ""
+    release = "a release newer than all that are known here" if needs["release"] is None else needs["release"]
+    other = says and needs["release"] and not f"{says}.".startswith(f"{needs['release']}.")
+    note = f"; its converter says {clean(says)}" if other else ""
+    return f"needs   TensorFlow Lite {clean(release)} or newer, because of {clean(ops)}{more}{note}"
+
+
+def asking(op: Mapping[str, Any]) -> str:
+    """An op that asks for a release: its version, or int16 tensors where they ask for more than that."""
+    return f"{op['op']} with int16 tensors" if op["int16"] else f"{op['op']} version {op['version']}"
 
 
 def _package(package: Mapping[str, Any]) -> str:

@@ -52,7 +52,33 @@ def test_inspect_knows_compiled_models(qbench, shared_coral):
     (package,) = document["edgetpu"]
     assert package["min_runtime_version"] == 12
     assert (package["cached_bytes"], package["streamed_bytes"]) == (566_912, 0)
-    assert "Edge TPU runtime 12" in qbench("inspect", path).stdout
+    assert (document["parameters"], document["macs"]) == (None, None)
+    shown = qbench("inspect", path).stdout
+    assert "Edge TPU runtime 12" in shown
+    assert "parameters and MACs unknown" in shown
+
+
+def test_inspect_says_at_least_where_it_cannot_count(qbench, tmp_path):
+    x = [Tensor("float32", [1, 4])]
+    (tmp_path / "loop.tflite").write_bytes(one("WHILE", x, x))
+    assert "at least 0 parameters, at least 0 MACs" in qbench("inspect", "loop.tflite").stdout
+    (tmp_path / "custom.tflite").write_bytes(one("mine", x, x))
+    assert ", 0 parameters, at least 0 MACs" in qbench("inspect", "custom.tflite").stdout
+
+
+def test_inspect_and_compat_agree_on_the_release_that_int16_needs(qbench, tmp_path):
+    """The converter writes the versions of int8 kernels, and 1.6.0 into the file."""
+    image = Tensor("int16", [1, 4, 4, 2])
+    (tmp_path / "wide.tflite").write_bytes(one("MAX_POOL_2D", [image], [image], version=2))
+    assert (
+        "TensorFlow Lite 2.3 or newer, because of MAX_POOL_2D with int16 tensors"
+        in qbench("inspect", "wide.tflite").stdout
+    )
+    asked = ("wide.tflite", "--json", "-")
+    needs = json.loads(qbench("inspect", *asked).stdout)["needs"]
+    (variant,) = json.loads(qbench("compat", "--device", "cpu", "--model", *asked).stdout)["variants"]
+    assert variant["needs"] == needs
+    assert needs["release"] == "2.3"
 
 
 def hostile() -> dict[str, bytes]:

@@ -211,7 +211,10 @@ def test_names_are_shown_as_they_are(model):
 
 def test_the_oldest_release_that_loads_a_variant(model):
     needs = {v["variant"]: v["needs"] for v in report([model], [target("cpu")])["variants"]}
-    assert needs["dense"] == {"release": "1.5", "ops": [{"op": "FULLY_CONNECTED", "version": 1}]}
+    assert needs["dense"] == {
+        "release": "1.5",
+        "ops": [{"op": "FULLY_CONNECTED", "version": 1, "int16": False}],
+    }
     assert needs["two"]["release"] == "1.13"
 
 

@@ -130,6 +130,90 @@ def test_custom_ops():
     assert "SELECT_TF_OPS" in loading.refusal(flex, LITERT).remedy
 
 
+@pytest.mark.parametrize(
+    ("op", "runtime", "loads"),
+    [
+        ("CONV_2D", Runtime("tflite-runtime", "2.2.0"), False),
+        ("CONV_2D", Runtime("tflite-runtime", "2.3.0"), True),
+        ("LOG", TFLITE, False),  # asked: "Type INT16 is unsupported by op Log"
+        ("EXP", TFLITE, True),
+        ("LOG", LITERT, True),
+    ],
+)
+def test_int16_tensors_need_a_kernel_whatever_version_the_converter_writes(op, runtime, loads):
+    model = read_model(one(op, [Tensor("int16", IMAGE)], [Tensor("int16", IMAGE)]))
+    refusal = loading.refusal(model, runtime)
+    assert (refusal is None) is loads
+    if refusal is not None:
+        assert f"{op} with int16 tensors" in refusal.reason and "int8" in refusal.remedy
+
+
+def lstm(data: str, state: str) -> bytes:
+    """One int8 or float UNIDIRECTIONAL_SEQUENCE_LSTM: 12 steps of 4 features, 8 units; its 24 inputs."""
+    weights = "int8" if data == "int8" else "float32"
+    tensors = {"x": Tensor(data, [1, 12, 4]), "y": Tensor(data, [1, 12, 8])}
+    tensors |= {f"w{i}": Tensor(weights, [8, 4], 1) for i in range(4)}
+    tensors |= {f"r{i}": Tensor(weights, [8, 8], 1) for i in range(4)}
+    tensors |= {f"b{i}": Tensor("int32" if data == "int8" else "float32", [8], 1) for i in range(4)}
+    tensors |= {"h": Tensor(data, [1, 8]), "c": Tensor(state, [1, 8])}
+    gates = [f"{kind}{i}" for kind in "wr" for i in range(4)]
+    inputs = ["x", *gates, "", "", "", *(f"b{i}" for i in range(4)), "", "", "h", "c", "", "", "", ""]
+    table = "UnidirectionalSequenceLSTMOptions"
+    op = Op("UNIDIRECTIONAL_SEQUENCE_LSTM", inputs, ["y"], {"fusedActivationFunction": 4}, table=table)
+    return build(tensors, [op], ["x"], ["y"])
+
+
+@pytest.mark.parametrize("runtime", [TFLITE, LITERT])
+def test_an_int8_lstm_is_not_told_to_be_int8(runtime):
+    """Its cell state is int16, which says nothing about the scheme."""
+    (op,) = predict(read_model(lstm("int8", "int16")), "xnnpack", runtime).ops
+    assert op.verdict is Verdict.LEFT
+    assert "int16" not in (op.reason or "")
+    assert op.remedy == "build the layer with unroll=True"
+
+
+def test_the_macs_of_an_lstm_are_those_of_its_weights_at_each_step():
+    for data, state in (("float32", "float32"), ("int8", "int16")):
+        model = read_model(lstm(data, state))
+        assert work.macs(model.ops[0], model) == 12 * (4 * 8 * 4 + 4 * 8 * 8)
+        assert not work.uncounted(model.ops[0], model)
+
+
+def test_what_multiplies_without_a_count_is_said_to():
+    x = [Tensor("float32", [1, 8])]
+    names = ("WHILE", "SVDF", "mine", "ADD", "RESHAPE", "CONV_2D")
+    found = {name: read_model(one(name, x, x)) for name in names}
+    uncounted = {name: work.uncounted(model.ops[0], model) for name, model in found.items()}
+    assert uncounted == {
+        "WHILE": True,
+        "SVDF": True,
+        "mine": True,
+        "ADD": False,
+        "RESHAPE": False,
+        "CONV_2D": True,
+    }
+
+
+def test_custom_ops_stay_on_the_cpu_for_that_reason():
+    """No kernel of uint8 or of any other type is missing: XNNPACK has no kernel for them at all."""
+    x = [Tensor("uint8", [1, 8])]
+    (op,) = predict(read_model(one("TFLite_Detection_PostProcess", x, x)), "xnnpack", LITERT).ops
+    assert (op.verdict, op.reason) == (Verdict.LEFT, "no kernel in XNNPACK for this custom op")
+
+
+def test_a_float_model_with_new_ops_is_to_be_quantized_for_the_edge_tpu():
+    """Of two reasons to refuse it, the one is said whose remedy is the first step."""
+    inputs = [Tensor("float32", [1, 8]), Tensor("int8", [4, 8], 1, (0.5,) * 4), Tensor("float32", [4], 0)]
+    dynamic = one("FULLY_CONNECTED", inputs, [Tensor("float32", [1, 4])], {}, version=12)
+    refusal = predict(read_model(dynamic), "edgetpu", TFLITE).refusal
+    assert refusal.certain and "not quantized" in refusal.reason and "int8" in refusal.remedy
+
+
+def test_old_runtimes_hand_nothing_to_xnnpack():
+    (op,) = predict(read_model(unary("ABS", "float32")), "xnnpack", Runtime("tflite-runtime", "2.7.0")).ops
+    assert op.verdict is Verdict.LEFT and "2.8 and newer do" in op.reason
+
+
 def test_edgetpu_keeps_the_first_part_alone():
     data = chain(("RELU", "int8"), ("FLOOR", "int8"), ("RELU", "int8"))
     prediction = predict(read_model(data), "edgetpu", TFLITE)
