@@ -46,7 +46,7 @@ def find(library: str) -> Optional[str]:
 
 
 def problem(path: str) -> Optional[str]:
-    """Why the file can't be loaded into this process, and what to do; None where nothing is seen to be wrong."""
+    """Why the file can't be loaded into this process, and what to do; None where nothing seems wrong."""
     if not sys.platform.startswith("linux"):
         return None
     try:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from harness.inspect import ModelInfo
 from harness.predict import OpVerdict, Verdict, joined
-from harness.predict.edgetpu_checks import CORAL
+from harness.predict.edgetpu_resize import CORAL
 from harness.predict.partition import first_part, kept
 
 _REMEDY = "replace the ops that are not taken, or move them to the end"
