@@ -9,7 +9,6 @@ from __future__ import annotations
 import glob
 import os
 import struct
-import sys
 from typing import BinaryIO, List, NamedTuple, Optional
 
 _MACHINES = {3: "x86", 8: "MIPS", 21: "ppc64", 40: "arm", 62: "x86-64", 183: "aarch64", 243: "riscv"}
@@ -47,10 +46,12 @@ def find(library: str) -> Optional[str]:
 
 def problem(path: str) -> Optional[str]:
     """Why the file can't be loaded into this process, and what to do; None where nothing seems wrong."""
-    if not sys.platform.startswith("linux"):
+    try:
+        own = _read(_SELF)
+    except (OSError, _NotElf):  # not Linux, or nothing to compare with
         return None
     try:
-        own, found = _read(_SELF), _read(path)
+        found = _read(path)
     except _NotElf:
         return "%s is no shared library of Linux: it has no sound ELF header; install it again" % path
     except OSError as error:

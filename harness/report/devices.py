@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.report.figures import clean
+
 
 def render(document: dict[str, Any], console: Console) -> None:
     """Print what `harness.devices.describe` found; probed or not."""
@@ -29,7 +31,7 @@ def render(document: dict[str, Any], console: Console) -> None:
     for text, names in _machines(document["devices"]).items() if probed else ():
         console.print(Text(f"{', '.join(names)}: {text}"), soft_wrap=True)
     for text, names in _compilers(document["devices"]).items():
-        line = Text(f"{', '.join(names)}: {text}", style="" if text[0] == "✓" else "yellow")
+        line = Text(clean(f"{', '.join(names)}: {text}"), style="" if text[0] == "✓" else "yellow")
         console.print(line, soft_wrap=True)
     for problem in dict.fromkeys(device.get("problem") for device in document["devices"]):
         if problem is not None:
@@ -111,9 +113,9 @@ def _delegates(device: dict[str, Any], found: dict[str, Any]) -> Text:
         software = found["software"].get(name)
         if missing:
             why = "" if found["error"] else f": {missing}"
-            lines.append(Text(f"✗ {name}{why}"))
+            lines.append(Text(clean(f"✗ {name}{why}")))
         elif software:
-            lines.append(Text(f"! {name}: {software}", style="yellow"))
+            lines.append(Text(clean(f"! {name}: {software}"), style="yellow"))
         else:
             lines.append(Text(f"✓ {name}"))
     return Text("\n").join(lines)

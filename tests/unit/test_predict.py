@@ -263,7 +263,7 @@ def test_edgetpu_a_likely_op_makes_likely_what_depends_on_it_and_no_more():
     assert [(str(op.verdict), op.likely) for op in found.ops] == [
         ("taken", False), ("taken", True), ("taken", True), ("not taken", False), ("not taken", False)
     ]  # fmt: skip
-    assert "depends on ADD" in found.ops[2].reason
+    assert "depends on what becomes of ADD" in found.ops[2].reason
     assert (found.outcome, found.partitions, found.likely) == ("partly", 1, 2)
 
 
