@@ -33,15 +33,27 @@ class _Header(NamedTuple):
 def find(library: str) -> Optional[str]:
     """The file that a path, or a name as the dynamic linker looks it up, leads to; None where there is none.
 
-    Only the usual folders and LD_LIBRARY_PATH are looked at.
+    Of several with that name the first that has no problem counts: the linker passes over those for other
+    machines.
     """
     path = os.path.expanduser(library)
     if os.sep in path:
         return path if os.path.isfile(path) else None
+    places = (os.path.join(folder, path) for folder in _folders())
+    files = [place for place in places if os.path.isfile(place)]
+    return next((file for file in files if problem(file) is None), files[0] if files else None)
+
+
+def _folders() -> List[str]:
+    """Where the dynamic linker looks, in its order: as asked for, as configured, as usual."""
     named = [folder for folder in os.environ.get("LD_LIBRARY_PATH", "").split(":") if folder]
-    folders = named + [folder for pattern in _FOLDERS for folder in sorted(glob.glob(pattern))]
-    files = (os.path.join(folder, path) for folder in folders)
-    return next((file for file in files if os.path.isfile(file)), None)
+    for file in ["/etc/ld.so.conf", *sorted(glob.glob("/etc/ld.so.conf.d/*.conf"))]:
+        try:
+            with open(file, encoding="utf-8", errors="replace") as lines:
+                named += [line.strip() for line in lines if line.startswith("/")]
+        except OSError:
+            continue
+    return named + [folder for pattern in _FOLDERS for folder in sorted(glob.glob(pattern))]
 
 
 def problem(path: str) -> Optional[str]:

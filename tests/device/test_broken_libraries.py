@@ -78,6 +78,18 @@ def test_sound_libraries_raise_no_doubt(standin_library):
     assert elf.find("libc.so.6") is None or elf.problem(elf.find("libc.so.6")) is None
 
 
+def test_a_library_for_another_machine_hides_none(broken, standin_library, monkeypatch, tmp_path):
+    """The dynamic linker passes over it, too, where the name alone is given."""
+    other = broken("other machine")
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+    assert "this Python is for" in elf.problem(elf.find(other.name))
+    fits = tmp_path / "fits"
+    fits.mkdir()
+    shutil.copyfile(standin_library, fits / other.name)
+    monkeypatch.setenv("LD_LIBRARY_PATH", f"{tmp_path}:{fits}")
+    assert elf.find(other.name) == str(fits / other.name)
+
+
 def test_headers_of_noise_are_read_without_harm(broken, standin_library, tmp_path):
     sound = standin_library.read_bytes()
     for seed in range(300):
