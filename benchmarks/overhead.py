@@ -1,10 +1,13 @@
 """What timing costs: one timed call against a bare loop, and the conductor beside a worker.
 
-python benchmarks/overhead.py SMALLEST.tflite [MODEL.tflite]   (the second: for the conductor)
+    python benchmarks/overhead.py SMALLEST.tflite [MODEL.tflite]
+
+MODEL, for the conductor, should be slow enough to be timed for seconds; without it the first model is used.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
 import sys
@@ -39,22 +42,24 @@ def timed_against_bare(model: str) -> float:
     return 100 * (min(timed) / min(bare) - 1)
 
 
-def conductor_beside_worker(model: str) -> tuple[float, float]:
-    """Share of a core and MB of memory of the conductor while one worker is timed."""
+def conductor_beside_worker(model: str) -> tuple[float | None, float]:
+    """Share of a core (None where it is over too soon to tell) and MB of memory of the conductor."""
     runner = LocalRunner(bundle.build(), print)
     job = Job("job", "g", model, None, "xnnpack", "auto", sys.executable)
     request = Request("run", [job], budget_s=30, min_launches=1, max_launches=1)
     conversation = runner.ask(request)
-    pid, first, last = conversation.pid, None, None
+    pid, seen, memory = conversation.pid, [], 0
     for message in conversation:
         if isinstance(message, Progress):
-            last = (time.monotonic(), cpu_s(pid))
-            first = first or last
+            seen.append((time.monotonic(), cpu_s(pid)))
         if isinstance(message, Measurement):
             break
-        memory = machine.proc_kib(f"/proc/{pid}/status", "VmHWM") or 0
+        memory = machine.proc_kib(f"/proc/{pid}/status", "VmHWM") or memory
     conversation.close()
-    return 100 * (last[1] - first[1]) / (last[0] - first[0]), memory / 1024
+    if len(seen) < 2:
+        return None, memory / 1024
+    (began, used_before), (ended, used) = seen[0], seen[-1]
+    return 100 * (used - used_before) / (ended - began), memory / 1024
 
 
 def cpu_s(pid: int) -> float:
@@ -65,10 +70,14 @@ def cpu_s(pid: int) -> float:
 
 
 def main() -> None:
-    model = sys.argv[1]
-    print(f"one timed call against a bare loop, smallest model: {timed_against_bare(model):+.1f} %")
-    share, memory = conductor_beside_worker(sys.argv[2] if len(sys.argv) > 2 else model)
-    print(f"conductor while a worker is timed: {share:.2f} % of a core, {memory:.0f} MB")
+    parser = argparse.ArgumentParser()
+    parser.add_argument("smallest", metavar="SMALLEST.tflite")
+    parser.add_argument("model", metavar="MODEL.tflite", nargs="?", help="for the conductor: a slower one")
+    asked = parser.parse_args()
+    print(f"one timed call against a bare loop, smallest model: {timed_against_bare(asked.smallest):+.1f} %")
+    share, memory = conductor_beside_worker(asked.model or asked.smallest)
+    words = "over too soon to tell; name a slower model" if share is None else f"{share:.2f} % of a core"
+    print(f"conductor while a worker is timed: {words}, {memory:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -2,13 +2,13 @@
 
     python benchmarks/predictions.py [--models FOLDER] [--pairs-dir FOLDER] [--only NAME]…
 
---models: ready models (default: shared/models beside the checkout). --pairs-dir: what edgetpu_compiler mapped,
-as pairs.json, the source models in sources/ and logs of other models in logs/ (default: shared/edgetpu beside the
-checkout).
+--models: ready models (default: shared/models beside the checkout). --pairs-dir: what edgetpu_compiler
+mapped, as pairs.json, the source models in sources/ and logs of other models in logs/ (default:
+shared/edgetpu beside the checkout).
 
-exact: every op came out as predicted, and all of it was certain. likely: the same, but some verdicts were only
-likely. uncertain: nothing said was wrong, but not all was said, or the delegate says only how many ops it left and
-not which. likely wrong: a likely verdict was wrong. wrong: a certain one was.
+exact: every op came out as predicted, and all of it was certain. likely: the same, but some verdicts were
+only likely. uncertain: nothing said was wrong, but not all was said, or the delegate says only how many ops
+it left and not which. likely wrong: a likely verdict was wrong. wrong: a certain one was.
 """
 
 from __future__ import annotations
@@ -147,8 +147,8 @@ class Tally:
     def words(self) -> str:
         return (
             f"{self.pairs} pairs; {self.ops} ops, {self.uncertain} uncertain, {self.wrong} wrong,"
-            f" {self.wrong_likely} likely wrong; {self.left} ops were left on the CPU: {self.left_called} were"
-            f" called, {self.left_called_likely} more were called likely"
+            f" {self.wrong_likely} likely wrong; {self.left} ops were left on the CPU: {self.left_called}"
+            f" were called, {self.left_called_likely} more were called likely"
         )
 
 
@@ -180,7 +180,7 @@ def judge_ops(prediction: Prediction, left: Collection[int]) -> tuple[str, str]:
     if wrong:
         surely = any(prediction.ops[i].certain for i in wrong)
         return "wrong" if surely else "likely wrong", f"ops {wrong}; {remark}".rstrip("; ")
-    if prediction.outcome == "uncertain" or prediction.outcome == "refused":
+    if prediction.outcome in {"uncertain", "refused"}:
         return "wrong" if prediction.outcome == "refused" else "uncertain", remark
     return ("likely", f"{prediction.likely} ops") if prediction.likely else ("exact", "")
 

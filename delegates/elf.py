@@ -9,7 +9,6 @@ from __future__ import annotations
 import glob
 import os
 import struct
-import sys
 from typing import BinaryIO, List, NamedTuple, Optional
 
 _MACHINES = {3: "x86", 8: "MIPS", 21: "ppc64", 40: "arm", 62: "x86-64", 183: "aarch64", 243: "riscv"}
@@ -34,23 +33,37 @@ class _Header(NamedTuple):
 def find(library: str) -> Optional[str]:
     """The file that a path, or a name as the dynamic linker looks it up, leads to; None where there is none.
 
-    Only the usual folders and LD_LIBRARY_PATH are looked at.
+    Of several with that name the first that has no problem counts: the linker passes over those for other
+    machines.
     """
     path = os.path.expanduser(library)
     if os.sep in path:
         return path if os.path.isfile(path) else None
+    places = (os.path.join(folder, path) for folder in _folders())
+    files = [place for place in places if os.path.isfile(place)]
+    return next((file for file in files if problem(file) is None), files[0] if files else None)
+
+
+def _folders() -> List[str]:
+    """Where the dynamic linker looks, in its order: as asked for, as configured, as usual."""
     named = [folder for folder in os.environ.get("LD_LIBRARY_PATH", "").split(":") if folder]
-    folders = named + [folder for pattern in _FOLDERS for folder in sorted(glob.glob(pattern))]
-    files = (os.path.join(folder, path) for folder in folders)
-    return next((file for file in files if os.path.isfile(file)), None)
+    for file in ["/etc/ld.so.conf", *sorted(glob.glob("/etc/ld.so.conf.d/*.conf"))]:
+        try:
+            with open(file, encoding="utf-8", errors="replace") as lines:
+                named += [line.strip() for line in lines if line.startswith("/")]
+        except OSError:
+            continue
+    return named + [folder for pattern in _FOLDERS for folder in sorted(glob.glob(pattern))]
 
 
 def problem(path: str) -> Optional[str]:
-    """Why the file can't be loaded into this process, and what to do; None where nothing is seen to be wrong."""
-    if not sys.platform.startswith("linux"):
+    """Why the file can't be loaded into this process, and what to do; None where nothing seems wrong."""
+    try:
+        own = _read(_SELF)
+    except (OSError, _NotElf):  # not Linux, or nothing to compare with
         return None
     try:
-        own, found = _read(_SELF), _read(path)
+        found = _read(path)
     except _NotElf:
         return "%s is no shared library of Linux: it has no sound ELF header; install it again" % path
     except OSError as error:

@@ -80,9 +80,7 @@ def _explain(error: Exception, said: str, options: Options) -> Exception:
     if "library" in options:
         return error
     if gpu_said.NO_ADAPTER in said:
-        return DelegateMissing(
-            vulkan.why_none() or "the GPU accelerator accepts no Vulkan device that is here"
-        )
+        return DelegateMissing(vulkan.why_none() or gpu_said.why_no_adapter(said))
     reason = gpu_said.why_failed(str(error), said)
     if reason is None:  # LiteRT puts its source files before each part of what it says
         reason = " ".join(re.sub(r"└|ERROR: |\[\S+?:\d+\]", " ", str(error)).split())

@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Optional
 from .wire import OpGroup, Ops
 
 NO_ADAPTER = "No adapters found"
+_REQUIRED = re.compile(r"Warning: (Vulkan .+? required)")
 _ADAPTER = re.compile(r"Selected adapter: (.+?)(?:, arch=.*?)?, backend=(\w+), adapterType=(.+)")
 _DYNAMIC = "only supports static-sized tensors"
 _NOT_ALL = "Some ops are not accelerated"
@@ -30,6 +31,13 @@ def adapter(said: str) -> Dict[str, Any]:
         return {}
     name, backend, kind = (part.strip() for part in found.groups())
     return {"adapter": name, "backend": backend, "kind": kind, "software": "CPU" in kind}
+
+
+def why_no_adapter(said: str) -> str:
+    """Why it took none of the devices that are here, as far as it says so."""
+    found = _REQUIRED.search(said)
+    why = ": %s" % found.group(1) if found else ""
+    return "the GPU accelerator accepts no Vulkan device that is here" + why
 
 
 def ops(said: str, graph: Ops) -> Ops:

@@ -1,7 +1,7 @@
 """Which Vulkan devices there are, asked of the system's loader: the GPU accelerator gives no cause.
 
 Structs and numbers: Vulkan 1.0 specification (vulkan_core.h). What a device has to offer: Dawn, on which
-LiteRT's accelerator is built, says "Vulkan shaderUniform*ArrayDynamicIndexing required" and takes none without.
+LiteRT's accelerator is built, says "Vulkan shaderUniform*ArrayDynamicIndexing required" where it takes none.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def devices() -> List[Device]:
 
 
 def why_none() -> Optional[str]:
-    """Why there is no Vulkan device that the GPU accelerator takes, and what to do; None where there is one."""
+    """Why the GPU accelerator finds no Vulkan device that it takes, and what to do; None where it does."""
     try:
         found = devices()
     except NoVulkan as error:

@@ -63,7 +63,7 @@ def find(named: str | None = None, host: SshTarget | None = None) -> Compiler:
     """
     if host is not None:
         return _find_there(named or NAME, host)
-    command = shutil.which(Path(named or NAME).expanduser())
+    command = shutil.which(str(Path(named or NAME).expanduser()))
     if command is None:
         where = f'compiler = "{named}" is not there or may not be run' if named else f"{NAME} is not on PATH"
         machine = platform.machine()

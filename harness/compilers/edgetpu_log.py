@@ -25,7 +25,7 @@ _FIGURES = {
     ),
     "streamed_bytes": re.compile(r"Off-chip memory used for streaming uncached model parameters: (\S+)"),
 }
-_HEADER = re.compile(r"Operator\s+(?=Count)Count\s+(?=Status)Status")
+_HEADER = re.compile(r"Operator\s+Count\s+Status")
 _NUMBER = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)([KMG]?i?B)?")
 # Rows that do not keep to the header's columns: blanks were lost in a copy, or a name touches its count.
 _ROWS = (

@@ -13,7 +13,8 @@ from delegates.wire import Runtime
 from harness.inspect import ModelInfo
 from harness.inspect.edgetpu_package import CUSTOM_OP, is_compiled, packages
 from harness.predict import OpVerdict, Prediction, Refusal, Verdict, all_alike, edgetpu_cut, joined, loading
-from harness.predict.edgetpu_checks import CHECKS, CORAL
+from harness.predict.edgetpu_checks import CHECKS
+from harness.predict.edgetpu_resize import CORAL
 from harness.predict.ops import OpView, elements, sized_while_running, views
 from harness.versions import Version, release
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from harness.inspect import ModelInfo
 from harness.predict import OpVerdict, Verdict, joined
-from harness.predict.edgetpu_checks import CORAL
+from harness.predict.edgetpu_resize import CORAL
 from harness.predict.partition import first_part, kept
 
 _REMEDY = "replace the ops that are not taken, or move them to the end"
@@ -32,6 +32,10 @@ def _names(model: ModelInfo, chosen: Sequence[bool]) -> str:
     return joined(sorted({op.name for op, yes in zip(model.ops, chosen, strict=True) if yes}))
 
 
+def _depends(likely: str) -> str:
+    return f"depends on what becomes of {likely}, which is only likely"
+
+
 def _final(own: OpVerdict, verdict: Verdict, likely: str, unknown: str) -> OpVerdict:
     """`likely` names the ops that make the verdict only likely, if any do."""
     if own.verdict is verdict and own.likely == bool(likely):
@@ -39,9 +43,9 @@ def _final(own: OpVerdict, verdict: Verdict, likely: str, unknown: str) -> OpVer
     if verdict is Verdict.UNCERTAIN:
         return OpVerdict(verdict, f"depends on whether {unknown} is taken", CORAL)
     if verdict is Verdict.TAKEN:
-        reason = f"supported; depends on {likely}, only likely as expected" if likely else None
+        reason = f"supported; {_depends(likely)}" if likely else None
         return OpVerdict(verdict, reason, CORAL, likely=bool(likely))
     reason = "supported, but behind an op that is not: the compiler keeps one part of the graph"
     if likely:
-        reason += f"; depends on {likely}, only likely as expected"
+        reason += f"; {_depends(likely)}"
     return OpVerdict(verdict, reason, CORAL, _REMEDY, likely=bool(likely))

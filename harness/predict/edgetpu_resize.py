@@ -50,7 +50,8 @@ def nearest_resize(view: OpView, *issues: str) -> OpVerdict | None:
         return _depends(issues)
     if any(not before <= after <= 2 * before for before, after in zip(*sides, strict=True)):
         return _depends(issues)
-    return _taken(f"enlarged at most twice, to {_LARGEST_NEAREST} pixels or fewer: seen taken in all of four models and three logs")
+    within = f"at most doubled, to at most {_LARGEST_NEAREST} pixels"
+    return _taken(f"{within}: seen taken in four models of four, and in logs")
 
 
 def tiled_pixel(view: OpView) -> OpVerdict | None:

@@ -12,8 +12,8 @@ from harness.report.inspection import asking
 PREDICTED, SEEN, DIFFERS = "○", "●", "≠"
 LEGEND = (
     f"{PREDICTED} predicted, not measured   {SEEN} observed in a stored run, as predicted or where nothing"
-    f" certain was   {DIFFERS} observed, and predicted otherwise   likely: documented nowhere, but what was"
-    " seen of models that were compiled"
+    f" certain was   {DIFFERS} observed, and predicted otherwise   likely: not documented, inferred from"
+    " models that were compiled"
 )
 _KNOWN_FROM = {
     "installed": "installed here",

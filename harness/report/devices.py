@@ -31,8 +31,8 @@ def render(document: dict[str, Any], console: Console) -> None:
     for text, names in _machines(document["devices"]).items() if probed else ():
         console.print(Text(clean(f"{', '.join(names)}: {text}")), soft_wrap=True)
     for text, names in _compilers(document["devices"]).items():
-        style = "" if text[0] == "✓" else "yellow"
-        console.print(Text(clean(f"{', '.join(names)}: {text}"), style=style), soft_wrap=True)
+        line = Text(clean(f"{', '.join(names)}: {text}"), style="" if text[0] == "✓" else "yellow")
+        console.print(line, soft_wrap=True)
     for problem in dict.fromkeys(device.get("problem") for device in document["devices"]):
         if problem is not None:
             console.print(Text(clean(problem), style="red"), soft_wrap=True)

@@ -143,3 +143,19 @@ def test_a_library_that_fails_costs_its_own_cells_only(
     assert found["int8", "cpu"]["status"] == "ok"
     assert found["int8", "edgetpu"]["status"] == ends[0]
     assert ends[1] in found["int8", "edgetpu"]["reason"]
+
+
+def test_probing_tells_of_the_compiler(qbench, tmp_path, standin_compiler):
+    def profile(name: str, command: object) -> str:
+        return f'[devices.{name}]\ndelegates = [{{ name = "edgetpu", compiler = "{command}" }}]\n'
+
+    there, missing = profile("there", standin_compiler.command), profile("missing", "/nowhere/it")
+    (tmp_path / "devices.toml").write_text(there + missing + '[devices.cpu]\ndelegates = ["cpu"]\n')
+    shown = " ".join(qbench("devices", "--probe").stdout.split())
+    assert f"there: ✓ edgetpu_compiler 16.0.384591198 ({standin_compiler.command})" in shown
+    assert 'missing: ! no compiler: compiler = "/nowhere/it" is not there' in shown
+    done = qbench("devices", "--probe", "--json", "-")
+    assert done.returncode == 0, done.stderr
+    known = json.loads(done.stdout)["devices"]
+    assert [device.get("compiler", {}).get("version") for device in known] == ["16.0.384591198", None, None]
+    assert "compiler" not in known[2] and known[0]["compiler"]["problem"] is None

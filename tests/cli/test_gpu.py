@@ -38,3 +38,9 @@ def test_a_software_gpu_is_left_out_unless_asked_for(qbench, twins, tmp_path, so
     assert done.returncode == 0, done.stderr
     assert {device["name"] for device in json.loads(done.stdout)["devices"]} == {"cpu"}
     assert "device gpu left out: the only Vulkan device is software: SwiftShader" in done.stderr
+
+
+def test_probing_marks_a_software_gpu_as_none(qbench, tmp_path, software_gpu):
+    profiles(tmp_path, software_gpu)
+    shown = qbench("devices", "--probe", "gpu").stdout
+    assert "! gpu: the only Vulkan" in shown and "✓ gpu" not in shown

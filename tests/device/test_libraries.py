@@ -127,7 +127,7 @@ def test_a_delegate_that_takes_nothing_is_counted_as_such(runner, dense, standin
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("no/such.so", "No such file"), ("dense.tflite", "no sound ELF header"), ("libc.so.6", "it lacks tflite")],
+    [("no/such.so", "No such file"), ("dense.tflite", "no sound ELF"), ("libc.so.6", "it lacks tflite")],
 )
 def test_a_library_that_is_none(runner, dense, name, said):
     library = dense.parent / name if "." in name and not name.startswith("libc") else name

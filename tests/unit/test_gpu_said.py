@@ -82,3 +82,16 @@ def test_all_or_nothing(said, delegated):
     ops = gpu_said.ops(said, GRAPH)
     assert (ops.total, ops.delegated) == (5, delegated)
     assert sum(group.count for group in ops.not_delegated) == 5 - delegated
+
+
+def test_why_a_device_was_refused_is_passed_on():
+    """Written by ai-edge-litert 2.3.0 on llvmpipe of Mesa 22.3."""
+    said = (
+        "Warning: Vulkan shaderUniform*ArrayDynamicIndexing required.\n"
+        " - While initializing adapter (backend=BackendType::Vulkan)\n\n"
+        "ERROR: [delegate_webgpu.cc:359] Failed to initialize WebGPU environment: No adapters found\n"
+    )
+    assert gpu_said.why_no_adapter(said).endswith(
+        "is here: Vulkan shaderUniform*ArrayDynamicIndexing required"
+    )
+    assert gpu_said.why_no_adapter("INTERNAL: No adapters found").endswith("that is here")
