@@ -48,6 +48,7 @@ class Outcome:
 def run(options: choose.Options, config: Config, watcher: Watcher) -> Outcome:
     """Make the variants, measure every cell, store everything. Raises QbenchError."""
     profiles = choose.devices(config, options)
+    _check_models(options)
     run_id = results.new_run_id()
     store = results.create(options.results, run_id)
     with machines.open_all(profiles, watcher.note, options.patience) as opened:
@@ -57,6 +58,12 @@ def run(options: choose.Options, config: Config, watcher: Watcher) -> Outcome:
             store.discard()  # nothing was measured: leave no empty run behind
             raise
         return _measure(record, opened, store, options, watcher)
+
+
+def _check_models(options: choose.Options) -> None:
+    """Raises ModelError for a model that is not there, before any device is waited for."""
+    for text in options.models:
+        resolve_model(text, Path.cwd())
 
 
 def _plan(
@@ -231,16 +238,15 @@ class _Saver:
             self.problem = str(error)
 
     def outcome(self) -> Outcome:
-        """Where the run is stored; if its own folder took it not, in a temporary one."""
+        """Where the run is stored: where that failed, in a temporary folder instead."""
         if self.problem is None:
             return Outcome(self.document, self.store.folder)
         try:
             spare = results.create(Path(tempfile.mkdtemp(prefix="qbench-")), self.record.run_id)
             spare.save(self.record, self.document)
-        except (ResultsError, OSError):
-            return Outcome(
-                self.document, self.store.folder, f"{self.problem}; nor has the temporary folder room"
-            )
+        except (ResultsError, OSError) as error:
+            problem = f"{self.problem}; nor can a temporary folder take the run: {error}"
+            return Outcome(self.document, self.store.folder, problem)
         return Outcome(
             self.document, spare.folder, f"{self.problem}; everything measured is in {spare.folder}"
         )

@@ -68,8 +68,8 @@ def software_gpu() -> dict[str, str]:
     driver = os.environ.get("VK_DRIVER_FILES") or "/usr/lib/chromium/vk_swiftshader_icd.json"
     if not Path(driver).is_file():
         pytest.skip(f"needs a software Vulkan device: {driver} of Debian's package chromium-common")
-    if sys.version_info >= (3, 14) or platform.machine() != "x86_64" or sys.platform != "linux":
-        pytest.skip("ai-edge-litert brings its GPU accelerator for Linux on x86-64 only")
+    if platform.machine() not in ("x86_64", "aarch64") or sys.platform != "linux":
+        pytest.skip("ai-edge-litert brings its GPU accelerator for Linux on x86-64 and aarch64 only")
     env = {"VK_DRIVER_FILES": driver}
     if ctypes.util.find_library("vulkan") is None:
         env["LD_LIBRARY_PATH"] = str(Path(driver).parent)  # the package has a loader, too

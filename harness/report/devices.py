@@ -9,33 +9,33 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.report.figures import clean, short
+from harness.report.figures import clean
 
 
 def render(document: dict[str, Any], console: Console) -> None:
     """Print what `harness.devices.describe` found; probed or not."""
     probed = any("found" in device for device in document["devices"])
-    console.print(Text(clean(document["file"])), soft_wrap=True)
+    console.print(Text(document["file"]), soft_wrap=True)
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("device", "place", "runtime", "delegates", "threads"):
         table.add_column(column)
     for device in document["devices"]:
         table.add_row(
-            Text(short(device["name"])),
-            Text(short(f"ssh {device['host']}" if device["host"] else device["place"])),
+            Text(device["name"]),
+            Text(clean(f"ssh {device['host']}") if device["host"] else device["place"]),
             _runtime(device) if probed else Text(device["runtime"]),
             _delegates(device, device["found"]) if probed else Text(", ".join(device["delegates"])),
             ",".join(map(str, device["threads"])),
         )
     console.print(table)
     for text, names in _machines(document["devices"]).items() if probed else ():
-        console.print(Text(clean(f"{', '.join(names)}: {text}")), soft_wrap=True)
+        console.print(Text(f"{', '.join(names)}: {text}"), soft_wrap=True)
     for text, names in _compilers(document["devices"]).items():
-        line = Text(clean(f"{', '.join(names)}: {text}"), style="" if text[0] == "✓" else "yellow")
+        line = Text(f"{', '.join(names)}: {text}", style="" if text[0] == "✓" else "yellow")
         console.print(line, soft_wrap=True)
     for problem in dict.fromkeys(device.get("problem") for device in document["devices"]):
         if problem is not None:
-            console.print(Text(clean(problem), style="red"), soft_wrap=True)
+            console.print(Text(problem, style="red"), soft_wrap=True)
     for device in document["devices"]:
         _more(device, console)
 
@@ -74,12 +74,11 @@ def _numbers(values: Any) -> list[float]:
 def _more(device: dict[str, Any], console: Console) -> None:
     """What has no column: a note, who uses the board, other Pythons."""
     if device["note"]:
-        console.print(Text(clean(f"{device['name']}: {device['note']}")), soft_wrap=True)
+        console.print(Text(f"{device['name']}: {device['note']}"), soft_wrap=True)
     if device.get("lock"):
-        user = clean(f"{device['name']}: in use by {device['lock']}")
-        console.print(Text(user, style="yellow"), soft_wrap=True)
+        console.print(Text(f"{device['name']}: in use by {device['lock']}", style="yellow"), soft_wrap=True)
     for other in device.get("found", {}).get("others", ()):
-        console.print(Text(clean(f"{device['name']}: Python at {other}"), style="dim"), soft_wrap=True)
+        console.print(Text(f"{device['name']}: Python at {other}", style="dim"), soft_wrap=True)
 
 
 def _compilers(devices: list[dict[str, Any]]) -> dict[str, list[str]]:
@@ -103,7 +102,7 @@ def _runtime(device: dict[str, Any]) -> Text:
     if found["error"]:
         return Text(clean(f"✗ {found['error']}"), style="red")
     runtime = found["runtime"]
-    return Text(f"{short(runtime['name'])} {short(runtime['version'])}\nPython {short(found['version'])}")
+    return Text(clean(f"{runtime['name']} {runtime['version']}") + "\n" + clean(f"Python {found['version']}"))
 
 
 def _delegates(device: dict[str, Any], found: dict[str, Any]) -> Text:

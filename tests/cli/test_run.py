@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pandas as pd
 import pytest
 
+from delegates.stats import launch_floor
+from tests.cli.conftest import ROOT
 from tests.models import dense_model
 
 
@@ -43,6 +46,22 @@ def test_latency_is_that_of_the_stored_samples(qbench, twins, tmp_path):
         assert cell["latency_ms"]["median"] == pytest.approx(own.median())
         assert cell["latency_ms"]["p90"] == pytest.approx(own.quantile(0.9))
         assert cell["latency_ms"]["stdev"] == pytest.approx(own.std())
+
+
+def test_the_floors_in_the_docs_are_those_of_the_speedup(qbench, twins, tmp_path):
+    """The example of docs/results.md, run as it stands on a run that has just been stored."""
+    done = qbench("run", "--model", twins, "--budget", "0.1", "--device", "cpu", "--json", "-")
+    run_id = json.loads(done.stdout)["run_id"]
+    code = re.search(r"```python\n(import pandas.*?)```", (ROOT / "docs/results.md").read_text(), re.DOTALL)[1]
+    stored = f"{tmp_path}/results/{run_id}/samples.csv.gz"
+    found: dict = {}
+    exec(re.sub(r'"results/[^"]*"', repr(stored), code), found)  # noqa: S102  (our own documentation)
+    assert len(found["floors"]) >= 2 * 6
+    for key, floor in found["floors"].items():
+        model, variant, *_, launch = key
+        own = found["samples"].query("variant == @variant and launch == @launch")
+        blocks = [block.tolist() for _, block in own.own_ns.fillna(own.run_ns).groupby(own.block)]
+        assert floor == pytest.approx(launch_floor(blocks))
 
 
 def test_narrowing_by_delegate_variant_and_threads(qbench, twins):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 
@@ -44,3 +45,19 @@ def test_every_command_helps_with_an_example(qbench):
     for name in names:
         assert "Example: qbench " + name in qbench(name, "--help").stdout
     assert all(name in qbench("--help").stdout for name in names)
+
+
+@pytest.mark.slow
+def test_tensorflow_stays_in_the_converters_processes(tmp_path, cache):
+    if importlib.util.find_spec("tensorflow") is None:
+        pytest.skip("needs what makes variants: pip install '.[convert]'")
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, "quantize", "--variant", "float32", "--out", "made"],
+        cwd=tmp_path,
+        env=environment(cache),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (tmp_path / "made" / "digits_float32.tflite").stat().st_size > 0
+    assert not {"tensorflow", "keras", "tf_keras", "sklearn"} & set(done.stderr.split())

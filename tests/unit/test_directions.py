@@ -1,15 +1,22 @@
-"""Who may import whom: the folder border is the machine border."""
+"""Who may import whom: the folder border is the machine border, and what is imported is declared."""
 
 from __future__ import annotations
 
 import ast
+import re
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNTIMES = {"numpy", "ai_edge_litert", "tflite_runtime", "tensorflow"}
+TENSORFLOW = {"tensorflow", "keras", "tf_keras"}
+CONVERTERS_PROCESS = {"quantize/converter.py", "quantize/sources.py", "quantize/tracing.py", "models/builtin.py"}
+OURS = {"harness", "delegates", "tests", "benchmarks"}
+DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn"}  # where the name is not the package's own
+OPTIONAL = {"pycoral"}  # looked for, and done without
 
 
 def imports(path: Path) -> set[tuple[int, str]]:
@@ -46,3 +53,45 @@ def test_home_keeps_to_its_rooms(path):
             "quantize/children.py",
             "calibration/callables.py",
         }
+    assert not tops & TENSORFLOW or room in CONVERTERS_PROCESS
+    assert "sys.stdout" not in path.read_text() or room in {"cli/__init__.py", "cli/streams.py", "report/output.py"}
+
+
+@pytest.mark.parametrize("room", sorted(CONVERTERS_PROCESS))
+def test_tensorflow_is_imported_where_it_is_needed_and_not_before(room):
+    """Home imports some of these modules, too: an import at their top would bring TensorFlow there."""
+    tree = ast.parse((ROOT / "harness" / room).read_text(encoding="utf-8"))
+    at_top = {
+        name.split(".")[0]
+        for node in tree.body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
+    }
+    assert not at_top & TENSORFLOW
+
+
+@pytest.mark.parametrize(
+    ("folder", "extras"),
+    [
+        ("delegates", ["convert"]),  # TensorFlow is one of the runtimes
+        ("harness", ["convert"]),
+        ("tests", ["convert", "test"]),
+        ("benchmarks", ["convert", "test"]),
+    ],
+)
+def test_what_is_imported_is_declared(folder, extras):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    groups = [project["dependencies"], *(project["optional-dependencies"][extra] for extra in extras)]
+    declared = {re.split(r"[^A-Za-z0-9_-]", line)[0].lower() for group in groups for line in group}
+    beside = {path.stem for path in files(folder)}
+    for path in files(folder):
+        tops = {name.split(".")[0] for level, name in imports(path) if level == 0}
+        for top in tops - OURS - OPTIONAL - beside - sys.stdlib_module_names:
+            name = DISTRIBUTIONS.get(top, top.replace("_", "-"))
+            assert name in declared, f"{path.relative_to(ROOT)} imports {top}; pyproject.toml lacks {name}"
+
+
+def test_the_licence_is_there_in_full():
+    text = (ROOT / "LICENSE").read_text()
+    assert "Apache License\n" in text and "Version 2.0, January 2004" in text
+    assert text.rstrip().endswith("limitations under the License.")
