@@ -175,14 +175,24 @@ def test_a_compiler_that_crashed_is_no_verdict_that_stays(tmp_path, standin_comp
 
 
 @pytest.fixture(scope="module")
-def net(tmp_path_factory):
-    """A small float model in a folder, its two variants, and the cache that they were made in."""
+def made_once(tmp_path_factory):
     folder = tmp_path_factory.mktemp("net")
     (folder / "net.py").write_text(NET)
     code = "import sys; sys.path.insert(0, '.'); from net import net; net().save('net.keras')"
     env = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
     subprocess.run([sys.executable, "-c", code], cwd=folder, env=env, capture_output=True, check=True)
     return folder, make_net(folder)
+
+
+@pytest.fixture
+def net(made_once):
+    """A small float model in a folder, with the cache that it was made in, and its two variants."""
+    home = made_once[0] / "cache"
+    before = contents(home)
+    yield made_once
+    for name, content in before.items():
+        (home / name).parent.mkdir(exist_ok=True)
+        (home / name).write_bytes(content)
 
 
 def make_net(folder: Path) -> VariantSet:
