@@ -48,6 +48,8 @@ def main() -> None:
     try:
         stay_in = os.getcwd() if order["stay"] else None
         _enter(order["workdir"], order["named_by"])
+        if stay_in is not None:
+            _check_above(os.getcwd(), order["named_by"])
         lock = _take_machine(order, home) if order["owner"] else None
         if order["do"] == "clean":
             _say(cleaned=_remove(_stored()))
@@ -128,6 +130,16 @@ def _enter(workdir: Optional[str], named_by: str) -> None:
         if not _is_private(found):
             text = "%s can be written by others; chmod 700 it, or name a folder of your own with %s"
             raise Stop(text % (name, named_by))
+
+
+def _check_above(folder: str, named_by: str) -> None:
+    """For paths that are not relative to it: nobody may put another folder in its place."""
+    above = os.path.dirname(folder)
+    mode = os.stat(above).st_mode
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        raise Stop("%s can be written by others; name a folder elsewhere with %s" % (above, named_by))
+    if above != folder:
+        _check_above(above, named_by)
 
 
 def _is_private(found: os.stat_result) -> bool:

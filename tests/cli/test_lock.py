@@ -176,6 +176,7 @@ def start_at(start, home: Path, **env: str) -> tuple[int, str]:
     [
         ("/dev/null/x", "/dev/null/x cannot be used: Not a directory; name another folder with"),
         ("open", "open can be written by others; chmod 700 it, or name a folder of your own with"),
+        ("open/x/y", "open can be written by others; name a folder elsewhere with"),
     ],
 )
 def test_a_lock_folder_that_will_not_do(start, tmp_path, name, said):
