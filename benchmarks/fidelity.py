@@ -60,7 +60,7 @@ def together(model: str, folder: Path) -> str:
     files = [Path(part) for part in model.split("+")]
     if len(files) < 2:
         return str(Path(model).resolve()) if Path(model).exists() else model
-    made = folder / files[0].stem
+    made = folder / f"{files[0].stem}-files"
     made.mkdir(exist_ok=True)
     for file in files:
         shutil.copy(file, made / file.name)

@@ -6,6 +6,7 @@ import json
 
 from tests.detector import detector
 from tests.models import dense_model
+from tests.ops import Tensor, one
 
 
 def cells_of(done):
@@ -37,11 +38,13 @@ def test_a_detector_with_other_boxes_differs_and_the_output_is_named(qbench, tmp
     assert "dB in output boxes" in said["message"] and "% of the list's rows found again" in said["message"]
 
 
-def test_a_single_file_is_compared_with_itself_on_cpu(qbench, tmp_path, shared_coral):
-    model = shared_coral / "mobilenet_v1_0.25_128_quant.tflite"
-    done = qbench("run", "--model", model, "--budget", "0.02", "--json", "found.json")
+def test_a_single_quantized_file_is_compared_with_itself_on_cpu(qbench, tmp_path):
+    through = Tensor("int8", [1, 64])
+    (tmp_path / "quantized.tflite").write_bytes(one("RELU", [through], [through]))
+    done = qbench("run", "--model", "quantized.tflite", "--budget", "0.02", "--json", "found.json")
     assert done.returncode == 0, done.stderr
     cells = json.loads((tmp_path / "found.json").read_text())["cells"]
+    assert {c["delegate"] for c in cells} == {"cpu", "xnnpack"}
     (name,) = {c["variant"] for c in cells}
     assert {c["fidelity"]["reference"] for c in cells} == {f"{name}/cpu@cpu"}
     assert all(c["fidelity"]["samples"] == 16 for c in cells)
