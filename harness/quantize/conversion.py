@@ -18,6 +18,7 @@ from harness.inspect import ModelInfo, read_model, read_model_file
 from harness.models import ModelSource
 from harness.models.builtin import digits_files
 from harness.quantize.children import Answer, Crew, how_many
+from harness.quantize.reasons import with_unrolling
 
 CONVERTER = "TFLiteConverter"
 FORM = 1  # of the canonical model: raised whenever harness.quantize.sources would write another one
@@ -86,6 +87,7 @@ class Workshop:
         self._work = tempfile.TemporaryDirectory(prefix="qbench-", ignore_cleanup_errors=True)
         self._crew = Crew(Path(self._work.name))
         self._canonical: Path | None = None  # written in this run
+        self._recurrent: Sequence[str] = ()  # its recurrent layers, where it is known to have some
         self._lost: dict[str, str] = {}  # key -> reason that may not hold next time
 
     def __enter__(self) -> Self:
@@ -150,6 +152,7 @@ class Workshop:
         if "error" in answer:
             raise ModelError(f"{self._source.source}: {answer['error']}")
         self._canonical = canonical
+        self._recurrent = answer["ok"]["recurrent"]
         if self._source.sha256:
             cache.write_json(self._prepared_file(), answer["ok"])
         return self._read_prepared(answer["ok"])
@@ -194,7 +197,7 @@ class Workshop:
 
     def _keep(self, out: Path, answer: Answer) -> Record:
         if "error" in answer:
-            return {"failed": answer["error"]}
+            return {"failed": with_unrolling(answer["error"], self._recurrent)}
         data = out.read_bytes()
         out.unlink()
         info = read_model(data, "the converter's result")
