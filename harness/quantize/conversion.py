@@ -18,6 +18,7 @@ from harness.inspect import ModelInfo, read_model, read_model_file
 from harness.models import ModelSource, copy_source, digest_source
 from harness.models.builtin import digits_files
 from harness.quantize.children import Answer, Crew, how_many
+from harness.quantize.reasons import with_unrolling
 from harness.versions import release
 
 CONVERTER = "TFLiteConverter"
@@ -88,6 +89,7 @@ class Workshop:
         self._crew = Crew(Path(self._work.name))
         self._canonical: Path | None = None  # written in this run
         self._known: dict[str, Record] = {}  # key -> what was found whole, or made, in this run
+        self._recurrent: Sequence[str] = ()  # its recurrent layers, where it is known to have some
         self._lost: dict[str, str] = {}  # key -> reason that may not hold next time
 
     def __enter__(self) -> Self:
@@ -157,6 +159,7 @@ class Workshop:
             said = answer["error"].replace(str(copy), str(self.source.path)) if copy else answer["error"]
             raise ModelError(f"{self.source.source}: {said}")
         self._canonical = canonical
+        self._recurrent = answer["ok"]["recurrent"]
         if self.source.sha256:
             cache.write_record(self._prepared_file(), answer["ok"])
         return self._read_prepared(answer["ok"])
@@ -211,7 +214,7 @@ class Workshop:
 
     def _keep(self, out: Path, answer: Answer) -> Record:
         if "error" in answer:
-            return {"failed": answer["error"]}
+            return {"failed": with_unrolling(answer["error"], self._recurrent)}
         data = out.read_bytes()
         out.unlink()
         info = read_model(data, "the converter's result")

@@ -60,13 +60,14 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 def _prepare(
     kind: str, source: str, path: str | None, batch: int, cache: str, out: str, trust: bool
 ) -> dict[str, Any]:
-    """Write the canonical SavedModel to `out`; tells its inputs and the hash of its content."""
+    """Write the canonical SavedModel to `out`; tells its inputs, its recurrent layers and its hash."""
     from harness.quantize import sources, tracing
 
     loaded = sources.load(kind, source, Path(path) if path else None, Path(cache), trust)
     made = tracing.write_canonical(loaded, batch, Path(out))
     specs = [{"name": s.name, "dtype": s.dtype.name, "shape": s.shape.as_list()} for s in made.inputs]
-    return {"inputs": specs, "values": made.values, "structure": made.structure}
+    recurrent = tracing.recurrent_layers(loaded.owner)
+    return {"inputs": specs, "values": made.values, "structure": made.structure, "recurrent": recurrent}
 
 
 def _convert(

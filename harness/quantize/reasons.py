@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from harness.errors import ModelError
 
@@ -53,6 +54,17 @@ def one_line(error: BaseException, *, name_type: bool = False) -> str:
     if name_type and not re.match(r"\w+(Error|Exception): ", line):
         line = f"{type(error).__name__}: {line}"
     return line if len(line) <= LIMIT else line[: LIMIT - 1] + "…"
+
+
+def with_unrolling(reason: str, recurrent: Sequence[str]) -> str:
+    """A reason with what is known of the converter's crashes (seen with TensorFlow 2.21).
+
+    It dies of SIGSEGV on the loops of Keras' LSTM and GRU layers when it calibrates; unrolled ones convert.
+    """
+    if not recurrent or "died of SIGSEGV" not in reason:
+        return reason
+    some = ", ".join(recurrent[:3]) + (", …" if len(recurrent) > 3 else "")
+    return f"{reason}, as it does on recurrent Keras layers ({some}); built with unroll=True they convert"
 
 
 def _telling_line(text: str) -> str:

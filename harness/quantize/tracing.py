@@ -93,6 +93,12 @@ def from_keras(model: Any) -> Loaded:
     return Loaded(graph, inputs, model)
 
 
+def recurrent_layers(owner: Any) -> list[str]:
+    """Names of a Keras model's recurrent layers that are loops in its graph (not `unroll=True`)."""
+    layers = owner._flatten_layers() if hasattr(owner, "_flatten_layers") else ()
+    return [layer.name for layer in layers if getattr(layer, "unroll", None) is False]
+
+
 def _called_with(model: Any) -> list[Any]:
     """The input of a subclassed model, which knows it only if it was called or built before."""
     import tensorflow as tf

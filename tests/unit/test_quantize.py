@@ -21,6 +21,7 @@ from harness.inspect import dequantize, read_model_file
 from harness.models import resolve_model
 from harness.models.builtin import digits_files
 from harness.quantize import FidelitySamples, VariantSet, export_variants, make_variants
+from harness.quantize.reasons import with_unrolling
 from harness.variants import STANDARD
 from tests.models import dense_model
 
@@ -68,6 +69,14 @@ def no_16_bit():
         lambda x: tf.math.atan2(x @ w, tf.math.cumsum(x)),
         input_signature=[tf.TensorSpec((None, 8), tf.float32, name="x")],
     )
+
+def recurrent(unroll=False):
+    import keras
+    layers = [keras.Input((6, 4)), keras.layers.LSTM(3, unroll=unroll, name="memory"), keras.layers.Dense(2)]
+    return keras.Sequential(layers)
+
+def unrolled():
+    return recurrent(unroll=True)
 
 def two_inputs():
     import keras
@@ -303,6 +312,21 @@ def test_one_variant_that_cannot_be_made_costs_no_other_and_is_remembered(zoo, c
     told = []
     assert make_variants(source, specs, cache=cache, on_progress=lambda *s: told.append(s)) == made
     assert not told
+
+
+@needs_converter
+@pytest.mark.slow
+def test_a_recurrent_layer_that_the_converter_dies_of_is_named_with_what_helps(zoo, cache):
+    made = make_variants(resolve_model("zoo:recurrent", zoo), [BY_NAME["int8"]], cache=cache)
+    (failed,) = made.failed
+    assert "SIGSEGV" in failed.reason and "(memory); built with unroll=True" in failed.reason
+    made = make_variants(resolve_model("zoo:unrolled", zoo), [BY_NAME["int8"]], cache=cache)
+    assert [v.name for v in made.variants] == ["int8"]
+
+
+def test_a_crash_is_not_blamed_on_what_a_model_does_not_have():
+    assert with_unrolling("the converter died of SIGSEGV", []) == "the converter died of SIGSEGV"
+    assert with_unrolling("no kernel", ["lstm"]) == "no kernel"
 
 
 @needs_converter

@@ -1,0 +1,154 @@
+"""Which samples outputs are compared on: not those of calibration, and which is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.calibration import InputSpec
+from harness.errors import ModelError
+from harness.models import ModelSource, resolve_model
+from harness.quantize import FidelitySamples, make_variants
+from harness.quantize.data import choose_data
+from harness.variants import STANDARD
+from tests.models import dense_model, int64_model
+from tests.unit.test_quantize import BY_NAME, by_name, invoke, needs_converter
+
+X = InputSpec("x", "float32", (1, 4))
+MINE = ModelSource("net", "callable", "mine:net", None, None)
+MOBILENET = resolve_model("mobilenet_v2", Path.cwd())
+
+NET = """
+import numpy as np
+
+def net():
+    import keras
+    keras.utils.set_random_seed(0)
+    layers = [keras.Input((4,), name="x"), keras.layers.Dense(8, "relu"), keras.layers.Dense(3)]
+    return keras.Sequential(layers)
+"""
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    """The working directory, with 64 samples in [-1, 1] and the same a hundred times as large."""
+    values = np.random.default_rng(0).uniform(-1, 1, (64, 4)).astype(np.float32)
+    np.save(tmp_path / "right.npy", values)
+    np.save(tmp_path / "wrong.npy", values * 100)
+    np.save(tmp_path / "few.npy", values[:3])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def values_of(path: Path) -> np.ndarray:
+    with np.load(path) as file:
+        return file[file.files[0]]
+
+
+@pytest.mark.parametrize(
+    ("source", "calibration", "dataset", "expected"),
+    [
+        (MINE, None, None, FidelitySamples("generate", 16, "random")),
+        (MINE, "generate,samples=3", None, FidelitySamples("generate", 16, "random")),
+        (MINE, "right.npy", None, FidelitySamples("right.npy", 16, "held-back")),
+        (MINE, "right.npy,samples=50", None, FidelitySamples("right.npy,samples=50", 16, "held-back")),
+        (MINE, "few.npy", None, FidelitySamples("few.npy", 3, "calibration")),
+        (MINE, "wrong.npy", "right.npy", FidelitySamples("right.npy", 16, "dataset")),
+        (MINE, None, "few.npy", FidelitySamples("few.npy", 3, "dataset")),
+        (MINE, "right.npy", "right.npy", FidelitySamples("right.npy", 16, "held-back")),
+        (MINE, None, "generate", FidelitySamples("generate", 16, "random")),
+        (MOBILENET, None, None, FidelitySamples("generate", 16, "random")),
+        (MOBILENET, "right.npy", None, FidelitySamples("generate", 16, "random")),
+        (MOBILENET, "right.npy", "few.npy", FidelitySamples("few.npy", 3, "dataset")),
+    ],
+)
+def test_what_is_compared_on(data, source, calibration, dataset, expected):
+    found = choose_data(source, calibration, dataset, [X], data / "cache")
+    assert found.samples == expected
+    compared, calibrated = values_of(found.compared_on), values_of(found.calibration.path)
+    assert len(compared) == expected.samples
+    if expected.how in ("held-back", "random"):
+        assert not np.isin(compared, calibrated).any()
+
+
+def test_an_architecture_is_compared_in_its_own_range(data):
+    found = choose_data(MOBILENET, "wrong.npy", None, [X], data / "cache")
+    assert np.abs(values_of(found.compared_on)).max() < 1 < np.abs(values_of(found.calibration.path)).max()
+
+
+def test_a_dataset_that_does_not_fit_is_called_by_its_name(data):
+    np.save(data / "other.npy", np.zeros((4, 5)))
+    with pytest.raises(ModelError, match=r"^dataset other\.npy: input \"x\" wants shape \(samples, 4\)"):
+        choose_data(MINE, None, "other.npy", [X], data / "cache")
+
+
+@pytest.mark.parametrize(
+    ("calibration", "dataset", "expected"),
+    [
+        (None, None, FidelitySamples("generate", 16, "random")),
+        ("right.npy", None, FidelitySamples("right.npy", 16, "dataset")),
+        ("wrong.npy", "right.npy", FidelitySamples("right.npy", 16, "dataset")),
+    ],
+)
+def test_ready_files(data, calibration, dataset, expected):
+    (data / "net.tflite").write_bytes(dense_model(seed=1))
+    made = make_variants(
+        resolve_model("net.tflite", data),
+        STANDARD,
+        calibration=calibration,
+        dataset=dataset,
+        cache=data / "c",
+    )
+    assert made.fidelity_samples == expected
+    values = values_of(made.inputs["float32"])
+    assert values.shape == (16, 4) and np.abs(values).max() <= 1
+
+
+def test_a_ready_file_without_data(data):
+    (data / "net.tflite").write_bytes(int64_model())
+    made = make_variants(resolve_model("net.tflite", data), STANDARD, cache=data / "cache")
+    assert made.fidelity_samples == FidelitySamples("generate", 16, "random")
+
+
+def decibels(made, folder: Path) -> float:
+    """SQNR of int8 against float32 on the samples that were chosen."""
+    variants = by_name(made)
+    _, real = invoke(variants["float32"], made.inputs["float32"], folder)
+    _, raw = invoke(variants["int8"], made.inputs["int8"], folder)
+    scale, zero = (variants["int8"].outputs[0].quantization.scales[0],
+                   variants["int8"].outputs[0].quantization.zero_points[0])  # fmt: skip
+    noise = (raw.astype(float) - zero) * scale - real
+    return float(10 * np.log10(np.sum(real**2) / np.sum(noise**2)))
+
+
+@needs_converter
+@pytest.mark.slow
+def test_wrongly_scaled_calibration_shows_on_a_dataset(data):
+    """On the calibration data itself it looked as good as the right one."""
+    (data / "mine.py").write_text(NET)
+    source, specs = resolve_model("mine:net", data), [BY_NAME["float32"], BY_NAME["int8"]]
+
+    def made(calibration: str, dataset: str | None):
+        return make_variants(source, specs, calibration=calibration, dataset=dataset, cache=data / "cache")
+
+    wrong = made("wrong.npy", "right.npy")
+    assert decibels(wrong, data) < 10
+    assert decibels(made("right.npy", None), data) > 25
+    assert wrong.variants[1].calibration["samples"] == 48
+    assert wrong.variants[1].sha256 == made("wrong.npy", None).variants[1].sha256
+
+
+@needs_converter
+@pytest.mark.slow
+def test_wrongly_scaled_calibration_shows_on_the_built_in_model(tmp_path):
+    np.save(tmp_path / "wrong.npy", np.random.default_rng(0).uniform(0, 255, (32, 8, 8, 1)))
+    made = make_variants(
+        resolve_model("digits", tmp_path),
+        [BY_NAME["float32"], BY_NAME["int8"]],
+        calibration=str(tmp_path / "wrong.npy"),
+        cache=tmp_path / "cache",
+    )
+    assert made.fidelity_samples == FidelitySamples("built-in", 16, "built-in")
+    assert decibels(made, tmp_path) < 10
