@@ -38,24 +38,28 @@ def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> P
         verdict = OpVerdict(Verdict.UNCERTAIN, reason, "delegates want static-sized tensors", _STATIC)
         return _without_fallback(all_alike(model, "gpu", target, verdict, refusal), options)
     single = [_library(view) if library else _accelerator(view, runtime) for view in seen]
-    final = kept(model, [v.verdict for v in single], largest_part)
-    if library is None:
-        final = _unpacked_there(seen, final)
+    final = _kept(model, seen, [v.verdict for v in single])
     ops = tuple(_after_cut(*each) for each in zip(seen, single, final, strict=True))
     settled = Verdict.UNCERTAIN not in final
     partitions = int(Verdict.TAKEN in final) if settled else None
     return _without_fallback(Prediction("gpu", target, ops, partitions, refusal), options)
 
 
-def _unpacked_there(seen: Sequence[OpView], final: Sequence[Verdict]) -> list[Verdict]:
-    """float16 weights are unpacked on the GPU only where it takes everything else."""
+def _kept(model: ModelInfo, seen: Sequence[OpView], single: Sequence[Verdict]) -> list[Verdict]:
+    """The largest part of the graph, in which float16 weights count as they are stored.
+
+    What unpacks them belongs to no part, and is taken only where everything else is: as in
+    FP16GraphPartitionHelper of tflite/delegates/utils.cc, and seen so.
+    """
     half = [unpacks(view) and view.inputs[0].dtype == "float16" for view in seen]
+    ops = (
+        replace(op, outputs=()) if unpacking else op for op, unpacking in zip(model.ops, half, strict=True)
+    )
+    alone = [Verdict.LEFT if unpacking else v for v, unpacking in zip(single, half, strict=True)]
+    final = kept(replace(model, ops=tuple(ops)), alone, largest_part)
     others = {verdict for verdict, unpacking in zip(final, half, strict=True) if not unpacking}
     worst = next((v for v in (Verdict.LEFT, Verdict.UNCERTAIN) if v in others), Verdict.TAKEN)
-    return [
-        worst if unpacking and verdict is not Verdict.LEFT else verdict
-        for verdict, unpacking in zip(final, half, strict=True)
-    ]
+    return [worst if unpacking else verdict for verdict, unpacking in zip(final, half, strict=True)]
 
 
 def _several(model: ModelInfo) -> Refusal | None:
