@@ -219,7 +219,7 @@ def gpu(data: bytes) -> list[str]:
 
 
 def test_gpu_unpacks_float16_weights_only_where_it_takes_everything():
-    """Seen: of float16 models with an op left, all DEQUANTIZE were left; they count for no part of the graph."""
+    """Seen: of float16 models with an op left, all DEQUANTIZE were left; they count for no part."""
 
     def model(last: str) -> bytes:
         tensors = {name: Tensor("float32", IMAGE) for name in ("x", "w", "y", "z", "v")}
@@ -444,7 +444,8 @@ def test_gpu_accelerator_is_certain_only_of_what_it_was_seen_to_do():
         (one("FLOOR", [Tensor("int16", [4])], [Tensor("int16", [4])]), "uncertain"),
         (one("QUANTIZE", [Tensor("float32", [4])], [Tensor("int16", [4])], version=2), "not taken"),
         (one("SHAPE", [Tensor("float32", [4])], [Tensor("int32", [1])]), "not taken"),
-        (one("CUMSUM", [Tensor("float32", [4])], [Tensor("float32", [4])]), "uncertain"),
+        (one("CUMSUM", [Tensor("float32", [4])], [Tensor("float32", [4])]), "taken"),
+        (one("ADD_N", [Tensor("float32", [4])], [Tensor("float32", [4])]), "uncertain"),
     ],
 )
 def test_gpu_accelerator_by_condition(data, expected):
