@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib import resources
@@ -12,8 +12,8 @@ from typing import Any
 from delegates.wire import Runtime
 from harness.inspect import ModelInfo
 from harness.predict import OpVerdict, Prediction, Refusal, Verdict, all_alike, joined, loading
-from harness.predict.gpu_checks import CHECKS, dimensions
-from harness.predict.ops import OpView, sized_while_running, unpacked, views
+from harness.predict.gpu_checks import CHECKS, dimensions, read_twice
+from harness.predict.ops import OpView, sized_while_running, unpacked, unpacks, views
 from harness.predict.partition import kept, largest_part
 from harness.versions import release
 
@@ -38,11 +38,28 @@ def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> P
         verdict = OpVerdict(Verdict.UNCERTAIN, reason, "delegates want static-sized tensors", _STATIC)
         return _without_fallback(all_alike(model, "gpu", target, verdict, refusal), options)
     single = [_library(view) if library else _accelerator(view, runtime) for view in seen]
-    final = kept(model, [v.verdict for v in single], largest_part)
-    ops = tuple(_after_cut(own, v) for own, v in zip(single, final, strict=True))
+    final = _kept(model, seen, [v.verdict for v in single])
+    ops = tuple(_after_cut(*each) for each in zip(seen, single, final, strict=True))
     settled = Verdict.UNCERTAIN not in final
     partitions = int(Verdict.TAKEN in final) if settled else None
     return _without_fallback(Prediction("gpu", target, ops, partitions, refusal), options)
+
+
+def _kept(model: ModelInfo, seen: Sequence[OpView], single: Sequence[Verdict]) -> list[Verdict]:
+    """The largest part of the graph, in which float16 weights count as they are stored.
+
+    What unpacks them belongs to no part, and is taken only where everything else is: as in
+    FP16GraphPartitionHelper of tflite/delegates/utils.cc, and seen so.
+    """
+    half = [unpacks(view) and view.inputs[0].dtype == "float16" for view in seen]
+    ops = (
+        replace(op, outputs=()) if unpacking else op for op, unpacking in zip(model.ops, half, strict=True)
+    )
+    alone = [Verdict.LEFT if unpacking else v for v, unpacking in zip(single, half, strict=True)]
+    final = kept(replace(model, ops=tuple(ops)), alone, largest_part)
+    others = {verdict for verdict, unpacking in zip(final, half, strict=True) if not unpacking}
+    worst = next((v for v in (Verdict.LEFT, Verdict.UNCERTAIN) if v in others), Verdict.TAKEN)
+    return [worst if unpacking else verdict for verdict, unpacking in zip(final, half, strict=True)]
 
 
 def _several(model: ModelInfo) -> Refusal | None:
@@ -85,7 +102,7 @@ def _accelerator(view: OpView, runtime: Runtime) -> OpVerdict:
         return OpVerdict(Verdict.UNCERTAIN, "not documented, and not tried", source)
     if not view.inputs or not view.outputs:
         return OpVerdict(Verdict.UNCERTAIN, "it has no inputs or no outputs", source)
-    checks = (dimensions, *CHECKS.get(view.name, ()))
+    checks = (dimensions, read_twice, *CHECKS.get(view.name, ()))
     decided = (
         _of_version(view, rule),
         _of_types(view, rule),
@@ -109,7 +126,11 @@ def _of_version(view: OpView, rule: Mapping[str, Any]) -> OpVerdict | None:
 
 def _of_types(view: OpView, rule: Mapping[str, Any]) -> OpVerdict | None:
     kinds = {tensor.dtype for tensor in view.activations}
+    if view.name in rule["bool_ops"].split():
+        kinds.discard("bool")
     odd = sorted(kinds - set(rule["types"]))
+    if odd == ["int64"] and view.name == "ARG_MAX":
+        return OpVerdict(Verdict.LEFT, "Tensor type(INT64) is not supported", rule["source"])
     if odd == ["int16"]:
         if view.name in rule["taken_as_int16"].split():
             return None
@@ -135,7 +156,7 @@ def _library(view: OpView) -> OpVerdict:
     return dimensions(view, source) or OpVerdict(Verdict.TAKEN, source=source)
 
 
-def _after_cut(own: OpVerdict, final: Verdict) -> OpVerdict:
+def _after_cut(view: OpView, own: OpVerdict, final: Verdict) -> OpVerdict:
     """The verdict once the largest part of the graph has been kept."""
     if own.verdict is final or final is Verdict.TAKEN:
         return own
@@ -143,5 +164,8 @@ def _after_cut(own: OpVerdict, final: Verdict) -> OpVerdict:
         return OpVerdict(final, "depends on ops that are uncertain", own.source)
     if own.verdict is Verdict.LEFT:
         return own
+    if view.name == "DEQUANTIZE" and unpacks(view):
+        reason = "weights are unpacked on the GPU only where it takes the whole model"
+        return OpVerdict(final, reason, own.source, "replace the ops that are not taken")
     reason = "supported, but not in the largest part of the graph: only that goes to the GPU"
     return OpVerdict(final, reason, own.source, "replace the ops that are not taken, or move them to the end")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from harness.predict import OpVerdict, Verdict
-from harness.predict.ops import OpView
+from harness.predict.ops import EIGHT_BIT, OpView
 
 Check = Callable[[OpView, str], OpVerdict | None]
 
@@ -17,6 +17,35 @@ def dimensions(view: OpView, source: str) -> OpVerdict | None:
     if most <= MOST_DIMENSIONS:
         return None
     return OpVerdict(Verdict.LEFT, f"{most} dimensions; at most {MOST_DIMENSIONS} are supported", source)
+
+
+_TWICE = {"ADD", "CONCATENATION", "MUL"}
+_NOT_TWICE = {"DIV", "MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE", "SUB"}
+
+
+def read_twice(view: OpView, source: str) -> OpVerdict | None:
+    """One computed tensor as two inputs of an op."""
+    computed = [i for i, t in zip(view.op.inputs, view.inputs, strict=True) if not t.constant]
+    if len(set(computed)) == len(computed) or view.name in _TWICE:
+        return None
+    if view.name in _NOT_TWICE:
+        reason = "No support of few identical inputs in the same operation"
+        return OpVerdict(Verdict.LEFT, reason, source)
+    return OpVerdict(Verdict.UNCERTAIN, "one tensor as two inputs was seen to end the process", source)
+
+
+def one_rank(view: OpView, source: str) -> OpVerdict | None:
+    """8-bit operands, both computed: a vector beside an image is a shader that does not compile."""
+    ranks = {len(t.shape) for t in view.inputs[:2] if not t.constant}
+    if len(ranks) < 2 or view.outputs[0].dtype not in EIGHT_BIT:
+        return None
+    return OpVerdict(Verdict.UNCERTAIN, "8-bit operands of different ranks were seen to fail", source)
+
+
+def flat_indices(view: OpView, source: str) -> OpVerdict | None:
+    if len(view.inputs) > 1 and len(view.inputs[1].shape) == 1:
+        return None
+    return OpVerdict(Verdict.LEFT, "Only support 1D indices", source)
 
 
 def plain_slice(view: OpView, source: str) -> OpVerdict | None:
@@ -71,4 +100,6 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
     "CONV_2D": (no_groups,),
     "DEPTHWISE_CONV_2D": (constant_weights,),
     "SPLIT": (several_parts,),
+    "GATHER": (flat_indices,),
+    **dict.fromkeys(("ADD", "DIV", "MAXIMUM", "MINIMUM", "MUL", "SQUARED_DIFFERENCE", "SUB"), (one_rank,)),
 }

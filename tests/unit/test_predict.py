@@ -214,6 +214,48 @@ def test_old_runtimes_hand_nothing_to_xnnpack():
     assert op.verdict is Verdict.LEFT and "2.8 and newer do" in op.reason
 
 
+def gpu(data: bytes) -> list[str]:
+    return [str(op.verdict) for op in predict(read_model(data), "gpu", LITERT).ops]
+
+
+def test_gpu_unpacks_float16_weights_only_where_it_takes_everything():
+    """Seen: of float16 models with an op left, all DEQUANTIZE were left; they count for no part."""
+
+    def model(last: str) -> bytes:
+        tensors = {name: Tensor("float32", IMAGE) for name in ("x", "w", "y", "z", "v")}
+        tensors["half"] = Tensor("float16", IMAGE, values=1)
+        ops = [
+            Op("DEQUANTIZE", ["half"], ["w"], version=3),
+            Op("ADD", ["x", "w"], ["y"]),
+            Op(last, ["y"], ["z"]),
+            Op("ABS", ["z"], ["v"]),
+        ]
+        return build(tensors, ops, ["x"], ["v"])
+
+    assert gpu(model("RELU")) == ["taken"] * 4
+    assert gpu(model("L2_NORMALIZATION"))[0] == "not taken"
+
+
+def test_gpu_faults_are_not_promised_to_work():
+    """Seen: one tensor as both factors ends the process; 8-bit operands of two ranks fail to compile."""
+    x = Tensor("float32", IMAGE)
+
+    def twice(name: str) -> str:
+        tensors = {"a": x, "x": x, "y": x}
+        return gpu(build(tensors, [Op("RELU", ["a"], ["x"]), Op(name, ["x", "x"], ["y"])], ["a"], ["y"]))[1]
+
+    assert [twice(name) for name in ("ADD", "SUB", "BATCH_MATMUL")] == ["taken", "not taken", "uncertain"]
+    image, vector = Tensor("int8", [1, 8]), Tensor("int8", [8])
+    assert gpu(one("ADD", [image, vector], [image], version=2)) == ["uncertain"]
+    assert gpu(one("ADD", [image, image], [image], version=2)) == ["taken"]
+
+
+def test_gpu_gathers_by_a_vector_only():
+    table, row = Tensor("float32", [8, 4]), Tensor("float32", [2, 4])
+    assert gpu(one("GATHER", [table, Tensor("int32", [2])], [row], {})) == ["taken"]
+    assert gpu(one("GATHER", [table, Tensor("int32", [1, 2])], [row], {})) == ["not taken"]
+
+
 def test_edgetpu_keeps_the_first_part_alone():
     data = chain(("RELU", "int8"), ("FLOOR", "int8"), ("RELU", "int8"))
     prediction = predict(read_model(data), "edgetpu", TFLITE)
@@ -434,7 +476,7 @@ def test_gpu_without_fallback_takes_all_or_nothing():
     assert found("RELU").outcome == "all"
     refused = found("LOG_SOFTMAX")
     assert refused.outcome == "refused" and refused.refusal.remedy == "fallback = true"
-    assert found("CUMSUM").outcome == "uncertain" and not found("CUMSUM").refusal.certain
+    assert found("ADD_N").outcome == "uncertain" and not found("ADD_N").refusal.certain
     assert found("LOG_SOFTMAX", fallback=True).outcome == "none"
     assert found("LOG_SOFTMAX", library="libgpu.so").outcome == "none"
 
@@ -459,7 +501,8 @@ def test_gpu_accelerator_is_certain_only_of_what_it_was_seen_to_do():
         (one("FLOOR", [Tensor("int16", [4])], [Tensor("int16", [4])]), "uncertain"),
         (one("QUANTIZE", [Tensor("float32", [4])], [Tensor("int16", [4])], version=2), "not taken"),
         (one("SHAPE", [Tensor("float32", [4])], [Tensor("int32", [1])]), "not taken"),
-        (one("CUMSUM", [Tensor("float32", [4])], [Tensor("float32", [4])]), "uncertain"),
+        (one("CUMSUM", [Tensor("float32", [4])], [Tensor("float32", [4])]), "taken"),
+        (one("ADD_N", [Tensor("float32", [4])], [Tensor("float32", [4])]), "uncertain"),
     ],
 )
 def test_gpu_accelerator_by_condition(data, expected):
