@@ -50,7 +50,12 @@ def sound_models() -> list[bytes]:
         dynamic_model(),
         int64_model(),
         one("CONV_2D", [image, weights, bias], [out], options),
-        one("RESHAPE", [vector, Tensor("int32", [2], [4, 4])], [Tensor("float32", [4, 4])], {"newShape": [4, 4]}),
+        one(
+            "RESHAPE",
+            [vector, Tensor("int32", [2], [4, 4])],
+            [Tensor("float32", [4, 4])],
+            {"newShape": [4, 4]},
+        ),
         one("MEAN", [image, Tensor("int32", [2], [1, 2])], [Tensor("int8", [1, 4])], {"keepDims": False}),
         one("edgetpu-custom-op", [image], [out]),
     ]

@@ -41,7 +41,9 @@ def clean(config: Config, name: str, note: machines.Note) -> dict[str, int]:
     (known,) = choose.known(config, [name])
     target = config.devices[known].ssh
     if target is None:
-        raise ConfigError(f"--clean {name}: is this machine; qbench leaves nothing on it but its own cache")
+        raise ConfigError(
+            f"--clean {name}: this is the local machine; qbench keeps nothing there but its cache"
+        )
     with machines.open_all([config.devices[known]], note) as (machine,):
         machine.runner.take("that cleans up", 0.0)
         return machine.runner.clean()

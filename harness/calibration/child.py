@@ -60,7 +60,7 @@ def find(text: str) -> Callable[[], Any]:
             )
         found = getattr(found, name)
     if not callable(found):
-        raise ModelError(f"is no callable but {type(found).__name__}")
+        raise ModelError(f"it is not callable but of type {type(found).__name__}")
     return found  # type: ignore[no-any-return]
 
 
@@ -90,7 +90,7 @@ def items(value: Any) -> Iterator[Any]:
     elif isinstance(value, Iterable):
         yield from value
     else:
-        raise ModelError(f"it returns {type(value).__name__}; an array, a dict or an iterable is wanted")
+        raise ModelError(f"it returns {type(value).__name__}; expected an array, a dict or an iterable")
 
 
 def split(item: Any, inputs: Sequence[InputSpec]) -> list[npt.NDArray[Any]]:

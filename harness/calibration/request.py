@@ -98,7 +98,7 @@ def _interval(text: str, key: str, value: str) -> tuple[float, float]:
 
 def _count(text: str, key: str, value: str) -> int:
     if not value.isdecimal() or not 0 < int(value) < 10**9:
-        raise ModelError(f"calibration {text}: {key}={value} is no whole number above 0")
+        raise ModelError(f"calibration {text}: {key}={value} is not a whole number above 0")
     return int(value)
 
 

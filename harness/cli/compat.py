@@ -28,7 +28,12 @@ def compat(
     model: Models = None,
     device: Annotated[
         list[str] | None,
-        typer.Option("--device", "-d", help="A profile of devices.toml. Repeatable. Default: all."),
+        typer.Option(
+            "--device",
+            "-d",
+            metavar="DEVICE",
+            help="A profile of devices.toml. Repeatable. Default: all local ones.",
+        ),
     ] = None,
     variant: Variants = None,
     calibration: Calibration = None,
@@ -37,20 +42,25 @@ def compat(
     devices_file: DevicesFile = None,
     results: Results = Path("results"),
     markdown: Annotated[
-        Path | None, typer.Option("--markdown", metavar="FILE", help="Write the report as Markdown.")
+        Path | None, typer.Option("--markdown", metavar="FILE", help="Write the report as Markdown, too.")
     ] = None,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one HTML page.")
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one HTML page, too.")
     ] = None,
     json_file: Annotated[
         str | None,
         typer.Option(
-            "--json", metavar="FILE|-", help="Write the report as JSON; - is stdout, without tables."
+            "--json",
+            metavar="FILE|-",
+            help="Write the report as JSON, too; - writes it to stdout instead of the tables.",
         ),
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Tell, without the hardware, which ops each delegate will take and why not the others."""
+    """Predict which ops each delegate will take.
+
+    Says why not the others. Needs none of the hardware; what stored runs have observed stands beside it.
+    """
     from harness import choose
     from harness import results as stored
     from harness import run as job

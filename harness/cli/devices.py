@@ -16,22 +16,24 @@ EXAMPLE = "Example: qbench devices --probe"
 
 def devices(
     name: Annotated[
-        list[str] | None, typer.Argument(metavar="[DEVICE]...", help="Only these. Default: all.")
+        list[str] | None, typer.Argument(metavar="DEVICE", help="Only these profiles. Default: all.")
     ] = None,
-    probe: Annotated[bool, typer.Option("--probe", help="Connect and look what is really there.")] = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Connect to them and show what is really there.")
+    ] = False,
     clean: Annotated[
-        str | None, typer.Option("--clean", metavar="DEVICE", help="Empty the cache on this board.")
+        str | None, typer.Option("--clean", metavar="DEVICE", help="Remove what qbench keeps on this board.")
     ] = None,
     devices_file: DevicesFile = None,
     json_file: JsonFile = None,
 ) -> None:
-    """List the device profiles."""
+    """List the device profiles, and with --probe what is behind them."""
     from harness import devices as listing
     from harness.report.devices import render
     from harness.report.progress import ProgressBar
 
     if clean is not None and (name or probe or json_file):
-        raise ConfigError("--clean takes one device, and nothing else beside it")
+        raise ConfigError("--clean DEVICE cannot be combined with other devices, --probe or --json")
     config = read_config(devices_file)
     with ProgressBar(quiet=False) as progress:
         if clean is not None:

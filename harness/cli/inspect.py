@@ -17,11 +17,14 @@ EXAMPLE = "Example: qbench inspect model.tflite --device xnnpack"
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(metavar="FILE.tflite", help="The model.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .tflite file.")],
     device: Annotated[
         list[str] | None,
         typer.Option(
-            "--device", "-d", help="Add what the delegates of this profile are expected to take. Repeatable."
+            "--device",
+            "-d",
+            metavar="DEVICE",
+            help="Add which ops the delegates of this profile will take, as predicted. Repeatable.",
         ),
     ] = None,
     trust_model: TrustModel = False,  # a .tflite holds no code

@@ -18,18 +18,20 @@ Models = Annotated[
     typer.Option(
         "--model",
         "-m",
+        metavar="MODEL",
         help="Keras file, SavedModel folder, package.module:callable, .tflite file, folder of .tflite files,"
         " or a built-in name (digits, mobilenet_v2, …). Repeatable. Default: digits.",
     ),
 ]
 Variants = Annotated[
     list[str] | None,
-    typer.Option("--variant", "-v", help="Only this variant. Repeatable. Default: all."),
+    typer.Option("--variant", "-v", metavar="VARIANT", help="Only this variant. Repeatable. Default: all."),
 ]
 Calibration = Annotated[
     str | None,
     typer.Option(
-        help="Representative data: .npy, .npz, a folder of images, package.module:callable, or generate."
+        metavar="SOURCE",
+        help="Representative data: .npy, .npz, a folder of images, package.module:callable, or generate.",
     ),
 ]
 TrustModel = Annotated[
@@ -42,13 +44,21 @@ TrustModel = Annotated[
 Batch = Annotated[int, typer.Option(min=1, help="Batch size that input shapes are fixed to.")]
 DevicesFile = Annotated[
     Path | None,
-    typer.Option("--devices-file", help="Default: devices.toml from here upwards, else the shipped one."),
+    typer.Option(
+        "--devices-file",
+        metavar="FILE",
+        help="Device profiles. Default: devices.toml from here upwards, else the one qbench came with.",
+    ),
 ]
-Results = Annotated[Path, typer.Option("--results", help="Folder of stored runs.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Folder of stored runs.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Neither progress nor notes on stderr, only errors.")
+]
 JsonFile = Annotated[
     str | None,
-    typer.Option("--json", metavar="FILE|-", help="Write as JSON instead; - is stdout."),
+    typer.Option(
+        "--json", metavar="FILE|-", help="Write JSON to FILE instead of a table to stdout; - is stdout."
+    ),
 ]
 
 

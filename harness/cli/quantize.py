@@ -29,7 +29,7 @@ EXAMPLE = "Example: qbench quantize --model mobilenet_v2 --variant int8 --out va
 
 
 def quantize(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the .tflite files.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the .tflite files.")],
     model: Models = None,
     variant: Variants = None,
     calibration: Calibration = None,
@@ -38,13 +38,13 @@ def quantize(
     for_runtime: Annotated[
         str | None,
         typer.Option(
-            metavar="VERSION", help="Make them so that this tflite-runtime, for example 2.14, loads them."
+            metavar="VERSION", help="Make files that this version of tflite-runtime loads, for example 2.14."
         ),
     ] = None,
     devices_file: DevicesFile = None,
     quiet: Quiet = False,
 ) -> None:
-    """Only make the variants, with where they come from in a .json beside each."""
+    """Make the variants, each with its provenance beside it."""
     from harness import choose
     from harness import run as job
     from harness.quantize import export_variants

@@ -32,13 +32,16 @@ def run(
     device: Annotated[
         list[str] | None,
         typer.Option(
-            "--device", "-d", help="A profile of devices.toml. Repeatable. Default: all that run here."
+            "--device",
+            "-d",
+            metavar="DEVICE",
+            help="A profile of devices.toml. Repeatable. Default: all local ones that can run here.",
         ),
     ] = None,
     variant: Variants = None,
     delegate: Annotated[
         list[str] | None,
-        typer.Option(help="Only this delegate of the profiles. Repeatable."),
+        typer.Option(metavar="DELEGATE", help="Only this delegate of the profiles. Repeatable."),
     ] = None,
     calibration: Calibration = None,
     dataset: Annotated[
@@ -52,24 +55,24 @@ def run(
     baseline: Annotated[
         str | None,
         typer.Option(
-            metavar="VARIANT[/DELEGATE][@DEVICE]", help="Compare with this cell. Default: float32 on cpu."
+            metavar="VARIANT[/DELEGATE][@DEVICE]", help="The cell to compare with. Default: float32 on cpu."
         ),
     ] = None,
     budget: Annotated[
         float,
-        typer.Option(min=0.01, max=LONGEST_BUDGET_S, help="Seconds of timed work per cell, at most."),
+        typer.Option(min=0.01, max=LONGEST_BUDGET_S, metavar="SECONDS", help="Timed work per cell, at most."),
     ] = 1.0,
     precision: Annotated[
         str,
         typer.Option(
             metavar="N%",
-            help="Enough once the speedup's 95 % interval is at most so wide to either side. The speedup"
-            " compares the floor of each launch (fastest tenth of its quietest block), which a busy"
-            " neighbour moves least; latency is the median and percentiles of all samples.",
+            help="Stop before the budget is spent where the speedup's 95 % interval is no wider than this to"
+            " either side.",
         ),
     ] = "1%",
     threads: Annotated[
-        str | None, typer.Option(metavar="N[,N…]", help="Instead of the profiles' threads.")
+        str | None,
+        typer.Option(metavar="N[,N…]", help="Thread counts to measure, instead of those of the profiles."),
     ] = None,
     wait: Annotated[
         float | None,
@@ -86,12 +89,14 @@ def run(
     json_file: Annotated[
         str | None,
         typer.Option(
-            "--json", metavar="FILE|-", help="Write the result document; - is stdout, without table."
+            "--json",
+            metavar="FILE|-",
+            help="Write the result document as JSON, too; - writes it to stdout instead of the table.",
         ),
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Make the variants, time them on the devices, print the table and store the run."""
+    """Measure a model's variants on devices and store the run."""
     from harness import choose
     from harness import run as job
     from harness.compare import exit_code

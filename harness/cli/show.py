@@ -17,7 +17,7 @@ def show(
     which: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RUN]...",
+            metavar="RUN",
             help="Run id, folder or run.json. Default: the latest. Several are pooled: their launches count"
             " together, which narrows the intervals.",
         ),
@@ -25,7 +25,7 @@ def show(
     results: Results = Path("results"),
     json_file: JsonFile = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Pool runs even if they are not of the same thing.")
+        bool, typer.Option("--force", help="Pool runs although they differ in what was measured.")
     ] = False,
 ) -> None:
     """Print a stored run's table again."""

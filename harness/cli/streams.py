@@ -53,7 +53,7 @@ class _Output(io.FileIO):
         super().__init__(number, "wb", closefd=False)
         self._problem = "standard output is closed" if closed else None
 
-    def write(self, data: Any) -> int | None:
+    def write(self, data: Any, /) -> int:
         try:
             if self._problem is None:
                 return super().write(data)
@@ -73,7 +73,7 @@ class _Errors(io.FileIO):
     def __init__(self, number: int) -> None:
         super().__init__(number, "wb", closefd=False)
 
-    def write(self, data: Any) -> int | None:
+    def write(self, data: Any, /) -> int:
         try:
             return super().write(data)
         except OSError:

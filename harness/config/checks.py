@@ -34,7 +34,7 @@ def text(value: Any) -> str:
     if not isinstance(value, str):
         raise wrong_type("a string", value)
     if not value or not value.isprintable():
-        raise Bad("a string without control characters expected, at least one character long")
+        raise Bad("a non-empty string without control characters expected")
     return value
 
 
@@ -55,7 +55,7 @@ def seconds(value: Any) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise wrong_type("a number of seconds", value)
     if not (math.isfinite(value) and value > 0):
-        raise Bad(f"{value} is no time to wait; a number of seconds above 0 expected")
+        raise Bad(f"{value} is out of range; a number of seconds above 0 expected")
     return float(value)
 
 
@@ -81,7 +81,7 @@ def list_of(item: Check, least: int = 1) -> Check:
         for element in value:
             checked = item(element)
             if checked in found:
-                raise Bad(f"{element!r} stands there twice")
+                raise Bad(f"{element!r} is listed twice")
             found.append(checked)
         return tuple(found)
 

@@ -45,7 +45,9 @@ def _complete(spec: DelegateSpec) -> DelegateSpec:
     if spec.name == "gpu" and "library" in spec.options:
         wrong = next((key for key in ("precision", "fallback") if key in spec.options), None)
         if wrong:
-            raise Bad(f'option "{wrong}" is of LiteRT\'s own GPU; a library takes its own ones in "options"')
+            raise Bad(
+                f'option "{wrong}" belongs to LiteRT\'s accelerator; those of a library go into "options"'
+            )
     return spec
 
 
@@ -69,7 +71,7 @@ def _flag(value: Any) -> bool:
 def _device(value: Any) -> str:
     word = text(value)
     if not re.fullmatch(r"(usb|pci)?(:\d+)?", word):
-        raise Bad(f'"{word}" is no Edge TPU; known: usb, usb:N, pci, pci:N, :N (the N-th, from 0)')
+        raise Bad(f'"{word}" does not name an Edge TPU; known: usb, usb:N, pci, pci:N, :N (the N-th, from 0)')
     return word
 
 
@@ -79,7 +81,7 @@ def _compiler_args(value: Any) -> tuple[str, ...]:
     for word in words:
         flag = word.partition("=")[0]
         if re.match("-[on]", word) or (len(flag) > 2 and any(own.startswith(flag) for own in _OWN_FLAGS)):
-            raise Bad(f'"{word}" cannot be set: qbench has the compiler write one file, where it finds it')
+            raise Bad(f'"{word}" cannot be set: qbench decides what the compiler writes, and where')
     return words
 
 

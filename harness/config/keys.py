@@ -38,7 +38,7 @@ def device(name: str, table: Any, folder: Path) -> DeviceProfile:
     if values.get("place") == "ssh":
         values["ssh"] = _target(reach, folder)
     elif reach:
-        raise Bad(f'key "{next(iter(reach))}": is for place = "ssh" only')
+        raise Bad(f'key "{next(iter(reach))}" applies to place = "ssh" only')
     if "python" in values:
         home = "~" if "ssh" in values else str(folder)
         values["python"] = _python(values["python"], home)
@@ -124,14 +124,14 @@ def _delegates(value: Any) -> tuple[DelegateSpec, ...]:
     names = [spec.name for spec in specs]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
-        raise Bad(f'"{twice}" stands there twice; make a second device profile for other options')
+        raise Bad(f'"{twice}" is listed twice; make a second device profile for other options')
     return specs
 
 
 def _command(value: Any) -> str:
     word = text(value)
     if word.startswith("-"):
-        raise Bad(f'"{word}" is no command')
+        raise Bad(f'"{word}" is not a command')
     return word
 
 

@@ -16,7 +16,7 @@ def name(value: Any) -> str:
     """A host or user as ssh takes it: no option, and nothing a ProxyCommand's shell could trip over."""
     word = text(value)
     if not re.fullmatch(r"[A-Za-z0-9_\[\]][A-Za-z0-9_.:%@\[\]-]*", word):
-        raise Bad(f'"{word}" is no name that ssh can be given')
+        raise Bad(f'"{word}" cannot be given to ssh as a name')
     return word
 
 
@@ -28,9 +28,9 @@ def options(value: Any) -> tuple[str, ...]:
     rest = iter(words)
     for word in rest:
         if not re.match("-[A-Za-z0-9]", word):
-            raise Bad(f'"{word}" is no option; those of ssh begin with one hyphen, and the host is a key')
+            raise Bad(f'"{word}" is not an option of ssh: those begin with a hyphen; the host is a key')
         if _wants_value(word) and next(rest, None) is None:
-            raise Bad(f'"{word}" wants a value')
+            raise Bad(f'"{word}" needs a value')
     return words
 
 
@@ -38,7 +38,7 @@ def _wants_value(word: str) -> bool:
     """Whether the value of the last option in a word (-F, -vF) is the next word."""
     for position, letter in enumerate(word[1:], start=2):
         if letter in _SSH_ELSEWHERE:
-            raise Bad(f'"{word}" changes what ssh does; only how to connect can be said here')
+            raise Bad(f'"{word}" cannot be set here: only options about how to connect can')
         if letter in _SSH_WITH_VALUE:
             return position == len(word)
     return False

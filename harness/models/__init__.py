@@ -43,7 +43,7 @@ def resolve_model(text: str, base: Path) -> ModelSource:
     """
     if not text:
         raise ModelError(
-            f"the model has no name; wanted is {_WANTED}, package.module:callable or a built-in name"
+            f"the model has no name; expected {_WANTED}, package.module:callable or a built-in name"
         )
     if text == DIGITS:
         return ModelSource(DIGITS, "builtin", text, None, cache.key(recipe=DIGITS_RECIPE))
@@ -97,7 +97,7 @@ def _file(text: str, path: Path) -> ModelSource:
     suffix = path.suffix.lower()
     kind: Kind = "tflite" if suffix == ".tflite" else "keras"
     if kind == "keras" and suffix not in _KERAS_SUFFIXES:
-        hint = "give the folder that it lies in" if path.name == "saved_model.pb" else f"wanted is {_WANTED}"
+        hint = "give the folder that it lies in" if path.name == "saved_model.pb" else f"expected {_WANTED}"
         raise ModelError(f"{text}: not a model that qbench can read; {hint}")
     return ModelSource(path.stem, kind, text, path, digest_source(path) if kind == "keras" else None)
 
@@ -117,7 +117,7 @@ def _unknown(text: str, path: Path) -> str:
         return f"{text}: no such file or folder{_nearest(path.name, beside)}"
     near = _nearest(text, [DIGITS, *APPLICATIONS, *beside])
     return (
-        f"{text}: no such model{near or f'; wanted is {_WANTED}, package.module:callable or a built-in name'}"
+        f"{text}: no such model{near or f'; expected {_WANTED}, package.module:callable or a built-in name'}"
     )
 
 

@@ -18,7 +18,7 @@ def render(document: dict[str, Any], console: Console) -> None:
     console.print(Text(document["file"]), soft_wrap=True)
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("device", "place", "runtime", "delegates", "threads"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for device in document["devices"]:
         table.add_row(
             Text(device["name"]),

@@ -76,7 +76,7 @@ def ops(found: Mapping[str, Any] | None) -> str:
 
 
 def clean(name: object) -> str:
-    """One printable line, of bounded length: names come from users and boards and may hold terminal escapes."""
+    """One printable line of bounded length: names from users and boards may hold terminal escapes."""
     return brief(" ".join(printable(str(name)).split()), LONGEST_LINE)
 
 

@@ -112,6 +112,17 @@ def test_long_names_are_cut(qbench, tmp_path):
     assert "…" in done.stdout
 
 
+def test_a_long_reason_in_a_table_is_folded_and_not_cut(qbench, tmp_path):
+    library = "/no/such/" + "folder_" * 12 + "library.so"
+    (tmp_path / "devices.toml").write_text(
+        f'[devices.one]\ndelegates = [{{ name = "external", library = "{library}" }}]\n'
+    )
+    done = qbench("devices", "--probe")
+    assert done.returncode == 0, done.stderr
+    column = "".join(line[done.stdout.splitlines()[2].index("delegates") :] for line in done.stdout.splitlines())
+    assert library in "".join(column.split())
+
+
 def test_a_progress_bar_on_a_terminal(hostile_folder, tmp_path, cache):
     """Rich's own escapes are there; none of the name's."""
     ours, theirs = pty.openpty()

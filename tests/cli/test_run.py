@@ -52,14 +52,16 @@ def test_the_floors_in_the_docs_are_those_of_the_speedup(qbench, twins, tmp_path
     """The example of docs/results.md, run as it stands on a run that has just been stored."""
     done = qbench("run", "--model", twins, "--budget", "0.1", "--device", "cpu", "--json", "-")
     run_id = json.loads(done.stdout)["run_id"]
-    code = re.search(r"```python\n(import pandas.*?)```", (ROOT / "docs/results.md").read_text(), re.DOTALL)[1]
+    docs = (ROOT / "docs/results.md").read_text()
+    code = re.search(r"```python\n(import pandas.*?)```", docs, re.DOTALL)[1]
     stored = f"{tmp_path}/results/{run_id}/samples.csv.gz"
     found: dict = {}
     exec(re.sub(r'"results/[^"]*"', repr(stored), code), found)  # noqa: S102  (our own documentation)
     assert len(found["floors"]) >= 2 * 6
     for key, floor in found["floors"].items():
-        model, variant, *_, launch = key
-        own = found["samples"].query("variant == @variant and launch == @launch")
+        _, variant, *_, launch = key
+        samples = found["samples"]
+        own = samples[(samples.variant == variant) & (samples.launch == launch)]
         blocks = [block.tolist() for _, block in own.own_ns.fillna(own.run_ns).groupby(own.block)]
         assert floor == pytest.approx(launch_floor(blocks))
 

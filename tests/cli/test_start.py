@@ -42,9 +42,15 @@ def test_nothing_heavy_is_imported(qbench, twins, tmp_path, cache, arguments):
 
 def test_every_command_helps_with_an_example(qbench):
     names = ["run", "show", "quantize", "devices", "inspect", "compat"]
-    for name in names:
-        assert "Example: qbench " + name in qbench(name, "--help").stdout
-    assert all(name in qbench("--help").stdout for name in names)
+    shown = qbench("--help").stdout
+    assert all(name in shown for name in names)
+    assert "..." not in shown.replace("[ARGS]...", "")  # a command's first sentence fits its line
+    for name in ["", *names]:
+        text = " ".join(qbench(*name.split(), "--help").stdout.split())
+        example = text.rpartition("Example: qbench ")[2].split()
+        assert example[0] == (name or "run")
+        assert qbench(*example, "--help").returncode == 0  # an option that there is not is said before help
+        assert "list[str]" not in text.partition("Options:")[2]
 
 
 @pytest.mark.slow

@@ -137,7 +137,7 @@ def test_clean_empties_the_board(qbench, board, runner_of, model, tmp_path):
 
 def test_cleaning_this_machine_or_one_that_is_not_known(qbench, tmp_path):
     (tmp_path / "devices.toml").write_text("[devices.cpu]\n")
-    for name, said in (("cpu", "--clean cpu: is this machine"), ("pi", 'no device "pi"')):
+    for name, said in (("cpu", "--clean cpu: this is the local machine"), ("pi", 'no device "pi"')):
         done = qbench("devices", "--clean", name)
         assert done.returncode == 2
         assert said in done.stderr

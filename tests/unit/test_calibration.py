@@ -159,7 +159,7 @@ def test_a_cache_that_cannot_be_written(save, tmp_path):
     [
         (",scale=0..1", '"scale" is for other sources; known: samples'),
         (",sample=3", 'unknown option "sample"; did you mean "samples"?'),
-        (",samples=0", "samples=0 is no whole number above 0"),
+        (",samples=0", "samples=0 is not a whole number above 0"),
     ],
 )
 def test_wrong_options(save, tmp_path, options, found):
@@ -518,7 +518,7 @@ def test_callables(module, name, inputs, values):
     ("name", "inputs", "found"),
     [
         ("mine:nothing", [X], "mine:nothing: it has no samples"),
-        ("mine:none", [X], "it returns NoneType; an array, a dict or an iterable is wanted"),
+        ("mine:none", [X], "it returns NoneType; expected an array, a dict or an iterable"),
         ("mine:wrong_shape", [X], "wants shape (samples, 2, 3), found (3, 3)"),
         ("mine:uneven", [X, IDS], "different numbers of samples: [2, 3]"),
         ("mine:array", [X, IDS], "a sample is one array, the model has 2 inputs"),
@@ -526,7 +526,7 @@ def test_callables(module, name, inputs, values):
         ("mine:exits", [X], "raised SystemExit: bye"),
         ("mine:dies", [X], "its process was ended by SIGSEGV: last words"),
         ("mine:dies_after_a_notice", [X], "its process was ended by SIGSEGV: last words"),
-        ("mine:number", [X], "is no callable but int"),
+        ("mine:number", [X], "it is not callable but of type int"),
         ("mine:arry", [X], 'no "arry" in mine; did you mean array?'),
         ("gone.mine:array", [X], "no module gone, neither installed nor in"),
     ],

@@ -13,7 +13,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 RUNTIMES = {"numpy", "ai_edge_litert", "tflite_runtime", "tensorflow"}
 TENSORFLOW = {"tensorflow", "keras", "tf_keras"}
-CONVERTERS_PROCESS = {"quantize/converter.py", "quantize/sources.py", "quantize/tracing.py", "models/builtin.py"}
+CONVERTERS_PROCESS = {
+    "quantize/converter.py",
+    "quantize/sources.py",
+    "quantize/tracing.py",
+    "models/builtin.py",
+}
 OURS = {"harness", "delegates", "tests", "benchmarks"}
 DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn"}  # where the name is not the package's own
 OPTIONAL = {"pycoral"}  # looked for, and done without
@@ -54,7 +59,11 @@ def test_home_keeps_to_its_rooms(path):
             "calibration/callables.py",
         }
     assert not tops & TENSORFLOW or room in CONVERTERS_PROCESS
-    assert "sys.stdout" not in path.read_text() or room in {"cli/__init__.py", "cli/streams.py", "report/output.py"}
+    assert "sys.stdout" not in path.read_text() or room in {
+        "cli/__init__.py",
+        "cli/streams.py",
+        "report/output.py",
+    }
 
 
 @pytest.mark.parametrize("room", sorted(CONVERTERS_PROCESS))
