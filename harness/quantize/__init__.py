@@ -21,7 +21,7 @@ from harness.models.applications import APPLICATIONS, application_name
 from harness.models.builtin import digits_calibration, digits_samples
 from harness.quantize import sample_inputs
 from harness.quantize.conversion import Made, Task, Workshop
-from harness.quantize.separate import named_apart
+from harness.quantize.separate import digest_of, named_apart
 from harness.quantize.variant_warnings import Warnings, warnings_of
 
 Progress = Callable[[str, int, int], None]  # variant, how many are done, of how many
@@ -179,8 +179,7 @@ def _take_ready(source: ModelSource, calibration: str | None, folder: Path) -> V
         variants = named_apart(variants, source.name)
         if any(variant.model != source.name for variant in variants):
             failed = [replace(failure, model=failure.name) for failure in failed]
-        digests = {v.name: v.sha256 for v in variants} | {f.name: None for f in failed}
-        sha256 = store.key(**digests)
+        sha256 = digest_of(variants, failed)
     store.prune(copies)
     inputs = sample_inputs.of_ready_files({v.name: v.inputs for v in variants}, calibration, folder)
     return VariantSet(source.name, source.source, sha256, tuple(variants), tuple(failed), inputs)
