@@ -20,7 +20,7 @@ from harness.quantize import sample_inputs
 from harness.quantize.conversion import Made, Task, Workshop
 from harness.quantize.data import choose_data, of_spec
 from harness.quantize.sample_inputs import FidelitySamples
-from harness.quantize.separate import named_apart
+from harness.quantize.separate import digest_of, named_apart
 from harness.quantize.variant_warnings import Warnings, warnings_of
 
 Progress = Callable[[str, int, int], None]  # variant, how many are done, of how many
@@ -191,8 +191,7 @@ def _take_ready(
         variants = named_apart(variants, source.name)
         if any(variant.model != source.name for variant in variants):
             failed = [replace(failure, model=failure.name) for failure in failed]
-        digests = {v.name: v.sha256 for v in variants} | {f.name: None for f in failed}
-        sha256 = store.key(**digests)
+        sha256 = digest_of(variants, failed)
     store.prune(copies)
     wanted = {v.name: v.inputs for v in variants}
     inputs, samples = sample_inputs.of_ready_files(wanted, calibration, dataset, folder)

@@ -13,7 +13,7 @@ from harness import cache
 from harness.inspect import TensorInfo
 
 if TYPE_CHECKING:
-    from harness.quantize import Variant, VariantSet
+    from harness.quantize import FailedVariant, Variant, VariantSet
 
 Interface = tuple[tuple[tuple[str, tuple[int, ...]], ...], ...]
 
@@ -68,6 +68,12 @@ def _common(names: Sequence[str]) -> str:
     return names[0][: len("_".join(words))]
 
 
+def digest_of(variants: Sequence[Variant], failed: Sequence[FailedVariant]) -> str:
+    """SHA-256 of a folder's files: of their names and contents."""
+    found: dict[str, str | None] = {failure.name: None for failure in failed}
+    return cache.key(**found | {(variant.given or variant.path).name: variant.sha256 for variant in variants})
+
+
 def separate(made: VariantSet) -> list[VariantSet]:
     """One set per model: what a folder of different models gave, each with its own files' hash."""
     names = [variant.model for variant in made.variants] + [failure.model for failure in made.failed]
@@ -83,7 +89,7 @@ def _of(made: VariantSet, model: str) -> VariantSet:
     return replace(
         made,
         model=model,
-        sha256=cache.key(**{v.name: v.sha256 for v in variants}, **{f.name: None for f in failed}),
+        sha256=digest_of(variants, failed),
         variants=variants,
         failed=failed,
         inputs={v.name: made.inputs[v.name] for v in variants if v.name in made.inputs},
