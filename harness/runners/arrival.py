@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import platform
 import secrets
 import time
@@ -48,7 +49,7 @@ class Place:
 
     def taken(self, run_id: str, wait_s: float | None) -> Place:
         """The same, for a run of this user's alone."""
-        owner = {"who": f"{getpass.getuser()}@{platform.node()}", "run": run_id}
+        owner = {"who": f"{_user()}@{platform.node()}", "run": run_id}
         return replace(self, owner=owner, wait_s=wait_s)
 
 
@@ -182,6 +183,13 @@ class Arrival:
             header = json.dumps({"sha256": sha256}).encode() + b"\n"
             self._conversation.send(header, content=files[sha256])
             self.uploaded_bytes += _size(files[sha256])
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # as in a container that was given any user id
+        return f"user {os.geteuid()}"
 
 
 def _size(content: Content) -> int:

@@ -80,19 +80,22 @@ def lock_folder() -> Path:
     """
     if named := os.environ.get(LOCK_DIR):
         return Path(named).expanduser().absolute()
+    machine = re.sub(r"[^A-Za-z0-9._-]", "_", platform.node()) or "machine"
+    usual = _user_folder(f"on-{machine}")
+    return usual or Path(tempfile.gettempdir()) / f"qbench-{os.geteuid()}"
+
+
+def _user_folder(name: str) -> Path | None:
+    """The folder in the user's cache folder, made where it is missing; None where it can't be used."""
     import platformdirs
 
-    machine = re.sub(r"[^A-Za-z0-9._-]", "_", platform.node()) or "machine"
-    usual = platformdirs.user_cache_path("qbench") / f"on-{machine}"
-    return usual if _is_ours(usual) else Path(tempfile.gettempdir()) / f"qbench-{os.geteuid()}"
-
-
-def _is_ours(folder: Path) -> bool:
     try:
+        folder = platformdirs.user_cache_path("qbench") / name
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError:
-        return False
-    return os.access(folder, os.W_OK | os.X_OK) and folder.stat().st_uid == os.geteuid()
+        ours = folder.stat().st_uid == os.geteuid()
+    except (OSError, RuntimeError):  # RuntimeError: the user has no home folder
+        return None
+    return folder if ours and os.access(folder, os.W_OK | os.X_OK) else None
 
 
 def _why(conversation: Conversation) -> str:

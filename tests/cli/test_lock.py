@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -163,6 +164,33 @@ def test_where_the_home_folder_cannot_be_written_it_is_in_the_temporary_one(star
     (tmp_path / "tmp").mkdir()
     assert start_at(start, Path("/dev/null"), TMPDIR=str(tmp_path / "tmp")) == (0, "")
     assert [path.name for path in (tmp_path / "tmp").glob("qbench-*/lock")] == ["lock"]
+
+
+NOBODY = """
+import os, sys
+from harness.runners.arrival import Place
+from harness.runners.local import lock_folder
+import platformdirs, platformdirs.unix
+os.setuid(54321)
+for name in ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME", "XDG_CACHE_HOME", "QBENCH_LOCK_DIR"):
+    os.environ.pop(name, None)
+print(Place(None, "workdir").taken("r", None).owner["who"])
+print(lock_folder())
+"""
+
+
+def test_a_user_id_that_has_no_name_and_no_home(cache):
+    """As containers are often started."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become somebody else")
+    done = subprocess.run(
+        [sys.executable, "-c", NOBODY],
+        cwd="/", env=environment(cache), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    who, folder = done.stdout.splitlines()
+    assert who.startswith("user 54321@")
+    assert Path(folder).name == "qbench-54321"
 
 
 def start_at(start, home: Path, **env: str) -> tuple[int, str]:
