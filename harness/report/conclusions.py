@@ -63,9 +63,8 @@ def _undecided(conclusion: Conclusion, cells: Sequence[Cell]) -> str:
     named = _listed([f"{_name(cell, cells)} {_speed(cell)}" for cell in conclusion.undecided])
     if conclusion.budget_s is None:
         return f"undecided: {named}; raise --budget"
-    return (
-        f"undecided: {named}; about --budget {conclusion.budget_s:g} would decide, or as much in several runs"
-    )
+    budget = f"{conclusion.budget_s:.3f}".rstrip("0").rstrip(".")
+    return f"undecided: {named}; about --budget {budget} would decide, or as much in several runs"
 
 
 def _name(cell: Cell, cells: Sequence[Cell]) -> str:

@@ -239,3 +239,16 @@ def test_a_barred_baseline_leaves_the_star_to_the_best_of_the_others():
     """--baseline int8, whose outputs are destroyed: float32 is slower, and the one to take."""
     found = concluded(fast("int8", 2.0, 2.01, WRONG), baseline="int8/xnnpack@xnnpack")
     assert (found.verdict, names([found.cell]), names(found.barred)) == ("fastest", ["float32"], ["int8"])
+
+
+def test_variants_that_are_compared_with_themselves_are_said_together():
+    cells = [
+        measured(cell(name, delegate), [1.0], outputs=outputs(CLEAN))
+        for name in ("a", "b")
+        for delegate in ("cpu", "xnnpack")
+    ]
+    made_ = [variant("a", scheme="int8"), variant("b", scheme="int8")]
+    devices = [device("cpu"), device("xnnpack")]
+    assert "outputs against the same variant on cpu\n" in printed(document(run(cells, made_, devices)))
+    assert "outputs against a/cpu@cpu\n" in printed(document(run(cells[:2], made_[:1], devices)))
+    assert "outputs against float32/cpu@cpu\n" in printed(made(fast("int8", 2.0, 2.1)))
