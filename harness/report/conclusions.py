@@ -83,15 +83,13 @@ def _price(cell: Cell) -> str:
     fidelity = cell["fidelity"]
     if fidelity is None:
         return "outputs not compared"
-    shown = figures.sqnr(fidelity)
+    same, shown = fidelity["top1_agreement"], figures.sqnr(fidelity)
+    parts = ["outputs the same" if shown == "exact" else f"SQNR {shown}"]
     if fidelity["sqnr_db"] is not None:
-        shown = f"SQNR {shown} dB"
-    elif shown == "exact":
-        shown = "outputs the same"
-    else:
-        shown = f"SQNR {shown}"
-    same = fidelity["top1_agreement"]
-    return shown if same is None else f"{shown}, top-1 same in {figures.share(same)}"
+        parts[0] += " dB"
+    if same is not None:
+        parts.append(f"top-1 same in {figures.share(same)}")
+    return ", ".join(parts[1:] if shown == figures.NONE and same is not None else parts)
 
 
 def _listed(texts: Sequence[str]) -> str:

@@ -77,7 +77,7 @@ def test_runs_stored_before_there_was_a_warning_are_judged_as_well():
     stored = made(fast("int8", 13.8, 14.0, WRONG), fast("dynamic", 2.0, 2.01))
     for judged in stored["cells"]:
         judged["warnings"] = []
-        for key in ("output", "samples", "same_rows", "collapsed"):
+        for key in ("output", "samples", "same_rows", "labels", "same_labels", "collapsed"):
             del judged["fidelity"][key]
     assert names([conclude(stored)[0].cell]) == ["dynamic"]
 
