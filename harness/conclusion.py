@@ -172,8 +172,9 @@ def _top1(cell: Cell) -> float:
 
 
 def _delegated(cell: Cell) -> float:
+    """More where fewer ops were left: a share would reward the ops that only convert inputs and outputs."""
     ops = cell["ops"]
-    return float(ops["delegated"] / ops["total"]) if ops and ops["total"] else 0.0
+    return float(ops["delegated"] - ops["total"]) if ops else -math.inf
 
 
 def _value(cell: Cell) -> float:

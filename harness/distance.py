@@ -21,11 +21,13 @@ def is_far(figures: Figures) -> bool:
 
     Runs that were stored before some of the figures were taken are judged by those they have.
     """
-    sqnr_db, same, rows = (figures.get(key) for key in ("sqnr_db", "top1_agreement", "same_rows"))
+    shares = (figures.get(key) for key in ("top1_agreement", "same_rows", "same_labels"))
+    sqnr_db, (same, rows, labels) = figures.get("sqnr_db"), shares
     return bool(
         (sqnr_db is not None and sqnr_db < FAR_DB)
         or (same is not None and same < FEW_SAME and figures.get("samples", 0) >= ENOUGH_SAMPLES)
         or (rows is not None and rows < FEW_SAME)
+        or (labels is not None and labels < FEW_SAME and figures["labels"] >= ENOUGH_SAMPLES)
         or figures.get("collapsed")
     )
 
@@ -40,6 +42,8 @@ def describe(figures: Figures) -> str:
         parts.append(f"same top-1 class in {same:.1%} of {figures['samples']} samples")
     if figures["same_rows"] is not None:
         parts.append(f"{figures['same_rows']:.0%} of the list's rows found again, in any order")
+    if figures["same_labels"] is not None:
+        parts.append(f"{figures['same_labels']:.1%} of {figures['labels']} labels the same")
     if figures["collapsed"]:
         parts.append("the same outputs whatever the input")
     return ", ".join(parts)

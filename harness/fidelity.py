@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TypedDict
 
 import numpy as np
@@ -33,6 +33,8 @@ class Fidelity(TypedDict):
     - `samples`: how many were compared.
     - `same_rows`: of a list sorted by scores (see harness.ranked), the share of rows that are in both, in
       whatever order; None where there is no such list. The other figures are then of rows in both.
+    - `labels`: how many values are labels, not quantities (ARG_MAX), of which only `same_labels`, the share
+      that is the same, says anything. Where the only output is labels, that is the `top1_agreement`, too.
     - `collapsed`: the candidate's outputs are the same for every sample, the reference's are not.
 
     With several outputs cosine, error and SQNR are those of the worst one. Values that are not finite leave
@@ -46,28 +48,45 @@ class Fidelity(TypedDict):
     output: str | None
     samples: int
     same_rows: float | None
+    labels: int
+    same_labels: float | None
     collapsed: bool
 
 
 def compare_outputs(
-    reference: Sequence[Output], candidate: Sequence[Output], *, classifier: bool = True
+    reference: Sequence[Output],
+    candidate: Sequence[Output],
+    *,
+    classifier: bool = True,
+    labels: Collection[int] = (),
 ) -> Fidelity | None:
-    """Figures over all samples, or None where the outputs cannot be laid side by side."""
+    """Figures over all samples, or None where the outputs cannot be laid side by side.
+
+    classifier: whether the largest value of an output can be a class. labels: places of the outputs that hold
+    labels, not quantities.
+    """
     pairs = _pairs(reference, candidate)
     if not pairs:
         return None
-    whole = len(pairs) == 1 and not reference[0].thinned
     aligned, same_rows = ranked.align(pairs)
-    compared = [(output.name, pair) for output, pair in zip(reference, aligned, strict=True) if pair]
-    figures = [_figures(*pair) for _, pair in compared]
+    kept = [(i, pair) for i, pair in enumerate(aligned) if pair]
+    named = [(reference[i].name, _figures(*pair)) for i, pair in kept if i not in labels]
+    figures = [found for _, found in named] or [_of_labels(*pair) for _, pair in kept]
+    same = [ref == cand for i, (ref, cand) in kept if i in labels]
+    same_labels = min((float(np.mean(equal)) for equal in same), default=None)
+    top1 = None
+    if len(pairs) == 1 and not reference[0].thinned:
+        top1 = same_labels if same else _top1(*pairs[0]) if classifier else None
     return Fidelity(
         cosine=_worst(figures, "cosine", min),
         max_abs_error=_worst(figures, "max_abs_error", max),
         sqnr_db=_worst(figures, "sqnr_db", min),
-        top1_agreement=_top1(*pairs[0]) if classifier and whole else None,
-        output=_worst_output([name for name, _ in compared], figures),
+        top1_agreement=top1,
+        output=_worst_output(named) if len(pairs) > 1 else None,
         samples=len(pairs[0][0]),
         same_rows=same_rows,
+        labels=sum(equal.size for equal in same),
+        same_labels=same_labels,
         collapsed=_collapsed(pairs),
     )
 
@@ -108,6 +127,15 @@ def _pairs(reference: Sequence[Output], candidate: Sequence[Output]) -> list[tup
     return pairs
 
 
+def _of_labels(ref: Array, cand: Array) -> dict[str, float]:
+    """Of outputs without any quantity: whether they are the same."""
+    return {
+        "cosine": math.nan,
+        "max_abs_error": float(np.max(np.abs(ref - cand), initial=0)),
+        "sqnr_db": math.nan,
+    }
+
+
 def _figures(ref: Array, cand: Array) -> dict[str, float]:
     """Of one output; NaN where a figure does not exist, infinite SQNR where nothing differs."""
     if not (ref.size and np.isfinite(ref).all() and np.isfinite(cand).all()):
@@ -133,16 +161,14 @@ def _worst(
     figures: Sequence[dict[str, float]], key: str, pick: Callable[[list[float]], float]
 ) -> float | None:
     values = [figure[key] for figure in figures]
-    value = math.nan if any(math.isnan(v) for v in values) else pick(values)
+    value = math.nan if not values or any(math.isnan(v) for v in values) else pick(values)
     return value if math.isfinite(value) else None
 
 
-def _worst_output(names: Sequence[str], figures: Sequence[dict[str, float]]) -> str | None:
+def _worst_output(named: Sequence[tuple[str, dict[str, float]]]) -> str | None:
     """The name of the output with the lowest SQNR; one that has none, because of NaN, is worse still."""
-    if len(names) < 2:
-        return None
-    values = [-math.inf if math.isnan(f["sqnr_db"]) else f["sqnr_db"] for f in figures]
-    return names[values.index(min(values))]
+    by_noise = [(-math.inf if math.isnan(f["sqnr_db"]) else f["sqnr_db"], name) for name, f in named]
+    return min(by_noise, key=lambda entry: entry[0], default=(0.0, None))[1]
 
 
 def _collapsed(pairs: Sequence[tuple[Array, Array]]) -> bool:

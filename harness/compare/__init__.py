@@ -197,7 +197,10 @@ class _Context:
         found: Fidelity | None = self._once(
             ("fidelity", reference.id, cell.id),
             lambda: compare_outputs(
-                outputs_of(reference), outputs_of(cell), classifier=not self._reproduces_input(reference)
+                outputs_of(reference),
+                outputs_of(cell),
+                classifier=not self._reproduces_input(reference),
+                labels=self._labels(reference),
             ),
         )
         return found
@@ -222,6 +225,11 @@ class _Context:
         """An autoencoder: its largest output is not a class."""
         variant = self.variants[(reference.model, reference.variant)]
         return [t.shape for t in variant.inputs] == [t.shape for t in variant.outputs]
+
+    def _labels(self, reference: Cell) -> set[int]:
+        """Places of outputs that are whole numbers by their type, as of ARG_MAX: a class, and no quantity."""
+        tensors = self.variants[(reference.model, reference.variant)].outputs
+        return {i for i, t in enumerate(tensors) if "int" in t.dtype and t.quantization is None}
 
     def _warnings(self, cell: Cell) -> Iterable[Warning_]:
         variant, baseline = self.variants.get((cell.model, cell.variant)), self._baseline_variant(cell)

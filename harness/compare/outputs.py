@@ -23,7 +23,7 @@ def of_variant(figures: Figures | None) -> Iterator[Doubt]:
             "don't ship it like this: give --calibration inputs as the model will see them, or take a variant"
             " with a higher SQNR",
         )
-    elif figures["sqnr_db"] is None and figures["max_abs_error"]:
+    elif figures["sqnr_db"] is None and figures["max_abs_error"] and not figures["labels"]:
         yield Doubt(
             NO_SIGNAL,
             f"{figures['reference']}'s outputs are zero for all samples{of_output(figures)}: how far these"

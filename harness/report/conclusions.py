@@ -63,9 +63,8 @@ def _undecided(conclusion: Conclusion, cells: Sequence[Cell]) -> str:
     named = _listed([f"{_name(cell, cells)} {_speed(cell)}" for cell in conclusion.undecided])
     if conclusion.budget_s is None:
         return f"undecided: {named}; raise --budget"
-    return (
-        f"undecided: {named}; about --budget {conclusion.budget_s:g} would decide, or as much in several runs"
-    )
+    budget = f"{conclusion.budget_s:.3f}".rstrip("0").rstrip(".")
+    return f"undecided: {named}; about --budget {budget} would decide, or as much in several runs"
 
 
 def _name(cell: Cell, cells: Sequence[Cell]) -> str:
@@ -84,15 +83,13 @@ def _price(cell: Cell) -> str:
     fidelity = cell["fidelity"]
     if fidelity is None:
         return "outputs not compared"
-    shown = figures.sqnr(fidelity)
+    same, shown = fidelity["top1_agreement"], figures.sqnr(fidelity)
+    parts = ["outputs the same" if shown == "exact" else f"SQNR {shown}"]
     if fidelity["sqnr_db"] is not None:
-        shown = f"SQNR {shown} dB"
-    elif shown == "exact":
-        shown = "outputs the same"
-    else:
-        shown = f"SQNR {shown}"
-    same = fidelity["top1_agreement"]
-    return shown if same is None else f"{shown}, top-1 same in {figures.share(same)}"
+        parts[0] += " dB"
+    if same is not None:
+        parts.append(f"top-1 same in {figures.share(same)}")
+    return ", ".join(parts[1:] if shown == figures.NONE and same is not None else parts)
 
 
 def _listed(texts: Sequence[str]) -> str:

@@ -26,14 +26,15 @@ def render(document: Mapping[str, Any], console: Console) -> None:
 
 
 def _references(cells: Iterable[Cell]) -> str:
-    """The references by name; variants that are compared with themselves on cpu together."""
-    names: dict[str, None] = {}
+    """The references by name; where there are several, variants compared with themselves on cpu together."""
+    users: dict[str, set[str]] = {}
     for cell in cells:
         if cell["fidelity"]:
-            reference = str(cell["fidelity"]["reference"])
-            own = reference.startswith(f"{cell['variant']}/cpu@") and not cell["variant"].startswith("float")
-            names["the same variant on cpu" if own else clean(reference)] = None
-    return ", ".join(sorted(names))
+            users.setdefault(clean(cell["fidelity"]["reference"]), set()).add(clean(cell["variant"]))
+    own = {name for name, variants in users.items() if variants == {name.split("/")[0]}}
+    if len(users) > 1 and own:
+        return ", ".join([*sorted(set(users) - own), "the same variant on cpu"])
+    return ", ".join(sorted(users))
 
 
 _SAMPLES = {  # how they were chosen -> in words

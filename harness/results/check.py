@@ -42,6 +42,8 @@ _FIDELITY = {
     "output": Newer(Maybe(TEXT)),
     "samples": Newer(int),
     "same_rows": Newer(Maybe(NUMBER)),
+    "same_labels": Newer(Maybe(NUMBER)),
+    "labels": Newer(int),
     "collapsed": Newer(bool),
 }
 _CELL = {

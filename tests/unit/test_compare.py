@@ -239,6 +239,23 @@ def test_an_autoencoder_has_no_top1() -> None:
     assert got["cosine"] == 1 and got["top1_agreement"] is None
 
 
+def test_what_an_arg_max_gives_is_compared_as_labels() -> None:
+    """Classes 0 to 15, one of them 900 instead: as quantities these are 2 dB."""
+    right, other = np.arange(16.0)[:, None], np.arange(16.0)[:, None]
+    other[3] = 900
+    variants = [variant("float32"), variant("int8")]
+    whole = replace(tensor((1, 1)), dtype="int64")
+    for made in variants:
+        object.__setattr__(made, "outputs", (whole,))
+    cells = [
+        measured(cell("float32", "cpu"), [1.0] * 6, outputs=[output(right)]),
+        measured(cell("int8", "cpu"), [0.5] * 6, outputs=[output(other)]),
+    ]
+    found = document(run(cells, variants, [device("cpu")]))["cells"][1]
+    assert (found["fidelity"]["sqnr_db"], found["fidelity"]["top1_agreement"]) == (None, 15 / 16)
+    assert not {"variant-differs", "no-signal"} & {w["code"] for w in found["warnings"]}
+
+
 def test_warnings_of_variant_cell_and_outputs() -> None:
     outputs = [output([[1.0, math.nan]])]
     built = measured(cell("int8", "cpu", warnings=[("hot", "it was hot")]), [1], outputs=outputs)

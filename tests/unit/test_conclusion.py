@@ -77,7 +77,7 @@ def test_runs_stored_before_there_was_a_warning_are_judged_as_well():
     stored = made(fast("int8", 13.8, 14.0, WRONG), fast("dynamic", 2.0, 2.01))
     for judged in stored["cells"]:
         judged["warnings"] = []
-        for key in ("output", "samples", "same_rows", "collapsed"):
+        for key in ("output", "samples", "same_rows", "labels", "same_labels", "collapsed"):
             del judged["fidelity"][key]
     assert names([conclude(stored)[0].cell]) == ["dynamic"]
 
@@ -139,7 +139,8 @@ def test_ties_are_broken_by_ops_then_by_size_where_fidelity_is_the_same():
     by_ops = concluded(fast("int8", 5, 5.2, ops=half), fast("uint8", 5, 5.1, ops=all_))
     assert (names([by_ops.cell]), by_ops.reason) == (["uint8"], "ops")
     sizes = {"int8": 5_000, "uint8": 4_000}
-    by_size = concluded(fast("int8", 5, 5.2), fast("uint8", 5, 5.1), sizes=sizes)
+    more, fewer = Ops(14, 12, 1), Ops(12, 10, 1)  # as many left
+    by_size = concluded(fast("int8", 5, 5.2, ops=more), fast("uint8", 5, 5.1, ops=fewer), sizes=sizes)
     assert (names([by_size.cell]), by_size.reason) == (["uint8"], "size")
     by_speed = concluded(fast("int8", 5, 5.2), fast("uint8", 5, 5.1))
     assert (names([by_speed.cell]), by_speed.reason) == (["int8"], "speed")
@@ -239,3 +240,16 @@ def test_a_barred_baseline_leaves_the_star_to_the_best_of_the_others():
     """--baseline int8, whose outputs are destroyed: float32 is slower, and the one to take."""
     found = concluded(fast("int8", 2.0, 2.01, WRONG), baseline="int8/xnnpack@xnnpack")
     assert (found.verdict, names([found.cell]), names(found.barred)) == ("fastest", ["float32"], ["int8"])
+
+
+def test_variants_that_are_compared_with_themselves_are_said_together():
+    cells = [
+        measured(cell(name, delegate), [1.0], outputs=outputs(CLEAN))
+        for name in ("a", "b")
+        for delegate in ("cpu", "xnnpack")
+    ]
+    made_ = [variant("a", scheme="int8"), variant("b", scheme="int8")]
+    devices = [device("cpu"), device("xnnpack")]
+    assert "outputs against the same variant on cpu\n" in printed(document(run(cells, made_, devices)))
+    assert "outputs against a/cpu@cpu\n" in printed(document(run(cells[:2], made_[:1], devices)))
+    assert "outputs against float32/cpu@cpu\n" in printed(made(fast("int8", 2.0, 2.1)))

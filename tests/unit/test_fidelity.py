@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from delegates.wire import Output
-from harness.distance import is_far
+from harness.compare.outputs import of_variant
+from harness.distance import describe, is_far
 from harness.fidelity import compare_outputs, count_nonfinite
 from tests.unit.run_builder import output
 
@@ -215,9 +216,37 @@ def test_outputs_that_no_longer_depend_on_the_input_have_collapsed() -> None:
         ({"top1_agreement": 0.49}, True),
         ({"top1_agreement": 0.0, "samples": 7}, False),
         ({"same_rows": 0.49}, True),
+        ({"same_labels": 0.49}, True),
+        ({"same_labels": 0.49, "labels": 7}, False),
         ({"collapsed": True}, True),
     ],
 )
 def test_how_far_is_far(changes: dict[str, Any], far: bool) -> None:
-    figures = {"sqnr_db": 18.4, "top1_agreement": 0.7, "samples": 16, "same_rows": None, "collapsed": False}
+    figures = {
+        "sqnr_db": 18.4,
+        "top1_agreement": 0.7,
+        "samples": 16,
+        "same_rows": None,
+        "collapsed": False,
+        "labels": 16,
+        "same_labels": None,
+    }
     assert is_far({**figures, **changes}) is far
+
+
+def test_labels_are_the_same_or_not_and_no_quantities() -> None:
+    """What ARG_MAX gives: one of sixteen is another class, 3 instead of 900, which is 0 dB as a quantity."""
+    classes = RNG.integers(0, 20, (16, 1)).astype("f4")
+    other = classes.copy()
+    other[0] = 900
+    figures = compare_outputs([output(classes)], [output(other)], labels={0})
+    assert figures is not None and not is_far({**figures, "reference": "x"})
+    assert (figures["sqnr_db"], figures["top1_agreement"], figures["labels"]) == (None, 15 / 16, 16)
+    assert list(of_variant({**figures, "reference": "x"})) == []
+    figures = compare_outputs([output(classes)], [output(classes + 1)], labels={0})
+    assert figures is not None and is_far({**figures, "reference": "x"})
+    assert "0.0% of 16 labels the same" in describe(figures)
+    beside = [output(LOGITS[:16], "logits"), output(classes, "class")]
+    figures = compare_outputs(beside, [output(NOISY[:16], "logits"), output(other, "class")], labels={1})
+    assert figures is not None and figures["output"] == "logits"
+    assert (figures["sqnr_db"] or 0) > 8 and (figures["max_abs_error"] or 9) < 2  # not 897, of the classes
