@@ -139,17 +139,20 @@ def test_variants_of_such_a_file(folder, tmp_path):
 
 
 def test_the_commands_refuse_it_and_take_the_flag(folder, tmp_path):
+    asked = ["--model", str(folder / "tf_keras-sequential.h5"), "--variant", "float32"]
+
     def qbench(*arguments: str) -> subprocess.CompletedProcess:
         return subprocess.run(
-            [sys.executable, "-c", "from harness.cli import main; main()", *arguments,
-             "--model", str(folder / "tf_keras-sequential.h5"), "--variant", "float32"],
+            [sys.executable, "-c", "from harness.cli import main; main()", *arguments],
             capture_output=True, text=True, check=False, cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(ROOT), "QBENCH_CACHE": str(tmp_path / "cache")},
         )  # fmt: skip
 
-    refused = qbench("run", "--device", "cpu")
+    refused = qbench("run", *asked, "--device", "cpu")
     assert refused.returncode == 2
     assert "--trust-model" in refused.stderr.splitlines()[-1]
     for command in (["quantize", "--out", "out"], ["run", "--device", "cpu", "--budget", "0.1"], ["compat"]):
-        taken = qbench(*command, "--trust-model")
+        taken = qbench(*command, *asked, "--trust-model")
         assert taken.returncode == 0, taken.stderr
+    (made,) = (tmp_path / "out").glob("*.tflite")
+    assert qbench("inspect", str(made), "--trust-model").returncode == 0
