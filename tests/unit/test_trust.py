@@ -102,6 +102,11 @@ def test_other_ways_to_run_code_are_refused(loaded, trusted, name, what):
     assert trusted[name][0]  # else this test shows nothing
 
 
+def test_a_file_that_has_another_one_read_is_refused(loaded):
+    _, error = loaded["reads.h5"]
+    assert "reads the file" in error and "words.txt" in error and "--trust-model" in error
+
+
 @pytest.mark.parametrize("name", HARMLESS)
 def test_what_holds_no_code_is_loaded_as_ever(loaded, name):
     assert loaded[name] == [False, None]
