@@ -30,7 +30,7 @@ LAMBDAS = [
     for keras in ("keras", "tf_keras")
     for file in ("functional.h5", "sequential.h5", "nested.h5", "wrapped.h5", "lambda.keras")
 ]
-HARMLESS = ["tf_keras-harmless.h5", "tf_keras-harmless.keras", "ops.h5"]
+HARMLESS = ["tf_keras-harmless.h5", "tf_keras-harmless.keras", "ops.h5", "metadata"]
 
 # Loads each file and prints {name: [whether its code ran, the error or null]}.
 LOAD = """
@@ -40,7 +40,7 @@ from harness.quantize import sources
 folder, trust = Path(sys.argv[1]), sys.argv[2] == "trust"
 sys.path.insert(0, str(folder))
 found = {}
-for path in sorted([*folder.glob("*.h5"), *folder.glob("*.keras"), folder / "writing"]):
+for path in sorted([*folder.glob("*.h5"), *folder.glob("*.keras"), folder / "writing", folder / "metadata"]):
     (folder / "ran").unlink(missing_ok=True)
     try:
         sources.load("saved_model" if path.is_dir() else "keras", path.name, path, folder, trust)
