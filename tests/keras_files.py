@@ -33,6 +33,7 @@ def main(folder: Path, name: str) -> None:
     inputs = keras.Input((4,))
     keras.Model(inputs, lambda_layer()(inputs)).save(folder / f"{name}-functional.h5")
     if name == "tf_keras":
+        inner.save(folder / "metadata", save_format="tf")  # the Lambda is in Keras' metadata, and traced
         _craft(keras, folder, ran)
     ran.unlink(missing_ok=True)  # building them ran it, too
 
@@ -51,6 +52,14 @@ def _craft(keras: Any, folder: Path, ran: Path) -> None:
     inputs = keras.Input((4,))
     keras.Model(inputs, tf.math.sin(inputs) + tf.reshape(inputs, (-1, 4))).save(folder / "ops.h5")
     keras.Model(inputs, tf.math.sin(inputs)).save(folder / "op-writes.h5")
+    words = folder / "words.txt"  # as /etc/passwd would be: its lines end up in the model
+    words.write_text("a\nb\n")
+    lookup = keras.layers.StringLookup(vocabulary=str(words), output_mode="one_hot")
+    keras.Sequential([keras.Input((1,), dtype="string"), lookup]).save(folder / "reads.h5")
+    with h5py.File(folder / "reads.h5", "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        config["config"]["layers"][1]["config"]["vocabulary"] = str(words)
+        file.attrs["model_config"] = json.dumps(config)
     with h5py.File(folder / "op-writes.h5", "r+") as file:  # io.write_file(path, "…"), while it is loaded
         config = json.loads(file.attrs["model_config"])
         stack = config["config"]["layers"]

@@ -61,7 +61,11 @@ class StoredArray:
         """So many values from the file's beginning."""
         size = math.prod(shape) * self.dtype.itemsize
         if size > (LARGEST_FORTRAN if self.fortran_order else LARGEST):
-            remedy = "save numpy.ascontiguousarray(…) of it" if self.fortran_order else "use fewer samples"
+            remedy = (
+                "save numpy.ascontiguousarray(…) of it"
+                if self.fortran_order
+                else "use fewer samples (…,samples=100)"
+            )
             raise ModelError(f"{self.where}: {size / 1e9:.1f} GB of it would have to be read; {remedy}")
         with _one_line(self.where), self.open() as file:
             _read_header(file)

@@ -11,6 +11,7 @@ from typing import Any
 from harness.errors import ModelError
 from harness.models.applications import APPLICATIONS, application_name
 from harness.models.builtin import ensure_digits
+from harness.quantize.reasons import one_line
 from harness.quantize.tracing import (
     Loaded,
     from_concrete,
@@ -130,7 +131,7 @@ def _refuse_code(path: Path, failure: Exception) -> None:
     except ModelError:
         raise failure from None
     if code is None and is_refusal(failure):
-        code = "it holds Python code"
+        code = f"Keras refuses it ({one_line(failure)})"
     if code is not None:
         raise refusal(code) from None
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from harness.errors import ModelError
 
-REMEDY = "if you trust the file, give --trust-model (in Python: trust_model=True)"
+REMEDY = "such a file is loaded only if you trust it: --trust-model (in Python: trust_model=True)"
 LARGEST_CONFIG = 64 << 20  # bytes; the largest of keras.applications has 0.6 MB
 
 _CALLING_LAYERS = ("Lambda", "ClassMethod", "InstanceMethod", "InstanceProperty")
@@ -34,12 +34,12 @@ _PYTHON_OPS = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
 
 def refusal(what: str) -> ModelError:
     """The error for a file with code, `what` being a sentence without its end."""
-    return ModelError(f"{what}, which is not run unasked; {REMEDY}")
+    return ModelError(f"{what}; {REMEDY}")
 
 
 def is_refusal(error: BaseException) -> bool:
-    """True where Keras itself has refused code in a file."""
-    return "arbitrary code execution" in str(error) or "safe_mode" in str(error)
+    """True where Keras itself has refused something in a file, which `safe_mode=False` would let pass."""
+    return "safe_mode=False" in str(error) or "disallowed during deserialization" in str(error)
 
 
 def code_in_keras_file(path: Path) -> str | None:
@@ -106,6 +106,8 @@ def _code_in(value: Any, where: str) -> Iterator[str]:
         yield from _code_of(kind, config, where)
     if any(key.endswith("_type") and item == "lambda" for key, item in value.items()):
         yield f"{where} holds Python code"
+    if isinstance(value.get("vocabulary"), str):
+        yield f"{where} reads the file {value['vocabulary']}"
     module = value.get("module")
     if isinstance(module, str) and not _OWN_MODULE.fullmatch(module):
         yield f"{where} names the Python module {module}"

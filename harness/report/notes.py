@@ -51,9 +51,10 @@ def _samples(document: Mapping[str, Any]) -> str:
     told = {}
     for model in document["models"]:
         samples = model.get("fidelity_samples")  # not there in documents of older versions
-        if samples and samples["how"] in _SAMPLES:
-            count = figures.plural(samples["samples"], "sample")
-            told[model["name"]] = _SAMPLES[samples["how"]].format(count=count, source=samples["source"])
+        if isinstance(samples, dict) and samples.get("how") in _SAMPLES:
+            count = figures.plural(samples.get("samples", 0), "sample")
+            words = _SAMPLES[samples["how"]]
+            told[model["name"]] = words.format(count=count, source=samples.get("source", "?"))
     if len(set(told.values())) < 2:
         return clean("".join(f", on {text}" for text in sorted(set(told.values()))))
     return clean("; on " + ", ".join(f"{text} ({name})" for name, text in told.items()))

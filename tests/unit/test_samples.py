@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from harness.calibration import InputSpec
+from harness.compare import document
 from harness.errors import ModelError
 from harness.models import ModelSource, resolve_model
 from harness.quantize import FidelitySamples, make_variants
 from harness.quantize.data import choose_data
+from harness.report.table import render
 from harness.variants import STANDARD
 from tests.models import dense_model, int64_model
+from tests.unit.run_builder import typical
 from tests.unit.test_quantize import BY_NAME, by_name, invoke, needs_converter
 
 X = InputSpec("x", "float32", (1, 4))
@@ -152,3 +158,43 @@ def test_wrongly_scaled_calibration_shows_on_the_built_in_model(tmp_path):
     )
     assert made.fidelity_samples == FidelitySamples("built-in", 16, "built-in")
     assert decibels(made, tmp_path) < 10
+
+
+@pytest.mark.parametrize(
+    ("samples", "said"),
+    [
+        (FidelitySamples("photos", 16, "held-back"), ", on 16 samples held back from calibration"),
+        (
+            FidelitySamples("photos", 3, "calibration"),
+            ", on the 3 samples that it was calibrated on, too few",
+        ),
+        (FidelitySamples("test.npz", 1, "dataset"), ", on 1 sample of test.npz"),
+        (FidelitySamples("generate", 16, "random"), ", on 16 samples of random data"),
+        (FidelitySamples("built-in", 16, "built-in"), ", on 16 samples of the built-in test data"),
+        (None, ""),
+    ],
+)
+def test_the_samples_are_said_and_stored(samples, said):
+    run = typical()
+    run.models = [replace(run.models[0], fidelity_samples=samples)]
+    made = document(run)
+    stored = made["models"][0]["fidelity_samples"]
+    assert stored == (None if samples is None else vars(samples))
+    assert f"against float32/cpu@cpu{said}" in printed(made)
+
+
+def test_models_that_were_compared_on_different_samples_are_told_apart():
+    run = typical()
+    made = document(run)
+    made["models"] = [
+        {"name": "a", "fidelity_samples": {"source": "x.npz", "samples": 4, "how": "dataset"}},
+        {"name": "b", "fidelity_samples": {"source": "generate", "samples": 16, "how": "random"}},
+        {"name": "old"},  # of a qbench that did not say
+    ]
+    assert "; on 4 samples of x.npz (a), 16 samples of random data (b)" in printed(made)
+
+
+def printed(made) -> str:
+    stream = io.StringIO()
+    render(made, Console(file=stream, width=200), "results/a-run")
+    return stream.getvalue()

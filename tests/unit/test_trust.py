@@ -30,7 +30,7 @@ LAMBDAS = [
     for keras in ("keras", "tf_keras")
     for file in ("functional.h5", "sequential.h5", "nested.h5", "wrapped.h5", "lambda.keras")
 ]
-HARMLESS = ["tf_keras-harmless.h5", "tf_keras-harmless.keras", "ops.h5"]
+HARMLESS = ["tf_keras-harmless.h5", "tf_keras-harmless.keras", "ops.h5", "metadata"]
 
 # Loads each file and prints {name: [whether its code ran, the error or null]}.
 LOAD = """
@@ -40,7 +40,7 @@ from harness.quantize import sources
 folder, trust = Path(sys.argv[1]), sys.argv[2] == "trust"
 sys.path.insert(0, str(folder))
 found = {}
-for path in sorted([*folder.glob("*.h5"), *folder.glob("*.keras"), folder / "writing"]):
+for path in sorted([*folder.glob("*.h5"), *folder.glob("*.keras"), folder / "writing", folder / "metadata"]):
     (folder / "ran").unlink(missing_ok=True)
     try:
         sources.load("saved_model" if path.is_dir() else "keras", path.name, path, folder, trust)
@@ -102,6 +102,11 @@ def test_other_ways_to_run_code_are_refused(loaded, trusted, name, what):
     assert trusted[name][0]  # else this test shows nothing
 
 
+def test_a_file_that_has_another_one_read_is_refused(loaded):
+    _, error = loaded["reads.h5"]
+    assert "reads the file" in error and "words.txt" in error and "--trust-model" in error
+
+
 @pytest.mark.parametrize("name", HARMLESS)
 def test_what_holds_no_code_is_loaded_as_ever(loaded, name):
     assert loaded[name] == [False, None]
@@ -139,17 +144,20 @@ def test_variants_of_such_a_file(folder, tmp_path):
 
 
 def test_the_commands_refuse_it_and_take_the_flag(folder, tmp_path):
+    asked = ["--model", str(folder / "tf_keras-sequential.h5"), "--variant", "float32"]
+
     def qbench(*arguments: str) -> subprocess.CompletedProcess:
         return subprocess.run(
-            [sys.executable, "-c", "from harness.cli import main; main()", *arguments,
-             "--model", str(folder / "tf_keras-sequential.h5"), "--variant", "float32"],
+            [sys.executable, "-c", "from harness.cli import main; main()", *arguments],
             capture_output=True, text=True, check=False, cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(ROOT), "QBENCH_CACHE": str(tmp_path / "cache")},
         )  # fmt: skip
 
-    refused = qbench("run", "--device", "cpu")
+    refused = qbench("run", *asked, "--device", "cpu")
     assert refused.returncode == 2
     assert "--trust-model" in refused.stderr.splitlines()[-1]
     for command in (["quantize", "--out", "out"], ["run", "--device", "cpu", "--budget", "0.1"], ["compat"]):
-        taken = qbench(*command, "--trust-model")
+        taken = qbench(*command, *asked, "--trust-model")
         assert taken.returncode == 0, taken.stderr
+    (made,) = (tmp_path / "out").glob("*.tflite")
+    assert qbench("inspect", str(made), "--trust-model").returncode == 0
