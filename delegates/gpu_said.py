@@ -21,6 +21,7 @@ _SOME = re.compile(
 _NONE = "No operations will run on the GPU"
 _LIST = "Following operations are not supported by GPU delegate:\n"
 _FAULT = re.compile(r"WebGPU error: (.+)")
+OTHER = "other ops"  # a count of ops of kinds that it does not tell
 _APART = "supported, but not in the one part of the graph that the GPU takes"
 
 
@@ -55,7 +56,7 @@ def ops(said: str, graph: Ops) -> Ops:
     if count <= left:
         groups = [OpGroup(g.op, g.count, g.dtypes, reasons[g.op]) for g in named]
         if count < left:
-            groups.append(OpGroup("other ops", left - count, [], _APART if reasons else None))
+            groups.append(OpGroup(OTHER, left - count, [], _APART if reasons else None))
     else:  # some of these kinds are taken here and left there: it does not say which
         kinds = dict.fromkeys(group.op for group in named)
         why = "; ".join("%s: %s" % (kind, reasons[kind]) for kind in kinds)

@@ -7,11 +7,12 @@ they take it is said to be just that.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from delegates.gpu_said import OTHER
 from delegates.wire import OpGroup, Ops, Runtime
 from harness.inspect import ModelInfo, read_model_file
 from harness.predict import OpVerdict, Prediction, Verdict, predict
@@ -27,7 +28,7 @@ Rules = tuple[ModelInfo, Prediction]
 
 def of_cell(ops: Ops, cell: Cell, variant: Variant | None, device: Device) -> Ops:
     """`ops` as the cell's launches tell, with a reason for each op left where the rules know one."""
-    if variant is None or not any(group.nodes and not group.reason for group in ops.not_delegated):
+    if variant is None or not any(map(_open, ops.not_delegated)):
         return ops
     told = next(m for m in cell.measurements if m.ops is not None)
     options = next((d.options for d in device.profile.delegates if d.name == cell.delegate), {})
@@ -38,12 +39,19 @@ def of_cell(ops: Ops, cell: Cell, variant: Variant | None, device: Device) -> Op
 
 def explained(ops: Ops, model: ModelInfo, prediction: Prediction) -> Ops:
     """Each group without a reason of the delegate's own, divided by the reasons of its nodes."""
-    groups = [
-        part
-        for group in ops.not_delegated
-        for part in ([group] if group.reason or not group.nodes else _divided(group, model, prediction))
-    ]
+    told = {group.op for group in ops.not_delegated}
+    groups: list[OpGroup] = []
+    for group in ops.not_delegated:
+        if group.op == OTHER:
+            groups += _named(group, told, model, prediction)
+        else:
+            groups += _divided(group, model, prediction) if _open(group) else [group]
     return replace(ops, not_delegated=groups)
+
+
+def _open(group: OpGroup) -> bool:
+    """True where the rules may know more of a group than the delegate tells."""
+    return group.op == OTHER or (bool(group.nodes) and not group.reason)
 
 
 def _rules(path: Path, delegate: str, runtime: Runtime, options: Mapping[str, Any]) -> Rules | None:
@@ -53,6 +61,19 @@ def _rules(path: Path, delegate: str, runtime: Runtime, options: Mapping[str, An
         return model, predict(model, delegate, runtime, options)
     except Exception:
         return None
+
+
+def _named(group: OpGroup, told: Collection[str], model: ModelInfo, prediction: Prediction) -> list[OpGroup]:
+    """Ops that a delegate only counts, by name and reason, if the rules leave just as many."""
+    nodes: dict[tuple[str, str | None], list[int]] = {}
+    for index, (op, verdict) in enumerate(zip(model.ops, prediction.ops, strict=True)):
+        if verdict.verdict is Verdict.UNCERTAIN:
+            return [group]
+        if verdict.verdict is Verdict.LEFT and op.name not in told:
+            nodes.setdefault((op.name, verdict.reason), []).append(index)
+    if sum(map(len, nodes.values())) != group.count:
+        return [group]
+    return [OpGroup(op, len(found), [], reason, found) for (op, reason), found in nodes.items()]
 
 
 def _divided(group: OpGroup, model: ModelInfo, prediction: Prediction) -> list[OpGroup]:

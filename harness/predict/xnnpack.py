@@ -22,7 +22,7 @@ from harness.versions import release
 
 SOURCE = "xnnpack_delegate.cc of google-ai-edge/LiteRT, and asked of the runtime"
 
-_BINARY = (c.dimensions, c.activation)
+_BINARY = (c.activation,)
 _SUM = (*_BINARY, c.ratio(2**-10, 256))
 _REDUCE = (c.static(1), c.reduction)
 _CHECKS: Mapping[str, tuple[c.Check, ...]] = {
@@ -33,11 +33,11 @@ _CHECKS: Mapping[str, tuple[c.Check, ...]] = {
     "MAXIMUM": _BINARY,
     "MINIMUM": _BINARY,
     "SQUARED_DIFFERENCE": _BINARY,
-    "PRELU": (c.dimensions, c.static(1), c.slope),
+    "PRELU": (c.static(1), c.slope),
     "AVERAGE_POOL_2D": (c.pool, c.activation),
     "MAX_POOL_2D": (c.pool, c.activation),
     "BATCH_MATMUL": (c.second_factor,),
-    "CONCATENATION": (c.concatenation, c.dimensions),
+    "CONCATENATION": (c.concatenation,),
     "CONV_2D": (c.rank(4), c.static(1, 2), c.bias, c.activation, c.weights_axis(0)),
     "DEPTHWISE_CONV_2D": (c.rank(4), c.static(1, 2), c.bias, c.activation, c.weights_axis(3)),
     "FULLY_CONNECTED": (c.weights_format, c.static(1, 2), c.activation, c.weights_axis(0)),
@@ -49,7 +49,7 @@ _CHECKS: Mapping[str, tuple[c.Check, ...]] = {
     "SUM": _REDUCE,
     "REDUCE_MAX": _REDUCE,
     "REDUCE_MIN": _REDUCE,
-    "PAD": (c.static(1), c.dimensions),
+    "PAD": (c.static(1), c.dimensions, c.paddings),
     "QUANTIZE": (c.quantize,),
     "RESHAPE": (c.static(1), c.dimensions, c.reshape),
     "RESIZE_BILINEAR": (c.rank(4), c.static(1)),
@@ -57,10 +57,11 @@ _CHECKS: Mapping[str, tuple[c.Check, ...]] = {
     "SOFTMAX": (c.beta,),
     "SPLIT": (c.static(0), c.splits),
     "STRIDED_SLICE": (c.static(1, 2, 3), c.dimensions, c.strided_slice),
-    "TRANSPOSE": (c.static(1), c.dimensions),
+    "TRANSPOSE": (c.static(1),),
 }
 _NOT_SETTLED = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "STABLEHLO_COMPOSITE", "DENSIFY"})
 _HAND_NOTHING_OVER = {(2, n) for n in range(8)}  # of 2.7.0 seen, and not of 2.8.0
+_ASKED = "asked of the runtime"
 _NEWER = "use ai-edge-litert"
 _RECURRENT = frozenset(
     {"UNIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN", "LSTM", "RNN", "WHILE"}
@@ -129,13 +130,20 @@ def _whole_loss(seen: Sequence[OpView], build: Build) -> OpVerdict | None:
             f"{late.name} makes a tensor whose size is known only while running, which costs all of XNNPACK"
         )
         return OpVerdict(Verdict.LEFT, reason, SOURCE, f"{_FIX_BATCH}, or {_NEWER}")
-    if not build.transposes_all:
-        return None
-    odd = next((v for v in seen if v.name == "TRANSPOSE" and c.untransposable(v)), None)
+    odd = next((why for view in seen if (why := _breaking(view, build))), None)
     if odd is None:
         return None
-    reason = f"a TRANSPOSE of {odd.inputs[0].dtype} costs all of XNNPACK in {build.target}"
-    return OpVerdict(Verdict.LEFT, reason, "asked of the runtime", _NEWER)
+    return OpVerdict(Verdict.LEFT, f"{odd} costs all of XNNPACK in {build.target}", _ASKED, _NEWER)
+
+
+def _breaking(view: OpView, build: Build) -> str | None:
+    """An op that the build takes although it cannot run it: the delegate as a whole then fails to be made."""
+    if not build.takes_too_much:
+        return None
+    if view.name == "TRANSPOSE" and c.untransposable(view):
+        return f"a TRANSPOSE of {view.inputs[0].dtype}"
+    deep = c.dimensions(view, build)
+    return f"{view.name} of {deep.partition(';')[0]}" if deep and _reason(view, build) is None else None
 
 
 def _verdict(view: OpView, build: Build) -> OpVerdict:
@@ -143,14 +151,17 @@ def _verdict(view: OpView, build: Build) -> OpVerdict:
         return OpVerdict(Verdict.LEFT, "no kernel in XNNPACK for this custom op", SOURCE)
     if view.op.custom or view.name in _NOT_SETTLED:
         return OpVerdict(Verdict.UNCERTAIN, "depends on how the runtime was built", SOURCE)
-    reason = type_reason(view, build) or next(
-        (why for check in _CHECKS.get(view.name, ()) if (why := check(view, build))), None
-    )
+    reason = _reason(view, build) or c.dimensions(view, build)
     if reason is None:
         if any(t.dtype == "float16" for t in view.activations):
             return OpVerdict(Verdict.UNCERTAIN, "float16 activations were not tried", SOURCE)
         return OpVerdict(Verdict.TAKEN, source=SOURCE)
     return OpVerdict(Verdict.LEFT, reason, SOURCE, _remedy(view, build))
+
+
+def _reason(view: OpView, build: Build) -> str | None:
+    checks = _CHECKS.get(view.name, ())
+    return type_reason(view, build) or next((why for check in checks if (why := check(view, build))), None)
 
 
 def _unpacking(index: int, seen: Sequence[OpView], verdicts: Sequence[OpVerdict]) -> OpVerdict:

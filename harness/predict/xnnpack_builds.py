@@ -36,7 +36,7 @@ class Build:
     open_slices: bool
     dynamic_graphs: bool
     integer_graphs: bool
-    transposes_all: bool
+    takes_too_much: bool
 
     @property
     def target(self) -> str:

@@ -209,6 +209,11 @@ def untransposable(view: OpView) -> bool:
     return tensor.dtype not in {"float32", *EIGHT_BIT} or per_channel
 
 
+def paddings(view: OpView, build: Build) -> str | None:
+    kind = view.inputs[1].dtype if len(view.inputs) > 1 else "int32"
+    return None if kind == "int32" else f"paddings of {kind}; int32 is supported"
+
+
 def bias(view: OpView, build: Build) -> str | None:
     return None if len(view.inputs) > 2 else "a bias is mandatory"
 

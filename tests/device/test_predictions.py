@@ -124,6 +124,15 @@ def shapes() -> dict[str, bytes]:
     for count in (2, 4, 5, 6):
         joined = Tensor("float32", [1, 4, 4, 2 * count])
         made[f"CONCATENATION {count}"] = one("CONCATENATION", [X] * count, [joined], {"axis": 3})
+    deep = Tensor("float32", [1, 1, 1, 1, 1, 2, 3])
+    made["ADD of 7 dimensions"] = one("ADD", [deep, deep], [deep], {})
+    made["RESHAPE to 7 dimensions"] = one(
+        "RESHAPE", [Tensor("float32", [2, 3]), constant(deep.shape)], [deep], {}
+    )
+    flat, padded = Tensor("float32", [2, 3]), Tensor("float32", [2, 5])
+    for kind in ("int32", "int64"):
+        by = Tensor(kind, [2, 2], [[0, 0], [1, 1]])
+        made[f"PAD by {kind}"] = one("PAD", [flat, by], [padded])
     made["RESHAPE"] = one("RESHAPE", [X, constant([1, 32])], [Tensor("float32", [1, 32])], {})
     late = Tensor("float32", [1, 32], signature=[-1, -1])
     made["RESHAPE computed"] = one("RESHAPE", [X, Tensor("int32", [2])], [late], {})

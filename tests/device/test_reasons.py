@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from delegates import gpu_said
 from delegates.runtime import installed
-from delegates.wire import OpGroup, Ops
+from delegates.wire import OpGroup, Ops, Runtime
 from harness import compare, compat
 from harness.compare import reasons
 from harness.compat.targets import Target
-from harness.inspect import read_model_file
-from harness.predict import Verdict
+from harness.inspect import read_model, read_model_file
+from harness.predict import Verdict, predict
 from tests.device.test_predictions import RUNTIMES, cases, observe
 from tests.ops import Op, Tensor, build
 from tests.unit.run_builder import cell, device, measurement, run, variant
@@ -131,11 +132,25 @@ def test_groups_are_divided_by_reason():
     assert [asdict(g)["nodes"] for g in found.not_delegated] == [[0], [1]]
 
 
-def read_model_of_two_splits():
-    from delegates.wire import Runtime
-    from harness.inspect import read_model
-    from harness.predict import predict
+def test_ops_that_a_gpu_only_counts_are_named_where_the_rules_count_the_same():
+    names = ("RELU", "LOG_SOFTMAX", "RELU6", "RELU6")
+    tensors = {f"t{i}": X for i in range(5)}
+    ops = [Op(name, [f"t{i}"], [f"t{i + 1}"]) for i, name in enumerate(names)]
+    model = read_model(build(tensors, ops, ["t0"], ["t4"]))
+    prediction = predict(model, "gpu", Runtime("ai-edge-litert", "2.3.0"))
+    said = "2 operations will run on the GPU, and the remaining 2 operations will run on the CPU."
+    graph = Ops(4, 0, 0, [OpGroup("RELU", 1, []), OpGroup("LOG_SOFTMAX", 1, []), OpGroup("RELU6", 2, [])])
+    found = reasons.explained(gpu_said.ops(said, graph), model, prediction)
+    apart = "supported, but not in the largest part of the graph: only that goes to the GPU"
+    assert {g.op: g.reason for g in found.not_delegated} == {
+        "RELU": apart,
+        "LOG_SOFTMAX": "Operation is not supported",
+    }
+    fewer = gpu_said.ops(said.replace("remaining 2", "remaining 1"), graph)
+    assert reasons.explained(fewer, model, prediction) == fewer
 
+
+def read_model_of_two_splits():
     tensors = {"x": Tensor("float32", [1, 60]), "axis": Tensor("int32", [], 1)}
     ops = []
     for count in (5, 6):
