@@ -12,7 +12,7 @@ TIME_UNITS = (("µs", 1e-3), ("ms", 1.0), ("s", 1e3))  # of milliseconds
 SIZE_UNITS = (("B", 1.0), ("kB", 1e3), ("MB", 1e6), ("GB", 1e9))  # of bytes, SI
 
 LONGEST_LINE = 4000  # characters: several sentences with paths; what floods is cut
-LONGEST_NAME = 80
+LONGEST_NAME = 120  # characters of a name in a table or title
 
 Unit = tuple[str, float]
 
