@@ -20,7 +20,8 @@ def test_clean_leaves_one_printable_line_of_bounded_length():
     assert clean("résumé ★ µs 模型") == "résumé ★ µs 模型"
     assert clean(HOSTILE) == "a [31m 2J b c"
     assert clean("a\nqbench: all is well\n\tb\u2028c\u0085d") == "a qbench: all is well b c d"
-    assert clean("x" * 300_000) == brief("x" * 300_000, LONGEST_LINE)
+    assert len(clean("x y " * 100_000)) == LONGEST_LINE
+    assert len(clean("no kernel for " + "x" * 10_000)) < 600
     assert printable("a\n\x1bb") == "a\n b"
 
 
