@@ -25,6 +25,7 @@ from rich.console import Console
 
 from delegates.registry import DELEGATES
 from harness.compat import predictions
+from harness.compat.limits import needs
 from harness.compat.targets import KNOWN, Target
 from harness.config import DelegateSpec, DeviceProfile
 from harness.errors import ModelError
@@ -105,7 +106,7 @@ def look_at(data: bytes, targets: Sequence[Target]) -> str:
         assert text.isprintable() and len(text) < 300, text
         return re.sub(r"\('.*'\)|-?\d+|\[.*\]", "…", text.split(": ", 2)[2])
     predicted = [found for target in targets for found in predictions(model, target)]
-    document = {"file": "fuzz.tflite", **describe(model), "predictions": predicted}
+    document = {"file": "fuzz.tflite", **describe(model), "needs": needs(model), "predictions": predicted}
     render(document, Console(file=io.StringIO(), width=80, markup=False))
     json.dumps(document, allow_nan=False)
     return "read"

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Annotated, NoReturn
 
 import typer
@@ -56,8 +57,9 @@ def _fail_unforeseen(error: Exception) -> NoReturn:
     if os.environ.get("QBENCH_DEBUG"):
         sys.stderr.write(printable(traceback.format_exc()))
     if hasattr(error, "format_message"):  # click's UsageError; which copy of click Typer uses varies
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context else "qbench"
+        context = getattr(error, "ctx", None)  # missing where an option lacks its value
+        named = [command for command in COMMANDS if command in sys.argv[1:2]]
+        command = context.command_path if context else " ".join(["qbench", *named])
         _fail(f"{error.format_message().rstrip('.')}; see {command} --help", QbenchError.exit_code)
     if isinstance(error, OSError) and error.strerror:
         where = "" if error.filename is None else f"{error.filename}: "
@@ -88,9 +90,13 @@ def qbench(
         raise typer.Exit(QbenchError.exit_code)
 
 
-app.command("run", epilog=run.EXAMPLE)(run.run)
-app.command("show", epilog=show.EXAMPLE)(show.show)
-app.command("quantize", epilog=quantize.EXAMPLE)(quantize.quantize)
-app.command("devices", epilog=devices.EXAMPLE)(devices.devices)
-app.command("inspect", epilog=inspect.EXAMPLE)(inspect.inspect)
-app.command("compat", epilog=compat.EXAMPLE)(compat.compat)
+COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
+    "run": (run.run, run.EXAMPLE),
+    "show": (show.show, show.EXAMPLE),
+    "quantize": (quantize.quantize, quantize.EXAMPLE),
+    "devices": (devices.devices, devices.EXAMPLE),
+    "inspect": (inspect.inspect, inspect.EXAMPLE),
+    "compat": (compat.compat, compat.EXAMPLE),
+}
+for name, (function, example) in COMMANDS.items():
+    app.command(name, epilog=example)(function)

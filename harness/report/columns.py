@@ -81,8 +81,8 @@ def _status(cell: Cell) -> Text:
 def _what(best: Sequence[Cell]) -> list[Column]:
     return [
         Column("best", "", lambda cell: Text("★" if cell in best else "", style="green")),
-        Column("variant", "variant", lambda cell: Text(figures.clean(cell["variant"])), "left"),
-        Column("delegate", "delegate", lambda cell: Text(figures.clean(cell["delegate"])), "left"),
+        Column("variant", "variant", lambda cell: Text(figures.short(cell["variant"])), "left"),
+        Column("delegate", "delegate", lambda cell: Text(figures.short(cell["delegate"])), "left"),
         Column("threads", "thr", lambda cell: str(cell["threads"])),
         Column("ops", "ops\ntaken", lambda cell: figures.ops(cell["ops"])),
     ]

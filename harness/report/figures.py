@@ -12,7 +12,8 @@ TIME_UNITS = (("µs", 1e-3), ("ms", 1.0), ("s", 1e3))  # of milliseconds
 SIZE_UNITS = (("B", 1.0), ("kB", 1e3), ("MB", 1e6), ("GB", 1e9))  # of bytes, SI
 
 LONGEST_LINE = 4000  # characters: several sentences with paths; what floods is cut
-LONGEST_NAME = 80
+LONGEST_WORD = 500  # of those that contain no space: paths are shorter, hostile names are not
+LONGEST_NAME = 120  # characters of a name in a table or title
 
 Unit = tuple[str, float]
 
@@ -77,7 +78,8 @@ def ops(found: Mapping[str, Any] | None) -> str:
 
 def clean(name: object) -> str:
     """One printable line of bounded length: names from users and boards may hold terminal escapes."""
-    return brief(" ".join(printable(str(name)).split()), LONGEST_LINE)
+    words = printable(str(name)).split()
+    return brief(" ".join(brief(word, LONGEST_WORD) for word in words), LONGEST_LINE)
 
 
 def printable(text: str) -> str:

@@ -93,7 +93,7 @@ def _ops(document: Document, *, wide: bool) -> Table:
     """One row per op; what goes in is left out where there is no room: it came out of another op."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("#", justify="right")
-    table.add_column("op", no_wrap=True)
+    table.add_column("op", no_wrap=True, max_width=44)
     for name in ("in", "out", "quantized") if wide else ("out", "quantized"):
         table.add_column(name, overflow="fold")
     for name in ("MACs", "params"):

@@ -67,7 +67,7 @@ def _title(block: Sequence[Cell], device: Mapping[str, Any]) -> Text:
         figures.plural(block[0]["threads"], "thread") if same(block, "threads") else "",
     ]
     known = ", ".join(clean(fact) for fact in facts if clean(fact))
-    title = Text(f"{clean(block[0]['model'])} on {clean(block[0]['device'])}", style="bold")
+    title = Text(f"{figures.short(block[0]['model'])} on {figures.short(block[0]['device'])}", style="bold")
     return title.append(f" — {known}" if known else "", style="not bold")
 
 

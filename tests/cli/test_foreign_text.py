@@ -119,7 +119,9 @@ def test_a_long_reason_in_a_table_is_folded_and_not_cut(qbench, tmp_path):
     )
     done = qbench("devices", "--probe")
     assert done.returncode == 0, done.stderr
-    column = "".join(line[done.stdout.splitlines()[2].index("delegates") :] for line in done.stdout.splitlines())
+    column = "".join(
+        line[done.stdout.splitlines()[2].index("delegates") :] for line in done.stdout.splitlines()
+    )
     assert library in "".join(column.split())
 
 

@@ -124,6 +124,7 @@ def test_a_custom_op_is_refused_with_its_name(qbench, shared_coral):
         (["run", "--budget", "0"], "'--budget'"),
         (["run", "--budget", "inf"], "'--budget'"),
         (["run", "--nosuch"], "see qbench run --help"),
+        (["run", "--json"], "requires an argument; see qbench run --help"),
         (["run", "--model", ""], "no name"),
         (["run", "--model", "twins", "--calibration", ""], "no source named"),
         (["run", "--model", "twins", "--json", "nowhere/x.json"], "nowhere/x.json: its folder is missing"),
