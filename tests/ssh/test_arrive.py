@@ -18,6 +18,7 @@ import pytest
 from delegates import arrive
 from delegates.wire import Question, Request
 from harness.errors import DeviceError
+from tests.device.conftest import other_pythons
 from tests.ssh.conftest import Watching
 
 PROGRAM = b"print('began')\n"
@@ -237,11 +238,13 @@ def digest(data: bytes) -> str:
 class Arriving:
     """arrive.py as a process that we are home to."""
 
-    def __init__(self, workdir: Path, *files: bytes, busy_s: float = 2.0, **order: object) -> None:
+    def __init__(
+        self, workdir: Path, *files: bytes, python: str = sys.executable, busy_s: float = 2.0, **order: object
+    ) -> None:
         self.workdir, self.contents = workdir, {digest(data): data for data in (PROGRAM, *files)}
         source = SOURCE.read_text().replace("\n_BUSY_S = 2.0", f"\n_BUSY_S = {busy_s}")
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-c", source], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [python, "-I", "-c", source], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         self.send({
             "do": "run", "marker": "MARK", "workdir": str(workdir), "wait_s": None, "keep_bytes": 1 << 30,
@@ -347,6 +350,17 @@ def test_a_file_that_was_changed_on_the_disk_is_asked_for_again(arriving, data):
     assert again.process.stdout.read() == b"began\n"
     assert one.path(data).read_bytes() == data
     assert arriving(b"model").bring() == []
+
+
+@pytest.mark.parametrize(
+    "python", other_pythons() or [pytest.param("", marks=pytest.mark.skip("no other Python here"))]
+)
+def test_what_is_kept_is_checked_by_every_python_from_3_7_on(arriving, python):
+    one = arriving(b"model", python=python)
+    one.bring()
+    assert arriving(b"model", python=python).bring() == []
+    one.path(b"model").write_bytes(b"modem")
+    assert arriving(b"model", python=python).bring() == [digest(b"model")]
 
 
 def swap_for_a_link(path: Path) -> None:
