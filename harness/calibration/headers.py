@@ -47,29 +47,28 @@ class StoredArray:
     open: Callable[[], IO[bytes]]  # at the start of the header
 
     def all(self) -> npt.NDArray[Any]:
-        """The whole array. Raises ModelError."""
-        return self.first(self.shape[0]) if self.shape else self._read(()).reshape(())
+        """The whole array, whatever its size. Raises ModelError."""
+        return self._read(self.shape).reshape(self.shape, order="F" if self.fortran_order else "C")
 
     def first(self, rows: int) -> npt.NDArray[Any]:
-        """The first `rows` along the first dimension. Raises ModelError."""
+        """The first `rows` along the first dimension. Raises ModelError, also where they are too large."""
         shape = (min(rows, self.shape[0]), *self.shape[1:])
-        if not self.fortran_order:
-            return self._read(shape).reshape(shape)
-        return self._read(self.shape).reshape(self.shape, order="F")[: shape[0]]
+        if self.fortran_order:
+            self._limit(self.shape, LARGEST_FORTRAN, "save numpy.ascontiguousarray(…) of it")
+            return self.all()[: shape[0]]
+        self._limit(shape, LARGEST, "use fewer samples (…,samples=100)")
+        return self._read(shape).reshape(shape)
+
+    def _limit(self, shape: tuple[int, ...], limit: int, remedy: str) -> None:
+        size = math.prod(shape) * self.dtype.itemsize
+        if size > limit:
+            raise ModelError(f"{self.where}: {size / 1e9:.1f} GB of it would have to be read; {remedy}")
 
     def _read(self, shape: tuple[int, ...]) -> npt.NDArray[Any]:
         """So many values from the file's beginning."""
-        size = math.prod(shape) * self.dtype.itemsize
-        if size > (LARGEST_FORTRAN if self.fortran_order else LARGEST):
-            remedy = (
-                "save numpy.ascontiguousarray(…) of it"
-                if self.fortran_order
-                else "use fewer samples (…,samples=100)"
-            )
-            raise ModelError(f"{self.where}: {size / 1e9:.1f} GB of it would have to be read; {remedy}")
         with _one_line(self.where), self.open() as file:
             _read_header(file)
-            return np.frombuffer(_exactly(file, size), self.dtype)
+            return np.frombuffer(_exactly(file, math.prod(shape) * self.dtype.itemsize), self.dtype)
 
 
 def arrays_in(path: Path, where: str) -> Mapping[str, StoredArray]:

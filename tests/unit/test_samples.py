@@ -141,7 +141,7 @@ def test_wrongly_scaled_calibration_shows_on_a_dataset(data):
 
     wrong = made("wrong.npy", "right.npy")
     assert decibels(wrong, data) < 10
-    assert decibels(made("right.npy", None), data) > 25
+    assert decibels(made("right.npy", None), data) > 20
     assert wrong.variants[1].calibration["samples"] == 48
     assert wrong.variants[1].sha256 == made("wrong.npy", None).variants[1].sha256
 
