@@ -53,7 +53,9 @@ def untold(op: str, version: int) -> bool:
 
 def refusal(model: ModelInfo, runtime: Runtime) -> Refusal | None:
     """Why `runtime` will not load `model`, or None where it will."""
-    return _custom_refusal(model, runtime) or _version_refusal(model, runtime)
+    return (
+        _custom_refusal(model, runtime) or _version_refusal(model, runtime) or _kernel_refusal(model, runtime)
+    )
 
 
 def highest(op: str, runtime: Runtime) -> tuple[int, int]:
@@ -134,6 +136,20 @@ def _remedy(written: Mapping[tuple[str, int], int], runtime: Runtime) -> str:
     else:
         older = "convert with an older TensorFlow"
     return f"{newer}, or {older}" if newer else f"use a newer ai-edge-litert, or {older}"
+
+
+def _kernel_refusal(model: ModelInfo, runtime: Runtime) -> Refusal | None:
+    """An op of a known version whose kernel refuses its types when tensors are allocated."""
+    if runtime.name != "tflite-runtime":
+        return None
+    for op in model.ops:
+        kinds = [model.tensors[i].dtype for i in op.inputs]
+        if op.name == "TRANSPOSE_CONV" and not op.custom and kinds[1:3] == ["int8", "float32"]:
+            reason = (
+                f"{runtime.name} {runtime.version} has no TRANSPOSE_CONV for int8 weights with float inputs"
+            )
+            return Refusal(reason, "asked of 2.14.0", "use ai-edge-litert, or convert with float16 or int8")
+    return None
 
 
 def _custom_refusal(model: ModelInfo, runtime: Runtime) -> Refusal | None:
