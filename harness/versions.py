@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from packaging.version import Version as _Version
-
 Version = tuple[int, ...]
 
 
@@ -14,8 +12,10 @@ def release(text: str) -> Version:
 
     Builds with a name of their own, such as "2.7.0-vendor", count as the release they begin with.
     """
+    from packaging.version import Version as Parsed
+
     try:
-        return _Version(text).release
+        return Parsed(text).release
     except ValueError:  # no version, or numbers of thousands of digits
         found = re.match(r"v?(\d{1,9}(?:\.\d{1,9})*)", text.strip(), re.ASCII)
         return tuple(int(part) for part in found[1].split(".")) if found else ()

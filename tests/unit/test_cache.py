@@ -18,7 +18,6 @@ from harness.inspect import read_model_file
 from harness.models import resolve_model
 from harness.quantize import VariantSet, make_variants
 from harness.quantize.reasons import of_the_machine
-from harness.runners import bundle
 from harness.variants import STANDARD
 from tests.models import dense_model
 
@@ -111,14 +110,6 @@ def test_giving_a_copy_out_again_makes_it_young(tmp_path):
     cache.put(tmp_path, b"content", ".bin")
     cache.prune(tmp_path, keep_bytes=0)
     assert path.exists()
-
-
-@damaged_in_all_ways
-def test_a_damaged_bundle_is_put_again(tmp_path, damage):
-    built = bundle.build()
-    path = built.put(tmp_path)
-    path.write_bytes(damage(path.read_bytes()))
-    assert built.put(tmp_path).read_bytes() == built.data
 
 
 @damaged_in_all_ways
