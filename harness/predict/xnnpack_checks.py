@@ -78,7 +78,7 @@ def ratio(least: float, below: float) -> Check:
 
 def product_ratio(view: OpView, build: Build) -> str | None:
     scales = [scale(tensor) for tensor in (*view.inputs[:2], view.outputs[0])]
-    if view.outputs[0].dtype not in EIGHT_BIT or not all(scales):
+    if view.outputs[0].dtype not in EIGHT_BIT or len(scales) < 3 or not all(scales):
         return None
     first, second, output = (value or 0.0 for value in scales)
     value = first * second / output
@@ -192,7 +192,7 @@ def weights_format(view: OpView, build: Build) -> str | None:
 
 def second_factor(view: OpView, build: Build) -> str | None:
     """An 8-bit second factor has one scale and is symmetric: its zero point is 0."""
-    quantization = view.inputs[1].quantization
+    quantization = view.inputs[1].quantization if len(view.inputs) > 1 else None
     if view.outputs[0].dtype not in EIGHT_BIT or quantization is None:
         return None
     if quantization.axis is not None:
