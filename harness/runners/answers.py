@@ -118,6 +118,10 @@ def _check_measurement(m: Measurement) -> None:
 def _check_ops(ops: Ops) -> None:
     _need(0 <= ops.delegated <= ops.total and ops.partitions >= 0, "Ops")
     _need(all(group.count > 0 for group in ops.not_delegated), "Ops.not_delegated")
+    nodes = [node for group in ops.not_delegated for node in group.nodes]
+    _need(len(set(nodes)) == len(nodes) and all(0 <= node < ops.total for node in nodes), "Ops: nodes")
+    told = [group for group in ops.not_delegated if group.nodes]
+    _need(all(len(group.nodes) == group.count for group in told), "Ops: nodes")
 
 
 def _check_output(output: Output) -> None:
