@@ -140,7 +140,7 @@ def _breaking(view: OpView, build: Build) -> str | None:
     """An op that the build takes although it cannot run it: the delegate as a whole then fails to be made."""
     if not build.takes_too_much:
         return None
-    if view.name == "TRANSPOSE" and c.untransposable(view):
+    if view.name == "TRANSPOSE" and view.inputs and c.untransposable(view):
         return f"a TRANSPOSE of {view.inputs[0].dtype}"
     deep = c.dimensions(view, build)
     return f"{view.name} of {deep.partition(';')[0]}" if deep and _reason(view, build) is None else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from benchmarks import predictions
 from delegates.wire import Runtime
@@ -607,3 +608,17 @@ def test_no_confident_error_on_compiled_pairs():
     assert sum(row[1] in ("exact", "likely") for row in rows) >= 49
     assert (tally.left, tally.left_called + tally.left_called_likely) == (70, 67)
     assert {row[1] for row in predictions.from_logs(folder / "logs")} <= {"exact", "uncertain"}
+
+
+@pytest.mark.parametrize("delegate", ["cpu", "xnnpack", "gpu", "edgetpu"])
+def test_ops_that_lack_tensors_are_predicted_all_the_same(delegate):
+    """A file may say anything; every rule is asked of every op with too few inputs, or none."""
+    names = [name for name in vars(schema.BuiltinOperator) if name.isupper() and name != "CUSTOM"]
+    for name in names:
+        for kind in ("float32", "int8", "int16"):
+            x = Tensor(kind, IMAGE)
+            for inputs in ([], [x], [x, x]):
+                for runtime in (TFLITE, LITERT, Runtime("tflite-runtime", "2.9.0")):
+                    model = read_model(one(name, inputs, [x]))
+                    assert predict(model, delegate, runtime).total == 1
+                    work.uncounted(model.ops[0], model)
