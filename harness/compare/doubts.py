@@ -101,7 +101,7 @@ def of_interval(low: float | None, high: float | None, precision: float) -> Iter
 def of_medians(
     baseline: Mapping[str, Any] | None, cell: Mapping[str, Any] | None, speedup: Mapping[str, Any]
 ) -> Iterator[Doubt]:
-    """Whether the medians (`latency_ms` of baseline and cell) tell another ratio than the speedup does."""
+    """The warning where the medians (`latency_ms` of baseline and cell) and the speedup disagree."""
     low, high = speedup["low"], speedup["high"]
     if not baseline or not cell or low is None or high is None or not cell["median"]:
         return

@@ -13,7 +13,7 @@ NO_SIGNAL = "no-signal"
 
 
 def of_variant(figures: Figures | None) -> Iterator[Doubt]:
-    """What is to be said of the fidelity to float32; nothing of the reference itself."""
+    """The warning about a cell's fidelity to float32, if it earns one; never for the reference itself."""
     if figures is None:
         return
     if is_far(figures):
