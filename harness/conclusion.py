@@ -50,7 +50,7 @@ class Conclusion:
     barred: list[Cell] = field(default_factory=list)  # faster, but ruled out by a warning or their status
 
     def as_dict(self) -> dict[str, Any]:
-        """For the result document: cells by their id."""
+        """The conclusion as the result document has it, with cells by their id."""
         return {
             "model": self.model,
             "verdict": self.verdict,
@@ -74,7 +74,7 @@ def conclude(document: Mapping[str, Any]) -> list[Conclusion]:
 
 
 def could_be_one(speedup: Mapping[str, Any]) -> bool:
-    """Whether the interval includes 1, or there is none: no difference was shown."""
+    """True where the interval includes 1, or there is none: no difference was shown."""
     return not _has_interval(speedup) or speedup["low"] <= 1 <= speedup["high"]
 
 
@@ -161,7 +161,7 @@ def _pick(alike: Sequence[Cell]) -> tuple[Cell, str | None]:
 
 
 def _sqnr_db(cell: Cell) -> float:
-    """At most what float32's rounding leaves; outputs that were not compared come last."""
+    """The SQNR in dB, capped at what float32's rounding leaves; -inf for outputs that were not compared."""
     fidelity = cell["fidelity"]
     if fidelity is None:
         return -math.inf
@@ -201,7 +201,7 @@ def _high(cell: Cell) -> float:
 
 
 def _half_width(cell: Cell) -> float:
-    """Of the interval's logarithm, which is a relative error; infinite where there is none."""
+    """Half the width of the interval's logarithm: a relative error; infinite without an interval."""
     if not _has_interval(cell["speedup"]) or _low(cell) <= 0:
         return math.inf
     return math.log(_high(cell) / _low(cell)) / 2

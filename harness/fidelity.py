@@ -152,7 +152,7 @@ def _pairs(
 
 
 def _of_labels(ref: Array, cand: Array) -> dict[str, float]:
-    """Of outputs without any quantity: whether they are the same."""
+    """The fidelity of outputs without any quantity: the same, or not."""
     return {
         "cosine": math.nan,
         "max_abs_error": float(np.max(np.abs(ref - cand), initial=0)),
@@ -196,7 +196,7 @@ def _worst_output(named: Sequence[tuple[str, dict[str, float]]]) -> str | None:
 
 
 def _collapsed(pairs: Sequence[tuple[Array, Array]]) -> bool:
-    """Whether nothing of the input is left in some output.
+    """True where nothing of the input is left in some output.
 
     The reference has to vary by over 1 % of its size: a classifier that is certain of one class for all
     samples is the same for all of them, too. Whole numbers (classes, counts) may well be.

@@ -107,7 +107,7 @@ def _open_member(path: Path, name: str) -> IO[bytes]:
 
 
 def _stored(where: str, opener: Callable[[], IO[bytes]], size: int) -> StoredArray:
-    """By the header of what `opener` opens, which must account for all of the `size` bytes."""
+    """The array that a header describes; it must account for all of the `size` bytes."""
     with opener() as file:
         shape, fortran_order, dtype = _read_header(file)
         header = file.tell()

@@ -123,7 +123,7 @@ class _Context:
         return self.known[key]
 
     def _ops(self, cell: Cell, variant: Variant | None) -> Ops | None:
-        """For the `cpu` delegate all ops count as taken: each ran where it was asked to run."""
+        """Ops with reasons; the `cpu` delegate takes all, as each ran where it was asked to run."""
         ops = cell_ops(cell)
         if ops is None or cell.delegate == "cpu":
             return None if ops is None else Ops(total=ops.total, delegated=ops.total, partitions=0)

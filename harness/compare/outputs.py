@@ -15,7 +15,7 @@ FEWER_SAMPLES = "fewer-samples"
 
 
 def of_variant(figures: Figures | None, finite: bool = True) -> Iterator[Doubt]:
-    """What is to be said of the fidelity to float32; nothing of the reference itself.
+    """The warning about a cell's fidelity to float32, if it earns one; never for the reference itself.
 
     finite: whether the variant's own outputs are numbers.
     """

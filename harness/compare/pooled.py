@@ -52,7 +52,7 @@ class Launches:
         return [launch.run_ns.tolist() for _, launch in _of(self._copies, cell).groupby("launch")]
 
     def once(self, cell: Stored, column: str) -> list[float]:
-        """What is measured once per launch: a column of launches.csv, without those that are empty."""
+        """A figure that is measured once per launch: a column of launches.csv, without empty entries."""
         return list(_of(self._launches, cell)[column].dropna().tolist())
 
 
@@ -109,7 +109,7 @@ def _pooled(
 def _speedup(
     baseline: Stored, cell: Stored, runs: Sequence[Launches], tick_ns: float, against: Any
 ) -> dict[str, Any] | None:
-    """None where a clock stood still: half of the inferences took no time at all."""
+    """The speedup of a pooled cell; None where a clock stood still (half of the inferences took no time)."""
     if not all((_latency(c, runs) or {}).get("median") for c in (baseline, cell)):
         return None
     theirs, ours = (

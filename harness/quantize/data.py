@@ -1,4 +1,4 @@
-"""What the variants of a float model are calibrated with, and what their outputs are compared on."""
+"""Samples that variants of a float model are calibrated with, and those their outputs are compared on."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ Inputs = Mapping[str, tuple[TensorInfo, ...]]  # variant name -> the inputs of i
 
 @dataclass(frozen=True)
 class FidelitySamples:
-    """Where the samples come from that outputs are compared on.
+    """The source of the samples that outputs are compared on.
 
     how: `dataset` (nothing was calibrated on them here), `held-back` (of the calibration data),
     `calibration` (the calibration data itself, too little to hold some back), `random`, or `built-in` (the

@@ -1,4 +1,4 @@
-"""What in a model file would run as a program, found without loading it.
+"""Code in model files, found without loading them.
 
 Keras 3 refuses code in its files by itself. Keras 2 (tf_keras) does not: it runs the Lambda layers of an
 .h5, and imports whatever module a .keras names. So that a file goes on to Keras 2 only if all that it holds
@@ -63,7 +63,7 @@ def code_in_saved_model(folder: Path) -> str | None:
 
 
 def code_in_graph(graph_def: Any) -> str | None:
-    """The same of one GraphDef, its functions included."""
+    """The first op in one GraphDef or its functions that calls Python or writes a file, in words."""
     nodes = [*graph_def.node, *(node for f in graph_def.library.function for node in f.node_def)]
     return next(filter(None, map(_program, nodes)), None)
 
