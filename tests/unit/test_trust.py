@@ -128,7 +128,7 @@ def test_a_keras_3_that_ignores_safe_mode_gets_no_file_with_code(folder):
     code = (
         "import keras, sys; from pathlib import Path; from harness.quantize import sources\n"
         "keras.__version__, load = '3.11.3', keras.models.load_model\n"
-        "keras.models.load_model = lambda path, compile, safe_mode: load(path, compile=compile, safe_mode=False)\n"
+        "keras.models.load_model = lambda path, **options: load(path, **{**options, 'safe_mode': False})\n"
         "folder = Path(sys.argv[1])\n"
         "for name in ('keras-sequential.h5', 'ops.h5'):\n"
         "    try: sources.load('keras', name, folder / name, folder); print(name, 'loaded')\n"
