@@ -15,7 +15,7 @@ from delegates.wire import Runtime
 from harness.inspect import ModelInfo
 from harness.predict import OpVerdict, Prediction, Verdict, loading
 from harness.predict import xnnpack_checks as c
-from harness.predict.ops import EIGHT_BIT, OpView, sized_while_running, unpacked, unpacks, views
+from harness.predict.ops import OpView, sized_while_running, unpacked, unpacks, views
 from harness.predict.partition import parts
 from harness.predict.xnnpack_builds import Build, builds, others, type_reason
 from harness.versions import release
@@ -140,7 +140,7 @@ def _breaking(view: OpView, build: Build) -> str | None:
     """An op that the build takes although it cannot run it: the delegate as a whole then fails to be made."""
     if not build.takes_too_much:
         return None
-    if view.name == "TRANSPOSE" and c.untransposable(view):
+    if view.name == "TRANSPOSE" and view.inputs and c.untransposable(view):
         return f"a TRANSPOSE of {view.inputs[0].dtype}"
     deep = c.dimensions(view, build)
     return f"{view.name} of {deep.partition(';')[0]}" if deep and _reason(view, build) is None else None
@@ -156,7 +156,10 @@ def _verdict(view: OpView, build: Build) -> OpVerdict:
         if any(t.dtype == "float16" for t in view.activations):
             return OpVerdict(Verdict.UNCERTAIN, "float16 activations were not tried", SOURCE)
         return OpVerdict(Verdict.TAKEN, source=SOURCE)
-    return OpVerdict(Verdict.LEFT, reason, SOURCE, _remedy(view, build))
+    remedy = _remedy(view, build)
+    if remedy == _NEWER:
+        reason += f"; {builds()[1].runtime} takes it"
+    return OpVerdict(Verdict.LEFT, reason, SOURCE, remedy)
 
 
 def _reason(view: OpView, build: Build) -> str | None:
@@ -177,13 +180,14 @@ def _unpacking(index: int, seen: Sequence[OpView], verdicts: Sequence[OpVerdict]
 
 
 def _remedy(view: OpView, build: Build) -> str | None:
+    """None where nothing that is known would have the op taken."""
+    newest = builds()[1]
     if view.name in _RECURRENT:
         return "build the layer with unroll=True"
     if any(t.dtype == "int16" for t in view.activations):
-        return "convert with int8 instead of int16x8" + ("" if build.computes_in_8_bit else f"; {_NEWER}")
-    eight_bit = any(t.dtype in EIGHT_BIT for t in (*view.activations, *view.inputs[1:2]))
-    if (eight_bit or view.name in builds()[1].float_ops - build.float_ops) and not build.computes_in_8_bit:
+        if view.name not in newest.quantized_ops:
+            return None
+        return "convert with int8 instead of int16x8" + ("" if build.computes_in_8_bit else f", and {_NEWER}")
+    if build.runtime != newest.runtime and not (_reason(view, newest) or c.dimensions(view, newest)):
         return _NEWER
-    if sized_while_running(view):
-        return _FIX_BATCH
-    return None
+    return _FIX_BATCH if sized_while_running(view) else None

@@ -90,27 +90,29 @@ def type_reason(view: OpView, build: Build) -> str | None:
     if eight_bit:
         return _no_8_bit_kernel(view, build, eight_bit)
     if any(t.dtype == "int8" for t in asked):
-        return _no_kernel_for_weights(view, build)
+        return f"no kernel in {_whose(view, build)} for int8 weights with float inputs"
     if view.name not in build.float_ops:
-        return "no kernel in XNNPACK"
+        return f"no kernel in {_whose(view, build)}"
     computed = dict.fromkeys(tensor.dtype for tensor in view.activations)
     return f"no kernel in XNNPACK for {' and '.join(computed) or 'constants alone'}"
 
 
+def _whose(view: OpView, build: Build) -> str:
+    """XNNPACK, or that of the build alone where the newest one has a kernel."""
+    newest = builds()[1]
+    if build.runtime == newest.runtime or type_reason(view, newest) is not None:
+        return "XNNPACK"
+    return f"XNNPACK of {build.target}"
+
+
 def _no_8_bit_kernel(view: OpView, build: Build, kinds: Sequence[str]) -> str:
-    if not build.computes_in_8_bit:
-        return f"{build.target} has no int8 kernels in XNNPACK; ai-edge-litert has"
     if view.name == "QUANTIZE" and len(set(kinds)) > 1:
         return "XNNPACK does not convert between int8 and uint8"
     if view.name in build.quantized_ops and any(_per_channel(t) for t in (*view.inputs[:2], *view.outputs)):
         return "no kernel in XNNPACK for tensors with one scale per channel here"
-    return f"no {kinds[0]} kernel in XNNPACK"
-
-
-def _no_kernel_for_weights(view: OpView, build: Build) -> str:
-    if view.name in builds()[1].weights_only_ops and not build.computes_in_8_bit:
-        return f"{build.target} has no XNNPACK kernels for int8 weights with float inputs; ai-edge-litert has"
-    return "no kernel in XNNPACK for int8 weights with float inputs"
+    if view.name not in builds()[1].float_ops | builds()[1].quantized_ops:
+        return "no kernel in XNNPACK"
+    return f"no {kinds[0]} kernel in {_whose(view, build)}"
 
 
 def _per_channel(tensor: TensorInfo) -> bool:

@@ -78,7 +78,7 @@ def ratio(least: float, below: float) -> Check:
 
 def product_ratio(view: OpView, build: Build) -> str | None:
     scales = [scale(tensor) for tensor in (*view.inputs[:2], view.outputs[0])]
-    if view.outputs[0].dtype not in EIGHT_BIT or not all(scales):
+    if view.outputs[0].dtype not in EIGHT_BIT or len(scales) < 3 or not all(scales):
         return None
     first, second, output = (value or 0.0 for value in scales)
     value = first * second / output
@@ -192,14 +192,14 @@ def weights_format(view: OpView, build: Build) -> str | None:
 
 def second_factor(view: OpView, build: Build) -> str | None:
     """An 8-bit second factor has one scale and is symmetric: its zero point is 0."""
-    second = view.inputs[1]
-    quantization = second.quantization
+    quantization = view.inputs[1].quantization if len(view.inputs) > 1 else None
     if view.outputs[0].dtype not in EIGHT_BIT or quantization is None:
         return None
     if quantization.axis is not None:
         return "a second input with one scale per column is not supported"
-    zero_point = quantization.zero_points[0]
-    return f"the second input's zero point is {zero_point}; only 0 is supported" if zero_point else None
+    return (
+        "a second input whose zero point is not 0 is not supported" if quantization.zero_points[0] else None
+    )
 
 
 def untransposable(view: OpView) -> bool:

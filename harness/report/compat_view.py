@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness import versions
 from harness.report.figures import clean
 from harness.report.inspection import asking
 
@@ -129,9 +131,14 @@ def _matrix(device: Mapping[str, Any], cells: Iterable[Cell]) -> Matrix:
 
 
 def _in_the_way(cells: Iterable[Cell]) -> list[Remark]:
-    """Ops not taken, those of one reason together, for each delegate and runtime."""
+    """Ops not taken, those of one reason together, for each delegate and runtime.
+
+    Without those of a cell that a run saw otherwise, or saw taken as a whole.
+    """
     groups: dict[tuple[str, str, str, str | None, str | None], list[tuple[str, str]]] = {}
     for cell in cells:
+        if _differs(cell) or _seen(cell) == "all":
+            continue
         for found in cell["in_the_way"]:
             reason = found["reason"] or "no reason is known"
             verdict = f"likely {found['verdict']}" if found["likely"] else found["verdict"]
@@ -150,12 +157,18 @@ def _in_the_way(cells: Iterable[Cell]) -> list[Remark]:
 
 
 def _refusals(cells: Iterable[Cell]) -> list[Remark]:
+    """What is refused, and what may be where no run saw it load."""
     groups: dict[tuple[str, str, str | None, str], list[str]] = {}
     for cell in cells:
-        refusal = cell["predicted"]["refusal"]
-        if refusal is not None:
+        refusal, seen = cell["predicted"]["refusal"], _seen(cell)
+        key: tuple[str, str, str | None, str] | None = None
+        if seen == "refused" and cell["observed"]["matches"] is None:
+            run = f"run {cell['observed']['run_id']}"
+            key = (f"{column(cell)}: refused", f"{run} saw: {cell['observed']['reason']}", None, run)
+        elif refusal is not None and seen in (None, "refused"):
             word = "refused" if refusal["certain"] else "perhaps refused"
             key = (f"{column(cell)}: {word}", refusal["reason"], refusal["remedy"], refusal["source"])
+        if key is not None:
             groups.setdefault(key, []).append(f"{cell['model']} {cell['variant']}")
     return [
         Remark(where, _some(names), clean(reason), clean(remedy) if remedy else None, clean(source))
@@ -164,16 +177,22 @@ def _refusals(cells: Iterable[Cell]) -> list[Remark]:
 
 
 def _needs(variants: Iterable[Mapping[str, Any]]) -> list[Remark]:
+    """The oldest release that loads each variant, those with the same one together, the oldest first."""
     groups: dict[tuple[str, str], list[str]] = {}
     for variant in variants:
         if variant["needs"] is not None:
             ops = [asking(op) for op in variant["needs"]["ops"]]
-            release = variant["needs"]["release"] or "newer than all that the table has"
+            release = variant["needs"]["release"] or ""
             groups.setdefault((release, _some(ops)), []).append(f"{variant['model']} {variant['variant']}")
+    ranked = sorted(groups.items(), key=lambda item: versions.release(item[0][0]) or (math.inf,))
     return [
-        Remark(f"TensorFlow Lite {release} or newer", _some(names), f"because of {ops}", None, None)
-        for (release, ops), names in groups.items()
+        Remark(_release(release), _some(names), f"because of {ops}", None, None)
+        for (release, ops), names in ranked
     ]
+
+
+def _release(text: str) -> str:
+    return f"TensorFlow Lite {text} or newer" if text else "a TensorFlow Lite newer than all known here"
 
 
 def _differences(cells: Iterable[Cell]) -> list[Remark]:
@@ -189,8 +208,18 @@ def _differences(cells: Iterable[Cell]) -> list[Remark]:
             source=None,
         )
         for cell in cells
-        if cell["observed"] is not None and cell["observed"]["matches"] is False
+        if _differs(cell)
     ]
+
+
+def _differs(cell: Cell) -> bool:
+    """True where a run saw another outcome than was predicted."""
+    return cell["observed"] is not None and cell["observed"]["matches"] is False
+
+
+def _seen(cell: Cell) -> str | None:
+    """The outcome that a run saw; None where none did."""
+    return None if cell["observed"] is None else str(cell["observed"]["outcome"])
 
 
 def _some(names: Iterable[str]) -> str:

@@ -158,6 +158,10 @@ def _check_ops(ops: Ops) -> None:
     _need(all(group.count > 0 for group in ops.not_delegated), "Ops.not_delegated")
     _need(len(ops.not_delegated) <= _MOST_OPS, "Ops.not_delegated")
     _need(all(len(group.dtypes) <= _MOST_TEXTS for group in ops.not_delegated), "OpGroup.dtypes")
+    nodes = [node for group in ops.not_delegated for node in group.nodes]
+    _need(len(set(nodes)) == len(nodes) and all(0 <= node < ops.total for node in nodes), "Ops: nodes")
+    told = [group for group in ops.not_delegated if group.nodes]
+    _need(all(len(group.nodes) == group.count for group in told), "Ops: nodes")
 
 
 def _check_output(output: Output) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from delegates.wire import Measurement, Refusal
-from harness.compare.accelerators import of_agreement
+from harness.compare.outputs import of_delegate
 from harness.fidelity import compare_outputs
 from harness.inspect import read_model_file
 from harness.models import resolve_model
@@ -115,7 +115,7 @@ def test_faults_of_the_accelerator_come_to_light(runner, shared, software_gpu, t
             assert found["gpu"].reason.startswith("the GPU accelerator failed by a fault of its own: ")
         else:
             figures = compare_outputs(found["cpu"].outputs, found["gpu"].outputs)
-            assert [d.code for d in of_agreement(figures)] == ["delegate-differs"]
+            assert [d.code for d in of_delegate(figures)] == ["delegate-differs"]
 
 
 @pytest.mark.slow

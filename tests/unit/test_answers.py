@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from delegates.wire import Done, Facts, Job, Ops, PythonFacts, Refusal, Runtime, WireError, encode
+from delegates.wire import Done, Facts, Job, OpGroup, Ops, PythonFacts, Refusal, Runtime, WireError, encode
 from harness.runners.answers import receive
 from tests.unit.run_builder import measurement, output
 
@@ -44,6 +44,9 @@ def test_real_answers_are_taken_as_they_are(message):
         (MEASURED, {"python": "x" * (3 << 20)}),
         (MEASURED, {"ops": Ops(3, 4, 1)}),
         (MEASURED, {"ops": Ops(3, -1, 1)}),
+        (MEASURED, {"ops": Ops(3, 1, 1, [OpGroup("ADD", 2, [], nodes=[0, 0])])}),
+        (MEASURED, {"ops": Ops(3, 2, 1, [OpGroup("ADD", 1, [], nodes=[3])])}),
+        (MEASURED, {"ops": Ops(3, 1, 1, [OpGroup("ADD", 2, [], nodes=[1])])}),
         (MEASURED, {"outputs": [dataclasses.replace(output([1.0]), data="!")]}),
         (MEASURED, {"outputs": [dataclasses.replace(output([1.0]), shape=[2])]}),
         (MEASURED, {"outputs": [dataclasses.replace(output([1.0]), shape=[])]}),

@@ -111,6 +111,35 @@ def test_observed_beside_predicted(model, status, delegated, matches, mark, text
     entry = view(document).matrices[0].rows[1][2][0]
     assert (entry.mark, entry.text) == (mark, text)
     assert len(view(document).differences) == (not matches)
+    assert [remark.reason for remark in view(document).in_the_way] == ["no kernel in XNNPACK"] * matches
+
+
+@pytest.mark.parametrize(
+    ("status", "in_the_way", "limits"),
+    [
+        (None, ["uncertain"], ["perhaps refused"]),
+        ("ok", [], []),  # what a run saw taken or loaded is in doubt no more
+        ("refused", ["uncertain"], ["as seen"]),
+    ],
+)
+def test_what_a_run_saw_settles_what_was_uncertain(tmp_path, status, in_the_way, limits):
+    """Of a LiteRT between those that were asked it is not known whether it has ADD version 6."""
+    folder = tmp_path / "net"
+    folder.mkdir()
+    tensors = {name: Tensor("float32", SHAPE) for name in "abc"}
+    ops = [Op("EXP", ["a"], ["b"]), Op("ADD", ["b", "b"], ["c"], version=6)]
+    (folder / "odd.tflite").write_bytes(build(tensors, ops, ["a"], ["c"]))
+    made = make_variants(resolve_model("net", tmp_path), [], cache=tmp_path / "cache")
+    older = target("xnnpack", runtimes=(Runtime("ai-edge-litert", "1.2.0"),))
+    plain = report([made], [older])
+    runs = [run_of(plain, "odd", status, 2, 2)] if status else []
+    for stored in runs:
+        stored["devices"][0]["runtime_version"] = "1.2.0"
+    found = view(report([made], [older], runs))
+    assert not found.differences
+    assert len(found.in_the_way) == len(in_the_way)
+    said = [f"{remark.where} {remark.reason}" for remark in found.limits if "TensorFlow" not in remark.where]
+    assert len(said) == len(limits) and all(a in b for a, b in zip(limits, said, strict=True))
 
 
 def test_other_files_runtimes_and_devices_are_no_observation(model):
@@ -216,6 +245,24 @@ def test_the_oldest_release_that_loads_a_variant(model):
         "ops": [{"op": "FULLY_CONNECTED", "version": 1, "int16": False}],
     }
     assert needs["two"]["release"] == "1.13"
+
+
+def test_releases_are_named_once_the_oldest_first(model):
+    document = report([model], [target("cpu")])
+    plain = next(v["needs"] for v in document["variants"] if v["variant"] == "dense")
+    releases = ["2.9", None, "2.10", "2.9"]
+    document["variants"] = [
+        {"model": "net", "variant": str(number), "needs": {**plain, "release": release}}
+        for number, release in enumerate(releases)
+    ]
+    document["variants"][3]["needs"]["ops"] = [{"op": "GELU", "version": 1, "int16": False}]
+    where = [remark.where for remark in view(document).limits]
+    assert where == [
+        "TensorFlow Lite 2.9 or newer",
+        "TensorFlow Lite 2.9 or newer",  # for another op; the terminal prints the heading once
+        "TensorFlow Lite 2.10 or newer",
+        "a TensorFlow Lite newer than all known here",
+    ]
 
 
 def test_runtimes_of_a_profile():

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from benchmarks import predictions
 from delegates.wire import Runtime
 from harness.inspect import read_model, work
 from harness.predict import OpVerdict, Prediction, Verdict, loading, predict
 from harness.predict.partition import first_part, kept, largest_part, parts
+from tests.device.test_predictions import cases
 from tests.models import dense_model
 from tests.ops import Op, Tensor, build, one
 
@@ -64,6 +66,34 @@ def test_versions_that_were_not_asked_are_certain_only_where_all_agree():
     assert verdicts(unary("ABS", "float32"), "xnnpack", older) == ["uncertain"]
     assert verdicts(unary("EXP", "float32"), "xnnpack", newer) == ["taken"]
     assert verdicts(unary("LOG_SOFTMAX", "float32"), "xnnpack", newer) == ["uncertain"]
+
+
+def test_another_runtime_is_recommended_only_where_it_takes_the_op():
+    for name, data in {**cases(), "ABS int8": unary("ABS", "int8"), "EXP": unary("EXP", "float32")}.items():
+        model = read_model(data)
+        old, new = (predict(model, "xnnpack", runtime) for runtime in (TFLITE, LITERT))
+        if old.refusal or new.refusal:
+            continue
+        for before, after in zip(old.ops, new.ops, strict=True):
+            if before.verdict is Verdict.LEFT and "costs all" not in before.reason:
+                taken = after.verdict is Verdict.TAKEN
+                assert ("ai-edge-litert" in before.reason) is taken, (name, before)
+                assert ("use ai-edge-litert" in (before.remedy or "")) is taken, (name, before)
+
+
+def test_int8_is_recommended_only_where_an_int8_kernel_exists():
+    tanh, softmax = (read_model(unary(name, "int16")) for name in ("TANH", "SOFTMAX"))
+    remedies = [predict(tanh, "xnnpack", runtime).ops[0].remedy for runtime in (TFLITE, LITERT)]
+    int8 = "convert with int8 instead of int16x8"
+    assert remedies == [f"{int8}, and use ai-edge-litert", int8]
+    assert predict(softmax, "xnnpack", LITERT).ops[0].remedy is None
+
+
+@pytest.mark.parametrize("runtime", [TFLITE, LITERT])
+def test_an_op_without_any_kernel_is_not_said_to_lack_one_for_its_type(runtime):
+    gather = predict(read_model(unary("GATHER", "int8")), "xnnpack", runtime).ops[0]
+    softmax = predict(read_model(unary("SOFTMAX", "int8")), "xnnpack", runtime).ops[0]
+    assert (gather.reason, softmax.reason) == ("no kernel in XNNPACK", "no int8 kernel in XNNPACK")
 
 
 def test_a_computed_shape_costs_the_old_runtime_everything():
@@ -607,3 +637,17 @@ def test_no_confident_error_on_compiled_pairs():
     assert sum(row[1] in ("exact", "likely") for row in rows) >= 49
     assert (tally.left, tally.left_called + tally.left_called_likely) == (70, 67)
     assert {row[1] for row in predictions.from_logs(folder / "logs")} <= {"exact", "uncertain"}
+
+
+@pytest.mark.parametrize("delegate", ["cpu", "xnnpack", "gpu", "edgetpu"])
+def test_ops_that_lack_tensors_are_predicted_all_the_same(delegate):
+    """A file may say anything; every rule is asked of every op with too few inputs, or none."""
+    names = [name for name in vars(schema.BuiltinOperator) if name.isupper() and name != "CUSTOM"]
+    for name in names:
+        for kind in ("float32", "int8", "int16"):
+            x = Tensor(kind, IMAGE)
+            for inputs in ([], [x], [x, x]):
+                for runtime in (TFLITE, LITERT, Runtime("tflite-runtime", "2.9.0")):
+                    model = read_model(one(name, inputs, [x]))
+                    assert predict(model, delegate, runtime).total == 1
+                    work.uncounted(model.ops[0], model)
