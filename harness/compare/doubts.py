@@ -87,7 +87,7 @@ def of_interval(low: float | None, high: float | None, precision: float) -> Iter
     if low is None or high is None:
         yield Doubt(
             "no-interval",
-            "the speedup has no interval: there was time for one launch only, or for few that differ too much",
+            "the speedup has no interval: there was one launch only, or few that differ too much",
             "raise --budget, or end what else runs on the device",
         )
     elif (high - low) / (high + low) > max(1.5 * precision, 0.001):

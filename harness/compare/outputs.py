@@ -15,7 +15,7 @@ FEWER_SAMPLES = "fewer-samples"
 
 
 def of_variant(figures: Figures | None, finite: bool = True) -> Iterator[Doubt]:
-    """The warning about a cell's fidelity to float32, if it earns one; never for the reference itself.
+    """The warnings about a cell's fidelity to float32; never about the reference itself.
 
     finite: whether the variant's own outputs are numbers.
     """
