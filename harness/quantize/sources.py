@@ -20,7 +20,13 @@ from harness.quantize.tracing import (
     from_module,
     from_signatures,
 )
-from harness.quantize.trust import code_in_keras_file, code_in_saved_model, is_refusal, refusal
+from harness.quantize.trust import (
+    code_in_keras_file,
+    code_in_saved_model,
+    is_refusal,
+    refusal,
+    weights_elsewhere,
+)
 from harness.versions import release
 
 SAFE_KERAS = (3, 12)  # older ones run the Lambda layers of an .h5 whatever `safe_mode` says
@@ -113,6 +119,8 @@ def _load_keras(path: Path, trust: bool) -> Any:
 
     if path.suffix.lower() == ".keras" and not zipfile.is_zipfile(path):  # Keras says "File not found"
         raise ModelError("not a Keras model, or not all of it: a .keras file is a zip archive")
+    if not trust and (elsewhere := weights_elsewhere(path)):  # as Keras 3 refuses it in a .keras
+        raise refusal(elsewhere)
     if not trust and release(keras.__version__) < SAFE_KERAS:
         _refuse_code(path, ModelError("its configuration cannot be read"))
     try:

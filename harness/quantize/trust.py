@@ -51,6 +51,28 @@ def code_in_keras_file(path: Path) -> str | None:
     return next(_code_in(_config(path), "the model"), None)
 
 
+def weights_elsewhere(path: Path) -> str | None:
+    """The first part of an .h5 that lies in another file, in words; None where it is all in this one."""
+    import h5py
+
+    found: list[str] = []
+
+    def look(name: str, item: Any) -> None:
+        if isinstance(item, h5py.ExternalLink):
+            found.append(f'its part "{name}" lies in the file {item.filename}')
+        elif isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
+            files = [str(source[0]) for source in item.external or item.virtual_sources()]
+            found.append(f'its part "{name}" lies in the file {files[0] if files else "?"}')
+
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems_links(look)
+            file.visititems(look)
+    except OSError:  # no .h5: whoever loads it says so
+        return None
+    return next(iter(found), None)
+
+
 def code_in_saved_model(folder: Path) -> str | None:
     """The first op in a SavedModel's graphs that calls Python or writes a file, in words."""
     from tensorflow.core.protobuf import saved_model_pb2

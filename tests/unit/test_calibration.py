@@ -387,6 +387,16 @@ def test_a_header_that_says_it_is_large_is_not_read(tmp_path):
     assert grown < 200
 
 
+def test_damage_to_a_zip_is_found_where_only_some_samples_are_used(tmp_path):
+    """Its checksum is of the whole member; the values would pass for data."""
+    path = tmp_path / "x.npz"
+    np.savez(path, x=np.ones((300, 2, 3), np.float32))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 8] ^= 0x40  # of an early sample: 256 are used
+    path.write_bytes(data)
+    assert "Bad CRC-32" in complaint(path, [X], tmp_path)
+
+
 def test_an_array_that_is_replaced_after_its_header_was_read(tmp_path):
     """Else its bytes would be read as numbers of another type."""
     np.save(tmp_path / "x.npy", np.ones((4, 2), np.float32))

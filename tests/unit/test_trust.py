@@ -145,6 +145,14 @@ def test_a_file_that_has_another_one_read_is_refused(loaded):
     assert "reads the file" in error and "words.txt" in error and "--trust-model" in error
 
 
+@pytest.mark.parametrize("name", ["elsewhere.h5", "linked.h5"])
+def test_weights_that_lie_in_another_file_are_refused(loaded, trusted, name):
+    """They would become part of the model, and are no part of its hash."""
+    _, error = loaded[name]
+    assert "lies in the file" in error and "/private" in error and "--trust-model" in error
+    assert trusted["elsewhere.h5"][1] is None  # else this test shows nothing
+
+
 @pytest.mark.parametrize("name", HARMLESS)
 def test_what_holds_no_code_is_loaded_as_ever(loaded, name):
     assert loaded[name] == [False, None]
