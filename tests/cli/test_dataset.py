@@ -14,7 +14,8 @@ def test_outputs_are_compared_on_the_dataset(qbench, twins, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "on 16 samples of test.npy" in " ".join(done.stdout.split())
     (model,) = json.loads((tmp_path / "run.json").read_text())["models"]
-    assert model["fidelity_samples"] == {"source": "test.npy", "samples": 16, "how": "dataset"}
+    told = {"source": "test.npy", "samples": 16, "how": "dataset", "calibrated_on": 0}
+    assert model["fidelity_samples"] == told
 
 
 def test_a_dataset_that_is_not_there(qbench, twins):
