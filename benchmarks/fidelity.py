@@ -40,7 +40,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         cells = [cell for model in options.models for cell in measured(model, folder)]
-        trained = [cell for cell in cells if "random-weights" not in codes(cell)]
+        random = {cell["model"] for cell in cells if "random-weights" in codes(cell)}
+        trained = [cell for cell in cells if cell["model"] not in random]
         show("Trained models", trained)
         show("Random weights", [cell for cell in cells if cell not in trained])
         if not options.no_damage:
@@ -49,10 +50,10 @@ def main() -> int:
 
 
 def measured(model: str, folder: Path) -> list[Cell]:
-    """The cells of one model that have a fidelity and are not the reference itself."""
+    """The cells of one model that are not the reference itself, those without a fidelity included."""
     print(f"{model} …", file=sys.stderr, flush=True)
     document = run(["--model", together(model, folder)], folder)
-    return [cell for cell in document["cells"] if cell["fidelity"] and not is_reference(cell)]
+    return [cell for cell in document["cells"] if not is_reference(cell)]
 
 
 def together(model: str, folder: Path) -> str:
@@ -118,6 +119,10 @@ def show(title: str, cells: Sequence[Cell]) -> None:
 def rows(cells: Sequence[Cell]) -> Iterator[tuple[str, ...]]:
     for cell in cells:
         fidelity = cell["fidelity"]
+        if fidelity is None:
+            why = cell["reason"] or "outputs not compared"
+            yield cell["model"], cell["variant"], cell["delegate"], "-", "-", "-", f"{cell['status']}: {why}"
+            continue
         flags = ", ".join(code for code in codes(cell) if code in FLAGS)
         same = fidelity["top1_agreement"]
         yield (
@@ -142,7 +147,8 @@ def codes(cell: Cell) -> list[str]:
 
 
 def is_reference(cell: Cell) -> bool:
-    return bool(cell["fidelity"]["reference"] == f"{cell['variant']}/{cell['delegate']}@{cell['device']}")
+    reference = (cell["fidelity"] or {}).get("reference")
+    return bool(reference == f"{cell['variant']}/{cell['delegate']}@{cell['device']}")
 
 
 if __name__ == "__main__":

@@ -90,7 +90,7 @@ class Home:
             self.is_there()
 
     def busy(self) -> None:
-        """To be called while something takes long: each side hears of the other."""
+        """Tell the other side that we are here, and listen for it; called while something takes long."""
         self.listen(0)
         if time.monotonic() - self._said >= _BUSY_S:
             self._said = time.monotonic()
@@ -133,7 +133,7 @@ def _enter(workdir: Optional[str], named_by: str) -> None:
 
 
 def _check_above(folder: str, named_by: str) -> None:
-    """For paths that are not relative to it: nobody may put another folder in its place."""
+    """Raise Stop where somebody else could put another folder in the place of `folder`."""
     above = os.path.dirname(folder)
     mode = os.stat(above).st_mode
     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
@@ -143,7 +143,7 @@ def _check_above(folder: str, named_by: str) -> None:
 
 
 def _is_private(found: os.stat_result) -> bool:
-    """Whether nobody but us (and root) can change it."""
+    """True where nobody but us (and root) can change it."""
     return found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
@@ -231,7 +231,7 @@ def _receive(order: Dict[str, Any], home: Home, exclusive: bool) -> None:
 
 
 def _use(sha256: str, size: int, home: Home) -> bool:
-    """Whether the file is whole, by its content, and ours alone; if so it counts as used now."""
+    """True where the file is whole, by its content, and ours alone; it then counts as used now."""
     path, digest = _path(sha256), hashlib.sha256()
     try:
         found = os.lstat(path)

@@ -1,4 +1,4 @@
-"""What a delegate is: a name, what it refuses on paper, how to open it, what it took."""
+"""A delegate: its name, what it refuses on paper, how to open it, what it took."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def find(library: str) -> Optional[str]:
 
 
 def _folders() -> List[str]:
-    """Where the dynamic linker looks, in its order: as asked for, as configured, as usual."""
+    """Folders in the dynamic linker's order: LD_LIBRARY_PATH, the configured ones, the usual ones."""
     named = [folder for folder in os.environ.get("LD_LIBRARY_PATH", "").split(":") if folder]
     for file in ["/etc/ld.so.conf", *sorted(glob.glob("/etc/ld.so.conf.d/*.conf"))]:
         try:
@@ -107,7 +107,7 @@ def _header(file: BinaryIO, start: bytes) -> _Header:
 
 
 def _entries(file: BinaryIO, offset: int, size: int, count: int) -> List[bytes]:
-    """Of a table in the file, as many as are there."""
+    """The entries of a table in the file, as many as are there."""
     if not size:
         return []
     file.seek(offset)

@@ -14,7 +14,7 @@ CONFIDENCE = 0.95
 
 # Student's t at 0.975, by degrees of freedom 1..4 (NIST/SEMATECH e-Handbook, table 1.3.6.7.2).
 _T_975 = (12.706205, 4.302653, 3.182446, 2.776445)
-_WIDEST = 100.0  # a step of the clock that leaves nothing known of a logarithm; e^100 is still a number
+_SAYS_NOTHING = math.log(100)  # half the width from which on an interval of logarithms counts as none
 
 
 class Interval(NamedTuple):
@@ -127,7 +127,7 @@ def speedup(
 
     None without a common launch. Ratios are averaged as logarithms, and a launch is what was repeated,
     not an inference. The interval is widened by one step of the clock (`tick_ns`) in either floor:
-    what the clock can't tell apart, repeating it doesn't either.
+    what the clock can't tell apart, repeating it doesn't either. One that reaches a hundredfold is none.
     """
     found = locate(log_ratios(baseline, candidate))
     if found is None:
@@ -135,7 +135,9 @@ def speedup(
     if found.low is None or found.high is None:
         return Interval(math.exp(found.value), None, None)
     shortest = min(floor for floor in (*baseline.values(), *candidate.values()) if floor > 0)
-    step = min(tick_ns / shortest, _WIDEST)
+    step = tick_ns / shortest
+    if half_width(found) + step > _SAYS_NOTHING:
+        return Interval(math.exp(found.value), None, None)
     return Interval(math.exp(found.value), math.exp(found.low - step), math.exp(found.high + step))
 
 

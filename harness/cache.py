@@ -122,7 +122,7 @@ def write_record(path: Path, payload: Mapping[str, Any]) -> None:
 
 
 def read_record(path: Path) -> dict[str, Any] | None:
-    """What `write_record` was given, or None where nothing whole is there."""
+    """The object that `write_record` was given, or None where nothing whole is there."""
     try:
         record = json.loads(path.read_bytes())
         payload = record["payload"]

@@ -6,7 +6,7 @@ Made of a document's cells alone, so that stored and pooled runs are read as a f
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -47,10 +47,10 @@ class Conclusion:
     ties: list[Cell] = field(default_factory=list)  # as fast, as far as can be told; the fastest first
     undecided: list[Cell] = field(default_factory=list)  # may be faster than the baseline, or not
     budget_s: float | None = None  # about what would decide the first of them
-    barred: list[Cell] = field(default_factory=list)  # faster, but with a warning that rules them out
+    barred: list[Cell] = field(default_factory=list)  # faster, but ruled out by a warning or their status
 
     def as_dict(self) -> dict[str, Any]:
-        """For the result document: cells by their id."""
+        """The conclusion as the result document has it, with cells by their id."""
         return {
             "model": self.model,
             "verdict": self.verdict,
@@ -67,19 +67,21 @@ def conclude(document: Mapping[str, Any]) -> list[Conclusion]:
     """One conclusion for each model and baseline; nothing where there was nothing to compare."""
     groups: dict[tuple[Any, ...], list[Cell]] = {}
     for cell in document["cells"]:
-        if cell["speedup"] is not None and cell["status"] in ("ok", "partial"):
+        if cell["speedup"] is not None:
             groups.setdefault((cell["model"], *cell["speedup"]["baseline"].values()), []).append(cell)
     precision, budget_s = document.get("precision") or 0.01, document.get("budget_s")
     return [_of_group(group, precision, budget_s) for group in groups.values() if len(group) > 1]
 
 
 def could_be_one(speedup: Mapping[str, Any]) -> bool:
-    """Whether the interval includes 1, or there is none: no difference was shown."""
+    """True where the interval includes 1, or there is none: no difference was shown."""
     return not _has_interval(speedup) or speedup["low"] <= 1 <= speedup["high"]
 
 
 def barred_by(cell: Cell) -> list[str]:
-    """Codes of the warnings that rule a cell out, in their order."""
+    """What rules a cell out: its status, or codes of its warnings in their order; empty for a real one."""
+    if cell["status"] not in ("ok", "partial"):  # fell back to the CPU, or failed in a later launch
+        return [cell["status"]]
     found = [warning["code"] for warning in cell["warnings"] if warning["code"] in NO_WINNERS]
     if not found and cell["fidelity"] and is_far(cell["fidelity"]):  # of runs stored before it was a warning
         found = ["variant-differs"]
@@ -93,14 +95,16 @@ def _of_group(group: Sequence[Cell], precision: float, budget_s: float | None) -
     real = [cell for cell in group if not barred_by(cell)]
     out = [cell for cell in group if cell not in real]
     alone = not any(cell["baseline"] for cell in real)  # the baseline itself is barred, or a fallback
-    shown = [cell for cell in real if alone or cell["baseline"] or _is_faster(cell)]
+    shown = [cell for cell in real if cell["baseline"] or _is_faster(cell)]
+    if alone:  # whatever has an interval; else a single launch has to do
+        shown = [cell for cell in real if _has_interval(cell["speedup"])] or real
     if not shown:
         return Conclusion(model, "none", None, barred=_fastest_first(out))
-    first = max(shown, key=_value)
+    first = _fastest_first(shown)[0]
     barred = _fastest_first(cell for cell in out if _value(cell) > _value(first))
     if first["baseline"]:
         return _baseline(model, first, real, precision, budget_s, barred)
-    alike = [cell for cell in real if cell is first or _overlap(cell, first)]
+    alike = [cell for cell in real if cell is first or _may_be_as_fast(cell, first)]
     winner, reason = _pick([cell for cell in alike if cell in shown])
     ties = _fastest_first(cell for cell in alike if cell is not winner)
     verdict: Verdict = "tied" if ties else "fastest"
@@ -138,7 +142,7 @@ def _budget(cell: Cell, precision: float, budget_s: float | None) -> float | Non
 
 def _pick(alike: Sequence[Cell]) -> tuple[Cell, str | None]:
     """The cell to take of those that are as fast, and what decided."""
-    left = list(alike)
+    left = _fastest_first(alike)
     best_db = max(map(_sqnr_db, left))
     steps = (
         ("SQNR", lambda cell: _sqnr_db(cell) >= best_db - _ALIKE_DB),
@@ -157,7 +161,7 @@ def _pick(alike: Sequence[Cell]) -> tuple[Cell, str | None]:
 
 
 def _sqnr_db(cell: Cell) -> float:
-    """At most what float32's rounding leaves; outputs that were not compared come last."""
+    """The SQNR in dB, capped at what float32's rounding leaves; -inf for outputs that were not compared."""
     fidelity = cell["fidelity"]
     if fidelity is None:
         return -math.inf
@@ -197,7 +201,7 @@ def _high(cell: Cell) -> float:
 
 
 def _half_width(cell: Cell) -> float:
-    """Of the interval's logarithm, which is a relative error; infinite where there is none."""
+    """Half the width of the interval's logarithm: a relative error; infinite without an interval."""
     if not _has_interval(cell["speedup"]) or _low(cell) <= 0:
         return math.inf
     return math.log(_high(cell) / _low(cell)) / 2
@@ -207,9 +211,11 @@ def _has_interval(speedup: Mapping[str, Any]) -> bool:
     return speedup["low"] is not None and speedup["high"] is not None
 
 
-def _overlap(one: Cell, other: Cell) -> bool:
-    return _low(one) <= _high(other) and _low(other) <= _high(one)
+def _may_be_as_fast(cell: Cell, first: Cell) -> bool:
+    """Whether the intervals overlap. One that is missing reaches from the value up: nothing was shown."""
+    return _low(first) <= _high(cell) and (_low(cell) <= _high(first) or not _has_interval(cell["speedup"]))
 
 
-def _fastest_first(cells: Any) -> list[Cell]:
-    return sorted(cells, key=_value, reverse=True)
+def _fastest_first(cells: Iterable[Cell]) -> list[Cell]:
+    """Equal ones by their id, so that the order of a document's cells decides nothing."""
+    return sorted(cells, key=lambda cell: (-_value(cell), str(cell.get("id"))))

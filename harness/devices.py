@@ -17,7 +17,7 @@ def describe(config: Config, names: Sequence[str], probe: bool, note: machines.N
 
     Each probed entry has `machine` (its facts; null where it can't be reached) and `found`: the Python,
     its runtimes, the runtime chosen, delegates that load (null) or why they don't, other Pythons, and
-    `error` where nothing can run; for a board also `lock`: who uses it at the moment; with an Edge TPU also
+    `error` where nothing can run; `lock`: who measures on the machine at the moment; with an Edge TPU also
     `compiler`: its command, version and host, or the `problem` with it.
     """
     profiles = [config.devices[name] for name in choose.known(config, names)]

@@ -17,7 +17,7 @@ Figures = Mapping[str, Any]  # `fidelity` of the result document
 
 
 def is_far(figures: Figures) -> bool:
-    """Whether outputs have too little in common with the reference's to be of use.
+    """True for outputs that have too little in common with the reference's to be of use.
 
     Runs that were stored before some of the figures were taken are judged by those they have.
     """

@@ -59,15 +59,16 @@ def compare_outputs(
     *,
     classifier: bool = True,
     labels: Collection[int] = (),
+    most: int | None = None,
 ) -> Fidelity | None:
-    """Figures over all samples, or None where the outputs cannot be laid side by side.
+    """Figures over all samples, or None where the outputs cannot be laid side by side (`unlike` tells why).
 
     classifier: whether the largest value of an output can be a class. labels: places of the outputs that hold
-    labels, not quantities.
+    labels, not quantities. most: only so many samples, the first ones.
     """
-    pairs = _pairs(reference, candidate)
-    if not pairs:
+    if unlike(reference, candidate) is not None:
         return None
+    pairs = _pairs(reference, candidate, most)
     aligned, same_rows = ranked.align(pairs)
     kept = [(i, pair) for i, pair in enumerate(aligned) if pair]
     named = [(reference[i].name, _figures(*pair)) for i, pair in kept if i not in labels]
@@ -106,29 +107,52 @@ def decode(output: Output) -> Array | None:
         return None
 
 
-def _pairs(reference: Sequence[Output], candidate: Sequence[Output]) -> list[tuple[Array, Array]]:
-    """Outputs that belong together: by name where both have the same names, else by position.
+def unlike(reference: Sequence[Output], candidate: Sequence[Output]) -> str | None:
+    """Why outputs cannot be laid side by side with the reference's, in words; None where they can."""
+    if len(reference) != len(candidate) or not reference:
+        return f"{len(candidate)} against {len(reference)} outputs"
+    for ref, cand in _matched(reference, candidate):
+        mine, theirs = list(cand.shape[1:]), list(ref.shape[1:])
+        if mine != theirs or not (cand.shape and ref.shape):
+            return f"output {cand.name} has shape {mine} where the other has {theirs}"
+        if ref.thinned != cand.thinned:
+            return f"of output {cand.name} only one was sent whole"
+        if decode(ref) is None or decode(cand) is None:
+            return f"the values of output {cand.name} are not as many as its shape says"
+    return None
 
-    Empty where a pair does not fit. A slow cell may have had time for fewer samples: the others' first
-    ones are taken then.
-    """
-    if len(reference) != len(candidate):
-        return []
+
+def samples_of(outputs: Sequence[Output]) -> int:
+    """For how many samples there are outputs."""
+    return min((int(output.shape[0]) for output in outputs if output.shape), default=0)
+
+
+def _matched(reference: Sequence[Output], candidate: Sequence[Output]) -> list[tuple[Output, Output]]:
+    """Outputs that belong together: by name where both have the same names, else by position."""
     named = {output.name: output for output in candidate}
     same_names = len(named) == len(candidate) and {output.name for output in reference} == set(named)
+    return [
+        (ref, named[ref.name] if same_names else by_position)
+        for ref, by_position in zip(reference, candidate, strict=True)
+    ]
+
+
+def _pairs(
+    reference: Sequence[Output], candidate: Sequence[Output], most: int | None
+) -> list[tuple[Array, Array]]:
+    """The values of outputs that belong together, of the samples that both had time for."""
+    count = min(samples_of(reference), samples_of(candidate))
+    count = count if most is None else min(count, most)
     pairs = []
-    for ref, by_position in zip(reference, candidate, strict=True):
-        cand = named[ref.name] if same_names else by_position
+    for ref, cand in _matched(reference, candidate):
         left, right = decode(ref), decode(cand)
-        if left is None or right is None or left.shape[1:] != right.shape[1:] or ref.thinned != cand.thinned:
-            return []
-        count = min(len(left), len(right))
-        pairs.append((left[:count], right[:count]))
+        if left is not None and right is not None:
+            pairs.append((left[:count], right[:count]))
     return pairs
 
 
 def _of_labels(ref: Array, cand: Array) -> dict[str, float]:
-    """Of outputs without any quantity: whether they are the same."""
+    """The fidelity of outputs without any quantity: the same, or not."""
     return {
         "cosine": math.nan,
         "max_abs_error": float(np.max(np.abs(ref - cand), initial=0)),
@@ -172,7 +196,7 @@ def _worst_output(named: Sequence[tuple[str, dict[str, float]]]) -> str | None:
 
 
 def _collapsed(pairs: Sequence[tuple[Array, Array]]) -> bool:
-    """Whether nothing of the input is left in some output.
+    """True where nothing of the input is left in some output.
 
     The reference has to vary by over 1 % of its size: a classifier that is certain of one class for all
     samples is the same for all of them, too. Whole numbers (classes, counts) may well be.
@@ -189,9 +213,14 @@ def _collapsed(pairs: Sequence[tuple[Array, Array]]) -> bool:
 
 
 def _top1(ref: Array, cand: Array) -> float | None:
-    """Of outputs of shape (samples, batch, classes), as they cross the wire, or (samples, classes)."""
+    """Of outputs of shape (samples, batch, classes), as they cross the wire, or (samples, classes).
+
+    Over samples of which the reference is finite; None where it never is.
+    """
     if ref.ndim not in (2, 3) or ref.shape[-1] < 2 or not ref.size:
         return None
     ref, cand = ref.reshape(-1, ref.shape[-1]), cand.reshape(-1, cand.shape[-1])
-    finite = np.isfinite(ref).all(axis=1) & np.isfinite(cand).all(axis=1)
-    return float(np.mean(finite & (ref.argmax(axis=1) == cand.argmax(axis=1))))
+    real = np.isfinite(ref).all(axis=1)
+    ref, cand = ref[real], cand[real]
+    same = np.isfinite(cand).all(axis=1) & (ref.argmax(axis=1) == cand.argmax(axis=1))
+    return float(np.mean(same)) if same.size else None

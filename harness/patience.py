@@ -1,4 +1,4 @@
-"""How long a board is waited for before it counts as lost."""
+"""Timeouts after which a board counts as lost."""
 
 from __future__ import annotations
 

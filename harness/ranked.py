@@ -75,7 +75,7 @@ def _wanted(ref: Array, cand: Array) -> list[list[int]]:
 
 
 def _scores(pairs: Sequence[Pair]) -> int | None:
-    """Which output holds the scores: of those that fall and have company, the one that varies most."""
+    """Index of the output with the scores: of those that fall and have company, the one that varies most."""
     falling = [
         i
         for i, (ref, cand) in enumerate(pairs)
@@ -87,7 +87,7 @@ def _scores(pairs: Sequence[Pair]) -> int | None:
 
 
 def _fall(ref: Array, cand: Array) -> bool:
-    """Whether both never rise along their last axis, and one of them falls somewhere."""
+    """True where both never rise along their last axis, and one of them falls somewhere."""
     if ref.ndim < 2:
         return False
     steps = np.stack([np.diff(ref, axis=-1), np.diff(cand, axis=-1)])
@@ -95,12 +95,12 @@ def _fall(ref: Array, cand: Array) -> bool:
 
 
 def _belongs(shape: tuple[int, ...], scores: tuple[int, ...]) -> bool:
-    """Whether an output has one row, of one or several values, for every score."""
+    """True for an output that has one row, of one or several values, for every score."""
     return shape[: len(scores)] == scores and len(shape) <= len(scores) + 1
 
 
 def _rows(pair: Pair, shape: tuple[int, ...]) -> Pair:
-    """As (lists, rows, values of a row)."""
+    """The output in the shape (lists, rows, values of a row)."""
     lists = int(np.prod(shape[:-1]))
     ref, cand = (array.reshape(lists, shape[-1], -1) for array in pair)
     return ref, cand

@@ -238,7 +238,7 @@ class _Saver:
             self.problem = str(error)
 
     def outcome(self) -> Outcome:
-        """Where the run is stored: where that failed, in a temporary folder instead."""
+        """The folder of the stored run; a temporary one where storing it failed."""
         if self.problem is None:
             return Outcome(self.document, self.store.folder)
         try:

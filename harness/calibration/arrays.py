@@ -102,7 +102,7 @@ def check_shape(shape: tuple[int, ...], spec: InputSpec, where: str) -> None:
 
 
 def samples_in(shape: tuple[int, ...], spec: InputSpec) -> int:
-    """How many samples an array of a shape that fits has."""
+    """The number of samples in an array of a shape that fits."""
     return 1 if shape == tuple(spec.shape[1:]) else shape[0]
 
 
@@ -185,7 +185,7 @@ def store(arrays: Mapping[str, npt.NDArray[Any]], cache: Path) -> tuple[str, Pat
 
 
 def _npz(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
-    """The same bytes for the same arrays."""
+    """The arrays as an .npz: the same bytes for the same arrays."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():

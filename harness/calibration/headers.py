@@ -5,6 +5,7 @@ A few MB of zip can hold an array of any size, so that nothing is unpacked befor
 
 from __future__ import annotations
 
+import io
 import math
 import zipfile
 import zlib
@@ -24,6 +25,7 @@ from harness.errors import ModelError
 LARGEST = 2 << 30  # bytes that are read of one array
 LARGEST_FORTRAN = 1 << 29  # the same where the first samples lie all over the file: read whole
 MOST_ARRAYS = 1024  # in one .npz
+LARGEST_HEADER = 1 << 16  # bytes; numpy takes headers of up to 10,000 characters
 _MAGIC, _ZIP = b"\x93NUMPY", (b"PK\x03\x04", b"PK\x05\x06")
 _BLOCK = 1 << 24
 _UNREADABLE = (
@@ -67,7 +69,8 @@ class StoredArray:
     def _read(self, shape: tuple[int, ...]) -> npt.NDArray[Any]:
         """So many values from the file's beginning."""
         with _one_line(self.where), self.open() as file:
-            _read_header(file)
+            if _read_header(file) != (self.shape, self.fortran_order, self.dtype):
+                raise ValueError("it was replaced while it was read")
             return np.frombuffer(_exactly(file, math.prod(shape) * self.dtype.itemsize), self.dtype)
 
 
@@ -104,7 +107,7 @@ def _open_member(path: Path, name: str) -> IO[bytes]:
 
 
 def _stored(where: str, opener: Callable[[], IO[bytes]], size: int) -> StoredArray:
-    """By the header of what `opener` opens, which must account for all of the `size` bytes."""
+    """The array that a header describes; it must account for all of the `size` bytes."""
     with opener() as file:
         shape, fortran_order, dtype = _read_header(file)
         header = file.tell()
@@ -118,12 +121,18 @@ def _stored(where: str, opener: Callable[[], IO[bytes]], size: int) -> StoredArr
 def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, Fortran order and type; the file is left at the array's first byte. Raises ValueError."""
     form: Any = np.lib.format
-    version = form.read_magic(file)
-    read = {(1, 0): form.read_array_header_1_0, (2, 0): form.read_array_header_2_0}.get(version)
-    if read is None:
+    magic = file.read(form.MAGIC_LEN)
+    version = form.read_magic(io.BytesIO(magic))
+    known = {(1, 0): (2, form.read_array_header_1_0), (2, 0): (4, form.read_array_header_2_0)}
+    if version not in known:
         raise ValueError(f"array format {'.'.join(map(str, version))} is not one of plain numbers")
+    width, read = known[version]
+    length = file.read(width)
+    if int.from_bytes(length, "little") > LARGEST_HEADER:  # it may say 4 GB, and numpy would read them
+        raise ValueError("its header is damaged")
+    header = file.read(int.from_bytes(length, "little"))
     try:
-        shape, fortran_order, dtype = read(file)
+        shape, fortran_order, dtype = read(io.BytesIO(length + header))
     except (SyntaxError, TokenError, RecursionError):  # numpy reads it as a Python literal
         raise ValueError("its header is damaged") from None
     return tuple(shape), fortran_order, dtype

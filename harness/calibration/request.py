@@ -1,4 +1,4 @@
-"""What a text such as `photos,scale=-1..1` asks for: a source of samples and its options."""
+"""Sources of samples and their options, read from a text such as `photos,scale=-1..1`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command ends with: its exit code, and what could not be delivered."""
+"""The end of a command: its exit code, and output that could not be delivered."""
 
 from __future__ import annotations
 

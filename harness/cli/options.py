@@ -41,7 +41,7 @@ TrustModel = Annotated[
         help="Let code in model files run, such as Lambda layers of Keras. Else such files are refused.",
     ),
 ]
-Batch = Annotated[int, typer.Option(min=1, help="Batch size that input shapes are fixed to.")]
+Batch = Annotated[int, typer.Option(min=1, metavar="N", help="Batch size that input shapes are fixed to.")]
 DevicesFile = Annotated[
     Path | None,
     typer.Option(

@@ -79,7 +79,7 @@ def run(
         typer.Option(
             min=0,
             metavar="SECONDS",
-            help="For a machine that another run measures on, at most. Default: for ever.",
+            help="Longest wait for a machine that another run measures on. Default: for ever.",
         ),
     ] = None,
     trust_model: TrustModel = False,

@@ -16,9 +16,9 @@ from harness.compare.doubts import Doubt
 from harness.compare.reference import outputs_of
 from harness.compare.verdict import cell_ops, verdict
 from harness.conclusion import conclude
-from harness.distance import is_far
+from harness.distance import ENOUGH_SAMPLES, is_far
 from harness.errors import DeviceError
-from harness.fidelity import Fidelity, compare_outputs, count_nonfinite
+from harness.fidelity import Fidelity, compare_outputs, count_nonfinite, samples_of, unlike
 from harness.quantize import Variant
 from harness.quantize.separate import interface
 from harness.results import SCHEMA, Cell, Run
@@ -123,7 +123,7 @@ class _Context:
         return self.known[key]
 
     def _ops(self, cell: Cell, variant: Variant | None) -> Ops | None:
-        """For the `cpu` delegate all ops count as taken: each ran where it was asked to run."""
+        """Ops with reasons; the `cpu` delegate takes all, as each ran where it was asked to run."""
         ops = cell_ops(cell)
         if ops is None or cell.delegate == "cpu":
             return None if ops is None else Ops(total=ops.total, delegated=ops.total, partitions=0)
@@ -194,24 +194,47 @@ class _Context:
         """The cell's outputs beside another's."""
         if not outputs_of(cell):
             return None
+        most = self._samples_for_all(cell.model)
         found: Fidelity | None = self._once(
-            ("fidelity", reference.id, cell.id),
+            ("fidelity", reference.id, cell.id, most),
             lambda: compare_outputs(
                 outputs_of(reference),
                 outputs_of(cell),
                 classifier=not self._reproduces_input(reference),
                 labels=self._labels(reference),
+                most=most,
             ),
         )
         return found
 
-    def _of_outputs(self, cell: Cell) -> Iterator[Doubt]:
+    def _samples_for_all(self, model: str) -> int:
+        """How many samples all cells of a model had time for, so that their figures are of the same ones.
+
+        Cells with too few to say much don't count: they would make all others say as little.
+        """
+        counts = [samples_of(outputs_of(cell)) for cell in self.run.cells if cell.model == model]
+        enough = min(ENOUGH_SAMPLES, max(counts, default=0))
+        return min((count for count in counts if count >= enough), default=0)
+
+    def _why_not_compared(self, cell: Cell) -> str:
+        reference = references.of(cell, self.run.cells, self.schemes)
+        if not outputs_of(cell):
+            return "it sent none"
+        if reference is None:
+            return "neither float32 nor this variant on cpu brought any to compare with"
+        return unlike(outputs_of(reference), outputs_of(cell)) or "no reason known"
+
+    def _of_outputs(self, cell: Cell, finite: bool) -> Iterator[Doubt]:
         """A delegate that differs from the CPU with the same file is that, and no worse variant.
 
         Unless the variant is worthless on the CPU already: in noise, rounding alone makes all the difference.
         """
         same = references.same_on_cpu(cell, self.run.cells)
         figures = self._fidelity(cell)
+        if figures is None:
+            yield outputs.not_compared(self._why_not_compared(cell))
+        else:
+            yield from outputs.of_samples(figures["samples"], self._samples_for_all(cell.model))
         if same is not None and same is not cell:
             there = self._fidelity(same)
             if there is None or not is_far(there):
@@ -219,7 +242,7 @@ class _Context:
                 if found:
                     yield from found
                     return
-        yield from outputs.of_variant(figures)
+        yield from outputs.of_variant(figures, finite)
 
     def _reproduces_input(self, reference: Cell) -> bool:
         """An autoencoder: its largest output is not a class."""
@@ -248,7 +271,7 @@ class _Context:
         if cell.measurements:
             yield from self._doubts(cell)
             yield from accelerators.doubts(cell, bool(strange))
-            yield from self._of_outputs(cell)
+            yield from self._of_outputs(cell, finite=not strange)
 
     def _doubts(self, cell: Cell) -> Iterator[Doubt]:
         device, last = self.devices[cell.device], cell.measurements[-1]

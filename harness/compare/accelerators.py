@@ -53,8 +53,8 @@ def doubts(cell: Cell, has_nan: bool) -> Iterator[Doubt]:
     if report is not None and report.problem:
         yield Doubt(
             COMPILER_LOG,
-            f"{report.problem}; ops are therefore counted in the compiled file, where those that the Edge TPU"
-            " takes are one",
+            f"{report.problem}; ops are counted in the compiled file instead, where all that the Edge"
+            " TPU runs are one op",
             "see what edgetpu_compiler --show_operations says of this variant, and report it to qbench",
         )
     facts = cell.measurements[-1].delegate_facts

@@ -87,8 +87,8 @@ def of_interval(low: float | None, high: float | None, precision: float) -> Iter
     if low is None or high is None:
         yield Doubt(
             "no-interval",
-            "the speedup has no interval: there was time for one launch only",
-            "raise --budget",
+            "the speedup has no interval: there was one launch only, or few that differ too much",
+            "raise --budget, or end what else runs on the device",
         )
     elif (high - low) / (high + low) > max(1.5 * precision, 0.001):
         yield Doubt(
@@ -101,7 +101,7 @@ def of_interval(low: float | None, high: float | None, precision: float) -> Iter
 def of_medians(
     baseline: Mapping[str, Any] | None, cell: Mapping[str, Any] | None, speedup: Mapping[str, Any]
 ) -> Iterator[Doubt]:
-    """Whether the medians (`latency_ms` of baseline and cell) tell another ratio than the speedup does."""
+    """The warning where the medians (`latency_ms` of baseline and cell) and the speedup disagree."""
     low, high = speedup["low"], speedup["high"]
     if not baseline or not cell or low is None or high is None or not cell["median"]:
         return
@@ -115,7 +115,7 @@ def of_medians(
     whose = "the baseline's" if stretched[0] > stretched[1] else "this cell's"
     yield Doubt(
         "medians-differ",
-        f"the medians are {ratio:.3g}× apart, the speedup is {speedup['value']:.3g}×: {whose} median holds"
+        f"the ratio of the medians is {ratio:.3g}×, the speedup {speedup['value']:.3g}×: {whose} median holds"
         " slow phases (throttling, a neighbour, two modes), while the speedup compares the floors below them",
         "look at p90 and the other warnings; see docs/statistics.md",
     )

@@ -10,10 +10,15 @@ from harness.distance import Figures, describe, is_far, of_output
 VARIANT = "variant-differs"
 DELEGATE = "delegate-differs"
 NO_SIGNAL = "no-signal"
+NOT_COMPARED = "not-compared"
+FEWER_SAMPLES = "fewer-samples"
 
 
-def of_variant(figures: Figures | None) -> Iterator[Doubt]:
-    """What is to be said of the fidelity to float32; nothing of the reference itself."""
+def of_variant(figures: Figures | None, finite: bool = True) -> Iterator[Doubt]:
+    """The warnings about a cell's fidelity to float32; never about the reference itself.
+
+    finite: whether the variant's own outputs are numbers.
+    """
     if figures is None:
         return
     if is_far(figures):
@@ -23,12 +28,32 @@ def of_variant(figures: Figures | None) -> Iterator[Doubt]:
             "don't ship it like this: give --calibration inputs as the model will see them, or take a variant"
             " with a higher SQNR",
         )
+    elif figures["sqnr_db"] is None and figures["max_abs_error"] is None and finite:
+        yield not_compared(f"{figures['reference']}'s are NaN or infinite")
     elif figures["sqnr_db"] is None and figures["max_abs_error"] and not figures["labels"]:
         yield Doubt(
             NO_SIGNAL,
             f"{figures['reference']}'s outputs are zero for all samples{of_output(figures)}: how far these"
             " are from them can't be said",
             "give --calibration inputs as the model will see them",
+        )
+
+
+def not_compared(why: str) -> Doubt:
+    """Of outputs without a fidelity: whatever is said of their cell, nothing is known of what it computes."""
+    return Doubt(
+        NOT_COMPARED,
+        f"its outputs were not compared with any other's: {why}; whether they are right is not known",
+    )
+
+
+def of_samples(samples: int, others: int) -> Iterator[Doubt]:
+    """Whether there was time for fewer samples than other cells were compared on."""
+    if samples < others:
+        yield Doubt(
+            FEWER_SAMPLES,
+            f"compared on {samples} of {others} samples, there was no time for more: SQNR and top-1 are of"
+            " these alone, and not to be set beside the other cells'",
         )
 
 

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 _KEY = ["model", "variant", "delegate", "device", "threads"]
 
+_OF_END = ("status", "reason", "refusal", "ops")
+
+# One that could not be measured (0) says nothing against what another run measured.
+_SEVERITY = {"ok": 1, "partial": 2, "fallback": 3, "timeout": 4, "refused": 5, "crashed": 6}
+
 Stored = Mapping[str, Any]  # a cell of a result document
 
 
@@ -47,14 +52,26 @@ class Launches:
         return [launch.run_ns.tolist() for _, launch in _of(self._copies, cell).groupby("launch")]
 
     def once(self, cell: Stored, column: str) -> list[float]:
-        """What is measured once per launch: a column of launches.csv, without those that are empty."""
+        """A figure that is measured once per launch: a column of launches.csv, without empty entries."""
         return list(_of(self._launches, cell)[column].dropna().tolist())
 
 
 def pooled_cells(documents: Sequence[Mapping[str, Any]], runs: Sequence[Launches]) -> list[dict[str, Any]]:
     """The first document's cells with the launches, and the warnings, of all."""
     first = documents[0]
-    return [_pooled(cell, documents, runs) for cell in first["cells"]]
+    return [_pooled({**cell, **_end(cell, documents)}, documents, runs) for cell in first["cells"]]
+
+
+def _end(cell: Stored, documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """How the cell ended in that run in which it ended worst, and the first fidelity that there is."""
+    found = [other for document in documents for other in document["cells"] if _same(other, cell)]
+    worst = max(found, key=lambda other: _SEVERITY.get(other["status"], 0))
+    fidelity = next((other["fidelity"] for other in found if other["fidelity"]), None)
+    return {**{key: worst[key] for key in _OF_END}, "fidelity": fidelity}
+
+
+def _same(one: Stored, other: Stored) -> bool:
+    return all(one[key] == other[key] for key in _KEY)
 
 
 def _pooled(
@@ -92,7 +109,7 @@ def _pooled(
 def _speedup(
     baseline: Stored, cell: Stored, runs: Sequence[Launches], tick_ns: float, against: Any
 ) -> dict[str, Any] | None:
-    """None where a clock stood still: half of the inferences took no time at all."""
+    """The speedup of a pooled cell; None where a clock stood still (half of the inferences took no time)."""
     if not all((_latency(c, runs) or {}).get("median") for c in (baseline, cell)):
         return None
     theirs, ours = (
@@ -114,7 +131,7 @@ def _warnings(cell: Stored, documents: Sequence[Mapping[str, Any]]) -> Iterator[
     """Those of every run that don't come from samples and intervals; the first run's words last, to stay."""
     for document in reversed(documents):
         for other in document["cells"]:
-            if all(other[key] == cell[key] for key in _KEY):
+            if _same(other, cell):
                 yield from (w for w in other["warnings"] if w["code"] not in doubts.OF_LAUNCHES)
 
 

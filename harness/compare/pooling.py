@@ -49,7 +49,7 @@ def pool(runs: Sequence[Stored], force: bool = False) -> dict[str, Any]:
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """What makes two runs incomparable, in words: models, variants, machine, runtime, settings, governor."""
+    """The reasons why two runs cannot be pooled: models, variants, machine, runtime, settings, governor."""
     here, there = (sorted({v["model"] for v in run["variants"]}) for run in (one, other))
     if not set(here) & set(there):
         return [f"they measured {_some(here, ', ')} and {_some(there, ', ')}"]

@@ -1,4 +1,4 @@
-"""Which cell's outputs another cell's are compared with."""
+"""The reference: the cell whose outputs another cell's are compared with."""
 
 from __future__ import annotations
 

@@ -11,8 +11,9 @@ from harness.predict import loading
 def needs(model: ModelInfo) -> dict[str, Any] | None:
     """{release, ops}: the first TensorFlow Lite release with all its op versions; None without ops.
 
-    Those of other subgraphs count. Ops that the table of releases does not have are newer than all of it: `release` is None then. `int16` is
-    true of an op that asks for more than its version says, because its tensors are int16.
+    Those of other subgraphs count. Ops that the table of releases does not have are newer than all of it:
+    `release` is None then. `int16` is true of an op that asks for more than its version says, because its
+    tensors are int16.
     """
     written = loading.needed(model)
     if not written:

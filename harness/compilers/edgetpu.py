@@ -121,7 +121,7 @@ def _file(folder: Path, record: Mapping[str, Any]) -> Path | None:
 def _make(
     source: Path, compiler: Compiler, folder: Path, arguments: Sequence[str], timeout_s: float
 ) -> dict[str, Any]:
-    """What the cache keeps of it; without `sha256` it was refused, for the reason in `problem`."""
+    """A compilation as the cache keeps it; without `sha256` it was refused, for the reason in `problem`."""
     data, problem, report = _try(source, compiler, arguments, timeout_s)
     if data is None and report.flaky and "no verdict within" not in problem:
         data, problem, report = _try(source, compiler, arguments, timeout_s)
@@ -172,7 +172,7 @@ def _judged(data: bytes, ended: str, report: Report) -> tuple[bytes | None, str,
 
 
 def _is_final(report: Report) -> bool:
-    """Whether it is the compiler's judgement of the model; that it crashed may be the machine's fault."""
+    """True for the compiler's judgement of the model; that it crashed may be the machine's fault."""
     crashed = re.match(r"libc\+\+abi:|.*Segmentation fault", report.reason or "")
     return report.verdict == "failed" and not report.flaky and not crashed
 

@@ -67,7 +67,7 @@ class Report:
 
     @property
     def problem(self) -> str | None:
-        """Why `ops` cannot be believed; None where it adds up, or where there is nothing to add up to."""
+        """The reason not to believe `ops`; None where they add up, or where the log states no sum."""
         listed = sum(row.count for row in self.ops)
         if self.ops_total is not None and listed != self.ops_total:
             return f"the compiler's table lists {listed} ops, and it says that there are {self.ops_total}"

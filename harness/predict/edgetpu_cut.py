@@ -1,4 +1,4 @@
-"""What edgetpu_compiler keeps of a graph: the first part of it that the Edge TPU can run."""
+"""The part of a graph that edgetpu_compiler keeps: the first one that the Edge TPU can run."""
 
 from __future__ import annotations
 

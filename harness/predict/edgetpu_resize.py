@@ -1,4 +1,4 @@
-"""Which resizes and tilings the Edge TPU takes.
+"""Resizes and tilings that the Edge TPU takes.
 
 Coral's table says only that a resize may stay on the CPU "depending on input/output size, to avoid loss in
 precision"; the limits here are what public compiled models and compiler logs show.

@@ -80,7 +80,7 @@ def _build(table: Mapping[str, Any]) -> Build:
 
 
 def type_reason(view: OpView, build: Build) -> str | None:
-    """Why there is no kernel for the types of this op; None where there is one."""
+    """The reason why no kernel takes the types of this op; None where one does."""
     if view.inputs and view.outputs and _has_kernel(view, build):
         return None
     asked = (*view.inputs[:2], *view.outputs[:1])

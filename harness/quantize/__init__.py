@@ -230,7 +230,7 @@ def _read(path: Path) -> bytes:
 
 
 def _describe(blank: Variant, name: str, path: Path, data: bytes) -> Variant:
-    """What the file itself tells. Raises ModelError where it is no .tflite."""
+    """A variant as its file describes it. Raises ModelError where it is no .tflite."""
     info = read_model(data, str(path))
     return replace(
         blank,

@@ -30,7 +30,7 @@ _MACHINE_WORDS = re.compile(
 
 
 def of_the_machine(error: BaseException | None) -> bool:
-    """Whether memory, disk or a file is to blame, in the error or in what led to it, and not the model."""
+    """True where memory, disk or a file is to blame, in the error or in its causes, and not the model."""
     if error is None:
         return False
     own = isinstance(error, (MemoryError, OSError)) or type(error).__name__ in _MACHINE_TYPES

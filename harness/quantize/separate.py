@@ -62,7 +62,7 @@ def named_apart(variants: Sequence[Variant], folder: str) -> list[Variant]:
 
 
 def _common(names: Sequence[str]) -> str:
-    """What all names begin with, in whole words: "net" of net_v1 and net_v2."""
+    """The words that all names begin with: "net" of net_v1 and net_v2."""
     columns = zip(*(re.split(r"[-_. ]", name) for name in names), strict=False)
     words = [column[0] for column in takewhile(lambda column: len(set(column)) == 1, columns)]
     return names[0][: len("_".join(words))]

@@ -1,4 +1,4 @@
-"""How a cell is called, and what it ran on."""
+"""Names of cells, and the hardware that they ran on."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ __all__ = ["Cell", "could_be_one", "hardware", "is_software", "place"]
 
 
 def hardware(cell: Cell) -> Mapping[str, Any]:
-    """What the delegate said of the hardware it used; nothing in runs stored before it was asked."""
+    """The delegate's facts about the hardware it used; empty in runs stored before it was asked."""
     facts = cell.get("delegate_facts")
     return facts if isinstance(facts, Mapping) else {}
 
 
 def is_software(cell: Cell) -> bool:
-    """Whether the CPU played the accelerator."""
+    """True where the CPU played the accelerator."""
     return bool(hardware(cell).get("software"))
 
 

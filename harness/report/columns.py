@@ -64,7 +64,7 @@ def same(block: Sequence[Cell], key: str) -> bool:
 
 
 def classes_differ(cell: Cell) -> bool:
-    """Whether a cell and its reference find another class in some sample: not to be left out of a table."""
+    """True where a cell and its reference find another class in some sample: every table must show that."""
     found = _top1(cell)
     return found is not None and found < 1
 

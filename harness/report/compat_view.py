@@ -13,9 +13,8 @@ from harness.report.inspection import asking
 
 PREDICTED, SEEN, DIFFERS = "○", "●", "≠"
 LEGEND = (
-    f"{PREDICTED} predicted, not measured   {SEEN} observed in a stored run, as predicted or where nothing"
-    f" certain was   {DIFFERS} observed, and predicted otherwise   likely: not documented, inferred from"
-    " models that were compiled"
+    f"{PREDICTED} predicted, not measured · {SEEN} observed in a stored run, not against the prediction"
+    f" · {DIFFERS} observed, not as predicted · likely: inferred from compiled models, not documented"
 )
 _KNOWN_FROM = {
     "installed": "installed here",

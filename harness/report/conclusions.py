@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.conclusion import Conclusion, barred_by
+from harness.distance import ENOUGH_SAMPLES
 from harness.report import figures
 from harness.report.cells import Cell, place
 from harness.report.figures import clean
@@ -79,7 +80,7 @@ def _speed(cell: Cell) -> str:
 
 
 def _price(cell: Cell) -> str:
-    """SQNR 39.6 dB, top-1 same in 75.0%; what was not compared is said, too."""
+    """SQNR 39.6 dB, top-1 same in 75.0%; what was not compared, or on few samples, is said, too."""
     fidelity = cell["fidelity"]
     if fidelity is None:
         return "outputs not compared"
@@ -89,7 +90,9 @@ def _price(cell: Cell) -> str:
         parts[0] += " dB"
     if same is not None:
         parts.append(f"top-1 same in {figures.share(same)}")
-    return ", ".join(parts[1:] if shown == figures.NONE and same is not None else parts)
+    few = fidelity.get("samples", ENOUGH_SAMPLES) < ENOUGH_SAMPLES  # not there in documents of older versions
+    on = f" (on {figures.plural(fidelity['samples'], 'sample')} only)" if few else ""
+    return ", ".join(parts[1:] if shown == figures.NONE and same is not None else parts) + on
 
 
 def _listed(texts: Sequence[str]) -> str:

@@ -36,12 +36,14 @@ def render(document: dict[str, Any], console: Console) -> None:
     for problem in dict.fromkeys(device.get("problem") for device in document["devices"]):
         if problem is not None:
             console.print(Text(problem, style="red"), soft_wrap=True)
+    for text, names in _locks(document["devices"]).items():
+        console.print(Text(f"{', '.join(names)}: in use by {text}", style="yellow"), soft_wrap=True)
     for device in document["devices"]:
         _more(device, console)
 
 
 def _machines(devices: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """What a machine is, in words -> the profiles on it."""
+    """A machine in words -> the profiles on it."""
     found: dict[str, list[str]] = {}
     for device in devices:
         if device["machine"] is not None:
@@ -72,17 +74,24 @@ def _numbers(values: Any) -> list[float]:
 
 
 def _more(device: dict[str, Any], console: Console) -> None:
-    """What has no column: a note, who uses the board, other Pythons."""
+    """A profile's note, and other Pythons of its device."""
     if device["note"]:
         console.print(Text(f"{device['name']}: {device['note']}"), soft_wrap=True)
-    if device.get("lock"):
-        console.print(Text(f"{device['name']}: in use by {device['lock']}", style="yellow"), soft_wrap=True)
     for other in device.get("found", {}).get("others", ()):
         console.print(Text(f"{device['name']}: Python at {other}", style="dim"), soft_wrap=True)
 
 
+def _locks(devices: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Who measures on a machine -> the profiles on it."""
+    found: dict[str, list[str]] = {}
+    for device in devices:
+        if device.get("lock"):
+            found.setdefault(device["lock"], []).append(device["name"])
+    return found
+
+
 def _compilers(devices: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """What is known of the Edge TPU's compiler, in words -> the profiles that use it."""
+    """The Edge TPU's compiler in words, or why there is none -> the profiles that use it."""
     found: dict[str, list[str]] = {}
     for device in devices:
         compiler = device.get("compiler")

@@ -36,7 +36,7 @@ Content = Path | bytes
 
 @dataclass(frozen=True)
 class Place:
-    """Where qbench keeps its files and its lock on a machine, and whom the machine is for.
+    """The folder of qbench's files and lock on a machine, and whom the machine is for.
 
     `folder` None is the machine's own choice; `named_by` is what a user sets to name another one.
     `owner` says for whom the lock is taken, None that it is not; it is waited for `wait_s` (None: for ever).
@@ -48,7 +48,7 @@ class Place:
     wait_s: float | None = None
 
     def taken(self, run_id: str, wait_s: float | None) -> Place:
-        """The same, for a run of this user's alone."""
+        """This place with the machine's lock taken for one run of this user's."""
         owner = {"who": f"{_user()}@{platform.node()}", "run": run_id}
         return replace(self, owner=owner, wait_s=wait_s)
 

@@ -99,6 +99,6 @@ def _user_folder(name: str) -> Path | None:
 
 
 def _why(conversation: Conversation) -> str:
-    """Why a closed conversation never got to the point."""
+    """The reason why a conversation ended before the device answered."""
     last = " ".join(conversation.stderr().split())[-200:]
     return f"the first step ended with status {conversation.status}" + (f" ({last})" if last else "")

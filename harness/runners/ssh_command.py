@@ -155,7 +155,7 @@ def explain(target: SshTarget, said: str) -> str:
 
 
 def explain_end(target: SshTarget, conversation: Conversation) -> str:
-    """Why a closed conversation never got to the point."""
+    """The reason why a conversation ended before the device answered."""
     status, said, late = conversation.status, conversation.stderr(), conversation.late
     if late is not None:
         return f"it {late}; does {by_hand(target)} true work, and come to an end?"

@@ -133,9 +133,9 @@ def test_another_lock_folder_is_another_machine(start, busy, tmp_path):
 def test_probing_shows_who_has_the_machine_and_waits_for_nobody(qbench, busy, cache):
     folder, _ = busy
     env = {**environment(cache), "QBENCH_LOCK_DIR": str(folder)}
-    probed = qbench("devices", "cpu", "--probe", env=env)
+    probed = qbench("devices", "cpu", "xnnpack", "--probe", env=env)
     assert probed.returncode == 0
-    assert re.search(f"^cpu: {USED}$", probed.stdout, re.M)
+    assert len(re.findall(f"^cpu, xnnpack: {USED}$", probed.stdout, re.M)) == 1, probed.stdout
 
 
 def test_models_are_made_while_another_run_measures(qbench, busy, twins, tmp_path, cache):

@@ -77,7 +77,7 @@ def test_a_run_after_damage_to_its_whole_cache(qbench, twins, tmp_path, damage):
     run = ("run", "--model", twins, "--device", "cpu", "--budget", "0.02", "--json", "-")
     first = results_of(qbench(*run, env=environment(home)))
     before = damage_all(home, DAMAGES[damage])
-    assert {name.split("/")[0] for name in before} == {"bundles", "copies", "calibration", "samples"}
+    assert {name.split("/")[0] for name in before} == {"copies", "calibration", "samples"}
     assert results_of(qbench(*run, env=environment(home))) == first
     assert contents(home) == before
 
@@ -92,7 +92,7 @@ def test_the_built_in_model_after_damage_to_its_whole_cache(qbench, tmp_path):
     variants = ("--variant", "float32", "--variant", "int8")
     run = ("run", *variants, "--device", "cpu", "--budget", "0.02", "--json", "-")
     first = results_of(qbench(*run, env=environment(home)))
-    kinds = {"bundles", "builtin", "models", "variants", "files", "calibration", "samples"}
+    kinds = {"builtin", "models", "variants", "files", "calibration", "samples"}
     for damage in ("half", "flipped"):
         before = damage_all(home, DAMAGES[damage])
         assert {name.split("/")[0] for name in before} == kinds

@@ -18,6 +18,7 @@ from PIL import Image
 
 from harness.calibration import InputSpec, generate, load_calibration, load_split, thinned
 from harness.calibration.callables import evaluate_callable
+from harness.calibration.headers import arrays_in
 from harness.calibration.request import anchored
 from harness.errors import ModelError
 from harness.inspect import Quantization
@@ -370,6 +371,29 @@ def test_what_does_not_fit_is_refused_by_its_header(bombs, tmp_path):
     outcome, grown = load_in_a_process(bombs / "flat.npz", [1, 8, 8], tmp_path)
     assert "wants shape (samples, 8, 8), found (268435456,)" in outcome
     assert grown < 200
+
+
+def test_a_header_that_says_it_is_large_is_not_read(tmp_path):
+    """Half a GiB of zeros as the header itself: numpy reads all of it, twice, before it looks at its size."""
+    with (
+        zipfile.ZipFile(tmp_path / "x.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("x.npy", "w", force_zip64=True) as file,
+    ):
+        file.write(b"\x93NUMPY\x02\x00" + (GIB // 2).to_bytes(4, "little"))
+        for _ in range(GIB >> 25):
+            file.write(bytes(1 << 24))
+    outcome, grown = load_in_a_process(tmp_path / "x.npz", [1, 8, 8], tmp_path)
+    assert "cannot be read: its header is damaged" in outcome
+    assert grown < 200
+
+
+def test_an_array_that_is_replaced_after_its_header_was_read(tmp_path):
+    """Else its bytes would be read as numbers of another type."""
+    np.save(tmp_path / "x.npy", np.ones((4, 2), np.float32))
+    (stored,) = arrays_in(tmp_path / "x.npy", "x.npy").values()
+    np.save(tmp_path / "x.npy", np.ones((4, 1), np.float64))
+    with pytest.raises(ModelError, match=r"x\.npy: cannot be read: it was replaced while it was read"):
+        stored.all()
 
 
 @pytest.mark.parametrize("name", ["rows.npz", "rows.npy"])

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from delegates.wire import Ops
+from delegates.wire import Ops, Refusal
 from harness.compare import document
 from harness.conclusion import Conclusion, conclude
 from harness.report.table import render
@@ -253,3 +253,93 @@ def test_variants_that_are_compared_with_themselves_are_said_together():
     assert "outputs against the same variant on cpu\n" in printed(document(run(cells, made_, devices)))
     assert "outputs against a/cpu@cpu\n" in printed(document(run(cells[:2], made_[:1], devices)))
     assert "outputs against float32/cpu@cpu\n" in printed(made(fast("int8", 2.0, 2.1)))
+
+
+def codes(judged: Any) -> list[str]:
+    return [warning["code"] for warning in judged["warnings"]]
+
+
+def test_what_is_faster_but_fell_back_or_failed_later_is_named_without_the_star():
+    """Else "nothing is faster" stands under a table in which something is."""
+    nothing_taken = fast("int8", 3.0, 3.1, ops=Ops(4, 0, 0))
+    died = fast("uint8", 5.0, 5.1)
+    died.refusal = Refusal(died.id, 6, "crash", "the worker died")
+    doc = made(nothing_taken, died)
+    assert [judged["status"] for judged in doc["cells"]] == ["ok", "fallback", "crashed"]
+    text = printed(doc)
+    assert "faster, but without the star: uint8 on xnnpack 5.05× [5.00–5.10], SQNR 80.0 dB" in text
+    assert "(crashed); int8 on xnnpack" in text and "(fallback)" in text
+
+
+def test_a_faster_cell_of_a_single_launch_keeps_another_from_being_called_fastest():
+    once = measured(cell("uint8", "xnnpack"), [0.1], outputs=outputs(NOISY))
+    slow = measured(cell("int16x8", "xnnpack"), [50.0], outputs=outputs(CLEAN))
+    found = concluded(fast("int8", 2.0, 2.1), once, slow)
+    assert (found.verdict, names([found.cell]), names(found.ties)) == ("tied", ["int8"], ["uint8"])
+
+
+def test_outputs_that_were_not_compared_are_warned_of_with_the_reason():
+    other_shape = measured(cell("int8", "xnnpack"), [0.5] * 6, outputs=[output(LOGITS[:, :, :5])])
+    two = measured(cell("uint8", "xnnpack"), [0.5] * 6, outputs=[output(LOGITS), output(LOGITS, "more")])
+    none = measured(cell("dynamic", "xnnpack"), [0.5] * 6)
+    doc = made(other_shape, two, none)
+    assert all(judged["fidelity"] is None for judged in doc["cells"][1:])
+    said = [
+        w["message"] for judged in doc["cells"] for w in judged["warnings"] if w["code"] == "not-compared"
+    ]
+    assert [text.split(": ")[1].split(";")[0] for text in said] == [
+        "output out has shape [1, 5] where the other has [1, 10]",
+        "2 against 1 outputs",
+        "it sent none",
+    ]
+    assert "; outputs not compared" in starred(doc)[0]
+
+
+def test_a_variant_without_any_reference_says_so():
+    lone = measured(cell("int8", "xnnpack"), [0.5] * 6, outputs=outputs(CLEAN))
+    (judged,) = document(run([lone], [variant("int8")], [device("xnnpack")]))["cells"]
+    assert judged["fidelity"] is None and "not-compared" in codes(judged)
+
+
+def test_a_reference_of_nan_is_not_held_against_the_variants():
+    cells = [
+        measured(cell("float32", "cpu"), [1.0] * 6, outputs=[output(LOGITS * np.nan)]),
+        fast("int8", 2.0, 2.01),
+    ]
+    doc = document(run(cells, [variant("float32"), variant("int8")], [device("cpu"), device("xnnpack")]))
+    assert "nan-output" in codes(doc["cells"][0]) and "not-compared" not in codes(doc["cells"][0])
+    assert "variant-differs" not in codes(doc["cells"][1])
+    (said,) = [w["message"] for w in doc["cells"][1]["warnings"] if w["code"] == "not-compared"]
+    assert "float32/cpu@cpu's are NaN or infinite" in said
+
+
+def test_cells_are_compared_on_the_same_samples():
+    """Noise that grows from sample to sample: who had time for fewer of them would look better."""
+    noise = np.random.default_rng(5).normal(size=LOGITS.shape) * np.linspace(0, 1, 16)[:, None, None]
+    full, hasty, slow = (LOGITS + noise, (LOGITS + noise)[:12], (LOGITS + noise)[:3])
+    cells = [
+        measured(cell(name, "xnnpack"), [0.5] * 6, outputs=[output(values)])
+        for name, values in (("int8", full), ("uint8", hasty), ("int16x8", slow))
+    ]
+    doc = made(*cells)
+    _, int8, uint8, _ = doc["cells"]
+    assert [judged["fidelity"]["samples"] for judged in doc["cells"]] == [12, 12, 12, 3]
+    assert int8["fidelity"]["sqnr_db"] == uint8["fidelity"]["sqnr_db"]
+    assert ["fewer-samples" in codes(judged) for judged in doc["cells"]] == [False, False, False, True]
+    doc["models"][0]["fidelity_samples"] = {"source": "generate", "samples": 16, "how": "random"}
+    assert "on 3 to 12 samples of random data" in printed(doc)
+
+
+def test_where_all_are_slow_the_few_samples_are_said_in_the_line():
+    doc = document(
+        run(
+            [
+                measured(cell("float32", "cpu"), [1.0] * 6, outputs=[output(LOGITS[:2])]),
+                measured(cell("int8", "xnnpack"), [0.5] * 6, outputs=[output(LOGITS[:4] + 0.1)]),
+            ],
+            [variant("float32"), variant("int8")],
+            [device("cpu"), device("xnnpack")],
+        )
+    )
+    assert doc["cells"][1]["fidelity"]["samples"] == 2
+    assert starred(doc)[0].endswith("(on 2 samples only)")

@@ -161,7 +161,7 @@ def test_medians_that_tell_another_ratio_are_explained():
     slow, steady = {"median": 4.6, "min": 2.6}, {"median": 1.0, "min": 0.99}
     (said,) = doubts.of_medians(slow, steady, speedup)
     assert said.code == "medians-differ"
-    assert "medians are 4.6× apart, the speedup is 2.61×: the baseline's median" in said.message
+    assert "ratio of the medians is 4.6×, the speedup 2.61×: the baseline's median" in said.message
     (said,) = doubts.of_medians({"median": 2.6, "min": 2.6}, {"median": 2.0, "min": 1.0}, speedup)
     assert "this cell's median" in said.message
     for ratio in (2.6, 2.45, 2.78):  # within 5 % of the interval: what a median is always off by

@@ -162,3 +162,25 @@ def test_what_only_the_first_run_has_is_named(tmp_path):
     fewer["variants"].pop()
     assert differences(one.document, fewer) == ["only the first has digits int8"]
     assert differences(fewer, one.document) == []
+
+
+def test_a_cell_that_crashed_in_a_later_run_is_not_pooled_as_if_it_had_not(tmp_path):
+    runs = [stored(tmp_path, name, 2.0, 2.0, 2.0001) for name in ("one", "two")]
+    crashed = runs[1].document["cells"][1]
+    crashed |= {"status": "crashed", "reason": "the worker died", "refusal": {"stage": "invoke"}}
+    pooled = pool(runs)
+    int8 = pooled["cells"][1]
+    assert (int8["status"], int8["reason"], int8["refusal"]) == (
+        "crashed",
+        "the worker died",
+        {"stage": "invoke"},
+    )
+    assert pooled["conclusions"][0]["verdict"] == "baseline"
+    assert pooled["conclusions"][0]["barred"] == [int8["id"]]
+
+
+def test_a_run_that_could_not_measure_a_cell_says_nothing_against_the_others(tmp_path):
+    runs = [stored(tmp_path, name, 2.0) for name in ("one", "two")]
+    runs[0].document["cells"][1] |= {"status": "unavailable", "reason": "the link was lost", "ops": None}
+    int8 = pool(runs)["cells"][1]
+    assert (int8["status"], int8["reason"], int8["ops"]["total"]) == ("ok", None, 4)
