@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -99,6 +99,8 @@ def _padded(known: Version, like: Version) -> Version:
 
 def _version_refusal(model: ModelInfo, runtime: Runtime) -> Refusal | None:
     builtin = needed(model)
+    if not release(runtime.version):
+        return _of_unknown_version(builtin, runtime) if builtin else None
     limits = {name: highest(name, runtime) for name, _ in builtin}
     refused = sorted(
         (name, version)
@@ -116,6 +118,15 @@ def _version_refusal(model: ModelInfo, runtime: Runtime) -> Refusal | None:
         _remedy({key: builtin[key] for key in refused or doubtful}, runtime),
         certain=bool(refused),
     )
+
+
+def _of_unknown_version(builtin: Collection[tuple[str, int]], runtime: Runtime) -> Refusal:
+    first = [since(*key) for key in builtin]
+    known = max((version for version in first if version), default=())
+    told = known and all(first)
+    words = f"TensorFlow {'.'.join(map(str, known))}" if told else "one newer than all known here"
+    reason = f"the version of {runtime.name} is not known; the model's ops came with {words}"
+    return Refusal(reason, SOURCE, certain=False)
 
 
 def _in_a_gap(name: str, version: int) -> bool:

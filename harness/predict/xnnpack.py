@@ -97,7 +97,7 @@ def _settle(old: OpVerdict, new: OpVerdict, runtime: Runtime) -> OpVerdict:
     """One verdict for this runtime out of those for the two builds that were asked."""
     asked_for = release(runtime.version)[:2]
     first, last = builds()
-    older = runtime.name != last.runtime and asked_for < first.version
+    older = runtime.name != last.runtime and () < asked_for < first.version
     newer = runtime.name == last.runtime and asked_for > last.version
     agreed = old.verdict is new.verdict
     if older and old.verdict is Verdict.LEFT and (agreed or runtime.name == first.runtime):

@@ -53,9 +53,9 @@ def named_apart(variants: Sequence[Variant], folder: str) -> list[Variant]:
     if len(groups) < 2:
         return [replace(variant, model=folder) for variant in variants]
     common = {key: _common(names) for key, names in groups.items()}
-    times = Counter(common.values())
+    taken = Counter([*common.values(), *(variant.name for variant in variants)])
     models = {
-        key: common[key] if common[key] and times[common[key]] == 1 else names[0]
+        key: common[key] if common[key] and taken[common[key]] == 1 + (common[key] in names) else names[0]
         for key, names in groups.items()
     }
     return [replace(variant, model=models[interface(variant)]) for variant in variants]

@@ -151,6 +151,17 @@ def test_a_litert_between_the_known_ones_may_refuse():
     assert predict(model, "cpu", Runtime("ai-edge-litert", "1.2.0")).outcome == "uncertain"
 
 
+@pytest.mark.parametrize("name", ["tflite-runtime", "ai-edge-litert", "tensorflow"])
+def test_of_a_runtime_without_a_version_nothing_is_certain_but_what_all_have(name):
+    """Some boards' builds tell none: "unknown"."""
+    unknown = Runtime(name, "unknown")
+    refusal = loading.refusal(read_model(unary("RELU", "float32")), unknown)
+    assert not refusal.certain and f"version of {name}" in refusal.reason
+    assert verdicts(unary("ABS", "float32"), "xnnpack", unknown) == ["taken"]
+    assert verdicts(unary("LOGISTIC", "int8"), "xnnpack", unknown) == ["uncertain"]
+    assert verdicts(unary("LOG_SOFTMAX", "float32"), "xnnpack", unknown) == ["not taken"]
+
+
 def test_custom_ops():
     tensors = {"x": Tensor("float32", [1]), "y": Tensor("float32", [1])}
     data = build(tensors, [Op("mine", ["x"], ["y"])], ["x"], ["y"])

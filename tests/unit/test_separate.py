@@ -56,6 +56,11 @@ def test_names_with_nothing_in_common_and_names_that_would_clash(zoo):
     assert found == {"x": ["x", "y"], "net_a": ["net_a", "net_b"], "net": ["net", "net_c", "net_d"]}
 
 
+def test_what_the_names_of_one_model_begin_with_may_be_the_name_of_another(zoo):
+    found = zoo(x=dense_model(1), y=dense_model(2), x_1=dense_model(1, 7), x_2=dense_model(2, 7))
+    assert found == {"x": ["x", "y"], "x_1": ["x_1", "x_2"]}
+
+
 def test_a_file_that_cannot_be_read_is_a_model_of_its_own_where_there_are_several(zoo):
     assert zoo(a=dense_model(1), b=dense_model(1, outputs=9), cut=b"cut") == {
         "a": ["a"], "b": ["b"], "cut": ["cut"],
