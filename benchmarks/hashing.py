@@ -1,4 +1,4 @@
-"""What "measured is what was hashed" costs: the time a warm run spends on hashing, comparing and copying.
+"""The time that a warm run spends on hashing, comparing and copying files.
 
 python benchmarks/hashing.py
 
@@ -8,6 +8,7 @@ Each is run once with an empty cache and then three times; the figures are of wh
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import statistics
@@ -101,6 +102,9 @@ def report(name: str, run: Callable[[Path], Figures]) -> None:
 
 
 def main() -> None:
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     sys.path.insert(0, str(ROOT))
     from tests.models import dense_model
 
