@@ -4,6 +4,7 @@ python benchmarks/hashing.py
 
 Two models: a .tflite of 100 MB, and the float32 variant of mobilenet_v2 (needs TensorFlow the first time).
 Each is run once with an empty cache and then three times; the figures are of whole `qbench run`s.
+What a board adds: benchmarks/boards.py --part kept.
 """
 
 from __future__ import annotations
@@ -68,9 +69,6 @@ def here(model: str, *more: str) -> Callable[[Path], Figures]:
         return measure(folder, "--model", model, *HERE, *more)
 
     return run
-
-
-# A board goes here: a function like `here`, with a --devices-file, and the time spent there beside it.
 
 
 def measure(folder: Path, *arguments: str) -> Figures:

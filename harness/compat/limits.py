@@ -11,10 +11,11 @@ from harness.predict import loading
 def needs(model: ModelInfo) -> dict[str, Any] | None:
     """{release, ops}: the first TensorFlow Lite release with all its op versions; None without ops.
 
-    Ops that the table of releases does not have are newer than all of it: `release` is None then. `int16` is
-    true of an op that asks for more than its version says, because its tensors are int16.
+    Those of other subgraphs count. Ops that the table of releases does not have are newer than all of it:
+    `release` is None then. `int16` is true of an op that asks for more than its version says, because its
+    tensors are int16.
     """
-    written = {(op.name, loading.needed_version(op, model)): op.version for op in model.ops if not op.custom}
+    written = loading.needed(model)
     if not written:
         return None
     found = {key: loading.since(*key) for key in written}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -82,12 +83,21 @@ class Config:
 
 
 def find_devices_file(explicit: Path | None, start: Path) -> Path:
-    """`explicit`, else devices.toml in `start` or the nearest folder above, else the one shipped."""
+    """`explicit`, else devices.toml in `start` or the nearest folder above, else the one shipped.
+
+    Raises ConfigError for one that was found, and that another user may have left there (in /tmp, say).
+    """
     if explicit is not None:
         return explicit
     folder = start.absolute()
-    found = (place / FILE_NAME for place in (folder, *folder.parents))
-    return next((path for path in found if path.is_file()), _shipped())
+    places = (place / FILE_NAME for place in (folder, *folder.parents))
+    found = next((path for path in places if path.is_file()), None)
+    if found is not None and found.stat().st_uid not in (0, os.geteuid(), found.parent.stat().st_uid):
+        raise ConfigError(
+            f"{found}: belongs neither to you nor to the owner of its folder, and can name programs to be"
+            f" run; if it is meant: --devices-file {found}"
+        )
+    return found or _shipped()
 
 
 def _shipped() -> Path:

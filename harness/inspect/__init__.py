@@ -50,7 +50,7 @@ class OpInfo:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """The primary subgraph of a .tflite file."""
+    """The primary subgraph of a .tflite file; `scheme` is that of all of them."""
 
     ops: tuple[OpInfo, ...]
     tensors: tuple[TensorInfo, ...]
@@ -61,6 +61,7 @@ class ModelInfo:
     description: str
     subgraphs: int
     size_bytes: int = 0
+    elsewhere: frozenset[tuple[str, int]] = frozenset()  # builtin ops of other subgraphs, their versions
 
 
 def read_model(data: bytes, name: str = "model") -> ModelInfo:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -25,6 +27,9 @@ _SMALL_CONSTANT = 256  # bytes: more than any shape, axes or paddings take
 _NONSENSE = (struct.error, ValueError, TypeError, IndexError, OverflowError, AttributeError)
 
 
+Graph = tuple[tuple[OpInfo, ...], tuple[TensorInfo, ...]]  # ops and tensors of a subgraph
+
+
 class Corrupt(Exception):
     """The file says something that cannot be."""
 
@@ -39,6 +44,19 @@ def parse(data: bytes) -> ModelInfo:
 
 def _count(number: int) -> str:
     return str(number) if number < 1 << 50 else "more than any machine has"
+
+
+def _joined(graphs: Sequence[Graph]) -> Graph:
+    """The ops of all subgraphs over one list of tensors."""
+    ops: list[OpInfo] = []
+    tensors: list[TensorInfo] = []
+    for own_ops, own_tensors in graphs:
+        by = len(tensors)
+        tensors += own_tensors
+        for op in own_ops:
+            inputs, outputs = (tuple(i + by for i in ends) for ends in (op.inputs, op.outputs))
+            ops.append(replace(op, inputs=inputs, outputs=outputs))
+    return tuple(ops), tuple(tensors)
 
 
 @cache
@@ -69,16 +87,15 @@ class _Parser:
         self._buffers = [self._buffer(i) for i in range(self._length(self._model, "Buffers"))]
 
     def model(self) -> ModelInfo:
-        if not self._length(self._model, "Subgraphs"):
+        count = self._length(self._model, "Subgraphs")
+        if not count:
             raise Corrupt("there is no subgraph in it")
-        graph = self._model.Subgraphs(0)
-        tensors = tuple(self._tensor(i, graph.Tensors(i)) for i in range(self._length(graph, "Tensors")))
         codes = [
             self._code(self._model.OperatorCodes(i))
             for i in range(self._length(self._model, "OperatorCodes"))
         ]
-        operators = (graph.Operators(i) for i in range(self._length(graph, "Operators")))
-        ops = tuple(self._op(operator, codes, len(tensors)) for operator in operators)
+        graphs = [self._graph(self._model.Subgraphs(i), codes) for i in range(count)]
+        (ops, tensors), graph = graphs[0], self._model.Subgraphs(0)
         inputs = tuple(tensors[i] for i in self._indices(graph, "Inputs", len(tensors)))
         outputs = tuple(tensors[i] for i in self._indices(graph, "Outputs", len(tensors)))
         self._check_signatures()
@@ -87,12 +104,20 @@ class _Parser:
             tensors=tensors,
             inputs=inputs,
             outputs=outputs,
-            scheme=detect_scheme(ops, tensors, inputs, outputs),
+            scheme=detect_scheme(*_joined(graphs), inputs, outputs),
             min_runtime_version=self._min_runtime_version(),
             description=self._text(self._model.Description()),
-            subgraphs=self._model.SubgraphsLength(),
+            subgraphs=count,
             size_bytes=len(self._data),
+            elsewhere=frozenset(
+                (op.name, op.version) for others, _ in graphs[1:] for op in others if not op.custom
+            ),
         )
+
+    def _graph(self, graph: Any, codes: list[tuple[str, int, bool]]) -> Graph:
+        tensors = tuple(self._tensor(i, graph.Tensors(i)) for i in range(self._length(graph, "Tensors")))
+        operators = (graph.Operators(i) for i in range(self._length(graph, "Operators")))
+        return tuple(self._op(operator, codes, len(tensors)) for operator in operators), tensors
 
     def _length(self, table: Any, field: str) -> int:
         """Length of a vector of tables: each takes four bytes for its offset at the least."""

@@ -112,7 +112,7 @@ def _folder(text: str, path: Path) -> ModelSource:
 
 
 def _unknown(text: str, path: Path) -> str:
-    beside = [p.name for p in _listing(path.parent)]
+    beside = [p.name for p in _listing(path.parent) if p.name != path.name]
     if path.suffix.lower() in {*_KERAS_SUFFIXES, ".tflite"} or len(Path(text).parts) > 1:
         return f"{text}: no such file or folder{_nearest(path.name, beside)}"
     near = _nearest(text, [DIGITS, *APPLICATIONS, *beside])

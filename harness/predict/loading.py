@@ -45,6 +45,12 @@ def needed_version(op: OpInfo, model: ModelInfo) -> int:
     return max(op.version, least)
 
 
+def needed(model: ModelInfo) -> dict[tuple[str, int], int]:
+    """(builtin op, version it needs) -> the version in the file, for the ops of all subgraphs."""
+    here = {(op.name, needed_version(op, model)): op.version for op in model.ops if not op.custom}
+    return {(name, version): version for name, version in model.elsewhere} | here
+
+
 def untold(op: str, version: int) -> bool:
     """True where the table has a gap, or no line at all for an op: its release is then not known."""
     releases: list[str] = _table()["since"].get(op, "-").split()
@@ -92,7 +98,7 @@ def _padded(known: Version, like: Version) -> Version:
 
 
 def _version_refusal(model: ModelInfo, runtime: Runtime) -> Refusal | None:
-    builtin = {(op.name, needed_version(op, model)): op.version for op in model.ops if not op.custom}
+    builtin = needed(model)
     limits = {name: highest(name, runtime) for name, _ in builtin}
     refused = sorted(
         (name, version)

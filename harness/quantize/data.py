@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.calibration import GENERATED, Calibration, InputSpec, generate, load_calibration, load_split
@@ -11,7 +11,13 @@ from harness.config import VariantSpec
 from harness.models import ModelSource
 from harness.models.applications import APPLICATIONS, application_name
 from harness.models.builtin import digits_calibration, digits_samples
-from harness.quantize.sample_inputs import COUNT, FidelitySamples, no_random_data, of_dataset
+from harness.quantize.sample_inputs import (
+    COUNT,
+    FidelitySamples,
+    count_shared,
+    no_random_data,
+    of_dataset,
+)
 
 OTHER_SEED = 1  # of random samples that nothing was calibrated on
 
@@ -49,7 +55,9 @@ def choose_data(
     main, other, problem = _calibration(source, calibration, inputs, folder)
     if dataset is not None:
         found = of_dataset(dataset, inputs, folder)
-        return Data(main, found.path, _samples(found, "random" if found.generated else "dataset"), problem)
+        samples = _samples(found, "random" if found.generated else "dataset")
+        shared = count_shared(found.path, main.path) if main is not None else 0
+        return Data(main, found.path, replace(samples, calibrated_on=shared), problem)
     if source.kind == "builtin":
         return Data(main, digits_samples(folder), FidelitySamples("built-in", COUNT, "built-in"))
     if source.kind == "application":

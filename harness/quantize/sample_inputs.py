@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,12 +32,13 @@ class FidelitySamples:
 
     how: `dataset` (nothing was calibrated on them here), `held-back` (of the calibration data),
     `calibration` (the calibration data itself, too little to hold some back), `random`, or `built-in` (the
-    built-in model's test data).
+    built-in model's test data). calibrated_on: how many of a dataset's samples were calibrated on, too.
     """
 
     source: str  # as the user gave it, "generate" or "built-in"
     samples: int
     how: Literal["dataset", "held-back", "calibration", "random", "built-in"]
+    calibrated_on: int = 0
 
 
 def of_dataset(text: str, specs: Sequence[InputSpec], cache: Path) -> Calibration:
@@ -51,6 +53,23 @@ def of_dataset(text: str, specs: Sequence[InputSpec], cache: Path) -> Calibratio
         return other or thinned(found, folder, COUNT)
     except ModelError as error:
         raise ModelError(re.sub(r"^calibration\b", "dataset", str(error))) from None
+
+
+def count_shared(compared: Path, calibrated: Path) -> int:
+    """How many samples of one .npz are in another, too, whatever the files are called."""
+    known = set(_digests(calibrated))
+    return sum(digest in known for digest in _digests(compared))
+
+
+def _digests(path: Path) -> list[bytes]:
+    """Of every sample, over all inputs."""
+    from harness.calibration.arrays import load
+
+    arrays = [array for _, array in sorted(load(path).items())]
+    return [
+        hashlib.sha256(b"".join(part.tobytes() for part in parts)).digest()
+        for parts in zip(*arrays, strict=True)
+    ]
 
 
 def write(data: Path, inputs: Inputs, cache: Path) -> dict[str, Path]:

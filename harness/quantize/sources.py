@@ -21,6 +21,9 @@ from harness.quantize.tracing import (
     from_signatures,
 )
 from harness.quantize.trust import code_in_keras_file, code_in_saved_model, is_refusal, refusal
+from harness.versions import release
+
+SAFE_KERAS = (3, 12)  # older ones run the Lambda layers of an .h5 whatever `safe_mode` says
 
 
 def load(kind: str, source: str, path: Path | None, cache: Path, trust: bool = False) -> Loaded:
@@ -110,6 +113,8 @@ def _load_keras(path: Path, trust: bool) -> Any:
 
     if path.suffix.lower() == ".keras" and not zipfile.is_zipfile(path):  # Keras says "File not found"
         raise ModelError("not a Keras model, or not all of it: a .keras file is a zip archive")
+    if not trust and release(keras.__version__) < SAFE_KERAS:
+        _refuse_code(path, ModelError("its configuration cannot be read"))
     try:
         return keras.models.load_model(path, compile=False, safe_mode=not trust)
     except Exception as error:
@@ -125,7 +130,7 @@ def _load_keras(path: Path, trust: bool) -> Any:
 
 
 def _refuse_code(path: Path, failure: Exception) -> None:
-    """Raise where Keras 3's failure must be the last word: the file holds code, or cannot be looked into."""
+    """Raise if the file holds code, or (`failure`) if it cannot be looked into."""
     try:
         code = code_in_keras_file(path)
     except ModelError:

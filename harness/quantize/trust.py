@@ -21,6 +21,7 @@ LARGEST_CONFIG = 64 << 20  # bytes; the largest of keras.applications has 0.6 MB
 
 _CALLING_LAYERS = ("Lambda", "ClassMethod", "InstanceMethod", "InstanceProperty")
 _OWN_MODULE = re.compile(r"(tf_)?keras(\.\w+)*|builtins")
+_CLASS = re.compile(r"(\w+>)?[A-Z]\w*|__\w+__|function")  # of a module, which may hold "os.popen", too
 _TENSOR_NAMESPACES = ("math", "nn", "linalg", "image", "signal", "bitwise", "random", "__operators__")
 _TENSOR_FUNCTIONS = """
     boolean_mask broadcast_to cast clip_by_norm clip_by_value concat convert_to_tensor einsum ensure_shape
@@ -111,6 +112,8 @@ def _code_in(value: Any, where: str) -> Iterator[str]:
     module = value.get("module")
     if isinstance(module, str) and not _OWN_MODULE.fullmatch(module):
         yield f"{where} names the Python module {module}"
+    if isinstance(module, str):
+        yield from _functions_of(kind, value.get("registered_name"), config, where)
     for item in value.values():
         yield from _code_in(item, where)
 
@@ -126,6 +129,13 @@ def _code_of(kind: str, config: Any, where: str) -> Iterator[str]:
         found = re.search(r"\w*PyFunc\w*|WriteFile|file://", _text(config, "node_def"))
         if found is not None:
             yield f"{where} holds the op {found[0]}"
+
+
+def _functions_of(kind: Any, registered: Any, config: Any, where: str) -> Iterator[str]:
+    """Names under which Keras 2 would take a function out of a module, where it wants a class."""
+    for name in (kind, registered):
+        if isinstance(name, str) and not _CLASS.fullmatch(name) and (kind != "function" or name != config):
+            yield f"{where} names the Python function {name}"
 
 
 def _text(config: Any, key: str) -> str:

@@ -55,10 +55,20 @@ def _samples(document: Mapping[str, Any]) -> str:
         if isinstance(samples, dict) and samples.get("how") in _SAMPLES:
             count = _compared_on(document["cells"], model["name"]) or _plural(samples.get("samples", 0))
             words = _SAMPLES[samples["how"]]
-            told[model["name"]] = words.format(count=count, source=samples.get("source", "?"))
+            told[model["name"]] = words.format(count=count, source=samples.get("source", "?")) + _shared(
+                samples
+            )
     if len(set(told.values())) < 2:
         return clean("".join(f", on {text}" for text in sorted(set(told.values()))))
     return clean("; on " + ", ".join(f"{text} ({name})" for name, text in told.items()))
+
+
+def _shared(samples: Mapping[str, Any]) -> str:
+    """That samples of a dataset were calibrated on all the same: on those every variant looks good."""
+    shared = samples.get("calibrated_on")  # not there in documents of older versions
+    if not shared:
+        return ""
+    return f", {'all' if shared == samples.get('samples') else 'some'} of which were calibrated on, too"
 
 
 def _compared_on(cells: Iterable[Cell], model: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,22 @@ def test_the_nearest_file_upwards(tmp_path):
     (tmp_path / "a" / "devices.toml").touch()
     assert find_devices_file(None, deep) == tmp_path / "a" / "devices.toml"
     assert find_devices_file(Path("other.toml"), deep) == Path("other.toml")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
+def test_a_devices_file_that_somebody_left_in_a_common_folder_is_not_used_unasked(tmp_path):
+    """Anybody can put one into /tmp, and it can name programs. In a folder of their own it is theirs."""
+    (tmp_path / "deep").mkdir()
+    left = tmp_path / "devices.toml"
+    left.write_text('[devices.cpu]\ndelegates = ["cpu"]\n')
+    os.chown(left, 54321, -1)
+    tmp_path.chmod(0o1777)
+    for start in (tmp_path, tmp_path / "deep"):
+        with pytest.raises(ConfigError, match=f"if it is meant: --devices-file {left}"):
+            find_devices_file(None, start)
+    assert find_devices_file(left, tmp_path) == left
+    os.chown(tmp_path, 54321, -1)
+    assert find_devices_file(None, tmp_path) == left
 
 
 def test_every_device_key(tmp_path):

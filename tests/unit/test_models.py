@@ -71,6 +71,7 @@ def test_a_builtin_name_wins_and_a_path_is_the_way_round_it(tmp_path):
         ("digit", "did you mean digits?"),
         ("modle.h5", "no such file or folder; did you mean model.h5?"),
         ("nowhere/model.h5", "no such file or folder"),
+        ("gone.h5", "gone.h5: no such file or folder; did you mean one.h5?"),
         ("zzzz", "a built-in name"),
         ("notes.txt", "not a model that qbench can read"),
         ("", "the model has no name"),
@@ -80,6 +81,8 @@ def test_a_builtin_name_wins_and_a_path_is_the_way_round_it(tmp_path):
 def test_complaints_are_one_line_with_a_way_out(tmp_path, text, said):
     (tmp_path / "model.h5").write_bytes(b"x")
     (tmp_path / "notes.txt").write_bytes(b"x")
+    (tmp_path / "one.h5").write_bytes(b"x")
+    (tmp_path / "gone.h5").symlink_to("nowhere")  # it is no help to name it again
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelError) as caught:
         resolve_model(text, tmp_path)

@@ -9,11 +9,12 @@ from ai_edge_litert import schema_py_generated as schema
 
 from benchmarks import predictions
 from delegates.wire import Runtime
+from harness.compat.limits import needs
 from harness.inspect import read_model, work
 from harness.predict import OpVerdict, Prediction, Verdict, loading, predict
 from harness.predict.partition import first_part, kept, largest_part, parts
 from tests.device.test_predictions import cases
-from tests.models import dense_model
+from tests.models import dense_model, pack
 from tests.ops import Op, Tensor, build, one
 
 TFLITE, LITERT = Runtime("tflite-runtime", "2.14.0"), Runtime("ai-edge-litert", "2.3.0")
@@ -474,6 +475,32 @@ def test_edgetpu_doubts_ops_that_fill_the_memory_together():
 
     assert found(1000).outcome == found(2000).outcome == "all"  # up to 24 MiB all of 30 models compiled
     assert found(2100).outcome == "uncertain" and "25.2 MiB" in found(2100).refusal.reason
+
+
+def with_another_subgraph(data: bytes, other: bytes) -> bytes:
+    """`data` with the subgraph of `other` as its second one, as the body of a WHILE is."""
+    model, added = (schema.ModelT.InitFromPackedBuf(each) for each in (data, other))
+    graph = added.subgraphs[0]
+    for tensor in graph.tensors:
+        tensor.buffer = tensor.buffer and tensor.buffer + len(model.buffers) - 1
+    for operator in graph.operators:
+        operator.opcodeIndex += len(model.operatorCodes)
+    model.buffers += added.buffers[1:]
+    model.operatorCodes += added.operatorCodes
+    model.subgraphs.append(graph)
+    return pack(model)
+
+
+def test_ops_of_other_subgraphs_count_for_what_a_runtime_loads():
+    """A Keras LSTM made with dynamic range has its FULLY_CONNECTED version 12 in the body of a WHILE only."""
+    x, weights = Tensor("float32", [1, 4]), Tensor("int8", [4, 4], 1)
+    dense = one("FULLY_CONNECTED", [x, weights], [x], version=12)
+    model = read_model(with_another_subgraph(unary("RELU", "float32"), dense))
+    assert (model.subgraphs, len(model.ops), model.scheme) == (2, 1, "dynamic")
+    refused = predict(model, "xnnpack", TFLITE)
+    assert refused.outcome == "refused" and "FULLY_CONNECTED version 12" in refused.refusal.reason
+    assert predict(model, "xnnpack", LITERT).outcome == "all"
+    assert needs(model)["release"] == "2.17"
 
 
 @pytest.mark.parametrize("delegate", ["edgetpu", "gpu"])

@@ -40,10 +40,11 @@ def net():
 @pytest.fixture
 def data(tmp_path, monkeypatch):
     """The working directory, with 64 samples in [-1, 1] and the same a hundred times as large."""
-    values = np.random.default_rng(0).uniform(-1, 1, (64, 4)).astype(np.float32)
+    values = np.random.default_rng(7).uniform(-1, 1, (64, 4)).astype(np.float32)
     np.save(tmp_path / "right.npy", values)
     np.save(tmp_path / "wrong.npy", values * 100)
     np.save(tmp_path / "few.npy", values[:3])
+    np.save(tmp_path / "copy.npy", values[:3])
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -65,9 +66,12 @@ def values_of(path: Path) -> np.ndarray:
         (MINE, None, "few.npy", FidelitySamples("few.npy", 3, "dataset")),
         (MINE, "right.npy", "right.npy", FidelitySamples("right.npy", 16, "held-back")),
         (MINE, None, "generate", FidelitySamples("generate", 16, "random")),
+        (MINE, "right.npy", "./right.npy", FidelitySamples("./right.npy", 16, "dataset")),  # the 16 held back
+        (MINE, "few.npy", "copy.npy", FidelitySamples("copy.npy", 3, "dataset", calibrated_on=3)),
+        (MINE, "few.npy", "right.npy", FidelitySamples("right.npy", 16, "dataset", calibrated_on=1)),
         (MOBILENET, None, None, FidelitySamples("generate", 16, "random")),
         (MOBILENET, "right.npy", None, FidelitySamples("generate", 16, "random")),
-        (MOBILENET, "right.npy", "few.npy", FidelitySamples("few.npy", 3, "dataset")),
+        (MOBILENET, "right.npy", "few.npy", FidelitySamples("few.npy", 3, "dataset", calibrated_on=3)),
     ],
 )
 def test_what_is_compared_on(data, source, calibration, dataset, expected):
@@ -171,6 +175,14 @@ def test_wrongly_scaled_calibration_shows_on_the_built_in_model(tmp_path):
         (FidelitySamples("test.npz", 1, "dataset"), ", on 2 samples of test.npz"),
         (FidelitySamples("generate", 16, "random"), ", on 2 samples of random data"),
         (FidelitySamples("built-in", 16, "built-in"), ", on 2 samples of the built-in test data"),
+        (
+            FidelitySamples("t", 16, "dataset", 16),
+            ", on 2 samples of t, all of which were calibrated on, too",
+        ),
+        (
+            FidelitySamples("t", 16, "dataset", 5),
+            ", on 2 samples of t, some of which were calibrated on, too",
+        ),
         (None, ""),
     ],
 )

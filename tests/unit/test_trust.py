@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from harness.errors import ModelError
 from harness.models import resolve_model
 from harness.quantize import make_variants
+from harness.quantize.trust import code_in_keras_file
 from harness.variants import STANDARD
 
 pytestmark = [
@@ -100,6 +102,42 @@ def test_other_ways_to_run_code_are_refused(loaded, trusted, name, what):
     assert not ran
     assert what in error and "--trust-model" in error
     assert trusted[name][0]  # else this test shows nothing
+
+
+@pytest.mark.parametrize(
+    ("part", "function"),
+    [
+        ({"module": "keras.utils", "class_name": "get_file"}, "get_file"),
+        ({"module": "tf_keras.src.utils.data_utils", "class_name": "os.popen"}, "os.popen"),
+        ({"module": "keras.utils", "class_name": "X", "registered_name": "get_file"}, "get_file"),
+        ({"module": "keras.utils", "class_name": "function", "registered_name": "get_file"}, "get_file"),
+    ],
+)
+def test_functions_in_keras_own_modules_are_none_of_its_layers(tmp_path, part, function):
+    """Those modules hold ones that download, and `os` of Python itself."""
+    layer = {"name": "w", "config": "relu" if part["class_name"] == "function" else {"name": "w"}, **part}
+    config = {"module": "keras", "class_name": "Functional", "config": {"layers": [layer]}}
+    with zipfile.ZipFile(tmp_path / "x.keras", "w") as file:
+        file.writestr("config.json", json.dumps(config))
+    found = code_in_keras_file(tmp_path / "x.keras")
+    assert found is not None and found.endswith(f"names the Python function {function}")
+
+
+def test_a_keras_3_that_ignores_safe_mode_gets_no_file_with_code(folder):
+    """Those before 3.12 run the Lambda layers of an .h5 whatever they are told."""
+    code = (
+        "import keras, sys; from pathlib import Path; from harness.quantize import sources\n"
+        "keras.__version__, load = '3.11.3', keras.models.load_model\n"
+        "keras.models.load_model = lambda path, **options: load(path, **{**options, 'safe_mode': False})\n"
+        "folder = Path(sys.argv[1])\n"
+        "for name in ('keras-sequential.h5', 'ops.h5'):\n"
+        "    try: sources.load('keras', name, folder / name, folder); print(name, 'loaded')\n"
+        "    except Exception as error: print(error)\n"
+    )
+    (folder / "ran").unlink(missing_ok=True)
+    refused, loaded = _python("-c", code, str(folder)).splitlines()[-2:]
+    assert "(Lambda) holds Python code" in refused and loaded == "ops.h5 loaded"
+    assert not (folder / "ran").exists()
 
 
 def test_a_file_that_has_another_one_read_is_refused(loaded):
