@@ -64,7 +64,7 @@ def _samples(document: Mapping[str, Any]) -> str:
 
 
 def _shared(samples: Mapping[str, Any]) -> str:
-    """That samples of a dataset were calibrated on all the same: on those every variant looks good."""
+    """A remark where samples of a dataset were calibrated on, too: on those every variant looks good."""
     shared = samples.get("calibrated_on")  # not there in documents of older versions
     if not shared:
         return ""
