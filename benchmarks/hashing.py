@@ -1,4 +1,4 @@
-"""What "measured is what was hashed" costs: the time a warm run spends on hashing, comparing and copying.
+"""The time that a warm run spends on hashing, comparing and copying files.
 
 python benchmarks/hashing.py
 
@@ -9,6 +9,7 @@ What a board adds: benchmarks/boards.py --part kept.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import statistics
@@ -99,6 +100,9 @@ def report(name: str, run: Callable[[Path], Figures]) -> None:
 
 
 def main() -> None:
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     sys.path.insert(0, str(ROOT))
     from tests.models import dense_model
 

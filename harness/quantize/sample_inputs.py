@@ -56,13 +56,13 @@ def of_dataset(text: str, specs: Sequence[InputSpec], cache: Path) -> Calibratio
 
 
 def count_shared(compared: Path, calibrated: Path) -> int:
-    """How many samples of one .npz are in another, too, whatever the files are called."""
+    """The number of samples of one .npz that are in another, too, whatever the files are called."""
     known = set(_digests(calibrated))
     return sum(digest in known for digest in _digests(compared))
 
 
 def _digests(path: Path) -> list[bytes]:
-    """Of every sample, over all inputs."""
+    """SHA-256 of every sample, over all inputs."""
     from harness.calibration.arrays import load
 
     arrays = [array for _, array in sorted(load(path).items())]

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.conclusion import Cell, could_be_one
 
-__all__ = ["Cell", "could_be_one", "hardware", "is_software", "place"]
+__all__ = ["Cell", "could_be_one", "hardware", "is_software", "on_threads", "place"]
 
 
 def hardware(cell: Cell) -> Mapping[str, Any]:
@@ -26,3 +26,8 @@ def place(cell: Cell) -> str:
     delegate, device = cell["delegate"], cell["device"]
     name = str(delegate) if delegate == device else f"{delegate}@{device}"
     return f"{name} (software)" if is_software(cell) else name
+
+
+def on_threads(cell: Cell) -> str:
+    """The number of threads, for the name of a cell where others differ in that alone: " (2 threads)"."""
+    return f" ({cell['threads']} thread{'' if cell['threads'] == 1 else 's'})"

@@ -11,7 +11,7 @@ from rich.text import Text
 from harness.conclusion import Conclusion, barred_by
 from harness.distance import ENOUGH_SAMPLES
 from harness.report import figures
-from harness.report.cells import Cell, place
+from harness.report.cells import Cell, on_threads, place
 from harness.report.figures import clean
 
 _NAMED = 3  # cells in a line
@@ -70,7 +70,7 @@ def _undecided(conclusion: Conclusion, cells: Sequence[Cell]) -> str:
 
 def _name(cell: Cell, cells: Sequence[Cell]) -> str:
     threads = {other["threads"] for other in cells if other["model"] == cell["model"]}
-    shown = f", {figures.plural(cell['threads'], 'thread')}," if len(threads) > 1 else ""
+    shown = on_threads(cell) if len(threads) > 1 else ""
     return clean(f"{cell['variant']} on {place(cell)}{shown}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.report import figures
-from harness.report.cells import Cell, place
+from harness.report.cells import Cell, on_threads, place
 from harness.report.columns import GLYPHS
 from harness.report.figures import clean
 
@@ -63,7 +64,7 @@ def _samples(document: Mapping[str, Any]) -> str:
 
 
 def _shared(samples: Mapping[str, Any]) -> str:
-    """That samples of a dataset were calibrated on all the same: on those every variant looks good."""
+    """A remark where samples of a dataset were calibrated on, too: on those every variant looks good."""
     shared = samples.get("calibrated_on")  # not there in documents of older versions
     if not shared:
         return ""
@@ -145,9 +146,9 @@ def _cells(cells: Sequence[Cell], every: Sequence[Cell]) -> str:
     """int8, uint8 on xnnpack, cpu; all variants on gpu@pi4: places with the same variants together."""
     several_models = len({cell["model"] for cell in every}) > 1
     together: dict[tuple[str, str], list[str]] = {}
-    for (model, where), variants in _by_place(cells).items():
-        all_there = _by_place(every)[model, where]
-        names = "all variants" if variants == all_there and len(variants) > 1 else ", ".join(variants)
+    for (model, where), variants in _by_place(cells, every).items():
+        all_there = {cell["variant"] for cell in every if cell["model"] == model and where in _places(cell)}
+        names = "all variants" if len(variants) == len(all_there) > 1 else ", ".join(variants)
         together.setdefault((model, names), []).append(where)
     return "; ".join(
         f"{model + ': ' if several_models else ''}{names} on {', '.join(places)}"
@@ -155,10 +156,22 @@ def _cells(cells: Sequence[Cell], every: Sequence[Cell]) -> str:
     )
 
 
-def _by_place(cells: Iterable[Cell]) -> dict[tuple[str, str], list[str]]:
+def _by_place(cells: Sequence[Cell], every: Sequence[Cell]) -> dict[tuple[str, str], list[str]]:
+    """(model, place) -> variants; the place has a number of threads where others are not meant."""
+    said, there = Counter(map(_unthreaded, cells)), Counter(map(_unthreaded, every))
     found: dict[tuple[str, str], list[str]] = {}
     for cell in cells:
-        variants = found.setdefault((cell["model"], place(cell)), [])
+        where = _places(cell)[said[_unthreaded(cell)] < there[_unthreaded(cell)]]
+        variants = found.setdefault((cell["model"], where), [])
         if cell["variant"] not in variants:
             variants.append(cell["variant"])
     return found
+
+
+def _places(cell: Cell) -> tuple[str, str]:
+    """Without and with the number of threads."""
+    return place(cell), place(cell) + on_threads(cell)
+
+
+def _unthreaded(cell: Cell) -> tuple[str, str, str]:
+    return cell["model"], cell["variant"], place(cell)

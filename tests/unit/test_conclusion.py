@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import io
+import re
 from typing import Any
 
 import numpy as np
@@ -233,7 +234,16 @@ def test_top1_is_never_dropped_while_a_cell_is_below_all_of_them():
 
 def test_threads_are_named_where_they_differ():
     found = made(fast("int8", 5.5, 5.6), fast("int8", 7.0, 7.1, threads=4))
-    assert "★ digits: int8 on xnnpack, 4 threads, is fastest" in printed(found)
+    assert "★ digits: int8 on xnnpack (4 threads) is fastest" in printed(found)
+    slow = made(fast("int8", 0.5, 0.6, threads=4))
+    assert "★ digits: float32 on cpu (1 thread), the baseline: nothing is faster" in printed(slow)
+
+
+def test_a_launch_that_was_disturbed_makes_no_tie_and_no_endless_number():
+    odd = measured(cell("dynamic", "xnnpack"), [0.5, 4000.0], outputs=outputs(CLEAN))
+    text = printed(made(fast("int8", 5.5, 5.6), odd))
+    assert "★ digits: int8 on xnnpack is fastest" in text
+    assert not re.search(r"[0-9]{9}", text)
 
 
 def test_a_barred_baseline_leaves_the_star_to_the_best_of_the_others():

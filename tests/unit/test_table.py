@@ -210,6 +210,15 @@ def test_threads_are_a_column_only_where_they_differ() -> None:
     assert "thr" in at((1, 4)) and row(at((1, 4)), "float32", 1).startswith("float32 cpu 4 4/4")
 
 
+def test_notes_name_the_threads_where_they_are_not_of_all() -> None:
+    cells = [cell("int8", "cpu", threads=n, refused="no" if n > 1 else "never") for n in (1, 2, 4)]
+    text = shown(run(cells, [variant("int8")], [device("cpu")]))
+    assert "✗ refused  int8 on cpu (1 thread)\n    never\n" in text
+    assert "✗ refused  int8 on cpu (2 threads), cpu (4 threads)\n    no\n" in text
+    cells = [cell("int8", "cpu", threads=n, refused="no") for n in (1, 2, 4)]
+    assert "✗ refused  int8 on cpu\n" in shown(run(cells, [variant("int8")], [device("cpu")]))
+
+
 def test_a_pipe_gets_no_escapes_and_no_color_no_colour() -> None:
     assert "\x1b" not in shown(typical())
     coloured = shown(typical(), force_terminal=True, color_system="standard")
