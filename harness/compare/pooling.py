@@ -53,7 +53,7 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     here, there = (sorted({v["model"] for v in run["variants"]}) for run in (one, other))
     if not set(here) & set(there):
         return [f"they measured {_some(here, ', ')} and {_some(there, ', ')}"]
-    return _only_in_the_first(one, other) + [
+    return _in_one_only(one, other) + [
         _difference(where, key, mine, theirs)
         for where, keys, mine, theirs in _facts(one, other)
         for key in keys
@@ -61,10 +61,31 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _only_in_the_first(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    missing = [" ".join(name) for name in _variants(one) if name not in _variants(other)]
-    missing += [f"device {name}" for name in _devices(one) if name not in _devices(other)]
-    return [f"only the first has {_some(missing, ', ')}"] if missing else []
+def _in_one_only(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Cells of one run that the other does not have; by their variant or device where that is missing."""
+    found = []
+    for which, mine, theirs in (("first", one, other), ("second", other, one)):
+        there = _names(theirs)
+        missing = dict.fromkeys(next((n for n in names if n not in there), None) for names in _cells(mine))
+        if named := [name for name in missing if name is not None]:
+            found.append(f"only the {which} has {_some(named, ', ')}")
+    return found
+
+
+def _cells(run: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """The names by which a cell may be missing: its variant, its device, itself."""
+    return [
+        (
+            variant := f"{cell['model']} {cell['variant']}",
+            f"device {cell['device']}",
+            f"{variant}/{cell['delegate']}@{cell['device']} with threads {cell['threads']}",
+        )
+        for cell in run["cells"]
+    ]
+
+
+def _names(run: Mapping[str, Any]) -> set[str]:
+    return {name for names in _cells(run) for name in names}
 
 
 def _difference(where: str, key: str, mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:

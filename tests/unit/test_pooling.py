@@ -156,12 +156,21 @@ def test_runs_of_different_models_are_refused_in_a_line_that_can_be_read(tmp_pat
     assert "and 4 more" in str(refused.value) and len(str(refused.value)) < 300
 
 
-def test_what_only_the_first_run_has_is_named(tmp_path):
-    one = stored(tmp_path, "one", 2.0)
-    fewer = copy.deepcopy(one.document)
-    fewer["variants"].pop()
-    assert differences(one.document, fewer) == ["only the first has digits int8"]
-    assert differences(fewer, one.document) == []
+def test_what_only_one_run_has_is_named(tmp_path):
+    """Nothing of either run is dropped without a word."""
+    one = stored(tmp_path, "one", 2.0).document
+    fewer, other = copy.deepcopy(one), copy.deepcopy(one)
+    fewer["cells"] = [cell for cell in fewer["cells"] if cell["variant"] != "int8"]
+    assert differences(one, fewer) == ["only the first has digits int8"]
+    assert differences(fewer, one) == ["only the second has digits int8"]
+    assert differences(one, other) == []
+    cell = other["cells"][1]
+    name = f"digits int8/{cell['delegate']}@{cell['device']} with threads"
+    cell["threads"] += 1
+    assert differences(one, other) == [
+        f"only the first has {name} {cell['threads'] - 1}",
+        f"only the second has {name} {cell['threads']}",
+    ]
 
 
 def test_a_cell_that_crashed_in_a_later_run_is_not_pooled_as_if_it_had_not(tmp_path):
