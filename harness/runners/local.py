@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -75,8 +76,9 @@ def lock_folder() -> Path:
     """The folder for this machine's lock: QBENCH_LOCK_DIR, or one per user and machine.
 
     That is in the user's cache folder (not in QBENCH_CACHE: runs with different ones share the machine),
-    with the machine's name, because home folders are shared over networks; where that can't be written, or
-    is another user's (sudo), in the folder for temporary files.
+    with the machine's name, because home folders are shared over networks; where that can't be written, is
+    another user's (sudo), or lies in a folder that anybody can write (homes in containers), in the folder for
+    temporary files.
     """
     if named := os.environ.get(LOCK_DIR):
         return Path(named).expanduser().absolute()
@@ -92,10 +94,16 @@ def _user_folder(name: str) -> Path | None:
     try:
         folder = platformdirs.user_cache_path("qbench") / name
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        ours = folder.stat().st_uid == os.geteuid()
+        ours = folder.stat().st_uid == os.geteuid() and not any(map(_is_open, folder.parents))
     except (OSError, RuntimeError):  # RuntimeError: the user has no home folder
         return None
     return folder if ours and os.access(folder, os.W_OK | os.X_OK) else None
+
+
+def _is_open(folder: Path) -> bool:
+    """True where anybody could put another folder in the place of one in it: no sticky bit, as /tmp has."""
+    mode = folder.stat().st_mode
+    return bool(mode & stat.S_IWOTH) and not mode & stat.S_ISVTX
 
 
 def _why(conversation: Conversation) -> str:

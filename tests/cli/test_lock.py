@@ -167,6 +167,16 @@ def test_where_the_home_folder_cannot_be_written_it_is_in_the_temporary_one(star
     assert [path.name for path in (tmp_path / "tmp").glob("qbench-*/lock")] == ["lock"]
 
 
+def test_where_anybody_can_write_the_home_folder_it_is_in_the_temporary_one(start, tmp_path):
+    """As in containers whose user is chosen when they start."""
+    (tmp_path / "tmp").mkdir()
+    home = tmp_path / "home"
+    home.mkdir()
+    home.chmod(0o777)
+    assert start_at(start, home, TMPDIR=str(tmp_path / "tmp")) == (0, "")
+    assert [path.name for path in (tmp_path / "tmp").glob("qbench-*/lock")] == ["lock"]
+
+
 NOBODY = """
 import os, sys
 from harness.runners.arrival import Place
