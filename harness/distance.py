@@ -37,7 +37,7 @@ def describe(figures: Figures) -> str:
     sqnr_db, error, same = (figures[key] for key in ("sqnr_db", "max_abs_error", "top1_agreement"))
     parts = []
     if sqnr_db is not None:
-        parts.append(f"SQNR {sqnr_db:.1f} dB{of_output(figures)}, off by up to {error:.3g}")
+        parts.append(f"SQNR {sqnr_db:z.1f} dB{of_output(figures)}, off by up to {error:.3g}")
     if same is not None:
         parts.append(f"same top-1 class in {same:.1%} of {figures['samples']} samples")
     if figures["same_rows"] is not None:

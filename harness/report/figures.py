@@ -58,7 +58,7 @@ def sqnr(fidelity: Mapping[str, Any] | None) -> str:
     if fidelity is None:
         return NONE
     if fidelity["sqnr_db"] is not None:
-        return f"{fidelity['sqnr_db']:.1f}"
+        return f"{fidelity['sqnr_db']:z.1f}"
     if fidelity["max_abs_error"] is None:
         return "NaN"
     return "exact" if fidelity["max_abs_error"] == 0 else NONE

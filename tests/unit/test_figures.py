@@ -10,7 +10,7 @@ from rich.text import Text
 
 from harness.compare import document
 from harness.report import output, table
-from harness.report.figures import LONGEST_LINE, LONGEST_NAME, brief, clean, printable, short
+from harness.report.figures import LONGEST_LINE, LONGEST_NAME, brief, clean, printable, short, sqnr
 from tests.unit.run_builder import typical
 
 HOSTILE = "a\x1b[31m\x07\x9b2J\u202eb\u2066\r\x00c"
@@ -64,3 +64,8 @@ def test_names_of_10_kb_are_cut_in_the_table():
     table.render(json.loads(text), console)
     head = console.file.getvalue().partition("★ ")[0]
     assert "long" in head and head.count("long") < 200
+
+
+def test_a_hair_below_no_decibel_is_no_negative_zero():
+    assert sqnr({"sqnr_db": -0.01, "max_abs_error": 1.0}) == "0.0"
+    assert sqnr({"sqnr_db": -0.06, "max_abs_error": 1.0}) == "-0.1"
