@@ -1,4 +1,4 @@
-"""What can a broken .tflite do to us? Mutated models through the reader and all that looks at them.
+"""Fuzz the reader of .tflite files, and all that looks at what it read, with mutated models.
 
     python -m benchmarks.fuzz_tflite [--inputs 20000] [--seed 1] [--models DIR]
 

@@ -57,7 +57,7 @@ def _folders() -> List[str]:
 
 
 def problem(path: str) -> Optional[str]:
-    """Why the file can't be loaded into this process, and what to do; None where nothing seems wrong."""
+    """The reason why this process can't load the file, and what to do; None if nothing seems wrong."""
     try:
         own = _read(_SELF)
     except (OSError, _NotElf):  # not Linux, or nothing to compare with

@@ -35,7 +35,7 @@ def adapter(said: str) -> Dict[str, Any]:
 
 
 def why_no_adapter(said: str) -> str:
-    """Why it took none of the devices that are here, as far as it says so."""
+    """The reason, in its own words, why it took none of the devices that are here."""
     found = _REQUIRED.search(said)
     why = ": %s" % found.group(1) if found else ""
     return "the GPU accelerator accepts no Vulkan device that is here" + why

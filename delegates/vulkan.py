@@ -82,7 +82,7 @@ def devices() -> List[Device]:
 
 
 def why_none() -> Optional[str]:
-    """Why the GPU accelerator finds no Vulkan device that it takes, and what to do; None where it does."""
+    """The reason why the GPU accelerator finds no Vulkan device, and what to do; None if it finds one."""
     try:
         found = devices()
     except NoVulkan as error:

@@ -1,4 +1,4 @@
-"""What to take of the cells that are compared with the same baseline: the fastest, ties, what is undecided.
+"""The conclusion over cells with the same baseline: the fastest, its ties, what is undecided.
 
 Made of a document's cells alone, so that stored and pooled runs are read as a fresh one is.
 """
@@ -79,7 +79,7 @@ def could_be_one(speedup: Mapping[str, Any]) -> bool:
 
 
 def barred_by(cell: Cell) -> list[str]:
-    """What rules a cell out: its status, or codes of its warnings in their order; empty for a real one."""
+    """The reasons that rule a cell out: its status, or its warnings' codes in order; empty for a real one."""
     if cell["status"] not in ("ok", "partial"):  # fell back to the CPU, or failed in a later launch
         return [cell["status"]]
     found = [warning["code"] for warning in cell["warnings"] if warning["code"] in NO_WINNERS]
@@ -212,7 +212,7 @@ def _has_interval(speedup: Mapping[str, Any]) -> bool:
 
 
 def _may_be_as_fast(cell: Cell, first: Cell) -> bool:
-    """Whether the intervals overlap. One that is missing reaches from the value up: nothing was shown."""
+    """True if the intervals overlap. A missing one reaches from the value up: nothing was shown."""
     return _low(first) <= _high(cell) and (_low(cell) <= _high(first) or not _has_interval(cell["speedup"]))
 
 

@@ -1,4 +1,4 @@
-"""How far outputs are from those they are compared with: from where on they are of no use, and in words.
+"""The distance of outputs from their reference: the bound beyond which they are of no use, and words.
 
 Where the bounds come from: docs/statistics.md, "How far is far". Reads a stored document's `fidelity`, and
 needs no numpy for it.

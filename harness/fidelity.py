@@ -20,7 +20,7 @@ _VARIES = 0.01  # of a reference's size, over the samples
 
 
 class Fidelity(TypedDict):
-    """How far outputs are from those of the reference, over all samples.
+    """The distance of outputs from those of the reference, over all samples.
 
     - `cosine`: of the two outputs as vectors; 1 is the same direction.
     - `max_abs_error`: largest difference, in the output's own unit.
@@ -108,7 +108,7 @@ def decode(output: Output) -> Array | None:
 
 
 def unlike(reference: Sequence[Output], candidate: Sequence[Output]) -> str | None:
-    """Why outputs cannot be laid side by side with the reference's, in words; None where they can."""
+    """The reason why outputs can't be compared with the reference's; None if they can."""
     if len(reference) != len(candidate) or not reference:
         return f"{len(candidate)} against {len(reference)} outputs"
     for ref, cand in _matched(reference, candidate):

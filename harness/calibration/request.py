@@ -24,7 +24,7 @@ Reader = Callable[[str, "Sequence[InputSpec]", Mapping[str, Any]], "tuple[Arrays
 
 @dataclass(frozen=True)
 class Request:
-    """What a text asks for: where to read (None: data is generated), the options, and those given."""
+    """A parsed --calibration text: the reader (None: data is generated), the options, and those given."""
 
     text: str
     source: str
@@ -67,7 +67,7 @@ def _split(text: str) -> tuple[str, dict[str, str]]:
 
 
 def _reader(source: str) -> tuple[Reader | None, tuple[str, ...]]:
-    """What reads a source (None: it is generated), and the options that it knows."""
+    """The reader of a source (None: data is generated), and the options that it knows."""
     from harness.calibration import arrays, callables, images
 
     if not source:

@@ -208,7 +208,7 @@ class _Context:
         return found
 
     def _samples_for_all(self, model: str) -> int:
-        """How many samples all cells of a model had time for, so that their figures are of the same ones.
+        """The number of samples that all cells of a model had time for: their figures are of the same ones.
 
         Cells with too few to say much don't count: they would make all others say as little.
         """

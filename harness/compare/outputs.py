@@ -48,7 +48,7 @@ def not_compared(why: str) -> Doubt:
 
 
 def of_samples(samples: int, others: int) -> Iterator[Doubt]:
-    """Whether there was time for fewer samples than other cells were compared on."""
+    """The warning about a cell compared on fewer samples than the other cells."""
     if samples < others:
         yield Doubt(
             FEWER_SAMPLES,
@@ -58,7 +58,7 @@ def of_samples(samples: int, others: int) -> Iterator[Doubt]:
 
 
 def of_delegate(figures: Figures | None) -> Iterator[Doubt]:
-    """What is to be said of outputs beside those of the same file on the CPU's own kernels.
+    """The warning about outputs that are not those of the same file on the CPU's own kernels.
 
     Kernels round differently, and some calculate in float what others quantize; that much noise is neither.
     """

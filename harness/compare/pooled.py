@@ -63,7 +63,7 @@ def pooled_cells(documents: Sequence[Mapping[str, Any]], runs: Sequence[Launches
 
 
 def _end(cell: Stored, documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """How the cell ended in that run in which it ended worst, and the first fidelity that there is."""
+    """The cell's worst end among the runs, and the first fidelity that there is."""
     found = [other for document in documents for other in document["cells"] if _same(other, cell)]
     worst = max(found, key=lambda other: _SEVERITY.get(other["status"], 0))
     fidelity = next((other["fidelity"] for other in found if other["fidelity"]), None)

@@ -1,4 +1,4 @@
-"""Why a delegate left ops on the CPU: what was left as observed, the reason from the rules that predict it.
+"""Reasons for ops left on the CPU: what was left as observed, why from the rules that predict it.
 
 `qbench inspect` and `qbench compat` say the same, because they ask the same rules. Observed beats
 predicted: an op that was taken although the rules leave it has no line here, and one that was left although
@@ -55,7 +55,7 @@ def _open(group: OpGroup) -> bool:
 
 
 def _rules(path: Path, delegate: str, runtime: Runtime, options: Mapping[str, Any]) -> Rules | None:
-    """None where the file has gone, or is one that the rules stumble over: no reason is worth a run."""
+    """The file's ops and their prediction; None if the file is gone or can't be predicted: a run goes on."""
     try:
         model = read_model_file(path)
         return model, predict(model, delegate, runtime, options)
@@ -86,7 +86,7 @@ def _divided(group: OpGroup, model: ModelInfo, prediction: Prediction) -> list[O
 
 
 def _reason(node: int, op: str, model: ModelInfo, prediction: Prediction) -> str | None:
-    """None where the file is another one, or where the rules said that it would not load at all."""
+    """The rules' reason for one node; None if the file is another one, or was predicted not to load."""
     refused = prediction.refusal is not None and prediction.refusal.certain
     if refused or not 0 <= node < prediction.total or model.ops[node].name != op:
         return None

@@ -157,7 +157,7 @@ def _in_the_way(cells: Iterable[Cell]) -> list[Remark]:
 
 
 def _refusals(cells: Iterable[Cell]) -> list[Remark]:
-    """What is refused, and what may be where no run saw it load."""
+    """Files that are refused, and those that may be, unless a run saw them load."""
     groups: dict[tuple[str, str, str | None, str], list[str]] = {}
     for cell in cells:
         refusal, seen = cell["predicted"]["refusal"], _seen(cell)

@@ -82,7 +82,7 @@ def _more(device: dict[str, Any], console: Console) -> None:
 
 
 def _locks(devices: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """Who measures on a machine -> the profiles on it."""
+    """Profiles by who measures on their machine."""
     found: dict[str, list[str]] = {}
     for device in devices:
         if device.get("lock"):
