@@ -1,4 +1,4 @@
-"""How far variants are from float32, and which of them qbench flags: where `variant-differs` comes from.
+"""Measure the distance of variants from float32, and show which of them `variant-differs` flags.
 
 Every model is run in all its variants on `cpu` and `xnnpack` with next to no budget, since only outputs
 matter. Models with random weights are listed apart: their classes mean nothing. `a.tflite+b.tflite` are

@@ -23,7 +23,7 @@ def delegated_nodes(nodes: Sequence[Dict[str, Any]]) -> Set[int]:
 
 
 def read_ops(interpreter: Any, nodes: Optional[Sequence[Dict[str, Any]]] = None) -> Ops:
-    """How many ops the delegate took, and which it left: why is for those to say who know its rules.
+    """The ops the delegate took, as a count, and those it left; the reasons come from the rules at home.
 
     `nodes` are the interpreter's, by default as they are now.
     """

@@ -121,7 +121,7 @@ def _match(outputs: Sequence[Pair]) -> dict[int, int]:
 
 
 def _noise(row: Array, others: Array) -> Array:
-    """How far rows are from this one, in parts of its energy; infinite for one that is another row.
+    """The distance of rows from this one, in parts of its energy; infinite for another row.
 
     Rows of whole numbers (classes) are others where they differ at all, else beyond 10 dB.
     """

@@ -180,7 +180,7 @@ def _unpacking(index: int, seen: Sequence[OpView], verdicts: Sequence[OpVerdict]
 
 
 def _remedy(view: OpView, build: Build) -> str | None:
-    """None where nothing that is known would have the op taken."""
+    """The remedy for an op that was left; None if nothing known would have it delegated."""
     newest = builds()[1]
     if view.name in _RECURRENT:
         return "build the layer with unroll=True"
