@@ -35,14 +35,14 @@ from unittest import mock
 
 from delegates import stats
 from delegates.wire import Request
-from harness import machines
 from harness.cache import digest_file
-from harness.choose import Options
 from harness.config import load_config
+from harness.devices import machines
+from harness.devices.transports import bootstrapping, bundle
+from harness.devices.transports.ssh import SshRunner
 from harness.report.progress import ProgressBar
-from harness.run import run
-from harness.runners import arrival, bundle
-from harness.runners.ssh import SshRunner
+from harness.session.run import run
+from harness.session.selection import Options
 from tests.models import dense_model
 from tests.ssh.board import PACKAGES, Board, make_key
 
@@ -176,7 +176,7 @@ def overhead(repeat: int) -> None:
 
 def size() -> None:
     sent = len(bundle.build().data)
-    before = arrival._SOURCE.stat().st_size
+    before = bootstrapping._SOURCE.stat().st_size
     verdict = "ok" if sent <= 150_000 else "TOO LARGE"
     print(f"\nBundle: {sent} bytes, at most 150000: {verdict}; sent before it, each time: {before} bytes")
 
@@ -192,7 +192,7 @@ def kept(repeat: int, files: Sequence[Path]) -> None:
     with boards(1) as place:
         large = place.folder / "dense-100-MB.tflite"
         large.write_bytes(dense_model(1, 5000, 5000))
-        checking = arrival._SOURCE.read_text()
+        checking = bootstrapping._SOURCE.read_text()
         blind = checking.replace(CHECK, "for piece in ():").replace("digest.hexdigest() == sha256", "True")
         assert blind.count("True") > checking.count("True") and CHECK not in blind
         (place.folder / "blind.py").write_text(blind)
@@ -200,7 +200,7 @@ def kept(repeat: int, files: Sequence[Path]) -> None:
             times: dict[str, list[float]] = {"without": [], "with": [], "disk": []}
             talk(place, file)
             for _ in range(repeat):
-                with mock.patch.object(arrival, "_SOURCE", place.folder / "blind.py"):
+                with mock.patch.object(bootstrapping, "_SOURCE", place.folder / "blind.py"):
                     times["without"].append(talk(place, file))
                 times["with"].append(talk(place, file))
                 forget_cached(place.boards[0].workdir / "files" / digest_file(file))

@@ -23,15 +23,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from delegates.registry import DELEGATES
-from harness.compat import predictions
-from harness.compat.limits import needs
-from harness.compat.targets import KNOWN, Target
+from delegates.backends.registry import DELEGATES
+from harness.analysis.compat import predictions
+from harness.analysis.compat.limits import needs
+from harness.analysis.compat.targets import KNOWN, Target
 from harness.config import DelegateSpec, DeviceProfile
 from harness.errors import ModelError
-from harness.inspect import read_model
-from harness.inspect.describe import describe
 from harness.report.inspection import render
+from harness.tflite import read_model
+from harness.tflite.describe import describe
 from tests.models import dense_model, dynamic_model, int64_model
 from tests.ops import Tensor, one
 

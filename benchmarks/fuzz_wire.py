@@ -4,7 +4,7 @@
 
 An input is one stream of answers of a board, made from what a real conductor answered on this machine:
 
-arrival   delegates/arrive.py's answers, read before the conductor is there
+arrival   delegates/bootstrap.py's answers, read before the conductor is there
 probe     what a board and its Pythons are: read, planned with, and shown as by `qbench devices --probe`
 run       measurements: taken into a run, result document, results store, read back, table
 
@@ -39,23 +39,26 @@ from rich.console import Console
 
 from benchmarks.hostile import MARKER, HostileRunner, Replayed, mutated
 from delegates.wire import Request, printable
-from harness import choose, compare, devices, execute, machines, plan, results
-from harness import run as job
+from harness import store as results
+from harness.analysis import rows
 from harness.config import Config, SshTarget, load_config
+from harness.devices import listing, machines
+from harness.devices.transports import connection, ssh_command
+from harness.devices.transports.bootstrapping import Arrival, Place
+from harness.devices.transports.bundle import Bundle
+from harness.devices.transports.connection import Conversation
 from harness.errors import DeviceError
 from harness.report.devices import render as render_devices
 from harness.report.progress import ProgressBar
 from harness.report.table import render
-from harness.runners import conversation, ssh_command
-from harness.runners.arrival import Arrival, Place
-from harness.runners.bundle import Bundle
-from harness.runners.conversation import Conversation
+from harness.session import execute, plan, selection
+from harness.session import run as job
 from tests.models import dense_model
 
 LIMIT_S = 10  # of CPU time
 WAIT_S = 120  # at all: the machine may be busy
 LAUNCHES = 2  # of each cell are kept of the recorded run
-PROFILE = '[devices.board]\nplace = "ssh"\nhost = "board"\ndelegates = ["cpu", "xnnpack"]\nnote = "hostile"\n'
+PROFILE = '[listing.board]\nplace = "ssh"\nhost = "board"\ndelegates = ["cpu", "xnnpack"]\nnote = "hostile"\n'
 
 
 STARTING = ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.system", "os.fork")
@@ -80,10 +83,10 @@ def record(folder: Path) -> Recorded:
     model = folder / "net.tflite"
     model.write_bytes(dense_model(seed=1))
     path = folder / "devices.toml"
-    path.write_text('[devices.board]\ndelegates = ["cpu", "xnnpack"]\n')
+    path.write_text('[listing.board]\ndelegates = ["cpu", "xnnpack"]\n')
     heard: list[str] = []
     with _heard(heard), mock.patch.object(execute, "Execution", wraps=execute.Execution) as made:
-        options = choose.Options(
+        options = selection.Options(
             models=[str(model)], budget_s=0.01, precision=1.0, results=folder / "results", devices=["board"]
         )
         job.run(options, load_config(path), ProgressBar(quiet=True))
@@ -105,8 +108,8 @@ def _heard(lines: list[str]) -> Iterator[None]:
         lines.append(line)
         return original(line)
 
-    original = conversation.receive
-    with mock.patch.object(conversation, "receive", listen):
+    original = connection.receive
+    with mock.patch.object(connection, "receive", listen):
         yield
 
 
@@ -140,7 +143,7 @@ def _arrival_of(talk: Conversation, notes: list[str]) -> Arrival:
 
 
 def _arrived(folder: Path) -> list[str]:
-    """What arrive.py says when a file is missing, when it came damaged, and when it has emptied the board."""
+    """What bootstrap.py says when a file is missing, when it came damaged, and when it has emptied the board."""
     place = Place(str(folder / "workdir"), "workdir").taken("r", 0.0)
     wrong = Bundle(b"print()", "ab")  # it has not this SHA-256
     lines = [MARKER.decode() + "\n"]
@@ -263,7 +266,7 @@ class Fuzz:
         job._oldest_runtime([profile], machine.answers)
         job._device(profile, machine)
         plan.make_cells(self.recorded.run.models, self.recorded.run.devices, machine.answers)
-        found = {**devices._profile(profile), **devices._found(machine, "board")}
+        found = {**listing._profile(profile), **listing._found(machine, "board")}
         out = io.StringIO()
         render_devices({"file": "devices.toml", "devices": [found]}, Console(file=out, width=100))
         for text in (out.getvalue(), *notes, *texts(found)):
@@ -299,7 +302,7 @@ class Fuzz:
         document = results.load("a-run", self.folder / "results")
         for text in texts(document):
             shown(text)
-        compare.exit_code(document)
+        rows.exit_code(document)
         if self.chance.random() < 0.5:  # it takes longer than all the rest
             out = io.StringIO()
             render(document, Console(file=out, width=100), store.folder)

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from delegates.wire import Request
-from harness.runners.conversation import Conversation
+from harness.devices.transports.connection import Conversation
 
 MARKER = b"@the order's marker@"
 OVERSIZED = 65 << 20  # more than any line may have

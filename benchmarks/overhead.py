@@ -14,12 +14,13 @@ import sys
 import time
 from pathlib import Path
 
-from delegates import machine, timing
-from delegates.registry import DELEGATES
-from delegates.runtime import open_runtime
+from delegates.agent import timing
+from delegates.backends.registry import DELEGATES
+from delegates.backends.runtime import open_runtime
+from delegates.probe import machine
 from delegates.wire import Job, Measurement, Progress, Request
-from harness.runners import bundle
-from harness.runners.local import LocalRunner
+from harness.devices.transports import bundle
+from harness.devices.transports.local import LocalRunner
 
 CALLS, LOOPS = 100, 3000
 

@@ -23,15 +23,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from delegates.registry import DELEGATES
+from delegates.backends.registry import DELEGATES
 from delegates.wire import Runtime
-from harness import choose, compat, config, run
-from harness.compat import targets
-from harness.compilers.edgetpu_log import MAPPED, parse
+from harness import config
+from harness.accelerators import OpVerdict, Prediction, Verdict, predict
+from harness.accelerators.edgetpu import rules
+from harness.accelerators.edgetpu.log import MAPPED, parse
+from harness.analysis import compat
+from harness.analysis.compat import targets
 from harness.errors import QbenchError
-from harness.inspect import read_model_file
-from harness.predict import OpVerdict, Prediction, Verdict, edgetpu, predict
 from harness.report.progress import ProgressBar
+from harness.session import run, selection
+from harness.tflite import read_model_file
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared"
 TINY = "mlperf_tiny"
@@ -77,7 +80,7 @@ def compare(name: str, runtime: str, delegate: str, models: Sequence[str]) -> It
     target = targets.target(profile)
     for model in models:
         with tempfile.TemporaryDirectory() as folder:
-            options = choose.Options(models=[model], devices=[name], budget_s=0.01, results=Path(folder))
+            options = selection.Options(models=[model], devices=[name], budget_s=0.01, results=Path(folder))
             try:
                 document = run.run(options, setup, QUIET).document
                 made = run.make_all(
@@ -187,7 +190,7 @@ def judge_ops(prediction: Prediction, left: Collection[int]) -> tuple[str, str]:
 
 def from_logs(folder: Path) -> Iterator[Row]:
     """Logs whose models are not at hand: no kind of op that the Edge TPU has not may be mapped in them."""
-    known = edgetpu.rules()["ops"]
+    known = rules.rules()["ops"]
     for path in sorted([*folder.glob("*.log"), *folder.glob("*.txt")]):
         report = parse(path.read_text("utf-8"))
         never = [row for row in report.ops if row.op not in known]

@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Iterator
 
-from delegates.machine import die_with_parent
+from delegates.probe.machine import die_with_parent
 
 GROWS_S = 10.0  # the drift goes from an idle to a fully loaded machine in this time, again and again
 SLICE_S = 0.02

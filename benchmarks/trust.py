@@ -29,10 +29,10 @@ from typing import Any
 import pandas as pd
 from scenes import scene
 
-from harness.choose import Options
 from harness.config import find_devices_file, load_config
 from harness.report.progress import ProgressBar
-from harness.run import run
+from harness.session.run import run
+from harness.session.selection import Options
 
 HERE = Path(__file__).resolve().parent
 QBENCH = [sys.executable, "-c", "from harness.cli import main; main()"]

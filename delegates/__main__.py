@@ -8,15 +8,15 @@ import sys
 def main() -> None:
     # Each role imports only what it needs: workers are started by the dozen.
     if sys.argv[1:] == ["work"]:
-        from . import worker
+        from .agent import worker
 
         worker.main()
     elif sys.argv[1:] == ["probe"]:
-        from . import probe
+        from .probe import questions
 
-        probe.main()
+        questions.main()
     else:
-        from . import home
+        from .agent import home
 
         home.conduct()
 

@@ -61,17 +61,17 @@ def compat(
 
     Says why not the others. Needs none of the hardware; what stored runs have observed stands beside it.
     """
-    from harness import choose
-    from harness import results as stored
-    from harness import run as job
-    from harness.compat import report, targets
+    from harness import store as stored
+    from harness.analysis.compat import report, targets
     from harness.report import compat as terminal
     from harness.report import compat_html, compat_markdown
     from harness.report.progress import ProgressBar
+    from harness.session import run as job
+    from harness.session import selection
 
     for option, path in (("--markdown", markdown), ("--html", html), ("--json", json_file)):
         output.check_target(None if path is None else str(path), option)
-    options = choose.Options(
+    options = selection.Options(
         models=model or ["digits"],
         devices=device or [],
         variants=variant or [],
@@ -80,7 +80,7 @@ def compat(
         batch=batch,
     )
     config = read_config(devices_file)
-    wanted = [targets.target(profile) for profile in choose.devices(config, options)]
+    wanted = [targets.target(profile) for profile in selection.devices(config, options)]
     with ProgressBar(quiet) as progress:
         models = job.make_all(options, config, targets.oldest_limiting(wanted), progress)
     document = report(models, wanted, stored.load_all(results))

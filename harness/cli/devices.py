@@ -28,7 +28,7 @@ def devices(
     json_file: JsonFile = None,
 ) -> None:
     """List the device profiles, and with --probe what is behind them."""
-    from harness import devices as listing
+    from harness.devices import listing
     from harness.report.devices import render
     from harness.report.progress import ProgressBar
 

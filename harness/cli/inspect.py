@@ -11,7 +11,7 @@ from harness.cli.options import DevicesFile, JsonFile, TrustModel, read_config
 from harness.report import output
 
 if TYPE_CHECKING:
-    from harness.inspect import ModelInfo
+    from harness.tflite import ModelInfo
 
 EXAMPLE = "Example: qbench inspect model.tflite --device xnnpack"
 
@@ -32,10 +32,10 @@ def inspect(
     json_file: JsonFile = None,
 ) -> None:
     """Show what is inside a .tflite, op by op."""
-    from harness.compat.limits import needs
-    from harness.inspect import read_model_file
-    from harness.inspect.describe import describe
+    from harness.analysis.compat.limits import needs
     from harness.report.inspection import render
+    from harness.tflite import read_model_file
+    from harness.tflite.describe import describe
 
     output.check_target(json_file)
     model = read_model_file(file)
@@ -57,9 +57,9 @@ def _predictions(
     """One per delegate and runtime of the profiles; nothing without a profile."""
     if not devices:
         return []
-    from harness import choose
-    from harness.compat import predictions
-    from harness.compat.targets import target
+    from harness.analysis.compat import predictions
+    from harness.analysis.compat.targets import target
+    from harness.session import selection
 
-    profiles = choose.devices(read_config(devices_file), choose.Options(devices=devices))
+    profiles = selection.devices(read_config(devices_file), selection.Options(devices=devices))
     return [found for profile in profiles for found in predictions(model, target(profile))]

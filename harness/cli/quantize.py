@@ -45,13 +45,13 @@ def quantize(
     quiet: Quiet = False,
 ) -> None:
     """Make the variants, each with its provenance beside it."""
-    from harness import choose
-    from harness import run as job
     from harness.quantize import export_variants
     from harness.report.progress import ProgressBar
+    from harness.session import run as job
+    from harness.session import selection
 
     config = read_config(devices_file)
-    options = choose.Options(
+    options = selection.Options(
         models=model or ["digits"],
         variants=variant or [],
         calibration=calibration,

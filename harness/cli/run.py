@@ -97,13 +97,13 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Measure a model's variants on devices and store the run."""
-    from harness import choose
-    from harness import run as job
-    from harness.compare import exit_code
+    from harness.analysis.rows import exit_code
     from harness.report.progress import ProgressBar
     from harness.report.table import render
+    from harness.session import run as job
+    from harness.session import selection
 
-    options = choose.Options(
+    options = selection.Options(
         models=model or ["digits"],
         devices=device or [],
         variants=variant or [],

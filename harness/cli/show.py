@@ -40,10 +40,10 @@ def show(
 
 def _stored(names: list[str], folder: Path, force: bool) -> dict[str, Any]:
     """The document of the latest run, of one, or pooled of several."""
-    from harness.results import find, latest, load
+    from harness.store import find, latest, load
 
     if len(names) < 2:
         return load(names[0], folder) if names else latest(folder)
-    from harness.compare.pooling import Stored, pool
+    from harness.analysis.pooling import Stored, pool
 
     return pool([Stored(load(name, folder), find(name, folder).parent) for name in names], force)

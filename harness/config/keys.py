@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.calibration.request import anchored
+from harness.accelerators.options import anchored as delegate_anchored
+from harness.accelerators.options import delegate
 from harness.config import MOST_THREADS, DelegateSpec, DeviceProfile, SshTarget, VariantSpec, ssh
 from harness.config.checks import (
     Bad,
@@ -22,9 +23,8 @@ from harness.config.checks import (
     whole,
     wrong_type,
 )
-from harness.config.delegates import anchored as delegate_anchored
-from harness.config.delegates import delegate
-from harness.variants import STANDARD
+from harness.quantize.calibration.request import anchored
+from harness.quantize.standard import STANDARD
 
 RUNTIMES = ("auto", "tflite-runtime", "ai-edge-litert", "tensorflow")
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from harness import cache
-from harness.calibration import Calibration
 from harness.errors import ModelError
 from harness.models import DIGITS_RECIPE
+from harness.quantize.calibration import Calibration
 
 INPUT = "image"
 CALIBRATION_SAMPLES = 128
@@ -55,7 +55,7 @@ def _digits(folder: Path) -> Digits:
 
 def digits_calibration(folder: Path) -> Calibration:
     """The built-in calibration data. Raises ModelError where it has not been made."""
-    from harness.calibration.arrays import load, store
+    from harness.quantize.calibration.arrays import load, store
 
     images = load(_digits(folder).calibration)
     sha256, path = store(images, folder / "calibration")
@@ -64,7 +64,7 @@ def digits_calibration(folder: Path) -> Calibration:
 
 def digits_samples(folder: Path) -> Path:
     """The evaluation images as an .npz under the model's input name. Raises ModelError likewise."""
-    from harness.calibration.arrays import load, store
+    from harness.quantize.calibration.arrays import load, store
 
     return store({INPUT: load(_digits(folder).evaluation)["x"]}, folder / "calibration")[1]
 

@@ -14,7 +14,6 @@ from typing import Any
 from harness import cache as store
 from harness.config import VariantSpec
 from harness.errors import ModelError
-from harness.inspect import TensorInfo, read_model
 from harness.models import ModelSource, tflite_files
 from harness.quantize import sample_inputs
 from harness.quantize.conversion import Made, Task, Workshop
@@ -22,6 +21,7 @@ from harness.quantize.data import choose_data, of_spec
 from harness.quantize.sample_inputs import FidelitySamples
 from harness.quantize.separate import digest_of, named_apart
 from harness.quantize.variant_warnings import Warnings, warnings_of
+from harness.tflite import TensorInfo, read_model
 
 Progress = Callable[[str, int, int], None]  # variant, how many are done, of how many
 
@@ -139,7 +139,7 @@ def export_variants(made: VariantSet, out: Path) -> list[Path]:
     Files of these names are replaced. Returns the .tflite paths. Raises ModelError where `out` cannot be
     written.
     """
-    from harness.compare.provenance import of_variant, plain_dict
+    from harness.analysis.provenance import of_variant, plain_dict
 
     paths = []
     try:

@@ -12,13 +12,13 @@ from types import TracebackType
 from typing import Any, Self
 
 from harness import cache
-from harness.calibration import Calibration, InputSpec
 from harness.errors import ModelError
-from harness.inspect import ModelInfo, read_model, read_model_file
 from harness.models import ModelSource, copy_source, digest_source
 from harness.models.builtin import digits_files
+from harness.quantize.calibration import Calibration, InputSpec
 from harness.quantize.children import Answer, Crew, how_many
 from harness.quantize.reasons import with_unrolling
+from harness.tflite import ModelInfo, read_model, read_model_file
 from harness.versions import release
 
 CONVERTER = "TFLiteConverter"

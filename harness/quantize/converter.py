@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from delegates.machine import die_with_parent
+from delegates.probe.machine import die_with_parent
 from harness.errors import ModelError
 from harness.quantize.reasons import of_the_machine, one_line
 

@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.calibration import GENERATED, Calibration, InputSpec, generate, load_calibration, load_split
 from harness.config import VariantSpec
 from harness.models import ModelSource
 from harness.models.applications import APPLICATIONS, application_name
 from harness.models.builtin import digits_calibration, digits_samples
-from harness.quantize.sample_inputs import (
-    COUNT,
-    FidelitySamples,
-    count_shared,
-    no_random_data,
-    of_dataset,
+from harness.quantize.calibration import (
+    GENERATED,
+    Calibration,
+    InputSpec,
+    generate,
+    load_calibration,
+    load_split,
 )
+from harness.quantize.sample_inputs import COUNT, FidelitySamples, count_shared, no_random_data, of_dataset
 
 OTHER_SEED = 1  # of random samples that nothing was calibrated on
 

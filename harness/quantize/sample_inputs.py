@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from harness.calibration import (
+from harness.errors import ModelError
+from harness.quantize.calibration import (
     GENERATED,
     Calibration,
     InputSpec,
@@ -18,8 +19,7 @@ from harness.calibration import (
     load_split,
     thinned,
 )
-from harness.errors import ModelError
-from harness.inspect import TensorInfo
+from harness.tflite import TensorInfo
 
 COUNT = 16  # at most, per model
 
@@ -63,7 +63,7 @@ def count_shared(compared: Path, calibrated: Path) -> int:
 
 def _digests(path: Path) -> list[bytes]:
     """SHA-256 of every sample, over all inputs."""
-    from harness.calibration.arrays import load
+    from harness.quantize.calibration.arrays import load
 
     arrays = [array for _, array in sorted(load(path).items())]
     return [
@@ -78,7 +78,7 @@ def write(data: Path, inputs: Inputs, cache: Path) -> dict[str, Path]:
     Arrays are found by name ("serving_default_x:0" in a file is "x" in a signature), else by position.
     Variants with the same names share one file. Raises ModelError.
     """
-    from harness.calibration.arrays import load, store
+    from harness.quantize.calibration.arrays import load, store
 
     arrays = {name: array[:COUNT] for name, array in load(data).items()}
     written = {}
@@ -112,7 +112,7 @@ def of_ready_files(
 
 def no_random_data(specs: Sequence[InputSpec]) -> str | None:
     """Why there is no random data for such inputs (text, for example), or None where there is."""
-    from harness.calibration.arrays import sample_dtype
+    from harness.quantize.calibration.arrays import sample_dtype
 
     try:
         for spec in specs:

@@ -10,7 +10,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from harness import cache
-from harness.inspect import TensorInfo
+from harness.tflite import TensorInfo
 
 if TYPE_CHECKING:
     from harness.quantize import FailedVariant, Variant, VariantSet

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from harness.calibration import Calibration
 from harness.config import VariantSpec
 from harness.models import Kind
+from harness.quantize.calibration import Calibration
 from harness.quantize.conversion import Made
 
 Warnings = tuple[tuple[str, str], ...]  # (code, message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.conclusion import Cell, could_be_one
+from harness.analysis.conclusion import Cell, could_be_one
 
 __all__ = ["Cell", "could_be_one", "hardware", "is_software", "on_threads", "place"]
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from harness.conclusion import Conclusion, barred_by
-from harness.distance import ENOUGH_SAMPLES
+from harness.analysis.conclusion import Conclusion, barred_by
+from harness.analysis.distance import ENOUGH_SAMPLES
 from harness.report import figures
 from harness.report.cells import Cell, on_threads, place
 from harness.report.figures import clean

@@ -22,7 +22,7 @@ Document = Mapping[str, Any]
 
 
 def render(document: Document, console: Console) -> None:
-    """Print what `harness.inspect.describe` found, with the predictions that were asked for."""
+    """Print what `harness.tflite.describe` found, with the predictions that were asked for."""
     for line in _head(document):
         console.print(Text(line), soft_wrap=True)
     console.print()

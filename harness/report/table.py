@@ -12,7 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from harness.conclusion import conclude
+from harness.analysis.conclusion import conclude
 from harness.report import conclusions, figures, notes
 from harness.report.cells import Cell, hardware, is_software
 from harness.report.columns import Column, Units, classes_differ, columns, same, units

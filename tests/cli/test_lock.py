@@ -179,8 +179,8 @@ def test_where_anybody_can_write_the_home_folder_it_is_in_the_temporary_one(star
 
 NOBODY = """
 import os, sys
-from harness.runners.arrival import Place
-from harness.runners.local import lock_folder
+from harness.devices.transports.bootstrapping import Place
+from harness.devices.transports.local import lock_folder
 import platformdirs, platformdirs.unix
 os.setuid(54321)
 for name in ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME", "XDG_CACHE_HOME", "QBENCH_LOCK_DIR"):

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import choose
-from harness import run as job
 from harness.config import load_config
+from harness.session import run as job
+from harness.session import selection
 from tests.models import dense_model
 from tests.unit.test_cache import DAMAGES, contents, needs_converter
 
@@ -46,7 +46,7 @@ def test_a_file_that_is_replaced_before_it_is_measured(twins, tmp_path, cache, m
 
     devices = tmp_path / "devices.toml"
     devices.write_text('[devices.cpu]\ndelegates = ["cpu"]\n')
-    options = choose.Options(models=[str(twins)], budget_s=0.05, results=tmp_path / "results")
+    options = selection.Options(models=[str(twins)], budget_s=0.05, results=tmp_path / "results")
     before = hashlib.sha256(victim.read_bytes()).hexdigest()
     outcome = job.run(options, load_config(devices), Meddler("measuring", rebuild))
     assert victim.read_bytes() == other

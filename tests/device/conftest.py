@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from delegates.wire import Job, Request
-from harness.runners import bundle
-from harness.runners.local import LocalRunner
+from harness.devices.transports import bundle
+from harness.devices.transports.local import LocalRunner
 from tests.environments import interpreter
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "models"

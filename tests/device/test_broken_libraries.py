@@ -11,9 +11,9 @@ import sys
 
 import pytest
 
-from delegates import edgetpu, elf, library
-from delegates.base import DelegateMissing
-from delegates.runtime import open_runtime
+from delegates.backends import edgetpu, elf, library
+from delegates.backends.base import DelegateMissing
+from delegates.backends.runtime import open_runtime
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ELF is the format of Linux")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from delegates.wire import Facts, PythonFacts, Question, Request
-from harness.runners import bundle
-from harness.runners.conversation import Conversation
+from harness.devices.transports import bundle
+from harness.devices.transports.connection import Conversation
 from tests.device.conftest import answers, other_pythons
 
 

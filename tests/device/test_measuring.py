@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from delegates.wire import Done, Facts, Measurement, Progress, Refusal
-from harness.fidelity import compare_outputs
-from harness.inspect import dequantize, read_model_file
+from harness.analysis.fidelity import compare_outputs
+from harness.tflite import dequantize, read_model_file
 from tests.device.conftest import RUNTIMES, answers, job, run
 from tests.models import dense_model, dense_weights, dynamic_model
 from tests.ops import Tensor, one
@@ -92,8 +92,8 @@ def test_quantized_inputs_and_outputs_are_real_values(runner, tmp_path, shared):
 
 
 def test_dequantize_per_axis_is_the_formula():
-    from delegates.session import dequantize as on_device
-    from harness.inspect import Quantization
+    from delegates.backends.interpreter import dequantize as on_device
+    from harness.tflite import Quantization
 
     q = np.arange(-6, 6, dtype=np.int8).reshape(2, 3, 2)
     scales, zeros = (0.5, 0.25, 2.0), (0, 3, -1)
@@ -135,9 +135,9 @@ def test_outputs_of_sizes_that_differ_are_measured(runner, tmp_path):
 
 def test_large_outputs_of_a_slow_cell_are_those_of_a_fast_one(tmp_path):
     """Which values of large outputs are kept is the same where there is time for one sample only."""
-    from delegates.registry import DELEGATES
-    from delegates.runtime import open_runtime
-    from delegates.samples import outputs, read
+    from delegates.agent.samples import outputs, read
+    from delegates.backends.registry import DELEGATES
+    from delegates.backends.runtime import open_runtime
 
     wide = Tensor("float32", [1, 10_000, 4])
     (tmp_path / "wide.tflite").write_bytes(one("RELU", [wide], [wide]))

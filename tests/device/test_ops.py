@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from delegates import graph
+from delegates.backends import graph
 from delegates.wire import Measurement
-from harness.inspect import read_model_file
+from harness.tflite import read_model_file
 from tests.device.conftest import RUNTIMES, answers, job, run
 
 MODELS = [

@@ -10,7 +10,7 @@ import pytest
 
 def heard(code: str) -> subprocess.CompletedProcess:
     """A process that listens, runs `code`, and writes what it heard to a third place."""
-    program = f"import os, sys\nfrom delegates.overhear import Heard\nheard = Heard()\n{code}\n"
+    program = f"import os, sys\nfrom delegates.agent.stderr_capture import Heard\nheard = Heard()\n{code}\n"
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from delegates.runtime import installed
+from delegates.backends.runtime import installed
 from delegates.wire import OpGroup, Ops
-from harness.inspect import read_model, read_model_file
-from harness.predict import Verdict, predict
+from harness.accelerators import Verdict, predict
+from harness.tflite import read_model, read_model_file
 from tests.ops import Op, Tensor, build, one
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from delegates.wire import Measurement, PythonFacts, Question, Refusal, Request
-from harness.runners import bundle
-from harness.runners.conversation import Conversation
+from harness.devices.transports import bundle
+from harness.devices.transports.connection import Conversation
 from tests.device.conftest import job, run
 from tests.environments import environment
 from tests.models import dense_model

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from delegates import gpu_said
-from delegates.runtime import installed
+from delegates.backends import gpu_log
+from delegates.backends.runtime import installed
 from delegates.wire import OpGroup, Ops, Runtime
-from harness import compare, compat
-from harness.compare import reasons
-from harness.compat.targets import Target
-from harness.inspect import read_model, read_model_file
-from harness.predict import Verdict, predict
+from harness.accelerators import Verdict, predict
+from harness.analysis import compat, reasons, rows
+from harness.analysis.compat.targets import Target
+from harness.tflite import read_model, read_model_file
 from tests.device.test_predictions import RUNTIMES, cases, observe
 from tests.ops import Op, Tensor, build
 from tests.unit.run_builder import cell, device, measurement, run, variant
@@ -30,7 +29,7 @@ def left_in_a_run(path: Path, runtime, ops: Ops) -> dict[int, str | None]:
         replace(measurement(made.id, ops=ops), runtime=runtime.name, runtime_version=runtime.version)
     ]
     record = run([made], [replace(variant("float32"), path=path)], [device("xnnpack")])
-    (shown,) = compare.document(record)["cells"]
+    (shown,) = rows.document(record)["cells"]
     assert shown["ops"]["delegated"] + sum(g["count"] for g in shown["ops"]["not_delegated"]) == ops.total
     return {node: group["reason"] for group in shown["ops"]["not_delegated"] for node in group["nodes"]}
 
@@ -112,10 +111,10 @@ def test_prediction_is_asked_once_in_a_run(two):
     made = cell("float32", "xnnpack")
     made.measurements = [measurement(made.id, ops=groups(OpGroup("LOG_SOFTMAX", 1, [], nodes=[1])))]
     record = run([made], [replace(variant("float32"), path=two)], [device("xnnpack")])
-    known: compare.Known = {}
-    first = compare.document(record, known)
+    known: rows.Known = {}
+    first = rows.document(record, known)
     two.unlink()
-    assert compare.document(record, known) == first
+    assert rows.document(record, known) == first
     assert first["cells"][0]["ops"]["not_delegated"][0]["reason"] == "no kernel in XNNPACK"
 
 
@@ -140,13 +139,13 @@ def test_ops_that_a_gpu_only_counts_are_named_where_the_rules_count_the_same():
     prediction = predict(model, "gpu", Runtime("ai-edge-litert", "2.3.0"))
     said = "2 operations will run on the GPU, and the remaining 2 operations will run on the CPU."
     graph = Ops(4, 0, 0, [OpGroup("RELU", 1, []), OpGroup("LOG_SOFTMAX", 1, []), OpGroup("RELU6", 2, [])])
-    found = reasons.explained(gpu_said.ops(said, graph), model, prediction)
+    found = reasons.explained(gpu_log.ops(said, graph), model, prediction)
     apart = "supported, but not in the largest part of the graph: only that goes to the GPU"
     assert {g.op: g.reason for g in found.not_delegated} == {
         "RELU": apart,
         "LOG_SOFTMAX": "Operation is not supported",
     }
-    fewer = gpu_said.ops(said.replace("remaining 2", "remaining 1"), graph)
+    fewer = gpu_log.ops(said.replace("remaining 2", "remaining 1"), graph)
     assert reasons.explained(fewer, model, prediction) == fewer
 
 

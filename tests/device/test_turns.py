@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from delegates import conductor
-from delegates.conductor import Group
-from delegates.ledger import Ledger
+from delegates.agent import conductor
+from delegates.agent.conductor import Group
+from delegates.agent.stopping import Ledger
 from delegates.wire import Measurement, Request
 from tests.device.conftest import answers, job, run
 from tests.device.test_hostile import MARK, worker_pid

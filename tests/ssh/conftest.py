@@ -7,12 +7,12 @@ import tempfile
 
 import pytest
 
-from harness.choose import Options
 from harness.config import load_config
-from harness.machines import open_all
-from harness.patience import Patience
-from harness.run import Outcome
-from harness.run import run as run_job
+from harness.devices.machines import open_all
+from harness.devices.timeouts import Patience
+from harness.session.run import Outcome
+from harness.session.run import run as run_job
+from harness.session.selection import Options
 from tests.cli.conftest import cache, qbench  # noqa: F401  (fixtures)
 from tests.models import dense_model
 from tests.ssh.board import Board, make_key, needs_ssh

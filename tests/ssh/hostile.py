@@ -1,4 +1,4 @@
-"""A board that was taken over: it talks to home as arrive.py and the conductor do, and then does not.
+"""A board that was taken over: it talks to home as bootstrap.py and the conductor do, and then does not.
 
 Run by sshd (ForceCommand) with the name of one of the functions below. Standard library only.
 """

@@ -15,14 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from delegates import arrive
+from delegates.agent import bootstrap
 from delegates.wire import Question, Request
 from harness.errors import DeviceError
 from tests.device.conftest import other_pythons
 from tests.ssh.conftest import Watching
 
 PROGRAM = b"print('began')\n"
-SOURCE = Path(arrive.__file__)
+SOURCE = Path(bootstrap.__file__)
 
 
 def test_a_second_run_uploads_nothing(runner_of, board, model):
@@ -228,7 +228,7 @@ def test_a_python_that_is_too_old_is_passed_over(runner_of, boards, tmp_path):
     assert answer.error is None
 
 
-# arrive.py itself, as a board's Python runs it
+# bootstrap.py itself, as a board's Python runs it
 
 
 def digest(data: bytes) -> str:
@@ -236,7 +236,7 @@ def digest(data: bytes) -> str:
 
 
 class Arriving:
-    """arrive.py as a process that we are home to."""
+    """bootstrap.py as a process that we are home to."""
 
     def __init__(
         self, workdir: Path, *files: bytes, python: str = sys.executable, busy_s: float = 2.0, **order: object

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from harness.compilers import edgetpu, remote, step
+from harness.accelerators.edgetpu import compiler as edgetpu
+from harness.accelerators.edgetpu import remote, step
 from harness.config import SshTarget, load_config
 from harness.errors import ModelError
-from harness.inspect import read_model_file
+from harness.tflite import read_model_file
 from tests.models import dense_model
 from tests.ssh.board import wait_for
 

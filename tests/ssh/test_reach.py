@@ -9,8 +9,8 @@ import threading
 
 import pytest
 
+from harness.devices.transports.ssh import SshRunner
 from harness.errors import DeviceError
-from harness.runners.ssh import SshRunner
 from tests.cli.conftest import environment
 from tests.ssh.board import free_port, wait_for
 

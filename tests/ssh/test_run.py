@@ -14,7 +14,7 @@ import time
 import pytest
 
 from delegates.wire import Request
-from harness.compare import exit_code
+from harness.analysis.rows import exit_code
 from tests.cli.conftest import COMMAND, environment
 from tests.ssh.board import wait_for
 from tests.ssh.conftest import Watching

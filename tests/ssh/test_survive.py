@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 from delegates.wire import Question, Request
-from harness.compare import exit_code
+from harness.analysis.rows import exit_code
 from harness.errors import DeviceError
-from harness.results import latest
+from harness.store import latest
 from tests.cli.conftest import COMMAND, environment
 from tests.cli.test_hostile import heed_signals
 from tests.models import dense_model
@@ -472,9 +472,9 @@ def test_ctrl_c_while_waiting_for_the_lock(board, tmp_path, cache, model, runner
 HOME = """
 import sys
 from pathlib import Path
-from harness.choose import Options
+from harness.session.selection import Options
 from harness.config import load_config
-from harness.run import run
+from harness.session.run import run
 from tests.ssh.conftest import PATIENCE, Watching
 
 config = load_config(Path("devices.toml"))

@@ -11,9 +11,9 @@ import numpy as np
 
 from delegates.wire import Measurement, OpGroup, Ops, Output
 from harness.config import DelegateSpec, DeviceProfile, SshTarget
-from harness.inspect import Quantization, TensorInfo
 from harness.quantize import Variant, VariantSet
-from harness.results import Cell, Device, Run
+from harness.store import Cell, Device, Run
+from harness.tflite import Quantization, TensorInfo
 
 MS = 1_000_000
 

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from delegates.wire import Done, Facts, Job, OpGroup, Ops, PythonFacts, Refusal, Runtime, WireError, encode
-from harness.runners.answers import receive
+from harness.devices.transports.answers import receive
 from tests.unit.run_builder import measurement, output
 
 FACTS = Facts(

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from harness import cache
-from harness.compilers import edgetpu
+from harness.accelerators.edgetpu import compiler as edgetpu
 from harness.errors import ModelError
-from harness.inspect import read_model_file
 from harness.models import resolve_model
 from harness.quantize import VariantSet, make_variants
 from harness.quantize.reasons import of_the_machine
-from harness.variants import STANDARD
+from harness.quantize.standard import STANDARD
+from harness.tflite import read_model_file
 from tests.models import dense_model
 
 BY_NAME = {spec.name: spec for spec in STANDARD}
@@ -348,10 +348,10 @@ def test_the_hash_of_a_saved_model_is_of_all_that_is_copied(tmp_path):
 
 
 def test_a_twin_beside_a_ready_file_is_copied_and_called_by_its_own_name(tmp_path, standin_compiler):
-    from harness.compare.accelerators import of_compiled
-    from harness.compilers import step
+    from harness.accelerators.edgetpu import step
+    from harness.analysis.accelerators import of_compiled
     from harness.config import DelegateSpec, DeviceProfile
-    from harness.results import Cell, Device
+    from harness.store import Cell, Device
 
     model = tmp_path / "m.tflite"
     model.write_bytes(dense_model(seed=1))

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.calibration import InputSpec, generate, load_calibration, load_split, thinned
-from harness.calibration.callables import evaluate_callable
-from harness.calibration.headers import arrays_in
-from harness.calibration.request import anchored
 from harness.errors import ModelError
-from harness.inspect import Quantization
+from harness.quantize.calibration import InputSpec, generate, load_calibration, load_split, thinned
+from harness.quantize.calibration.callables import evaluate_callable
+from harness.quantize.calibration.headers import arrays_in
+from harness.quantize.calibration.request import anchored
+from harness.tflite import Quantization
 
 ROOT = Path(__file__).resolve().parents[2]
 X = InputSpec("serving_default_x:0", "float32", (1, 2, 3))
@@ -319,7 +319,7 @@ def test_images_that_do_not_fit(tmp_path):
 LOAD = """
 import json, resource, sys
 from pathlib import Path
-from harness.calibration import InputSpec, load_calibration
+from harness.quantize.calibration import InputSpec, load_calibration
 from harness.errors import ModelError
 text, shape, folder = sys.argv[1], tuple(json.loads(sys.argv[2])), Path(sys.argv[3])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

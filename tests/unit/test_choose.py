@@ -6,11 +6,11 @@ import dataclasses
 
 import pytest
 
-from harness import choose
 from harness.config import load_config
 from harness.errors import ConfigError, ModelError
 from harness.models import ModelSource
 from harness.quantize import FailedVariant, VariantSet
+from harness.session import selection
 from tests.unit.run_builder import variant
 
 
@@ -25,21 +25,21 @@ from tests.unit.run_builder import variant
 )
 def test_models_never_share_a_name(given, made):
     sources = [ModelSource(name, "tflite", name, None, None) for name in given]
-    assert [source.name for source in choose.unique_names(sources)] == made
+    assert [source.name for source in selection.unique_names(sources)] == made
 
 
 def test_a_variant_that_is_not_there_is_answered_with_those_that_are():
     """Only what was asked for is made of a float model: the others are known all the same."""
     with pytest.raises(ModelError, match=r'model m: no variant "dynamik"; did you mean "dynamic"\?'):
-        choose.narrow(VariantSet("m", "m.keras", "", ()), ["dynamik"])
+        selection.narrow(VariantSet("m", "m.keras", "", ()), ["dynamik"])
     ready = VariantSet("m", "m/", "", (), (FailedVariant("m", "mine", "truncated"),))
-    assert choose.narrow(ready, ["mine"]) == ready
+    assert selection.narrow(ready, ["mine"]) == ready
 
 
 def test_of_ready_files_only_their_own_names_are_known():
     ready = VariantSet("m", "m/", "", (dataclasses.replace(variant("mine"), converter=None),))
     with pytest.raises(ModelError, match=r'no variant "x"; known: mine$'):
-        choose.narrow(ready, ["x"])
+        selection.narrow(ready, ["x"])
 
 
 HERE_AND_THERE = """
@@ -61,13 +61,13 @@ def config(tmp_path, text):
 def test_without_a_name_only_this_machine_is_measured_on(tmp_path):
     """A board is somebody's: it is used when it is asked for."""
     found = config(tmp_path, HERE_AND_THERE)
-    assert [p.name for p in choose.devices(found, choose.Options())] == ["here", "also"]
-    asked = choose.Options(devices=["pi4", "here", "pi4"])
-    assert [p.name for p in choose.devices(found, asked)] == ["pi4", "here"]
-    assert choose.known(found, []) == ["here", "pi4", "also"]
+    assert [p.name for p in selection.devices(found, selection.Options())] == ["here", "also"]
+    asked = selection.Options(devices=["pi4", "here", "pi4"])
+    assert [p.name for p in selection.devices(found, asked)] == ["pi4", "here"]
+    assert selection.known(found, []) == ["here", "pi4", "also"]
 
 
 def test_a_file_of_boards_only_wants_a_name(tmp_path):
     boards = "".join(f'[devices.{name}]\nplace = "ssh"\nhost = "x"\n' for name in ("pi4", "coral"))
     with pytest.raises(ConfigError, match="no local device; name one with --device: pi4, coral"):
-        choose.devices(config(tmp_path, boards), choose.Options())
+        selection.devices(config(tmp_path, boards), selection.Options())

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from delegates.wire import OpGroup, Ops, Refusal
-from harness.compare import document, exit_code
-from harness.compare.baseline import check_baseline
+from harness.analysis.baseline import check_baseline
+from harness.analysis.rows import document, exit_code
 from harness.errors import ConfigError
-from harness.results import Cell, Run
+from harness.store import Cell, Run
 from tests.unit.run_builder import INT8_LEFT, cell, device, measured, output, run, tensor, typical, variant
 
 CONTRACT_CELL = (

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from delegates.wire import Runtime
-from harness.compat import Target, report, targets
+from harness.analysis.compat import Target, report, targets
 from harness.config import DelegateSpec, DeviceProfile
 from harness.models import resolve_model
 from harness.quantize import make_variants

@@ -14,8 +14,8 @@ import pytest
 from rich.console import Console
 
 from delegates.wire import Ops, Refusal
-from harness.compare import document
-from harness.conclusion import Conclusion, conclude
+from harness.analysis.conclusion import Conclusion, conclude
+from harness.analysis.rows import document
 from harness.report.table import render
 from tests.unit.run_builder import cell, device, measured, output, run, variant
 

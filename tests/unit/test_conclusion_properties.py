@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from harness.compare import document
-from harness.conclusion import NO_WINNERS, Conclusion, conclude
+from harness.analysis.conclusion import NO_WINNERS, Conclusion, conclude
+from harness.analysis.rows import document
 from harness.report.table import render
 from tests.unit.run_builder import typical
 

@@ -7,14 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import (
-    DelegateSpec,
-    DeviceProfile,
-    SshTarget,
-    VariantSpec,
-    find_devices_file,
-    load_config,
-)
+from harness.config import DelegateSpec, DeviceProfile, SshTarget, VariantSpec, find_devices_file, load_config
 from harness.errors import ConfigError
 
 INT16_OPS = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"

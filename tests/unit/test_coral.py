@@ -9,10 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from delegates import coral, edgetpu, gpu, worker
-from delegates.base import DelegateMissing
-from delegates.coral import Roots
-from delegates.runtime import Opened
+from delegates.agent import worker
+from delegates.backends import coral, edgetpu, gpu
+from delegates.backends.base import DelegateMissing
+from delegates.backends.coral import Roots
+from delegates.backends.runtime import Opened
 
 
 class MadeUp:

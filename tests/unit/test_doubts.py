@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from delegates import facts
-from harness.compare import document, doubts
+from delegates.probe import facts
+from harness.analysis import warnings
+from harness.analysis.rows import document
 from tests.unit.run_builder import cell, device, measurement, output, run, variant
 
 QUIET = {"clock_s": 0.0, "own_cpu_s": 0.0, "cpu_busy_s": 0.0, "cpu_steal_s": 0.0, "cpu_total_s": 0.0}
@@ -33,8 +34,8 @@ def codes(found):
 
 
 def test_a_quiet_machine_raises_no_doubt():
-    assert codes(doubts.of_machine(QUIET, after())) == []
-    assert codes(doubts.of_machine({}, {})) == []
+    assert codes(warnings.of_machine(QUIET, after())) == []
+    assert codes(warnings.of_machine({}, {})) == []
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_a_quiet_machine_raises_no_doubt():
     ],
 )
 def test_each_cause_is_named_with_its_measure_and_a_remedy(before, changes, code, said):
-    (doubt,) = doubts.of_machine({**QUIET, **before}, after(**changes))
+    (doubt,) = warnings.of_machine({**QUIET, **before}, after(**changes))
     assert doubt.code == code
     assert said in doubt.message
     assert doubt.remedy
@@ -61,30 +62,30 @@ def test_each_cause_is_named_with_its_measure_and_a_remedy(before, changes, code
     ids=["in the past", "no more than before"],
 )
 def test_throttling_of_another_time_is_not_ours(facts_after):
-    assert codes(doubts.of_machine({**QUIET, "throttle_count": 3}, after(**facts_after))) == []
+    assert codes(warnings.of_machine({**QUIET, "throttle_count": 3}, after(**facts_after))) == []
 
 
 def test_what_qbench_itself_uses_at_home_is_no_neighbour():
     before, later = {**QUIET, "home_cpu_s": 1.0}, after(cpu_busy_s=14.5, home_cpu_s=6.0)
-    assert codes(doubts.of_machine(before, later)) == []
+    assert codes(warnings.of_machine(before, later)) == []
 
 
 def test_samples():
     rng = np.random.default_rng(0)
     steady = rng.normal(1_000_000, 10_000, 2000).astype(int).tolist()
-    assert codes(doubts.of_samples(steady, tick_ns=10)) == []
-    assert codes(doubts.of_samples(steady, tick_ns=15_000)) == ["coarse-clock"]
-    assert codes(doubts.of_samples(steady + [2_000_000] * 1000, tick_ns=10)) == ["two-modes"]
-    assert codes(doubts.of_samples(steady + rng.integers(2e6, 2e7, 160).tolist(), 10)) == ["outliers"]
-    assert codes(doubts.of_samples([], tick_ns=10)) == []
+    assert codes(warnings.of_samples(steady, tick_ns=10)) == []
+    assert codes(warnings.of_samples(steady, tick_ns=15_000)) == ["coarse-clock"]
+    assert codes(warnings.of_samples(steady + [2_000_000] * 1000, tick_ns=10)) == ["two-modes"]
+    assert codes(warnings.of_samples(steady + rng.integers(2e6, 2e7, 160).tolist(), 10)) == ["outliers"]
+    assert codes(warnings.of_samples([], tick_ns=10)) == []
 
 
 def test_intervals_and_threads():
-    assert codes(doubts.of_interval(0.99, 1.01, 0.01)) == []
-    assert codes(doubts.of_interval(0.9, 1.1, 0.01)) == ["wide-interval"]
-    assert codes(doubts.of_interval(None, None, 0.01)) == ["no-interval"]
-    assert codes(doubts.of_threads(2, [0, 1])) == codes(doubts.of_threads(9, None)) == []
-    assert codes(doubts.of_threads(4, [0, 1])) == ["few-cores"]
+    assert codes(warnings.of_interval(0.99, 1.01, 0.01)) == []
+    assert codes(warnings.of_interval(0.9, 1.1, 0.01)) == ["wide-interval"]
+    assert codes(warnings.of_interval(None, None, 0.01)) == ["no-interval"]
+    assert codes(warnings.of_threads(2, [0, 1])) == codes(warnings.of_threads(9, None)) == []
+    assert codes(warnings.of_threads(4, [0, 1])) == ["few-cores"]
 
 
 def test_this_machine_tells_what_the_doubts_need():
@@ -151,22 +152,22 @@ def test_without_a_signal_nothing_is_claimed():
 
 
 def test_a_clock_that_stands_still_is_said():
-    assert codes(doubts.of_samples([0] * 30, tick_ns=10)) == ["zero-times"]
-    assert codes(doubts.of_samples([0] * 20 + [10] * 10, tick_ns=10)) == ["zero-times"]
+    assert codes(warnings.of_samples([0] * 30, tick_ns=10)) == ["zero-times"]
+    assert codes(warnings.of_samples([0] * 20 + [10] * 10, tick_ns=10)) == ["zero-times"]
 
 
 def test_medians_that_tell_another_ratio_are_explained():
     """4.6 times apart by the medians, 2.61 times by the floors: the baseline was throttled."""
     speedup = {"value": 2.61, "low": 2.55, "high": 2.67}
     slow, steady = {"median": 4.6, "min": 2.6}, {"median": 1.0, "min": 0.99}
-    (said,) = doubts.of_medians(slow, steady, speedup)
+    (said,) = warnings.of_medians(slow, steady, speedup)
     assert said.code == "medians-differ"
     assert "ratio of the medians is 4.6×, the speedup 2.61×: the baseline's median" in said.message
-    (said,) = doubts.of_medians({"median": 2.6, "min": 2.6}, {"median": 2.0, "min": 1.0}, speedup)
+    (said,) = warnings.of_medians({"median": 2.6, "min": 2.6}, {"median": 2.0, "min": 1.0}, speedup)
     assert "this cell's median" in said.message
     for ratio in (2.6, 2.45, 2.78):  # within 5 % of the interval: what a median is always off by
-        assert not list(doubts.of_medians({"median": ratio, "min": 2.0}, steady, speedup))
-    assert not list(doubts.of_medians(slow, steady, {"value": 2.6, "low": None, "high": None}))
+        assert not list(warnings.of_medians({"median": ratio, "min": 2.0}, steady, speedup))
+    assert not list(warnings.of_medians(slow, steady, {"value": 2.6, "low": None, "high": None}))
 
 
 def test_medians_are_looked_at_in_a_run():

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.compilers import edgetpu, step
-from harness.compilers.edgetpu_log import MAPPED, OpStatus, parse
+from harness.accelerators.edgetpu import compiler as edgetpu
+from harness.accelerators.edgetpu import step
+from harness.accelerators.edgetpu.log import MAPPED, OpStatus, parse
 from harness.config import DelegateSpec, DeviceProfile, load_config
 from harness.errors import ConfigError, ModelError
-from harness.inspect import read_model_file
 from harness.models import resolve_model
 from harness.quantize import make_variants
-from harness.results import Cell, Device
+from harness.store import Cell, Device
+from harness.tflite import read_model_file
 from tests.models import dense_model
 
 LOGS = Path(__file__).resolve().parents[3] / "shared" / "edgetpu" / "logs"

@@ -7,10 +7,10 @@ import random
 import pytest
 
 from delegates.wire import Ops
-from harness.compare import document
-from harness.compare.verdict import cell_ops
-from harness.compilers.edgetpu import Compiled
-from harness.compilers.edgetpu_log import MAPPED, OpStatus, parse
+from harness.accelerators.edgetpu.compiler import Compiled
+from harness.accelerators.edgetpu.log import MAPPED, OpStatus, parse
+from harness.analysis.rows import document
+from harness.analysis.status import cell_ops
 from tests.unit.run_builder import cell, device, measurement, run, variant
 
 HEAD = "Edge TPU Compiler version 16.0.384591198\n\nModel compiled successfully in 9 ms.\n\n"

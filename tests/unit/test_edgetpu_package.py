@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.inspect import ModelInfo, OpInfo, read_model, read_model_file
-from harness.inspect.edgetpu_package import CUSTOM_OP, is_compiled, packages
+from harness.tflite import ModelInfo, OpInfo, read_model, read_model_file
+from harness.tflite.edgetpu_package import CUSTOM_OP, is_compiled, packages
 from tests.models import dense_model
 
 CORAL = Path(__file__).parents[3] / "shared" / "models" / "coral"

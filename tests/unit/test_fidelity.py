@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from delegates.wire import Output
-from harness.compare.outputs import of_variant
-from harness.distance import describe, is_far
-from harness.fidelity import compare_outputs, count_nonfinite
+from harness.analysis.distance import describe, is_far
+from harness.analysis.fidelity import compare_outputs, count_nonfinite
+from harness.analysis.outputs import of_variant
 from tests.unit.run_builder import output
 
 FIGURES = ("cosine", "max_abs_error", "sqnr_db", "top1_agreement")

@@ -8,7 +8,7 @@ import json
 from rich.table import Table
 from rich.text import Text
 
-from harness.compare import document
+from harness.analysis.rows import document
 from harness.report import output, table
 from harness.report.figures import LONGEST_LINE, LONGEST_NAME, brief, clean, printable, short, sqnr
 from tests.unit.run_builder import typical

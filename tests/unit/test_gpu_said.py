@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from delegates import gpu_said
+from delegates.backends import gpu_log
 from delegates.wire import OpGroup, Ops
 
 ADAPTER = (
@@ -35,7 +35,7 @@ GRAPH = Ops(
 
 
 def test_adapter_and_kind():
-    assert gpu_said.adapter(ADAPTER) == {
+    assert gpu_log.adapter(ADAPTER) == {
         "adapter": "SwiftShader Device (Subzero)",
         "backend": "Vulkan",
         "kind": "CPU / Software",
@@ -44,12 +44,12 @@ def test_adapter_and_kind():
     real = ADAPTER.replace("CPU / Software", "Discrete GPU").replace(
         "SwiftShader Device (Subzero)", "NVIDIA H200"
     )
-    assert gpu_said.adapter(real)["software"] is False
-    assert gpu_said.adapter("nothing") == {}
+    assert gpu_log.adapter(real)["software"] is False
+    assert gpu_log.adapter("nothing") == {}
 
 
 def test_kinds_that_add_up_have_their_own_reasons():
-    ops = gpu_said.ops(INT16, GRAPH)
+    ops = gpu_log.ops(INT16, GRAPH)
     assert (ops.total, ops.delegated, ops.partitions) == (5, 1, 1)
     assert {group.op: (group.count, group.reason) for group in ops.not_delegated} == {
         "CONV_2D": (2, "Tensor type(INT16) is not supported"),
@@ -59,14 +59,14 @@ def test_kinds_that_add_up_have_their_own_reasons():
 
 
 def test_ops_left_for_another_reason_are_counted_together():
-    ops = gpu_said.ops(
+    ops = gpu_log.ops(
         INT16.replace("1 operations will", "0 operations will").replace("remaining 4", "remaining 5"), GRAPH
     )
-    assert ops.not_delegated[-1] == OpGroup("other ops", 1, [], gpu_said._APART)
+    assert ops.not_delegated[-1] == OpGroup("other ops", 1, [], gpu_log._APART)
 
 
 def test_a_kind_that_is_taken_here_and_left_there_is_not_told_apart():
-    (group,) = gpu_said.ops(INT16.replace("remaining 4", "remaining 2"), GRAPH).not_delegated
+    (group,) = gpu_log.ops(INT16.replace("remaining 4", "remaining 2"), GRAPH).not_delegated
     assert (group.op, group.count) == ("CONV_2D or DEQUANTIZE or TRANSPOSE_CONV", 2)
 
 
@@ -79,7 +79,7 @@ def test_a_kind_that_is_taken_here_and_left_there_is_not_told_apart():
     ],
 )
 def test_all_or_nothing(said, delegated):
-    ops = gpu_said.ops(said, GRAPH)
+    ops = gpu_log.ops(said, GRAPH)
     assert (ops.total, ops.delegated) == (5, delegated)
     assert sum(group.count for group in ops.not_delegated) == 5 - delegated
 
@@ -91,7 +91,7 @@ def test_why_a_device_was_refused_is_passed_on():
         " - While initializing adapter (backend=BackendType::Vulkan)\n\n"
         "ERROR: [delegate_webgpu.cc:359] Failed to initialize WebGPU environment: No adapters found\n"
     )
-    assert gpu_said.why_no_adapter(said).endswith(
+    assert gpu_log.why_no_adapter(said).endswith(
         "is here: Vulkan shaderUniform*ArrayDynamicIndexing required"
     )
-    assert gpu_said.why_no_adapter("INTERNAL: No adapters found").endswith("that is here")
+    assert gpu_log.why_no_adapter("INTERNAL: No adapters found").endswith("that is here")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from delegates.ledger import Ledger
+from delegates.agent.stopping import Ledger
 from delegates.wire import Job, Request
 
 MS = 1_000_000

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from delegates import stats
-from harness.compare import document
-from harness.compare.pooling import Stored, differences, pool
+from harness.analysis.pooling import Stored, differences, pool
+from harness.analysis.rows import document
 from harness.errors import ResultsError
-from harness.results import create
+from harness.store import create
 from tests.unit.run_builder import cell, device, measured, run, variant
 
 

@@ -9,10 +9,10 @@ from ai_edge_litert import schema_py_generated as schema
 
 from benchmarks import predictions
 from delegates.wire import Runtime
-from harness.compat.limits import needs
-from harness.inspect import read_model, work
-from harness.predict import OpVerdict, Prediction, Verdict, loading, predict
-from harness.predict.partition import first_part, kept, largest_part, parts
+from harness.accelerators import OpVerdict, Prediction, Verdict, loading, predict
+from harness.accelerators.partition import first_part, kept, largest_part, parts
+from harness.analysis.compat.limits import needs
+from harness.tflite import read_model, work
 from tests.device.test_predictions import cases
 from tests.models import dense_model, pack
 from tests.ops import Op, Tensor, build, one

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from delegates import pythons
+from delegates.probe import pythons
 
 
 @pytest.fixture

@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.calibration import spread
 from harness.config import VariantSpec
 from harness.errors import ModelError
-from harness.inspect import dequantize, read_model_file
 from harness.models import resolve_model
 from harness.models.builtin import digits_files
 from harness.quantize import FidelitySamples, VariantSet, export_variants, make_variants
+from harness.quantize.calibration import spread
 from harness.quantize.reasons import with_unrolling
-from harness.variants import STANDARD
+from harness.quantize.standard import STANDARD
+from harness.tflite import dequantize, read_model_file
 from tests.models import dense_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -386,7 +386,7 @@ def test_without_tensorflow_the_way_to_it_is_said(tmp_path):
     """In a Python that sees no installed packages at all."""
     code = (
         "from pathlib import Path; from harness.models import resolve_model\n"
-        "from harness.quantize import make_variants; from harness.variants import STANDARD\n"
+        "from harness.quantize import make_variants; from harness.quantize.standard import STANDARD\n"
         "here = Path.cwd()\n"
         "make_variants(resolve_model('digits', here), STANDARD, cache=here)"
     )

@@ -18,11 +18,11 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from harness import results
-from harness.compare import document
+from harness import store as results
+from harness.analysis.rows import document
 from harness.errors import ResultsError
 from harness.report.table import render
-from harness.results import Run, Store
+from harness.store import Run, Store
 from tests.unit.run_builder import cell, device, measured, run, typical, variant
 
 NOW = datetime(2026, 11, 21, 5, 44, 12, 123_456, UTC)

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from harness.calibration import InputSpec
-from harness.compare import document
+from harness.analysis.rows import document
 from harness.errors import ModelError
 from harness.models import ModelSource, resolve_model
 from harness.quantize import FidelitySamples, make_variants
+from harness.quantize.calibration import InputSpec
 from harness.quantize.data import choose_data
+from harness.quantize.standard import STANDARD
 from harness.report.table import render
-from harness.variants import STANDARD
 from tests.models import dense_model, int64_model
 from tests.unit.run_builder import typical
 from tests.unit.test_quantize import BY_NAME, by_name, invoke, needs_converter

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from harness import choose
-from harness.compare import document
-from harness.compare.baseline import baselines, check_baseline
+from harness.analysis.baseline import baselines, check_baseline
+from harness.analysis.rows import document
 from harness.errors import ConfigError
-from harness.inspect import Quantization, TensorInfo
 from harness.models import resolve_model
 from harness.quantize import make_variants
 from harness.quantize.separate import interface, separate
+from harness.session import selection
+from harness.tflite import Quantization, TensorInfo
 from tests.models import dense_model, int64_model
 from tests.unit.run_builder import cell, device, measured, run, variant
 
@@ -116,7 +116,7 @@ def test_models_never_share_a_name_with_those_of_a_folder(tmp_path):
     made = [
         make_variants(resolve_model(text, tmp_path), [], cache=tmp_path / "c") for text in ("a.tflite", "zoo")
     ]
-    sets = choose.unique_sets([one for several in made for one in separate(several)])
+    sets = selection.unique_sets([one for several in made for one in separate(several)])
     assert [(s.model, s.variants[0].model) for s in sets] == [("a", "a"), ("a-2", "a-2"), ("b", "b")]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.config import SshTarget
-from harness.runners import ssh_command
+from harness.devices.transports import ssh_command
 
 PI = SshTarget("pi4", user="pi", port=2222, ssh_options=("-F", "my lab.conf"), identity_file="/k/$(id)")
 SOCKET = Path("/x/qbench-1")

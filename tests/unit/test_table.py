@@ -13,11 +13,11 @@ import pytest
 from rich.console import Console
 
 from delegates.wire import Ops
-from harness.compare import document
-from harness.conclusion import conclude
+from harness.analysis.conclusion import conclude
+from harness.analysis.rows import document
 from harness.report import figures
 from harness.report.table import render
-from harness.results import Run
+from harness.store import Run
 from tests.unit.run_builder import cell, device, measured, output, run, typical, variant
 
 EVERY_HEADER = {

@@ -15,8 +15,8 @@ import pytest
 from harness.errors import ModelError
 from harness.models import resolve_model
 from harness.quantize import make_variants
+from harness.quantize.standard import STANDARD
 from harness.quantize.trust import code_in_keras_file
-from harness.variants import STANDARD
 
 pytestmark = [
     pytest.mark.slow,

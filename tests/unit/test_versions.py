@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from delegates.wire import Runtime
-from harness.compat import Target
-from harness.compat.targets import oldest_limiting
+from harness.analysis.compat import Target
+from harness.analysis.compat.targets import oldest_limiting
 from harness.config import DelegateSpec, DeviceProfile
 from harness.versions import minor, release
 

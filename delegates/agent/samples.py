@@ -1,0 +1,80 @@
+"""Sample inputs in, outputs out: what the variants are compared on."""
+
+from __future__ import annotations
+
+import base64
+from time import perf_counter_ns
+from typing import Any, Dict, List, Optional, Sequence
+
+from ..backends.interpreter import InterpreterSession
+from ..wire import Output
+
+# Values per output tensor that go home for comparison; a larger one is thinned evenly.
+MAX_OUTPUT_VALUES = 1 << 18
+
+
+def read(path: Optional[str], inputs: Sequence[Dict[str, Any]]) -> List[List[Any]]:
+    """The samples in an .npz, each as one array per input of the model, in the model's order.
+
+    Arrays are found by the input's name, else by position. Without a file: one sample of zeros.
+    Raises ValueError when an array can't be an input.
+    """
+    import numpy as np
+
+    if path is None:
+        return [[np.zeros(detail["shape"], detail["dtype"]) for detail in inputs]]
+    with np.load(path, allow_pickle=False) as file:
+        arrays = [file[key] for key in file.files]
+        by_name = [file[d["name"]] for d in inputs if d["name"] in file.files]
+    if len(by_name) == len(inputs):
+        arrays = by_name
+    if len(arrays) != len(inputs):
+        raise ValueError("%d sample inputs for a model with %d inputs" % (len(arrays), len(inputs)))
+    count = min(len(array) for array in arrays)
+    return [[_fit(array[i], detail) for array, detail in zip(arrays, inputs)] for i in range(count)]
+
+
+def _fit(sample: Any, detail: Dict[str, Any]) -> Any:
+    """One sample in the input's shape; repeated where the model's batch is larger than one."""
+    import numpy as np
+
+    shape = [int(n) for n in detail["shape"]]
+    wanted = int(np.prod(shape))
+    if not sample.size or wanted % sample.size:
+        raise ValueError(
+            "input %s wants shape %s, the sample has %s" % (detail["name"], shape, list(sample.shape))
+        )
+    return np.resize(sample, shape)
+
+
+def outputs(session: InterpreterSession, samples: Sequence[Sequence[Any]], limit_ns: int) -> List[Output]:
+    """The model's outputs for the samples, in order, as many as fit into `limit_ns`, at least one."""
+    runs: List[List[Any]] = []
+    end = perf_counter_ns() + limit_ns
+    for sample in samples:
+        session.set_inputs(sample)
+        session.invoke()
+        runs.append(session.outputs())
+        if perf_counter_ns() >= end:
+            break
+    session.set_inputs(samples[0])
+    if len({tuple(array.shape for array in run) for run in runs}) > 1:
+        runs = runs[:1]  # sizes known only when it has run: samples can't be laid side by side
+    most = max(1, MAX_OUTPUT_VALUES // len(samples))
+    return [_pack(name, arrays, most) for name, arrays in zip(session.output_names(), zip(*runs))]
+
+
+def _pack(name: str, arrays: Sequence[Any], most: int) -> Output:
+    """At most `most` values per sample, however many samples there was time for: else a slow cell's values
+    are not the same ones as a fast one's.
+    """
+    import numpy as np
+
+    values = np.stack(arrays)
+    thinned = values[0].size > most
+    if thinned:
+        # Not every n-th: in a tensor whose last dimension divides n that would be one channel only.
+        places = np.linspace(0, values[0].size - 1, most).astype(np.int64)
+        values = values.reshape(len(arrays), -1)[:, places]
+    data = base64.b64encode(np.ascontiguousarray(values, dtype="<f4").tobytes())
+    return Output(name=name, shape=list(values.shape), data=data.decode("ascii"), thinned=thinned)

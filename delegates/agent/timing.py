@@ -1,0 +1,97 @@
+"""Timing: warm-up and blocks of single inferences, in nanoseconds."""
+
+from __future__ import annotations
+
+import gc
+from time import perf_counter_ns, process_time_ns
+from typing import Any, Callable, List, Tuple
+
+from ..stats import fastest_tenth
+
+_WARM_BLOCK_NS = 5_000_000
+_WARM_BLOCK_CALLS = 1000
+_STILL_FASTER = 0.99
+
+
+def timed(call: Callable[[], Any]) -> Tuple[int, Any]:
+    """How long one call took, and what it returned."""
+    start = perf_counter_ns()
+    result = call()
+    return perf_counter_ns() - start, result
+
+
+def block(invoke: Callable[[], Any], calls: int, limit_ns: int) -> List[int]:
+    """The times of up to `calls` inferences in a row; no new one is begun after `limit_ns`.
+
+    At least one is timed. The garbage collector is off, so that it can't fall into a sample.
+    """
+    samples: List[int] = []
+    clock, keep = perf_counter_ns, samples.append  # found once, not in every sample
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        end = clock() + limit_ns
+        while True:
+            start = clock()
+            invoke()
+            now = clock()
+            keep(now - start)
+            if len(samples) >= calls or now >= end:
+                return samples
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def block_of_own_time(invoke: Callable[[], Any], calls: int, limit_ns: int) -> Tuple[List[int], List[int]]:
+    """As `block`, with the CPU time that this process had during each inference beside it.
+
+    For work of one thread on the CPU the two differ by the time the core was given to others. Reading
+    that clock takes a system call, outside of what is timed.
+    """
+    samples: List[int] = []
+    own: List[int] = []
+    end = perf_counter_ns() + limit_ns
+    while True:
+        own_start = process_time_ns()
+        samples += block(invoke, 1, 0)
+        own.append(process_time_ns() - own_start)
+        if len(samples) >= calls or perf_counter_ns() >= end:
+            return samples, own
+
+
+def warm_up(invoke: Callable[[], Any], limit_ns: int) -> int:
+    """Inferences that don't count, until they stop getting faster; returns how many.
+
+    The rule: blocks of 5 ms (of one inference where that is longer) until two in a row are not more
+    than 1 % faster than the fastest before them, each judged by its fastest tenth; no new block is begun
+    after `limit_ns`.
+    """
+    end = perf_counter_ns() + limit_ns
+    calls, best, steady = 0, float("inf"), 0
+    while True:
+        samples = block(invoke, _WARM_BLOCK_CALLS, _WARM_BLOCK_NS)
+        calls += len(samples)
+        floor = fastest_tenth(samples)
+        steady = 0 if floor < _STILL_FASTER * best else steady + 1
+        best = min(best, floor)
+        if steady >= 2 or perf_counter_ns() >= end:
+            return calls
+
+
+def tick_ns() -> float:
+    """The step the clock makes, even where reading it takes longer: steps come in groups, so far apart.
+
+    1 where the readings show no such grid.
+    """
+    readings = [perf_counter_ns() for _ in range(2000)]
+    steps = sorted(after - before for before, after in zip(readings, readings[1:]))  # noqa: RUF007
+    usual = [step for step in steps if step <= 3 * steps[len(steps) // 2]]
+    groups: List[List[int]] = []
+    for step in usual:
+        if not groups or step - groups[-1][-1] > 2:  # scaling a counter to ns rounds by one
+            groups.append([])
+        groups[-1].append(step)
+    centres = [sum(group) / len(group) for group in groups]
+    apart = sorted(high - low for low, high in zip(centres, centres[1:]))  # noqa: RUF007
+    return apart[len(apart) // 2] if apart else 1.0

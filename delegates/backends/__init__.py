@@ -1,0 +1,1 @@
+"""One file per delegate: open it, tell whether it is there, and what it took."""

@@ -1,0 +1,18 @@
+"""cpu: the runtime's own kernels, XNNPACK off."""
+
+from __future__ import annotations
+
+from .base import Delegate, Options, nothing_missing, refuses_nothing
+from .interpreter import InterpreterSession
+from .runtime import Opened
+
+
+def _open(runtime: Opened, model: str, threads: int, options: Options) -> InterpreterSession:
+    resolvers = getattr(runtime.module, "OpResolverType", None)
+    extra = {}
+    if resolvers is not None:  # runtimes without it have no default delegate to switch off
+        extra["experimental_op_resolver_type"] = resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    return InterpreterSession(runtime.module.Interpreter(model_path=model, num_threads=threads, **extra))
+
+
+DELEGATE = Delegate("cpu", refuses_nothing, _open, nothing_missing, takes_all=True, on_cpu=True)

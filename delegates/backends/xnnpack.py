@@ -1,0 +1,27 @@
+"""xnnpack: the runtime's built-in XNNPACK delegate."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from .base import Delegate, Options, refuses_nothing
+from .interpreter import InterpreterSession
+from .runtime import Opened
+
+
+def _open(runtime: Opened, model: str, threads: int, options: Options) -> InterpreterSession:
+    resolver = runtime.module.OpResolverType.AUTO
+    return InterpreterSession(
+        runtime.module.Interpreter(
+            model_path=model, num_threads=threads, experimental_op_resolver_type=resolver
+        )
+    )
+
+
+def _missing(runtime: Opened, options: Options) -> Optional[str]:
+    if hasattr(runtime.module, "OpResolverType"):
+        return None
+    return "%s %s is too old to switch XNNPACK on and off" % (runtime.name, runtime.version)
+
+
+DELEGATE = Delegate("xnnpack", refuses_nothing, _open, _missing, on_cpu=True)

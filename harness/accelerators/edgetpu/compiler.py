@@ -1,0 +1,216 @@
+"""edgetpu_compiler: found, run with a time-out of our own, and its results cached."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import cache
+from harness.accelerators.edgetpu import remote
+from harness.accelerators.edgetpu.log import OpStatus, Report, parse
+from harness.config import SshTarget
+from harness.errors import ModelError
+
+NAME = "edgetpu_compiler"
+CUSTOM_OP = "edgetpu-custom-op"
+TIMEOUT_S = 300.0
+_VERSION_S = 30.0
+_KEPT_BYTES = 4 << 20  # of the output's end, where the verdict stands
+_INSTALL = (
+    "install Coral's package edgetpu-compiler (x86-64 Linux only), name it in the profile with compiler ="
+    ' "…" or its host with compiler_host = "…", or put MODEL_edgetpu.tflite beside the model'
+    " (docs/edgetpu.md)"
+)
+
+
+class Refused(ModelError):
+    """The compiler's own verdict on the model; any other ModelError may be gone the next time."""
+
+
+@dataclass(frozen=True)
+class Compiler:
+    command: str
+    version: str
+    host: SshTarget | None = None  # None: on this machine
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A file that an Edge TPU takes. `report` is None for one that was there already."""
+
+    path: Path
+    sha256: str
+    size_bytes: int
+    report: Report | None
+    compiler: str | None = None  # its version
+    given: Path | None = None  # the user's own file, of which `path` is a copy
+
+
+def find(named: str | None = None, host: SshTarget | None = None) -> Compiler:
+    """The compiler on PATH, or the one named, here or on another host.
+
+    Raises ModelError: what is missing and how to get it.
+    """
+    if host is not None:
+        return _find_there(named or NAME, host)
+    command = shutil.which(str(Path(named or NAME).expanduser()))
+    if command is None:
+        where = f'compiler = "{named}" is not there or may not be run' if named else f"{NAME} is not on PATH"
+        machine = platform.machine()
+        here = "" if machine == "x86_64" else f" (and there is none for {machine})"
+        raise ModelError(f"no compiler: {where}{here}; {_INSTALL}")
+    text, ended = _run([command, "--version"], _VERSION_S)
+    version = parse(text).version
+    if version is None:
+        raise ModelError(f"no compiler: {command} --version {ended or 'gave no version of ' + NAME}")
+    return Compiler(command, version)
+
+
+def _find_there(command: str, host: SshTarget) -> Compiler:
+    answer = remote.call(host, command, ["--version"], b"", _VERSION_S)
+    version = None if answer is None else parse(answer.text).version
+    if version is None:
+        raise ModelError(f"no compiler: {command} --version on {host.host} gave no version of {NAME}")
+    return Compiler(command, version, host)
+
+
+def compile_model(
+    source: Path,
+    compiler: Compiler,
+    folder: Path,
+    arguments: Sequence[str] = (),
+    timeout_s: float = TIMEOUT_S,
+) -> Compiled:
+    """The compiled form of a .tflite, made or taken from the cache in `folder`.
+
+    A failure that may be a whim of the compiler is tried once more. Raises ModelError with its reason; one
+    that is final is Refused, and cached, too.
+    """
+    key = cache.key(source=cache.digest_file(source), compiler=compiler.version, arguments=list(arguments))
+    place = folder / "edgetpu" / f"{key}.json"
+    record = cache.read_record(place)
+    path = None if record is None else _file(folder, record)
+    if record is None or (record["sha256"] and path is None):
+        record = _make(source, compiler, folder, arguments, timeout_s)
+        path = _file(folder, record)
+        if path is not None or _is_final(_from_json(record["report"])):
+            cache.write_record(place, record)
+    if path is None:
+        kind = Refused if _is_final(_from_json(record["report"])) else ModelError
+        raise kind(f"{NAME} {compiler.version}: {record['problem']}")
+    return Compiled(
+        path, record["sha256"], path.stat().st_size, _from_json(record["report"]), compiler.version
+    )
+
+
+def _file(folder: Path, record: Mapping[str, Any]) -> Path | None:
+    """The compiled file of a record, where there is one that is whole."""
+    return cache.get(folder / "files", record["sha256"], ".tflite") if record["sha256"] else None
+
+
+def _make(
+    source: Path, compiler: Compiler, folder: Path, arguments: Sequence[str], timeout_s: float
+) -> dict[str, Any]:
+    """A compilation as the cache keeps it; without `sha256` it was refused, for the reason in `problem`."""
+    data, problem, report = _try(source, compiler, arguments, timeout_s)
+    if data is None and report.flaky and "no verdict within" not in problem:
+        data, problem, report = _try(source, compiler, arguments, timeout_s)
+    if data is not None:
+        cache.put(folder / "files", data, ".tflite")
+    sha256 = None if data is None else cache.digest(data)
+    return {"sha256": sha256, "problem": problem, "report": asdict(report)}
+
+
+def _try(
+    source: Path, compiler: Compiler, arguments: Sequence[str], timeout_s: float
+) -> tuple[bytes | None, str, Report]:
+    """One call: the compiled file, or None and why there is none.
+
+    The exit status is not documented for failures: a new file and the last verdict decide.
+    """
+    if compiler.host is not None:
+        return _try_there(source, compiler, compiler.host, arguments, timeout_s)
+    with tempfile.TemporaryDirectory(prefix="qbench-") as scratch:
+        model = Path(scratch) / "model.tflite"
+        shutil.copyfile(source, model)
+        command = [compiler.command, "--out_dir", scratch, "--show_operations", *arguments, str(model)]
+        text, ended = _run(command, timeout_s)
+        report = parse(text)
+        made = Path(scratch) / "model_edgetpu.tflite"
+        data = made.read_bytes() if made.is_file() else b""
+    return _judged(data, ended, report)
+
+
+def _try_there(
+    source: Path, compiler: Compiler, host: SshTarget, arguments: Sequence[str], timeout_s: float
+) -> tuple[bytes | None, str, Report]:
+    every = ["--out_dir", ".", "--show_operations", *arguments, "model.tflite"]
+    answer = remote.call(host, compiler.command, every, source.read_bytes(), timeout_s)
+    if answer is None:
+        return None, _how_it_ended(None, timeout_s), parse("")
+    return _judged(answer.data, _how_it_ended(answer.status, timeout_s), parse(answer.text))
+
+
+def _judged(data: bytes, ended: str, report: Report) -> tuple[bytes | None, str, Report]:
+    if report.verdict == "compiled" and data:
+        return data, "", report
+    if report.verdict == "compiled":
+        return None, "it compiled, but left no model_edgetpu.tflite", report
+    if report.verdict == "failed":
+        return None, report.reason or "compilation failed, and it does not say why", report
+    return None, ended or "it ended without a verdict and without a file", report
+
+
+def _is_final(report: Report) -> bool:
+    """True for the compiler's judgement of the model; that it crashed may be the machine's fault."""
+    crashed = re.match(r"libc\+\+abi:|.*Segmentation fault", report.reason or "")
+    return report.verdict == "failed" and not report.flaky and not crashed
+
+
+def _run(command: Sequence[str], timeout_s: float) -> tuple[str, str]:
+    """What it wrote, and how it ended if not by itself with status 0.
+
+    The compiler is a script that starts a program: both are ended together. Its output goes to a file,
+    which can't fill up as a pipe can.
+    """
+    with tempfile.TemporaryFile() as file:
+        try:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
+            )
+        except OSError as error:
+            return "", f"cannot be started: {error.strerror or error}"
+        try:
+            status: int | None = process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            status = None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _KEPT_BYTES))
+        text = file.read().decode("utf-8", "replace")
+    return text, _how_it_ended(status, timeout_s)
+
+
+def _how_it_ended(status: int | None, timeout_s: float) -> str:
+    if status is None:
+        return f"no verdict within {timeout_s:g} s; compiler_timeout in the profile gives it longer"
+    if status < 0:
+        return f"it was killed by {signal.Signals(-status).name}"
+    return f"it ended with exit status {status} and no verdict" if status else ""
+
+
+def _from_json(raw: Mapping[str, Any]) -> Report:
+    ops = tuple(OpStatus(**row) for row in raw["ops"])
+    return Report(**{**raw, "ops": ops, "attempts": tuple(raw["attempts"])})

@@ -1,0 +1,204 @@
+"""What edgetpu_compiler maps to the Edge TPU: the rules of edgetpu.toml, then one part of the graph."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from delegates.wire import Runtime
+from harness.accelerators import OpVerdict, Prediction, Refusal, Verdict, all_alike, joined, loading
+from harness.accelerators.edgetpu import cut
+from harness.accelerators.edgetpu.checks import CHECKS
+from harness.accelerators.edgetpu.resize import CORAL
+from harness.accelerators.ops import OpView, elements, sized_while_running, views
+from harness.tflite import ModelInfo
+from harness.tflite.edgetpu_package import CUSTOM_OP, is_compiled, packages
+from harness.versions import Version, release
+
+_ISSUES = "issues of google-coral/edgetpu"
+_INTEGER_BORDERS = "make inputs and outputs int8 or uint8"
+_FULL_INTEGER = "convert with int8 or uint8 (full integer quantization)"
+
+
+def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> Prediction:
+    compiler = rules()["compiler"]
+    target = f"{compiler['name']} {compiler['version']}"
+    if is_compiled(model):
+        return _compiled(model)
+    refusal = _refusal(model)
+    if refusal is not None and refusal.certain:
+        return all_alike(model, "edgetpu", target, OpVerdict(Verdict.LEFT, refusal.reason), refusal)
+    ops = cut.one_part(model, [_verdict(view) for view in views(model)])
+    settled = not any(op.verdict is Verdict.UNCERTAIN for op in ops)
+    partitions = int(any(op.verdict is Verdict.TAKEN for op in ops)) if settled else None
+    return _with_arguments(Prediction("edgetpu", target, ops, partitions, refusal), options)
+
+
+@cache
+def rules() -> dict[str, Any]:
+    """edgetpu.toml as it stands."""
+    text = resources.files("harness.accelerators.edgetpu").joinpath("edgetpu.toml").read_text("utf-8")
+    return tomllib.loads(text)
+
+
+def _compiled(model: ModelInfo) -> Prediction:
+    """A model that is compiled already: its custom ops run there, whatever else is in it does not."""
+    taken = OpVerdict(Verdict.TAKEN, "compiled for the Edge TPU", "the file itself")
+    left = OpVerdict(Verdict.LEFT, "the compiler left it on the CPU", "the file itself")
+    ops = tuple(taken if op.custom and op.name == CUSTOM_OP else left for op in model.ops)
+    versions = [p.min_runtime_version for p in packages(model) if p.min_runtime_version is not None]
+    target = f"Edge TPU runtime {max(versions)} or newer" if versions else "Edge TPU runtime"
+    return Prediction("edgetpu", target, ops, sum(op is taken for op in ops))
+
+
+def _refusal(model: ModelInfo) -> Refusal | None:
+    """Why the compiler gives no output at all; what is certain comes before what is not."""
+    reasons = (_not_quantized, _unparsed, _unresolved, _resizing, _too_large, _several)
+    found = [why for reason in reasons if (why := reason(model)) is not None]
+    return next((why for why in found if why.certain), next(iter(found), None))
+
+
+def _with_arguments(prediction: Prediction, options: Mapping[str, Any]) -> Prediction:
+    """Nothing is certain any more where the compiler gets arguments whose effect is not known."""
+    strange = _strange(options.get("compiler_args", ()))
+    if not strange:
+        return prediction
+    reason = f"what compiler_args {' '.join(strange)} change is not known"
+    verdict = OpVerdict(Verdict.UNCERTAIN, reason, CORAL)
+    return replace(prediction, ops=(verdict,) * prediction.total, partitions=None)
+
+
+def _strange(arguments: Sequence[str]) -> list[str]:
+    """Those that may change what is mapped."""
+    compiler, rest = rules()["compiler"], iter(map(str, arguments))
+    harmless = {*compiler["harmless_args"], *compiler["harmless_settings"]}
+    found = []
+    for word in rest:
+        if word in compiler["harmless_settings"]:
+            next(rest, None)
+        elif word.split("=")[0] not in harmless:
+            found.append(word)
+    return found
+
+
+def _unparsed(model: ModelInfo) -> Refusal | None:
+    """Ops from a TensorFlow Lite newer than the compiler's own."""
+    compiler = rules()["compiler"]
+    known, unknown = (release(compiler[key]) for key in ("last_known_release", "first_unknown_release"))
+    newer = sorted({(op.name, op.version) for op in model.ops if not op.custom and _release(op) > known})
+    if not newer:
+        return None
+    certain = [op for op in newer if _release_of(*op) >= unknown and not loading.untold(*op)]
+    words = joined([f"{name} version {version}" for name, version in certain or newer])
+    if certain:
+        reason = f'the compiler cannot parse {words}: "Didn\'t find op for builtin opcode"'
+    else:
+        reason = f"whether the compiler knows {words} is not documented"
+    remedy = f"convert with TensorFlow {compiler['last_known_release']} or older, or replace the op"
+    return Refusal(reason, f"{_ISSUES} 879, 631, 845, 340", remedy, certain=bool(certain))
+
+
+def _release(op: Any) -> Version:
+    return _release_of(op.name, op.version)
+
+
+def _release_of(name: str, version: int) -> Version:
+    """The release that brought an op; what the table has not is newer than all of it."""
+    return loading.since(name, version) or (99,)
+
+
+def _not_quantized(model: ModelInfo) -> Refusal | None:
+    types = set(rules()["compiler"]["activation_types"])
+    seen = views(model)
+    if any(t.dtype in types for view in seen for t in view.activations) or not seen:
+        return None
+    return Refusal('"Model not quantized": it has no 8-bit activation', CORAL, _FULL_INTEGER)
+
+
+def _unresolved(model: ModelInfo) -> Refusal | None:
+    known = set(rules()["compiler"]["known_custom_ops"])
+    custom = sorted({op.name for op in model.ops if op.custom} - known)
+    if not custom:
+        return None
+    reason = f"the compiler runs the model first and has no kernel for the custom op {joined(custom)}"
+    return Refusal(
+        reason, f'{_ISSUES}, "Model failed in Tflite interpreter"', "replace it by builtin ops", certain=False
+    )
+
+
+def _resizing(model: ModelInfo) -> Refusal | None:
+    late = next((view for view in views(model) if sized_while_running(view)), None)
+    if late is None:
+        return None
+    reason = f"{late.name} makes a tensor whose size is known only while running; sizes have to be constant"
+    return Refusal(reason, f"{CORAL}; {_ISSUES} 829", "fix the batch size", certain=False)
+
+
+def _too_large(model: ModelInfo) -> Refusal | None:
+    compiler = rules()["compiler"]
+    largest = max((sum(map(elements, view.activations)) for view in views(model)), default=0)
+    known = compiler["known_bytes"]
+    if largest <= known:
+        return None
+    reason = (
+        f"an op whose inputs and outputs take {largest / 2**20:.1f} MiB may be too large: up to"
+        f" {known / 2**20:.0f} MiB compiled in all models seen, beyond that little is known"
+    )
+    return Refusal(reason, f"{_ISSUES} 439, 449, 508, 653", "use a smaller input", certain=False)
+
+
+def _several(model: ModelInfo) -> Refusal | None:
+    if model.subgraphs <= 1:
+        return None
+    reason = f"the file has {model.subgraphs} subgraphs; what the compiler does with them is not documented"
+    return Refusal(reason, CORAL, "convert a single signature without control flow", certain=False)
+
+
+def _verdict(view: OpView) -> OpVerdict:
+    """What the rules say of an op by itself."""
+    rule = rules()["ops"].get(view.name)
+    if view.name == "DEQUANTIZE":
+        return OpVerdict(Verdict.LEFT, "it converts to float32, which the CPU does", CORAL, _INTEGER_BORDERS)
+    if view.op.custom or rule is None:
+        return OpVerdict(
+            Verdict.LEFT, "the Edge TPU has no such op", CORAL, "replace it, or move it to the end"
+        )
+    if not view.inputs or not view.outputs:
+        return OpVerdict(Verdict.LEFT, "it has no inputs or no outputs", CORAL)
+    types = {*rules()["compiler"]["activation_types"], *rule.get("also_types", ())}
+    wrong = sorted({t.dtype for t in view.activations} - types)
+    if wrong:
+        return _wrong_type(view, wrong)
+    deep = next((t for t in view.activations if _too_deep(t.shape)), None)
+    if deep is not None:
+        reason = f"a tensor {list(deep.shape)}: only the three innermost dimensions may be larger than 1"
+        return OpVerdict(Verdict.LEFT, reason, CORAL, "fix the batch size to 1, or flatten")
+    return _checked(view, rule["checks"])
+
+
+def _checked(view: OpView, checks: Sequence[str]) -> OpVerdict:
+    """The first check that is not met decides; one that is only likely met lets the others speak first."""
+    likely = None
+    for name, *issues in map(str.split, checks):
+        found = CHECKS[name](view, *issues)
+        if found is not None and found.verdict is not Verdict.TAKEN:
+            return found
+        likely = likely or found
+    return likely or OpVerdict(Verdict.TAKEN, source=CORAL)
+
+
+def _wrong_type(view: OpView, wrong: Sequence[str]) -> OpVerdict:
+    if view.name == "QUANTIZE":
+        reason = f"it converts between {' and '.join([*wrong])} and integers, which the CPU does"
+        return OpVerdict(Verdict.LEFT, reason, "seen in public compiled models", _INTEGER_BORDERS)
+    reason = f"{joined(wrong)} tensors; int8 and uint8 are supported"
+    return OpVerdict(Verdict.LEFT, reason, CORAL, _FULL_INTEGER)
+
+
+def _too_deep(shape: Sequence[int]) -> bool:
+    inner = rules()["compiler"]["inner_dimensions"]
+    return any(size > 1 for size in shape[: max(0, len(shape) - inner)])

@@ -1,0 +1,1 @@
+"""The GPU delegates: what they take of a model, and why not the rest."""

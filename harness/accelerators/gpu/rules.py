@@ -1,0 +1,171 @@
+"""What a GPU takes: LiteRT's own accelerator, or the classic delegate library that a profile names."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from delegates.wire import Runtime
+from harness.accelerators import OpVerdict, Prediction, Refusal, Verdict, all_alike, joined, loading
+from harness.accelerators.gpu.checks import CHECKS, dimensions, read_twice
+from harness.accelerators.ops import OpView, sized_while_running, unpacked, unpacks, views
+from harness.accelerators.partition import kept, largest_part
+from harness.tflite import ModelInfo
+from harness.versions import release
+
+_STATIC = "fix the batch size: build the model on an input of shape (1, …)"
+_REPLACE = "replace it, or move it to the end"
+_OLDER = "convert with an older TensorFlow"
+_INT8 = "convert with float16 or int8"
+
+
+def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> Prediction:
+    library = options.get("library")
+    target = str(library or f"{runtime.name} {runtime.version}")
+    refusal = loading.refusal(model, runtime) or _several(model)
+    if library is None and runtime.name != "ai-edge-litert":
+        reason = f"{runtime.name} has no GPU accelerator of its own"
+        verdict = OpVerdict(Verdict.LEFT, reason, "the runtime", "use ai-edge-litert, or name a library")
+        return all_alike(model, "gpu", target, verdict, refusal)
+    seen = unpacked(views(model))
+    late = next((view for view in seen if sized_while_running(view)), None)
+    if late is not None:
+        reason = f"{late.name} makes a tensor whose size is known only while running; GPUs want fixed sizes"
+        verdict = OpVerdict(Verdict.UNCERTAIN, reason, "delegates want static-sized tensors", _STATIC)
+        return _without_fallback(all_alike(model, "gpu", target, verdict, refusal), options)
+    single = [_library(view) if library else _accelerator(view, runtime) for view in seen]
+    final = _kept(model, seen, [v.verdict for v in single])
+    ops = tuple(_after_cut(*each) for each in zip(seen, single, final, strict=True))
+    settled = Verdict.UNCERTAIN not in final
+    partitions = int(Verdict.TAKEN in final) if settled else None
+    return _without_fallback(Prediction("gpu", target, ops, partitions, refusal), options)
+
+
+def _kept(model: ModelInfo, seen: Sequence[OpView], single: Sequence[Verdict]) -> list[Verdict]:
+    """The largest part of the graph, in which float16 weights count as they are stored.
+
+    What unpacks them belongs to no part, and is taken only where everything else is: as in
+    FP16GraphPartitionHelper of tflite/delegates/utils.cc, and seen so.
+    """
+    half = [unpacks(view) and view.inputs[0].dtype == "float16" for view in seen]
+    ops = (
+        replace(op, outputs=()) if unpacking else op for op, unpacking in zip(model.ops, half, strict=True)
+    )
+    alone = [Verdict.LEFT if unpacking else v for v, unpacking in zip(single, half, strict=True)]
+    final = kept(replace(model, ops=tuple(ops)), alone, largest_part)
+    others = {verdict for verdict, unpacking in zip(final, half, strict=True) if not unpacking}
+    worst = next((v for v in (Verdict.LEFT, Verdict.UNCERTAIN) if v in others), Verdict.TAKEN)
+    return [worst if unpacking else verdict for verdict, unpacking in zip(final, half, strict=True)]
+
+
+def _several(model: ModelInfo) -> Refusal | None:
+    if model.subgraphs <= 1:
+        return None
+    reason = f"the file has {model.subgraphs} subgraphs, which was not tried"
+    return Refusal(reason, rules()["accelerator"]["source"], certain=False)
+
+
+def _without_fallback(prediction: Prediction, options: Mapping[str, Any]) -> Prediction:
+    """LiteRT compiles a model as a whole or not at all where the CPU is not allowed to help."""
+    refused = prediction.refusal is not None and prediction.refusal.certain
+    if refused or "library" in options or options.get("fallback", True):
+        return prediction
+    left, unsure = prediction.count(Verdict.LEFT), prediction.count(Verdict.UNCERTAIN)
+    if not left + unsure:
+        return prediction
+    reason = (
+        f"{left + unsure} of {prediction.total} ops are {'not' if left else 'perhaps not'} taken, and with"
+        " fallback = false there is nothing else to run them"
+    )
+    refusal = Refusal(reason, rules()["accelerator"]["source"], "fallback = true", certain=left > 0)
+    return replace(prediction, refusal=refusal)
+
+
+@cache
+def rules() -> dict[str, Any]:
+    """gpu.toml as it stands."""
+    return tomllib.loads(resources.files("harness.accelerators.gpu").joinpath("gpu.toml").read_text("utf-8"))
+
+
+def _accelerator(view: OpView, runtime: Runtime) -> OpVerdict:
+    rule = rules()["accelerator"]
+    source = rule["source"]
+    if release(runtime.version)[:2] != release(rule["version"]):
+        return OpVerdict(Verdict.UNCERTAIN, f"only {rule['version']} was asked", source)
+    if view.name in rule["unsupported"].split():
+        return OpVerdict(Verdict.LEFT, "Operation is not supported", source, _REPLACE)
+    if view.op.custom or view.name not in rule["supported"].split():
+        return OpVerdict(Verdict.UNCERTAIN, "not documented, and not tried", source)
+    if not view.inputs or not view.outputs:
+        return OpVerdict(Verdict.UNCERTAIN, "it has no inputs or no outputs", source)
+    checks = (dimensions, read_twice, *CHECKS.get(view.name, ()))
+    decided = (
+        _of_version(view, rule),
+        _of_types(view, rule),
+        *(check(view, source) for check in checks),
+    )
+    found = [verdict for verdict in decided if verdict is not None]
+    left = next((verdict for verdict in found if verdict.verdict is Verdict.LEFT), None)
+    return left or next(iter(found), OpVerdict(Verdict.TAKEN, source=source))
+
+
+def _of_version(view: OpView, rule: Mapping[str, Any]) -> OpVerdict | None:
+    most = rule["most"].get(view.name)
+    if most is not None and view.op.version > most:
+        reason = f"Max version supported: {most}. Requested version {view.op.version}."
+        return OpVerdict(Verdict.LEFT, reason, rule["source"], _OLDER)
+    tried = max(rule["versions"].get(view.name, 0), rules()["library"]["ops"].get(view.name) or 2)
+    if view.op.version <= tried:
+        return None
+    return OpVerdict(Verdict.UNCERTAIN, f"version {view.op.version} was not tried", rule["source"])
+
+
+def _of_types(view: OpView, rule: Mapping[str, Any]) -> OpVerdict | None:
+    kinds = {tensor.dtype for tensor in view.activations}
+    if view.name in rule["bool_ops"].split():
+        kinds.discard("bool")
+    odd = sorted(kinds - set(rule["types"]))
+    if odd == ["int64"] and view.name == "ARG_MAX":
+        return OpVerdict(Verdict.LEFT, "Tensor type(INT64) is not supported", rule["source"])
+    if odd == ["int16"]:
+        if view.name in rule["taken_as_int16"].split():
+            return None
+        known = view.name in rule["left_as_int16"].split()
+        verdict = Verdict.LEFT if known else Verdict.UNCERTAIN
+        return OpVerdict(verdict, "Tensor type(INT16) is not supported", rule["source"], _INT8)
+    if not odd:
+        return None
+    return OpVerdict(Verdict.UNCERTAIN, f"{joined(odd)} tensors were not tried", rule["source"])
+
+
+def _library(view: OpView) -> OpVerdict:
+    rule = rules()["library"]
+    most, source = rule["ops"].get(view.name), rule["source"]
+    if view.op.custom or most is None:
+        return OpVerdict(Verdict.LEFT, "Operation is not supported", source, _REPLACE)
+    if most and view.op.version > most:
+        reason = f"Max version supported: {most}. Requested version {view.op.version}."
+        return OpVerdict(Verdict.LEFT, reason, source, _OLDER)
+    odd = sorted({tensor.dtype for tensor in view.activations} - set(rule["types"]))
+    if odd:
+        return OpVerdict(Verdict.LEFT, f"{joined(odd)} tensors are not supported", source, _INT8)
+    return dimensions(view, source) or OpVerdict(Verdict.TAKEN, source=source)
+
+
+def _after_cut(view: OpView, own: OpVerdict, final: Verdict) -> OpVerdict:
+    """The verdict once the largest part of the graph has been kept."""
+    if own.verdict is final or final is Verdict.TAKEN:
+        return own
+    if final is Verdict.UNCERTAIN:
+        return OpVerdict(final, "depends on ops that are uncertain", own.source)
+    if own.verdict is Verdict.LEFT:
+        return own
+    if view.name == "DEQUANTIZE" and unpacks(view):
+        reason = "weights are unpacked on the GPU only where it takes the whole model"
+        return OpVerdict(final, reason, own.source, "replace the ops that are not taken")
+    reason = "supported, but not in the largest part of the graph: only that goes to the GPU"
+    return OpVerdict(final, reason, own.source, "replace the ops that are not taken, or move them to the end")

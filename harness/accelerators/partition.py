@@ -1,0 +1,113 @@
+"""How a graph is cut where a delegate takes some ops and not others.
+
+Source: PartitionGraphIntoIndependentNodeSubsets in graph_info.cc of google-ai-edge/LiteRT: walk the ops
+in order again and again, putting into the current part whatever is ready and of its kind; when nothing
+more fits, start the next part with whatever is ready then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from harness.accelerators import Verdict
+from harness.tflite import ModelInfo
+
+_MOST_SINGLE = 64  # uncertain ops that are tried one by one
+
+
+def parts(model: ModelInfo, supported: Sequence[bool]) -> list[tuple[bool, list[int]]]:
+    """(supported, indices of ops) of each part, in the order in which they run.
+
+    An op that waits for a tensor which nothing makes belongs to no part.
+    """
+    waiting, users = _needs(model)
+    ready: dict[bool, list[int]] = {False: [], True: []}
+    for i, needs in enumerate(waiting):
+        if not needs:
+            ready[supported[i]].append(i)
+    found: list[tuple[bool, list[int]]] = []
+    kind = supported[min(ready[False] + ready[True])] if ready[False] or ready[True] else False
+    while ready[kind]:  # of the other kind is whatever is ready when a part ends
+        part = []
+        while ready[kind]:
+            part.append(ready[kind].pop())
+            for user in _released(model.ops[part[-1]].outputs, waiting, users):
+                ready[supported[user]].append(user)
+        found.append((kind, sorted(part)))
+        kind = not kind
+    return found
+
+
+def _needs(model: ModelInfo) -> tuple[list[set[int]], dict[int, list[int]]]:
+    """(the tensors that each op waits for, the ops that wait for each tensor)."""
+    made = {t for op in model.ops for t in op.outputs}
+    waiting = [made.intersection(op.inputs) for op in model.ops]
+    users: dict[int, list[int]] = {}
+    for i, needs in enumerate(waiting):
+        for tensor in needs:
+            users.setdefault(tensor, []).append(i)
+    return waiting, users
+
+
+def _released(
+    tensors: Sequence[int], waiting: Sequence[set[int]], users: Mapping[int, Sequence[int]]
+) -> Iterator[int]:
+    """Ops that wait for nothing more, now that `tensors` are there."""
+    for tensor in tensors:
+        for user in users.get(tensor, ()):
+            if tensor in waiting[user]:
+                waiting[user].remove(tensor)
+                if not waiting[user]:
+                    yield user
+
+
+def first_part(model: ModelInfo, supported: Sequence[bool]) -> set[int]:
+    """The ops of the first supported part: all that a compiler of one subgraph keeps."""
+    return set(next((ops for kind, ops in parts(model, supported) if kind), []))
+
+
+def largest_part(model: ModelInfo, supported: Sequence[bool]) -> set[int]:
+    """The ops of the largest supported part, the first of them where several are."""
+    mine = [ops for kind, ops in parts(model, supported) if kind]
+    return set(sorted(mine, key=len, reverse=True)[0]) if mine else set()
+
+
+def kept(
+    model: ModelInfo,
+    verdicts: Sequence[Verdict],
+    keep: Callable[[ModelInfo, Sequence[bool]], set[int]],
+) -> list[Verdict]:
+    """What becomes of each op where only one part is kept and some verdicts are uncertain.
+
+    An op is taken, or not, where it comes out the same whichever way the uncertain ones turn out. They
+    are tried all one way, all the other way, and each kind and each of the first 64 by itself both ways; it
+    is `uncertain` where these do not agree.
+    """
+    cases = [
+        keep(model, [answer(i, v) for i, v in enumerate(verdicts)]) for answer in _answers(model, verdicts)
+    ]
+    everywhere, anywhere = set.intersection(*cases), set.union(*cases)
+    return [
+        Verdict.TAKEN if i in everywhere else Verdict.UNCERTAIN if i in anywhere else Verdict.LEFT
+        for i in range(len(verdicts))
+    ]
+
+
+def _answers(model: ModelInfo, verdicts: Sequence[Verdict]) -> list[Callable[[int, Verdict], bool]]:
+    """Ways to read the uncertain verdicts as yes or no."""
+    doubtful = [i for i, v in enumerate(verdicts) if v is Verdict.UNCERTAIN]
+    kinds: dict[str, list[int]] = {}
+    for i in doubtful:
+        kinds.setdefault(model.ops[i].name, []).append(i)
+
+    def reading(chosen: frozenset[int], inside: bool) -> Callable[[int, Verdict], bool]:
+        def answer(index: int, verdict: Verdict) -> bool:
+            if verdict is not Verdict.UNCERTAIN:
+                return verdict is Verdict.TAKEN
+            return (index in chosen) is inside
+
+        return answer
+
+    groups = {frozenset(doubtful), *map(frozenset, kinds.values())}
+    groups |= {frozenset({i}) for i in doubtful[:_MOST_SINGLE]}
+    return [reading(group, inside) for group in groups for inside in (True, False)]

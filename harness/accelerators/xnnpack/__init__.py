@@ -1,0 +1,1 @@
+"""XNNPACK: what it takes of a model, and why not the rest."""

@@ -1,0 +1,166 @@
+"""The builds of XNNPACK that were asked, read from xnnpack.toml, and the types each has kernels for."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from harness.accelerators.ops import EIGHT_BIT, OpView
+from harness.tflite import TensorInfo
+from harness.versions import Version, release
+
+_FLOATS = frozenset({"float32", "float16"})
+_WEIGHTED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "BATCH_MATMUL", "TRANSPOSE_CONV"})
+_OPERANDS = frozenset(
+    {"ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE", "PRELU", "CONCATENATION"}
+)
+_INT8_ONLY = frozenset({"BATCH_MATMUL", "ELU"})
+
+
+@dataclass(frozen=True)
+class Build:
+    """One build, with the meanings that xnnpack.toml gives to the fields."""
+
+    runtime: str
+    version: Version
+    float_ops: frozenset[str]
+    quantized_ops: frozenset[str]
+    weights_only_ops: frozenset[str]
+    most_concatenated: int
+    any_reduction: bool
+    any_slope: bool
+    open_slices: bool
+    dynamic_graphs: bool
+    integer_graphs: bool
+    takes_too_much: bool
+
+    @property
+    def target(self) -> str:
+        return f"{self.runtime} {'.'.join(map(str, self.version))}"
+
+    @property
+    def computes_in_8_bit(self) -> bool:
+        return "CONV_2D" in self.quantized_ops
+
+
+@cache
+def builds() -> tuple[Build, Build]:
+    """The older and the newer one that were asked."""
+    tables = tomllib.loads(_text())
+    return _build(tables["older"]), _build(tables["newer"])
+
+
+@cache
+def others() -> tuple[Build, ...]:
+    """Builds of other runtimes that came out like one of those two but for some ops."""
+    tables = tomllib.loads(_text())
+    return tuple(
+        replace(
+            base,
+            runtime=table["runtime"],
+            version=release(table["version"]),
+            float_ops=base.float_ops - set(table["without"].split()),
+        )
+        for table in tables["same_as"]
+        for base in (_build(tables[table["build"]]),)
+    )
+
+
+def _text() -> str:
+    return resources.files("harness.accelerators.xnnpack").joinpath("xnnpack.toml").read_text("utf-8")
+
+
+def _build(table: Mapping[str, Any]) -> Build:
+    ops = {key: frozenset(value.split()) for key, value in table.items() if key.endswith("_ops")}
+    return Build(**{**table, **ops, "version": release(table["version"])})
+
+
+def type_reason(view: OpView, build: Build) -> str | None:
+    """The reason why no kernel takes the types of this op; None where one does."""
+    if view.inputs and view.outputs and _has_kernel(view, build):
+        return None
+    asked = (*view.inputs[:2], *view.outputs[:1])
+    eight_bit = [t.dtype for t in asked if t.dtype in EIGHT_BIT and not t.constant]
+    if any(t.dtype == "int16" for t in asked):
+        return "XNNPACK has no int16 kernels"
+    if eight_bit:
+        return _no_8_bit_kernel(view, build, eight_bit)
+    if any(t.dtype == "int8" for t in asked):
+        return f"no kernel in {_whose(view, build)} for int8 weights with float inputs"
+    if view.name not in build.float_ops:
+        return f"no kernel in {_whose(view, build)}"
+    computed = dict.fromkeys(tensor.dtype for tensor in view.activations)
+    return f"no kernel in XNNPACK for {' and '.join(computed) or 'constants alone'}"
+
+
+def _whose(view: OpView, build: Build) -> str:
+    """XNNPACK, or that of the build alone where the newest one has a kernel."""
+    newest = builds()[1]
+    if build.runtime == newest.runtime or type_reason(view, newest) is not None:
+        return "XNNPACK"
+    return f"XNNPACK of {build.target}"
+
+
+def _no_8_bit_kernel(view: OpView, build: Build, kinds: Sequence[str]) -> str:
+    if view.name == "QUANTIZE" and len(set(kinds)) > 1:
+        return "XNNPACK does not convert between int8 and uint8"
+    if view.name in build.quantized_ops and any(_per_channel(t) for t in (*view.inputs[:2], *view.outputs)):
+        return "no kernel in XNNPACK for tensors with one scale per channel here"
+    if view.name not in builds()[1].float_ops | builds()[1].quantized_ops:
+        return "no kernel in XNNPACK"
+    return f"no {kinds[0]} kernel in {_whose(view, build)}"
+
+
+def _per_channel(tensor: TensorInfo) -> bool:
+    return tensor.quantization is not None and tensor.quantization.axis is not None
+
+
+def _has_kernel(view: OpView, build: Build) -> bool:
+    source, target = _data(view), view.outputs[0]
+    if view.name in {"QUANTIZE", "DEQUANTIZE"}:
+        return view.name in build.quantized_ops and _converts(view)
+    if source.dtype != target.dtype:
+        return False
+    if target.dtype in _FLOATS:
+        weights = _weights(view)
+        if weights is not None and weights.dtype == "int8":
+            return view.name in build.weights_only_ops
+        return view.name in build.float_ops and _agree(view)
+    known = view.name in build.quantized_ops and (view.name not in _INT8_ONLY or target.dtype == "int8")
+    return known and _plain(source) and _plain(target) and _agree(view)
+
+
+def _converts(view: OpView) -> bool:
+    source, target = view.inputs[0], view.outputs[0]
+    if view.name == "QUANTIZE":
+        return source.dtype in EIGHT_BIT | {"float32"} and _plain(target)
+    return _plain(source) and target.dtype == "float32"
+
+
+def _data(view: OpView) -> TensorInfo:
+    """The input that is computed upon, wherever it stands."""
+    place = {"TRANSPOSE_CONV": 2, "SPLIT": 1}.get(view.name, 0)
+    return view.inputs[place if place < len(view.inputs) else 0]
+
+
+def _weights(view: OpView) -> TensorInfo | None:
+    return view.inputs[1] if view.name in _WEIGHTED and len(view.inputs) > 1 else None
+
+
+def _plain(tensor: TensorInfo) -> bool:
+    """8-bit with one scale for the whole tensor."""
+    return tensor.dtype in EIGHT_BIT and tensor.quantization is not None and tensor.quantization.axis is None
+
+
+def _agree(view: OpView) -> bool:
+    """Operands, weights and outputs are of one type; sizes, axes and biases are not asked."""
+    asked = list(view.outputs)
+    if view.name in _OPERANDS:
+        asked += view.inputs
+    elif (weights := _weights(view)) is not None:
+        asked.append(weights)
+    return len({tensor.dtype for tensor in asked}) == 1

@@ -1,0 +1,1 @@
+"""A run's figures: pure functions from the record to rows, conclusions and warnings."""

@@ -1,0 +1,226 @@
+"""Fidelity: how close a variant's outputs come to those of the float32 variant on the same inputs."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Callable, Collection, Sequence
+from typing import TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+from delegates.wire import Output
+from harness.analysis import ranked
+
+Array = npt.NDArray[np.float64]
+
+_SAMPLES_TO_VARY = 4
+_VARIES = 0.01  # of a reference's size, over the samples
+
+
+class Fidelity(TypedDict):
+    """The distance of outputs from those of the reference, over all samples.
+
+    - `cosine`: of the two outputs as vectors; 1 is the same direction.
+    - `max_abs_error`: largest difference, in the output's own unit.
+    - `sqnr_db`: 10 log10(sum reference^2 / sum (reference - candidate)^2), signal to quantization noise.
+      None where there is no noise (`max_abs_error` is 0 then) or no signal: JSON has no infinity.
+    - `top1_agreement`: share of samples with the same largest class; only for one output of shape
+      (samples, classes >= 2) that was sent whole, and only if it is a classifier. A sample with NaN agrees
+      with nothing.
+    - `output`: name of the worst output; None where there is only one.
+    - `samples`: how many were compared.
+    - `same_rows`: of a list sorted by scores (see harness.analysis.ranked), the share of rows that are in both, in
+      whatever order; None where there is no such list. The other figures are then of rows in both.
+    - `labels`: how many values are labels, not quantities (ARG_MAX), of which only `same_labels`, the share
+      that is the same, says anything. Where the only output is labels, that is the `top1_agreement`, too.
+    - `collapsed`: the candidate's outputs are the same for every sample, the reference's are not.
+
+    With several outputs cosine, error and SQNR are those of the worst one. Values that are not finite leave
+    them None (`count_nonfinite` tells).
+    """
+
+    cosine: float | None
+    max_abs_error: float | None
+    sqnr_db: float | None
+    top1_agreement: float | None
+    output: str | None
+    samples: int
+    same_rows: float | None
+    labels: int
+    same_labels: float | None
+    collapsed: bool
+
+
+def compare_outputs(
+    reference: Sequence[Output],
+    candidate: Sequence[Output],
+    *,
+    classifier: bool = True,
+    labels: Collection[int] = (),
+    most: int | None = None,
+) -> Fidelity | None:
+    """Figures over all samples, or None where the outputs cannot be laid side by side (`unlike` tells why).
+
+    classifier: whether the largest value of an output can be a class. labels: places of the outputs that hold
+    labels, not quantities. most: only so many samples, the first ones.
+    """
+    if unlike(reference, candidate) is not None:
+        return None
+    pairs = _pairs(reference, candidate, most)
+    aligned, same_rows = ranked.align(pairs)
+    kept = [(i, pair) for i, pair in enumerate(aligned) if pair]
+    named = [(reference[i].name, _figures(*pair)) for i, pair in kept if i not in labels]
+    figures = [found for _, found in named] or [_of_labels(*pair) for _, pair in kept]
+    same = [ref == cand for i, (ref, cand) in kept if i in labels]
+    same_labels = min((float(np.mean(equal)) for equal in same), default=None)
+    top1 = None
+    if len(pairs) == 1 and not reference[0].thinned:
+        top1 = same_labels if same else _top1(*pairs[0]) if classifier else None
+    return Fidelity(
+        cosine=_worst(figures, "cosine", min),
+        max_abs_error=_worst(figures, "max_abs_error", max),
+        sqnr_db=_worst(figures, "sqnr_db", min),
+        top1_agreement=top1,
+        output=_worst_output(named) if len(pairs) > 1 else None,
+        samples=len(pairs[0][0]),
+        same_rows=same_rows,
+        labels=sum(equal.size for equal in same),
+        same_labels=same_labels,
+        collapsed=_collapsed(pairs),
+    )
+
+
+def count_nonfinite(outputs: Sequence[Output]) -> int:
+    """How many output values are NaN or infinite."""
+    arrays = [decode(output) for output in outputs]
+    return sum(int(np.count_nonzero(~np.isfinite(array))) for array in arrays if array is not None)
+
+
+def decode(output: Output) -> Array | None:
+    """The values as float64, shaped as the output says; None where data and shape disagree."""
+    try:
+        values = np.frombuffer(base64.b64decode(output.data, validate=True), "<f4")
+        return values.astype(np.float64).reshape([int(size) for size in output.shape])
+    except ValueError:
+        return None
+
+
+def unlike(reference: Sequence[Output], candidate: Sequence[Output]) -> str | None:
+    """The reason why outputs can't be compared with the reference's; None if they can."""
+    if len(reference) != len(candidate) or not reference:
+        return f"{len(candidate)} against {len(reference)} outputs"
+    for ref, cand in _matched(reference, candidate):
+        mine, theirs = list(cand.shape[1:]), list(ref.shape[1:])
+        if mine != theirs or not (cand.shape and ref.shape):
+            return f"output {cand.name} has shape {mine} where the other has {theirs}"
+        if ref.thinned != cand.thinned:
+            return f"of output {cand.name} only one was sent whole"
+        if decode(ref) is None or decode(cand) is None:
+            return f"the values of output {cand.name} are not as many as its shape says"
+    return None
+
+
+def samples_of(outputs: Sequence[Output]) -> int:
+    """For how many samples there are outputs."""
+    return min((int(output.shape[0]) for output in outputs if output.shape), default=0)
+
+
+def _matched(reference: Sequence[Output], candidate: Sequence[Output]) -> list[tuple[Output, Output]]:
+    """Outputs that belong together: by name where both have the same names, else by position."""
+    named = {output.name: output for output in candidate}
+    same_names = len(named) == len(candidate) and {output.name for output in reference} == set(named)
+    return [
+        (ref, named[ref.name] if same_names else by_position)
+        for ref, by_position in zip(reference, candidate, strict=True)
+    ]
+
+
+def _pairs(
+    reference: Sequence[Output], candidate: Sequence[Output], most: int | None
+) -> list[tuple[Array, Array]]:
+    """The values of outputs that belong together, of the samples that both had time for."""
+    count = min(samples_of(reference), samples_of(candidate))
+    count = count if most is None else min(count, most)
+    pairs = []
+    for ref, cand in _matched(reference, candidate):
+        left, right = decode(ref), decode(cand)
+        if left is not None and right is not None:
+            pairs.append((left[:count], right[:count]))
+    return pairs
+
+
+def _of_labels(ref: Array, cand: Array) -> dict[str, float]:
+    """The fidelity of outputs without any quantity: the same, or not."""
+    return {
+        "cosine": math.nan,
+        "max_abs_error": float(np.max(np.abs(ref - cand), initial=0)),
+        "sqnr_db": math.nan,
+    }
+
+
+def _figures(ref: Array, cand: Array) -> dict[str, float]:
+    """Of one output; NaN where a figure does not exist, infinite SQNR where nothing differs."""
+    if not (ref.size and np.isfinite(ref).all() and np.isfinite(cand).all()):
+        return dict.fromkeys(("cosine", "max_abs_error", "sqnr_db"), math.nan)
+    noise = float(np.sum((ref - cand) ** 2))
+    signal = float(np.sum(ref**2))
+    norms = math.sqrt(signal) * float(np.linalg.norm(cand))
+    cosine = min(1.0, float(np.sum(ref * cand)) / norms) if norms else math.nan
+    return {
+        "cosine": cosine if noise else 1.0,
+        "max_abs_error": float(np.max(np.abs(ref - cand))),
+        "sqnr_db": _decibel(signal, noise),
+    }
+
+
+def _decibel(signal: float, noise: float) -> float:
+    if not noise:
+        return math.inf
+    return 10 * math.log10(signal / noise) if signal else -math.inf
+
+
+def _worst(
+    figures: Sequence[dict[str, float]], key: str, pick: Callable[[list[float]], float]
+) -> float | None:
+    values = [figure[key] for figure in figures]
+    value = math.nan if not values or any(math.isnan(v) for v in values) else pick(values)
+    return value if math.isfinite(value) else None
+
+
+def _worst_output(named: Sequence[tuple[str, dict[str, float]]]) -> str | None:
+    """The name of the output with the lowest SQNR; one that has none, because of NaN, is worse still."""
+    by_noise = [(-math.inf if math.isnan(f["sqnr_db"]) else f["sqnr_db"], name) for name, f in named]
+    return min(by_noise, key=lambda entry: entry[0], default=(0.0, None))[1]
+
+
+def _collapsed(pairs: Sequence[tuple[Array, Array]]) -> bool:
+    """True where nothing of the input is left in some output.
+
+    The reference has to vary by over 1 % of its size: a classifier that is certain of one class for all
+    samples is the same for all of them, too. Whole numbers (classes, counts) may well be.
+    """
+    for ref, cand in pairs:
+        if len(ref) < _SAMPLES_TO_VARY or not np.isfinite(ref).all() or (ref == np.rint(ref)).all():
+            continue
+        if (cand != cand[:1]).any():
+            continue
+        varying = float(np.sum((ref - ref.mean(axis=0)) ** 2))
+        if varying > _VARIES**2 * float(np.sum(ref**2)):
+            return True
+    return False
+
+
+def _top1(ref: Array, cand: Array) -> float | None:
+    """Of outputs of shape (samples, batch, classes), as they cross the wire, or (samples, classes).
+
+    Over samples of which the reference is finite; None where it never is.
+    """
+    if ref.ndim not in (2, 3) or ref.shape[-1] < 2 or not ref.size:
+        return None
+    ref, cand = ref.reshape(-1, ref.shape[-1]), cand.reshape(-1, cand.shape[-1])
+    real = np.isfinite(ref).all(axis=1)
+    ref, cand = ref[real], cand[real]
+    same = np.isfinite(cand).all(axis=1) & (ref.argmax(axis=1) == cand.argmax(axis=1))
+    return float(np.mean(same)) if same.size else None

@@ -1,0 +1,1 @@
+"""Device profile to machine: reached, probed and locked."""

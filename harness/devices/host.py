@@ -1,0 +1,28 @@
+"""The user's own machine, as the result document describes it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from typing import Any
+
+from delegates.probe import facts
+
+_PACKAGES = ("ai-edge-litert", "tflite-runtime", "tensorflow", "keras", "tf-keras", "numpy", "pandas")
+
+
+def describe() -> dict[str, Any]:
+    """os, arch, cpu, cores, memory_bytes, python and the versions of the packages that matter."""
+    machine = facts.machine()
+    kept = {key: machine[key] for key in ("os", "arch", "cpu", "cores", "memory_bytes")}
+    return {**kept, "python": platform.python_version(), "packages": _versions()}
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,151 @@
+"""The machines behind the device profiles, and what is found there; several are asked at the same time."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from threading import Timer
+
+from delegates.wire import Facts, PythonFacts, Question, Request
+from harness.config import DeviceProfile, SshTarget
+from harness.devices.timeouts import Patience
+from harness.devices.transports import Runner, bundle
+from harness.devices.transports.local import LocalRunner
+from harness.devices.transports.ssh import SshRunner
+from harness.devices.transports.ssh_command import by_hand
+from harness.errors import DeviceError
+
+Note = Callable[[str], None]
+_LONGEST_S = 180.0  # of looking at one machine
+
+
+@dataclass
+class Machine:
+    """One machine, and the profiles that are measured on it."""
+
+    profiles: list[DeviceProfile]
+    runner: Runner
+    facts: Facts | None = None
+    answers: dict[str, PythonFacts] = field(default_factory=dict)  # by profile name
+    problem: str | None = None  # why it can't be reached
+
+    @property
+    def name(self) -> str:
+        return self.runner.place_name
+
+
+@contextmanager
+def open_all(
+    profiles: Sequence[DeviceProfile],
+    note: Note,
+    patience: Patience = Patience(),  # noqa: B008 - frozen
+) -> Iterator[list[Machine]]:
+    """The machines of these profiles, in their order; links are closed at the end."""
+    by_target: dict[SshTarget | None, list[DeviceProfile]] = {}
+    for profile in profiles:
+        by_target.setdefault(profile.ssh, []).append(profile)
+    machines: list[Machine] = []
+    with ExitStack() as stack:
+        for target, group in by_target.items():
+            machines.append(Machine(group, _runner(target, group, note, patience)))
+            stack.callback(machines[-1].runner.close)
+        _tell_apart([machine for machine in machines if machine.profiles[0].ssh is not None])
+        yield machines
+
+
+def _tell_apart(boards: Sequence[Machine]) -> None:
+    """Boards that share a host (behind ports of it, say) are called by their profiles, too."""
+    hosts = [board.name for board in boards]
+    for board in boards:
+        if hosts.count(board.name) > 1:
+            board.runner.place_name += f" ({', '.join(profile.name for profile in board.profiles)})"
+
+
+def _runner(
+    target: SshTarget | None, profiles: Sequence[DeviceProfile], note: Note, patience: Patience
+) -> Runner:
+    built = bundle.build()
+    if target is None:
+        return LocalRunner(built, note)
+    python = next((profile.python for profile in profiles if profile.python), None)
+    return SshRunner(target, built, python, note, patience)
+
+
+def probe_all(machines: Sequence[Machine], look: str = "further", note: Note | None = None) -> None:
+    """Fill in what each machine is and what its Pythons offer, or why it can't be reached.
+
+    `look` as in wire.Question, for boards. `note` is told of Pythons that answered for others.
+    """
+    pool = ThreadPoolExecutor(max_workers=max(1, len(machines)))
+    try:
+        list(pool.map(lambda machine: _probe(machine, look), machines))
+    except BaseException:  # Ctrl-C: end what the threads wait for
+        for machine in machines:
+            machine.runner.close()
+        raise
+    finally:
+        pool.shutdown()
+    for machine in machines:
+        for profile in machine.profiles:
+            answer = machine.answers[profile.name]
+            if note and answer.error is None and answer.python != machine.runner.python(profile.python):
+                note(f"device {profile.name}: using {answer.python}, because python3 there can't run models")
+
+
+def _probe(machine: Machine, look: str) -> None:
+    try:
+        machine.facts, answers = _ask(machine.runner, _questions(machine, look))
+    except DeviceError as error:
+        machine.problem = str(error)
+        answers = [PythonFacts(p.python or "", error=machine.problem) for p in machine.profiles]
+    for profile, answer in zip(machine.profiles, answers, strict=True):
+        machine.answers[profile.name] = replace(answer, error=_explained(answer, profile.ssh))
+
+
+def _questions(machine: Machine, look: str) -> list[Question]:
+    return [
+        Question(
+            python=machine.runner.python(profile.python),
+            runtime=profile.runtime,
+            delegates=[delegate.name for delegate in profile.delegates],
+            options={delegate.name: dict(delegate.options) for delegate in profile.delegates},
+            env=dict(profile.env),
+            look=look if profile.ssh is not None else "here",
+            instead=profile.python is None,
+        )
+        for profile in machine.profiles
+    ]
+
+
+def _ask(runner: Runner, questions: list[Question]) -> tuple[Facts, list[PythonFacts]]:
+    """What the machine is, and the answers in order. Raises DeviceError."""
+    conversation = runner.ask(Request("probe", questions=questions))
+    answers: list[PythonFacts] = []
+    facts = None
+    # Others wait for this machine, which may have many Pythons.
+    late = Timer(_LONGEST_S, conversation.give_up, [f"was not done after {_LONGEST_S:g} s"])
+    late.start()
+    try:
+        for message in conversation:
+            if isinstance(message, PythonFacts) and len(answers) < len(questions):
+                answers.append(message)
+            elif isinstance(message, Facts):
+                facts = message
+    finally:
+        late.cancel()
+        ended = conversation.close()
+    if len(answers) != len(questions) or facts is None:
+        raise DeviceError(f"probing {runner.place_name} failed: {ended or 'answers are missing'}")
+    return facts, answers
+
+
+def _explained(answer: PythonFacts, target: SshTarget | None) -> str | None:
+    """Why nothing can run, what else is there, and the one command that helps."""
+    if answer.error is None or target is None or answer.advice is None:
+        return answer.error
+    others = f"; also there: {', '.join(answer.others)}" if answer.others else ""
+    command = f"{by_hand(target)} {shlex.quote(answer.advice)}"
+    return f"{answer.error}{others}; name another Python with python, or make one: {command}"

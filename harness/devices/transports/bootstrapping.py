@@ -1,0 +1,216 @@
+"""From a process that was just started to the waiting conductor: delegates/bootstrap.py as home sees it."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import platform
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import delegates
+from delegates.wire import printable
+from harness.devices.transports import ssh_command
+from harness.devices.transports.bundle import Bundle
+from harness.devices.transports.connection import Conversation
+from harness.errors import DeviceError
+
+KEEP_BYTES = 1 << 30  # old bundles and models on a machine, beyond what a run needs
+
+_SOURCE = Path(delegates.__file__).parent / "agent" / "bootstrap.py"
+_QUIET_S = 60  # without a byte from home for so long, bootstrap.py ends
+_BANNER_BYTES = 1 << 20
+_LINE_BYTES = 1 << 20
+_TEXT_LENGTH = 500
+_AT_ONCE = 50  # answers that may come in a row; later ones, one a second
+_FORMS = {"waiting": str, "missing": list, "error": str, "ready": bool, "cleaned": dict}
+
+Note = Callable[[str], None]
+Content = Path | bytes
+
+
+@dataclass(frozen=True)
+class Place:
+    """The folder of qbench's files and lock on a machine, and whom the machine is for.
+
+    `folder` None is the machine's own choice; `named_by` is what a user sets to name another one.
+    `owner` says for whom the lock is taken, None that it is not; it is waited for `wait_s` (None: for ever).
+    """
+
+    folder: str | None
+    named_by: str
+    owner: Mapping[str, str] | None = None
+    wait_s: float | None = None
+
+    def taken(self, run_id: str, wait_s: float | None) -> Place:
+        """This place with the machine's lock taken for one run of this user's."""
+        owner = {"who": f"{_user()}@{platform.node()}", "run": run_id}
+        return replace(self, owner=owner, wait_s=wait_s)
+
+
+class Arrival:
+    """One conversation before its request. Every method raises DeviceError with what is in the way.
+
+    `why` says why the conversation ended, once it has.
+    """
+
+    def __init__(self, name: str, conversation: Conversation, why: Callable[[], str], note: Note) -> None:
+        self._name, self._conversation, self._why, self._note = name, conversation, why, note
+        self.uploaded_bytes = 0
+        self._missing: list[str] | None = None
+
+    def greet(self) -> None:
+        """Wait until a login shell has begun our command; before that nothing but a comment is sent.
+
+        A shell that runs something else instead must not get our program to read as its own commands.
+        """
+        word = secrets.token_hex(16)
+        hello, answer = ssh_command.hello(word)
+        self._conversation.send(hello)
+        self._skip_banner(answer, own=hello.rstrip())
+
+    def begin(
+        self, place: Place, bundle: Bundle, files: Mapping[str, Content], do: str = "run", python: bytes = b""
+    ) -> None:
+        """Have bootstrap.py started with its order; `files` by SHA-256, `python` as a login shell reads it."""
+        marker, source = secrets.token_hex(16), _SOURCE.read_bytes()
+        far = self._conversation.patience is not None
+        order = {
+            "do": do,
+            "marker": marker,
+            "workdir": place.folder,
+            "named_by": place.named_by,
+            "owner": place.owner,
+            "wait_s": place.wait_s,
+            "keep_bytes": KEEP_BYTES,
+            "quiet_s": _QUIET_S if far else 0,
+            "stay": not far,
+            "bundle": bundle.sha256,
+            "files": [{"sha256": key, "size": _size(content)} for key, content in files.items()],
+        }
+        self._conversation.send(python, b"%d\n" % len(source), source, json.dumps(order).encode() + b"\n")
+        self._skip_banner(marker.encode())
+
+    def finish(self, end: str, files: Mapping[str, Content]) -> dict[str, Any]:
+        """Send what is missing of `files`. Returns the answer that has the key `end`."""
+        started, answers = time.monotonic(), 0
+        told = ""
+        pieces = sum(map(_size, files.values())) >> 19
+        while answers < _AT_ONCE + pieces + time.monotonic() - started:
+            answer = self._answer()
+            answers += 1
+            if end in answer:
+                return answer
+            if "waiting" in answer:
+                owner = answer["waiting"].rpartition(" for ")[0] or answer["waiting"]
+                if owner != told:
+                    self._note(f"{self._name} is in use by {answer['waiting']}; waiting")
+                told = owner
+            elif "missing" in answer:
+                self._tell_of_damage(min(answer.get("damaged", 0), len(answer["missing"])))
+                self._send(answer["missing"], files)
+        raise self._nonsense()
+
+    def _skip_banner(self, until: bytes, own: bytes | None = None) -> None:
+        """Login shells print what they like before `until`; `own` must not be in it: that is what we sent."""
+        room, started = _BANNER_BYTES, time.monotonic()
+        patience = self._conversation.patience
+        while line := self._banner_line(room):
+            if line.rstrip(b"\r\n") == until:
+                return
+            if own is not None and own in line:
+                raise self._ended(ssh_command.ECHOES)
+            room -= len(line)
+            if patience is not None and time.monotonic() - started > patience.answer_s:
+                self._conversation.give_up(f"printed things for {patience.answer_s:g} s and did not begin")
+        raise self._no_answer()
+
+    def _banner_line(self, room: int) -> bytes:
+        try:
+            return self._conversation.read_line(room)
+        except DeviceError:
+            raise self._ended(ssh_command.floods(_BANNER_BYTES)) from None
+
+    def _answer(self) -> dict[str, Any]:
+        line = self._conversation.read_line(_LINE_BYTES)
+        if not line:
+            raise self._no_answer()
+        if line == b"\n":
+            return {}  # it is at it
+        try:
+            answer = json.loads(line)
+        except (ValueError, RecursionError):
+            raise self._nonsense() from None
+        if not isinstance(answer, dict) or not _well_formed(answer):
+            raise self._nonsense()
+        answer = {key: _short(value) if isinstance(value, str) else value for key, value in answer.items()}
+        if "error" in answer:
+            raise DeviceError(f"{self._name}: {answer['error']}")
+        return answer
+
+    def _no_answer(self) -> DeviceError:
+        """Why the stream ended before the conductor was there."""
+        self._conversation.close()
+        return DeviceError(f"{self._name}: {self._why()}")
+
+    def _ended(self, why: str) -> DeviceError:
+        self._conversation.kill()
+        return DeviceError(f"{self._name}: {why}")
+
+    def _nonsense(self) -> DeviceError:
+        return DeviceError(f"{self._name} sent something that is no answer")
+
+    def _tell_of_damage(self, count: int) -> None:
+        if count:
+            files = "1 file" if count == 1 else f"{count} files"
+            self._note(
+                f"{self._name}: {files} kept there no longer had the content that was sent, or could be"
+                f" changed by others; sent again. If this comes back, suspect its disk or SD card"
+            )
+
+    def _send(self, missing: list[str], files: Mapping[str, Content]) -> None:
+        if self._missing is not None:
+            raise self._nonsense()
+        self._missing = missing
+        for sha256 in dict.fromkeys(missing):
+            if sha256 not in files:
+                raise DeviceError(f"{self._name} asked for a file that was not offered")
+            header = json.dumps({"sha256": sha256}).encode() + b"\n"
+            self._conversation.send(header, content=files[sha256])
+            self.uploaded_bytes += _size(files[sha256])
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # as in a container that was given any user id
+        return f"user {os.geteuid()}"
+
+
+def _size(content: Content) -> int:
+    return len(content) if isinstance(content, bytes) else content.stat().st_size
+
+
+def _well_formed(answer: dict[str, Any]) -> bool:
+    """Whether every value that is read has the form it is read in."""
+    cleaned = answer.get("cleaned", {"files": 0, "bytes": 0})
+    damaged = answer.get("damaged", 0)
+    return (
+        not _FORMS.keys().isdisjoint(answer)
+        and all(isinstance(answer[key], form) for key, form in _FORMS.items() if key in answer)
+        and isinstance(answer.get("lock"), str | None)
+        and all(isinstance(sha256, str) for sha256 in answer.get("missing", ()))
+        and type(damaged) is int
+        and damaged >= 0
+        and all(type(cleaned.get(key)) is int for key in ("files", "bytes"))
+    )
+
+
+def _short(text: str) -> str:
+    """One line for people."""
+    return " ".join(printable(text).split())[:_TEXT_LENGTH]

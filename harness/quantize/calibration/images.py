@@ -1,0 +1,111 @@
+"""A folder of images as calibration data."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import ModelError
+from harness.quantize.calibration import InputSpec
+from harness.quantize.calibration.arrays import Arrays, first_line, sample_dtype
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")  # Pillow knows more, and runs Ghostscript
+MOST_PIXELS = 89_478_485  # 256 MiB in RGB; Pillow warns from there on
+
+
+def read(source: str, inputs: Sequence[InputSpec], options: Mapping[str, Any]) -> tuple[Arrays, list[str]]:
+    """Images as (samples, height, width, channels); more than asked for are thinned evenly.
+
+    Evenly, because folders are often sorted by class. Raises ModelError.
+    """
+    where = f"calibration {source}"
+    spec, mode = _image_input(inputs, where)
+    every = _files(Path(source).expanduser(), where)
+    count = min(len(every), options["samples"])
+    files = [every[i * len(every) // count] for i in range(count)]
+    low, high = options["scale"] or _default_scale(spec, where)
+    array = np.empty((count, *spec.shape[1:]), np.float32)
+    for row, file in zip(array, files, strict=True):
+        pixels = _pixels(file, mode, spec.shape[2], spec.shape[1], options["resize"])
+        row[...] = (pixels * ((high - low) / 255) + low).reshape(row.shape)
+    thinned = [f"{count} of {len(every)} images, evenly spread"] if count < len(every) else []
+    how = f"resized to {spec.shape[2]}x{spec.shape[1]} ({options['resize']}, aspect ratio not kept)"
+    values = array.astype(sample_dtype(spec, where))
+    return {spec.name: values}, [*thinned, how, mode, f"scaled to [{low:g}, {high:g}]"]
+
+
+def _image_input(inputs: Sequence[InputSpec], where: str) -> tuple[InputSpec, str]:
+    """The model's input and the colours that fit its channels."""
+    if len(inputs) != 1:
+        raise ModelError(f"{where}: a folder of images fits one input, the model has {len(inputs)}")
+    spec = inputs[0]
+    channels = spec.shape[3] if len(spec.shape) == 4 else 1 if len(spec.shape) == 3 else 0
+    if channels not in _MODES:
+        raise ModelError(
+            f'{where}: images fit an input of shape (batch, height, width, 1, 3 or 4), "{spec.name}" has'
+            f" {spec.shape}; use an .npy file"
+        )
+    return spec, _MODES[channels]
+
+
+def _default_scale(spec: InputSpec, where: str) -> tuple[float, float]:
+    """[0, 1] for real values; the pixels as they are for an input of whole numbers."""
+    return (0.0, 1.0) if sample_dtype(spec, where) == "float32" else (0.0, 255.0)
+
+
+def _files(folder: Path, where: str) -> list[Path]:
+    found = [
+        Path(place) / name
+        for place, _, names in os.walk(folder)
+        for name in names
+        if Path(name).suffix.lower() in _SUFFIXES and not name.startswith(".")
+    ]
+    if not found:
+        raise ModelError(f"{where}: no images in this folder ({', '.join(sorted(_SUFFIXES))})")
+    return sorted(found)
+
+
+def _pixels(file: Path, mode: str, width: int, height: int, resize: str) -> npt.NDArray[np.float32]:
+    """Pixels from 0 to 255, shape (height, width) or (height, width, channels), upright."""
+    try:
+        from PIL import Image, ImageOps
+    except ImportError:
+        raise ModelError('images need Pillow: pip install "qbench-tflite[convert]"') from None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # what is said below is enough
+            opened = Image.open(file, formats=_FORMATS)  # reads the header only
+        with opened as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise _too_large(file, f"{image.width} x {image.height}")
+            upright = ImageOps.exif_transpose(_eight_bit(image, file)).convert(mode)
+            resized = upright.resize((width, height), Image.Resampling[resize.upper()])
+            return np.asarray(resized, np.float32)
+    except Image.DecompressionBombError:  # twice as many, and more
+        raise _too_large(file, "its") from None
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise ModelError(f"calibration image {file}: cannot be read: {first_line(error)}") from None
+
+
+def _too_large(file: Path, size: str) -> ModelError:
+    return ModelError(
+        f"calibration image {file}: {size} pixels are more than the {MOST_PIXELS / 1e6:.0f} million that are"
+        " decoded; make it smaller"
+    )
+
+
+def _eight_bit(image: Image.Image, file: Path) -> Image.Image:
+    if image.mode[0] in "IF":  # Pillow would cut the values off at 255
+        raise ModelError(f"calibration image {file}: more than 8 bits per channel; save it with 8")
+    return image

@@ -1,0 +1,1 @@
+"""The main job: plan the cells, drive the devices, append what comes to the record."""

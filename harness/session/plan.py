@@ -1,0 +1,117 @@
+"""The plan: every variant x delegate x device x threads becomes a cell, some of them a job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from delegates.backends.registry import DELEGATES
+from delegates.wire import Job, PythonFacts, printable
+from harness.accelerators.edgetpu.compiler import CUSTOM_OP
+from harness.config import DelegateSpec
+from harness.quantize import FailedVariant, Variant, VariantSet
+from harness.store import Cell, Device
+
+_TAKE_COMPILED = ("edgetpu", "external")
+_COMPILED = "compiled for the Edge TPU: it runs there only"
+
+
+def make_cells(
+    models: Iterable[VariantSet],
+    devices: Sequence[Device],
+    answers: dict[str, PythonFacts],
+) -> list[Cell]:
+    """All cells in the order of the table; those that won't be measured say why.
+
+    `answers` holds what each device's Python said, by device name.
+    """
+    return [
+        _cell(model.model, variant, device, delegate, threads, answers[device.profile.name])
+        for model in models
+        for device in devices
+        for delegate in device.profile.delegates
+        for threads in device.profile.threads
+        for variant in _variants(model)
+    ]
+
+
+def _variants(model: VariantSet) -> list[Variant | FailedVariant]:
+    return [*model.variants, *model.failed]
+
+
+def make_jobs(
+    cells: Iterable[Cell],
+    models: Iterable[VariantSet],
+    devices: Iterable[Device],
+    baselines: Mapping[str, Cell],
+    place: Callable[[Path], str],
+    answers: Mapping[str, PythonFacts],
+) -> list[Job]:
+    """The jobs of the devices of one machine. Cells of one model are compared with each other: one group.
+
+    `baselines` holds the cell that each is compared with, by cell id, `place` says where a file will be on
+    the machine, `answers` which Python answered for a device.
+    """
+    compared_with = {cell.id for cell in baselines.values()}
+    sets = {model.model: model for model in models}
+    profiles = {device.profile.name: device.profile for device in devices}
+    jobs = []
+    for cell in cells:
+        if cell.device not in profiles or cell.skipped or cell.refused or cell.unavailable:
+            continue
+        profile, model = profiles[cell.device], sets[cell.model]
+        variant = next(v for v in model.variants if v.name == cell.variant)
+        inputs = model.inputs.get(variant.name)
+        options = next(d.options for d in profile.delegates if d.name == cell.delegate)
+        jobs.append(
+            Job(
+                id=cell.id,
+                group=cell.model,
+                model=place(cell.compiled.path if cell.compiled else variant.path),
+                inputs=None if inputs is None else place(inputs),
+                delegate=cell.delegate,
+                runtime=profile.runtime,
+                python=answers[profile.name].python,
+                threads=cell.threads,
+                options=dict(options),
+                affinity=None if profile.affinity is None else list(profile.affinity),
+                env=dict(profile.env),
+                timeout_s=profile.timeout_s,
+                baseline=cell.id in compared_with,
+                exclusive=DELEGATES[cell.delegate].exclusive,
+            )
+        )
+    return jobs
+
+
+def _cell(
+    model: str,
+    variant: Variant | FailedVariant,
+    device: Device,
+    delegate: DelegateSpec,
+    threads: int,
+    facts: PythonFacts,
+) -> Cell:
+    name = device.profile.name
+    cell = Cell(
+        id=_id(model, variant.name, delegate.name, name, str(threads)),
+        model=model,
+        variant=variant.name,
+        device=name,
+        delegate=delegate.name,
+        threads=threads,
+    )
+    if isinstance(variant, FailedVariant):
+        cell.refused = variant.reason
+    elif CUSTOM_OP in variant.custom_ops:
+        cell.skipped = None if delegate.name in _TAKE_COMPILED else _COMPILED
+    else:
+        cell.skipped = DELEGATES[delegate.name].refuses(variant.scheme)
+    cell.unavailable = facts.error or facts.delegates.get(delegate.name)
+    return cell
+
+
+def _id(*parts: str) -> str:
+    """A name that comes back from a device as it went there: without what `receive` would replace."""
+    name = "/".join(parts)
+    return name if printable(name) == name else name.encode("unicode_escape").decode("ascii")
