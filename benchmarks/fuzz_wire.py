@@ -92,7 +92,7 @@ def record(folder: Path) -> Recorded:
         job.run(options, load_config(path), ProgressBar(quiet=True))
     (run, (task,), *_) = made.call_args.args
     kinds = [json.loads(line)["kind"] for line in heard]
-    probed = kinds.index("Facts") + 1
+    probed = kinds.index("SystemInfo") + 1
     path.write_text(PROFILE)
     config = load_config(path)
     run = dataclasses.replace(
@@ -122,8 +122,8 @@ def _shorter(lines: list[str]) -> list[str]:
         if message.get("launch", 0) < LAUNCHES and (message["kind"] != "Progress" or progress < 3):
             if "blocks_ns" in message:
                 message["blocks_ns"] = [block[:12] for block in message["blocks_ns"][:3]]
-                message["own_ns"] = copy.deepcopy(message["blocks_ns"])  # as slower models have them
-                message["copies_ns"] = message["copies_ns"][:12]
+                message["cpu_time_ns"] = copy.deepcopy(message["blocks_ns"])  # as slower models have them
+                message["end_to_end_ns"] = message["end_to_end_ns"][:12]
             kept.append(json.dumps(message) + "\n")
     return kept
 
@@ -143,7 +143,7 @@ def _arrival_of(talk: Conversation, notes: list[str]) -> Arrival:
 
 
 def _arrived(folder: Path) -> list[str]:
-    """What bootstrap.py says when a file is missing, when it came damaged, and when it has emptied the board."""
+    """What bootstrap.py says when a file is missing or damaged, and when it has emptied the board."""
     place = Place(str(folder / "workdir"), "workdir").taken("r", 0.0)
     wrong = Bundle(b"print()", "ab")  # it has not this SHA-256
     lines = [MARKER.decode() + "\n"]

@@ -111,7 +111,7 @@ def _changed(lines: list[str], chance: random.Random) -> None:
         message = _mutate(message, chance)
     text = json.dumps(message)
     if chance.random() < 0.05:
-        text = text.replace(", ", ', "kind": "Facts", ', 1)  # a key twice
+        text = text.replace(", ", ', "kind": "SystemInfo", ', 1)  # a key twice
     if chance.random() < 0.02:
         text = text.replace(": 1", ": " + "[" * 3000, 1)
     lines[place] = text + "\n"

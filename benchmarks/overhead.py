@@ -18,7 +18,7 @@ from delegates.agent import timing
 from delegates.backends.registry import DELEGATES
 from delegates.backends.runtime import open_runtime
 from delegates.probe import machine
-from delegates.wire import Job, Measurement, Progress, Request
+from delegates.wire import Job, Launch, Progress, Request
 from harness.devices.transports import bundle
 from harness.devices.transports.local import LocalRunner
 
@@ -53,7 +53,7 @@ def conductor_beside_worker(model: str) -> tuple[float | None, float]:
     for message in conversation:
         if isinstance(message, Progress):
             seen.append((time.monotonic(), cpu_s(pid)))
-        if isinstance(message, Measurement):
+        if isinstance(message, Launch):
             break
         memory = machine.proc_kib(f"/proc/{pid}/status", "VmHWM") or memory
     conversation.close()

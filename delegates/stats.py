@@ -121,12 +121,12 @@ def locate(values: Sequence[float]) -> Optional[Interval]:
 
 
 def speedup(
-    baseline: Mapping[int, float], candidate: Mapping[int, float], tick_ns: float = 0.0
+    baseline: Mapping[int, float], candidate: Mapping[int, float], timer_resolution_ns: float = 0.0
 ) -> Optional[Interval]:
     """Floors (launch number -> ns) of two cells that took turns -> how many times faster the candidate is.
 
     None without a common launch. Ratios are averaged as logarithms, and a launch is what was repeated,
-    not an inference. The interval is widened by one step of the clock (`tick_ns`) in either floor:
+    not an inference. The interval is widened by one step of the clock (`timer_resolution_ns`) in either:
     what the clock can't tell apart, repeating it doesn't either. One that reaches a hundredfold is none.
     """
     found = locate(log_ratios(baseline, candidate))
@@ -135,7 +135,7 @@ def speedup(
     if found.low is None or found.high is None:
         return Interval(math.exp(found.value), None, None)
     shortest = min(floor for floor in (*baseline.values(), *candidate.values()) if floor > 0)
-    step = tick_ns / shortest
+    step = timer_resolution_ns / shortest
     if half_width(found) + step > _SAYS_NOTHING:
         return Interval(math.exp(found.value), None, None)
     return Interval(math.exp(found.value), math.exp(found.low - step), math.exp(found.high + step))

@@ -1,6 +1,6 @@
 """What crosses between home and device: JSON lines, one object per line, checked on arrival.
 
-Home sends one Request; the device answers with Facts, Measurement, Refusal, Progress and at last Done.
+Home sends one Request; the device answers with SystemInfo, Launch, Failure, Progress and at last Done.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import typing
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Type, TypeVar, Union
 
-WIRE_VERSION = 1
+WIRE_VERSION = 2
 
 # A line longer than this is refused unread: outputs are bounded far below it.
 MAX_LINE_BYTES = 64 * 1024 * 1024
@@ -50,7 +50,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Question:
+class ProbeRequest:
     """What a device profile wants to know of a Python before anything is planned."""
 
     python: str
@@ -68,7 +68,7 @@ class Request:
 
     do: str
     jobs: List[Job] = field(default_factory=list)
-    questions: List[Question] = field(default_factory=list)
+    questions: List[ProbeRequest] = field(default_factory=list)
     budget_s: float = 1.0  # timed work per job
     precision: float = 0.01  # enough once the interval's half-width is at most this part of the value
     min_launches: int = 6  # fresh worker processes per job, before the interval is looked at
@@ -106,13 +106,13 @@ class Output:
     """One output tensor for all sample inputs, as real values: float32, little endian, base64."""
 
     name: str
-    shape: List[int]  # (samples, *tensor shape), or (samples, kept) where thinned
+    shape: List[int]  # (samples, *tensor shape), or (samples, kept) where subsampled
     data: str
-    thinned: bool = False  # too large to send whole: values evenly spread over each sample
+    subsampled: bool = False  # too large to send whole: values evenly spread over each sample
 
 
 @dataclass(frozen=True)
-class Measurement:
+class Launch:
     """What one launch of a worker brought back."""
 
     job: str
@@ -126,9 +126,9 @@ class Measurement:
     first_ns: int  # the first inference
     warmup: int  # inferences thrown away before the first block
     blocks_ns: List[List[int]]  # one list of inference times per block
-    own_ns: List[List[int]]  # CPU time of the process during each of them; empty where not measured
-    copies_ns: List[int]  # inference times that include copying inputs in and outputs out
-    tick_ns: float  # the smallest step the clock was seen to make
+    cpu_time_ns: List[List[int]]  # CPU time of the process during each of them; empty where not measured
+    end_to_end_ns: List[int]  # inference times that include copying inputs in and outputs out
+    timer_resolution_ns: float  # the smallest step the clock was seen to make
     ops: Optional[Ops]
     peak_memory_bytes: Optional[int]
     outputs: List[Output] = field(default_factory=list)  # of the first launch only
@@ -136,7 +136,7 @@ class Measurement:
 
 
 @dataclass(frozen=True)
-class Refusal:
+class Failure:
     """Why a job has no (further) measurement."""
 
     job: str
@@ -165,8 +165,8 @@ class Runtime:
 
 
 @dataclass(frozen=True)
-class PythonFacts:
-    """The answer to a Question, in the order asked."""
+class ProbeResult:
+    """The answer to a ProbeRequest, in the order asked."""
 
     python: str  # as asked for
     executable: Optional[str] = None
@@ -182,7 +182,7 @@ class PythonFacts:
 
 
 @dataclass(frozen=True)
-class Facts:
+class SystemInfo:
     """The machine at one moment. `changing` is what can differ between before and after a run."""
 
     when: str  # "before" or "after"
@@ -195,10 +195,10 @@ class Done:
     interrupted: bool = False
 
 
-Message = Union[Job, Question, Request, Facts, PythonFacts, Measurement, Refusal, Progress, Done]
+Message = Union[Job, ProbeRequest, Request, SystemInfo, ProbeResult, Launch, Failure, Progress, Done]
 _KINDS: Dict[str, Type[Any]] = {
     kind.__name__: kind
-    for kind in (Job, Question, Request, Facts, PythonFacts, Measurement, Refusal, Progress, Done)
+    for kind in (Job, ProbeRequest, Request, SystemInfo, ProbeResult, Launch, Failure, Progress, Done)
 }
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from typing import Callable, List, Sequence
 
 from ..probe.machine import available_memory_bytes
 from ..wire import Job, Message, Progress, Request
-from .launch import Launch
+from .launch import RunningLaunch
 from .process import Lost
 from .stopping import Ledger
 
@@ -22,7 +22,7 @@ _WORKER_BYTES = 150_000_000
 _PROGRESS_S = 0.2
 
 Emit = Callable[[Message], None]
-Step = Callable[[Launch], None]
+Step = Callable[[RunningLaunch], None]
 
 
 class Group:
@@ -33,7 +33,7 @@ class Group:
     ) -> None:
         self.ledger = Ledger(jobs, request)
         self.worker_arguments, self.emit = list(worker_arguments), emit
-        self._alive: List[Launch] = []
+        self._alive: List[RunningLaunch] = []
         self._said = 0.0
         self._first_launch = request.first_launch
 
@@ -57,14 +57,14 @@ class Group:
         """One fresh worker per job; the shared ones take turns, an exclusive one has its turn alone."""
         # Who comes first alternates, so that being first favours nobody.
         ordered = list(jobs) if number % 2 == 0 else list(reversed(jobs))
-        shared = [Launch(job, number) for job in ordered if not job.exclusive]
-        alone = [[Launch(job, number)] for job in ordered if job.exclusive]
+        shared = [RunningLaunch(job, number) for job in ordered if not job.exclusive]
+        alone = [[RunningLaunch(job, number)] for job in ordered if job.exclusive]
         for launches in ([shared] if shared else []) + alone:
             self._alive = launches
             self._take_turns(launches, stopped)
             self._report(launches, stopped)
 
-    def _take_turns(self, launches: List[Launch], stopped: threading.Event) -> None:
+    def _take_turns(self, launches: List[RunningLaunch], stopped: threading.Event) -> None:
         share_ns = self.ledger.share_ns
 
         def each(step: Step) -> None:
@@ -75,7 +75,7 @@ class Group:
                     except Lost as lost:
                         launch.lost = lost
 
-        def take_turn(launch: Launch) -> None:
+        def take_turn(launch: RunningLaunch) -> None:
             if launch.wants_more(share_ns):
                 launch.block()
                 self._tell(launches)
@@ -86,12 +86,12 @@ class Group:
             while not stopped.is_set() and any(launch.wants_more(share_ns) for launch in launches):
                 each(take_turn)
                 launches.reverse()
-            each(Launch.copies)
+            each(RunningLaunch.copies)
         finally:
             for launch in launches:
                 launch.close()
 
-    def _report(self, launches: Sequence[Launch], stopped: threading.Event) -> None:
+    def _report(self, launches: Sequence[RunningLaunch], stopped: threading.Event) -> None:
         for launch in launches:
             # A worker killed because we were told to stop has not failed.
             failed = launch.lost is not None and not stopped.is_set()
@@ -106,7 +106,7 @@ class Group:
         free = available_memory_bytes()
         return len(self.ledger.jobs) if free is None else max(2, int(free * 0.8 / _WORKER_BYTES))
 
-    def _tell(self, launches: Sequence[Launch]) -> None:
+    def _tell(self, launches: Sequence[RunningLaunch]) -> None:
         now = time.monotonic()
         if now - self._said >= _PROGRESS_S:
             self._said = now

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Optional, Sequence
 
 from ..backends.registry import DELEGATES
-from ..wire import Job, Measurement, OpGroup, Ops, Output, Refusal, encode
+from ..wire import Failure, Job, Launch, OpGroup, Ops, Output, encode
 from .process import Lost, Worker
 
 BLOCK_NS = 20_000_000
@@ -15,8 +15,8 @@ WARM_UP_NS = 250_000_000
 OUTPUTS_LIMIT_NS = 2_000_000_000
 
 
-class Launch:
-    """Grows from a started process to a Measurement; any step may raise Lost."""
+class RunningLaunch:
+    """Grows from a started process to a Launch; any step may raise Lost."""
 
     def __init__(self, job: Job, number: int) -> None:
         self.job, self.number = job, number
@@ -49,8 +49,8 @@ class Launch:
         answer = self._ask("block", "ns", BLOCK_NS)
         samples = answer["ns"]
         self.blocks.append(samples)
-        if "own_ns" in answer:
-            self.own.append(answer["own_ns"])
+        if "cpu_time_ns" in answer:
+            self.own.append(answer["cpu_time_ns"])
         self.spent_ns += sum(samples)
         self._samples += len(samples)
 
@@ -68,30 +68,30 @@ class Launch:
         if self._worker is not None:
             self._worker.kill()
 
-    def measurement(self) -> Measurement:
+    def measurement(self) -> Launch:
         facts = dict(self._ready)
         ops = dict(facts.pop("ops"))
         ops["not_delegated"] = [OpGroup(**group) for group in ops["not_delegated"]]
-        return Measurement(
+        return Launch(
             job=self.job.id,
             launch=self.number,
             threads=self.job.threads,
             warmup=self._warmup,
             blocks_ns=self.blocks,
-            own_ns=self.own,
-            copies_ns=self._copies,
+            cpu_time_ns=self.own,
+            end_to_end_ns=self._copies,
             ops=Ops(**ops),
             outputs=self._outputs,
             **facts,
         )
 
-    def refusal(self) -> Refusal:
+    def refusal(self) -> Failure:
         lost = self.lost
         assert lost is not None
         stderr = "" if self._worker is None else self._worker.stderr_tail()
         hint = DELEGATES[self.job.delegate].crash_hint if lost.signal_name else ""
         reason = lost.reason + ("; " + hint if hint else "")
-        return Refusal(self.job.id, self.number, lost.stage, reason, lost.signal_name, stderr)
+        return Failure(self.job.id, self.number, lost.stage, reason, lost.signal_name, stderr)
 
     def _running(self) -> Worker:
         assert self._worker is not None

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional, Sequence
 from ..backends.interpreter import InterpreterSession
 from ..wire import Output
 
-# Values per output tensor that go home for comparison; a larger one is thinned evenly.
+# Values per output tensor that go home for comparison; a larger one is subsampled evenly.
 MAX_OUTPUT_VALUES = 1 << 18
 
 
@@ -71,10 +71,10 @@ def _pack(name: str, arrays: Sequence[Any], most: int) -> Output:
     import numpy as np
 
     values = np.stack(arrays)
-    thinned = values[0].size > most
-    if thinned:
+    subsampled = values[0].size > most
+    if subsampled:
         # Not every n-th: in a tensor whose last dimension divides n that would be one channel only.
         places = np.linspace(0, values[0].size - 1, most).astype(np.int64)
         values = values.reshape(len(arrays), -1)[:, places]
     data = base64.b64encode(np.ascontiguousarray(values, dtype="<f4").tobytes())
-    return Output(name=name, shape=list(values.shape), data=data.decode("ascii"), thinned=thinned)
+    return Output(name=name, shape=list(values.shape), data=data.decode("ascii"), subsampled=subsampled)

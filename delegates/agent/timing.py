@@ -79,7 +79,7 @@ def warm_up(invoke: Callable[[], Any], limit_ns: int) -> int:
             return calls
 
 
-def tick_ns() -> float:
+def timer_resolution_ns() -> float:
     """The step the clock makes, even where reading it takes longer: steps come in groups, so far apart.
 
     1 where the readings show no such grid.

@@ -72,7 +72,7 @@ def serve(opened: Opening, commands: TextIO, out: TextIO) -> None:
             call = functools.partial(session.invoke_with_copies, inputs)
             answer["ns"] = timing.block(call, command["calls"], limit_ns)
         elif own_time:
-            answer["ns"], answer["own_ns"] = timing.block_of_own_time(
+            answer["ns"], answer["cpu_time_ns"] = timing.block_of_own_time(
                 session.invoke, command["calls"], limit_ns
             )
         else:
@@ -134,7 +134,7 @@ class Opening:
             "first_ns": self.first_ns,
             "ops": dataclasses.asdict(self.ops()),
             "peak_memory_bytes": peak_memory_bytes(),
-            "tick_ns": timing.tick_ns(),
+            "timer_resolution_ns": timing.timer_resolution_ns(),
             "delegate_facts": self.delegate.facts(self.job.options, self.said),
         }
 

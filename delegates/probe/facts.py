@@ -10,12 +10,12 @@ import subprocess
 import time
 from typing import Any, Dict, List, Optional
 
-from ..wire import Facts
+from ..wire import SystemInfo
 from .machine import available_memory_bytes, proc_kib
 
 
-def facts(when: str) -> Facts:
-    return Facts(when=when, machine=machine(), changing=changing())
+def facts(when: str) -> SystemInfo:
+    return SystemInfo(when=when, machine=machine(), changing=changing())
 
 
 def machine() -> Dict[str, Any]:

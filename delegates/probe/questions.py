@@ -11,7 +11,7 @@ from ..agent import channel
 from ..agent.process import Lost, Worker
 from ..backends.registry import DELEGATES
 from ..backends.runtime import RuntimeMissing, installed, open_runtime
-from ..wire import PythonFacts, Question, Runtime, WireError, build, decode, encode
+from ..wire import ProbeRequest, ProbeResult, Runtime, WireError, build, decode, encode
 from . import pythons
 from .machine import die_with_parent
 
@@ -20,15 +20,15 @@ _NO_ANSWER = "%s gave an answer that is none"
 
 
 def main() -> None:
-    """In the Python asked: one Question on stdin, one PythonFacts on stdout."""
+    """In the Python asked: one ProbeRequest on stdin, one ProbeResult on stdout."""
     out = channel.take_stdout()
     die_with_parent()
     question = decode(sys.stdin.readline())
     channel.write(out, encode(look(question)))
 
 
-def look(question: Question) -> PythonFacts:
-    found = PythonFacts(
+def look(question: ProbeRequest) -> ProbeResult:
+    found = ProbeResult(
         python=question.python,
         executable=sys.executable,
         version=platform.python_version(),
@@ -53,7 +53,7 @@ def look(question: Question) -> PythonFacts:
     )
 
 
-def answer(question: Question, arguments: List[str]) -> PythonFacts:
+def answer(question: ProbeRequest, arguments: List[str]) -> ProbeResult:
     """What the Python in question says; where that is nothing good, what others say.
 
     With `question.instead`, the first other one that can run everything answers in its place.
@@ -74,7 +74,7 @@ def answer(question: Question, arguments: List[str]) -> PythonFacts:
     return replace(asked, others=looked_at, advice=advice)
 
 
-def in_words(found: PythonFacts) -> str:
+def in_words(found: ProbeResult) -> str:
     """ "/usr/bin/python3 (3.11.2, numpy 1.26.4, tflite-runtime 2.14.0)"."""
     has = [str(found.version), "numpy %s" % found.numpy if found.numpy else "no numpy"]
     has += ["%s %s" % (r.name, r.version) for r in found.runtimes] or ["no runtime"]
@@ -83,7 +83,7 @@ def in_words(found: PythonFacts) -> str:
     return "%s (%s)" % (found.python, ", ".join(has))
 
 
-def ask(question: Question, arguments: List[str]) -> PythonFacts:
+def ask(question: ProbeRequest, arguments: List[str]) -> ProbeResult:
     """What a Python says of itself; `error` is set where nothing can run on it."""
     python = question.python
     try:
@@ -94,13 +94,13 @@ def ask(question: Question, arguments: List[str]) -> PythonFacts:
         reason = lost.reason.replace("the worker", python)
         if question.delegates:
             return _one_by_one(question, arguments, reason)
-        return PythonFacts(python, error=reason)
+        return ProbeResult(python, error=reason)
     except WireError:
-        return PythonFacts(python, error=_NO_ANSWER % python)
-    return found if isinstance(found, PythonFacts) else PythonFacts(python, error=_NO_ANSWER % python)
+        return ProbeResult(python, error=_NO_ANSWER % python)
+    return found if isinstance(found, ProbeResult) else ProbeResult(python, error=_NO_ANSWER % python)
 
 
-def _one_by_one(question: Question, arguments: List[str], reason: str) -> PythonFacts:
+def _one_by_one(question: ProbeRequest, arguments: List[str], reason: str) -> ProbeResult:
     """A library that crashed must not cost the other delegates: each in a process of its own."""
     if len(question.delegates) == 1:
         name = question.delegates[0]

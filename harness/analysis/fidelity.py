@@ -31,7 +31,7 @@ class Fidelity(TypedDict):
       with nothing.
     - `output`: name of the worst output; None where there is only one.
     - `samples`: how many were compared.
-    - `same_rows`: of a list sorted by scores (see harness.analysis.ranked), the share of rows that are in both, in
+    - `same_rows`: of a list sorted by scores (see ranked.py), the share of rows that are in both, in
       whatever order; None where there is no such list. The other figures are then of rows in both.
     - `labels`: how many values are labels, not quantities (ARG_MAX), of which only `same_labels`, the share
       that is the same, says anything. Where the only output is labels, that is the `top1_agreement`, too.
@@ -76,7 +76,7 @@ def compare_outputs(
     same = [ref == cand for i, (ref, cand) in kept if i in labels]
     same_labels = min((float(np.mean(equal)) for equal in same), default=None)
     top1 = None
-    if len(pairs) == 1 and not reference[0].thinned:
+    if len(pairs) == 1 and not reference[0].subsampled:
         top1 = same_labels if same else _top1(*pairs[0]) if classifier else None
     return Fidelity(
         cosine=_worst(figures, "cosine", min),
@@ -115,7 +115,7 @@ def unlike(reference: Sequence[Output], candidate: Sequence[Output]) -> str | No
         mine, theirs = list(cand.shape[1:]), list(ref.shape[1:])
         if mine != theirs or not (cand.shape and ref.shape):
             return f"output {cand.name} has shape {mine} where the other has {theirs}"
-        if ref.thinned != cand.thinned:
+        if ref.subsampled != cand.subsampled:
             return f"of output {cand.name} only one was sent whole"
         if decode(ref) is None or decode(cand) is None:
             return f"the values of output {cand.name} are not as many as its shape says"

@@ -92,13 +92,13 @@ def _pooled(
         "latency_with_copies_ms": stats.summary_ms([launch for run in runs for launch in run.copies(cell)]),
         "throughput_per_s": 1000 / median if median else None,
     }
-    tick_ns = max((ns for run in runs for ns in run.once(cell, "tick_ns")), default=0.0)
-    made = list(warnings.of_samples([ns for launch in launches for ns in launch], tick_ns))
+    timer_resolution_ns = max((ns for run in runs for ns in run.once(cell, "tick_ns")), default=0.0)
+    made = list(warnings.of_samples([ns for launch in launches for ns in launch], timer_resolution_ns))
     against = cell["speedup"] and cell["speedup"]["baseline"]
     if against:
         cells = documents[0]["cells"]
         baseline = next(c for c in cells if c["model"] == cell["model"] and against.items() <= c.items())
-        pooled["speedup"] = _speedup(baseline, cell, runs, tick_ns, against)
+        pooled["speedup"] = _speedup(baseline, cell, runs, timer_resolution_ns, against)
         if pooled["speedup"] and not cell["baseline"]:
             made += _of_speedup(pooled, _latency(baseline, runs), documents[0].get("precision") or 0.01)
     kept = {warning["code"]: warning for warning in _warnings(cell, documents)}
@@ -107,7 +107,7 @@ def _pooled(
 
 
 def _speedup(
-    baseline: Stored, cell: Stored, runs: Sequence[Launches], tick_ns: float, against: Any
+    baseline: Stored, cell: Stored, runs: Sequence[Launches], timer_resolution_ns: float, against: Any
 ) -> dict[str, Any] | None:
     """The speedup of a pooled cell; None where a clock stood still (half of the inferences took no time)."""
     if not all((_latency(c, runs) or {}).get("median") for c in (baseline, cell)):
@@ -115,7 +115,7 @@ def _speedup(
     theirs, ours = (
         {number: floor for run in runs for number, floor in run.floors(c).items()} for c in (baseline, cell)
     )
-    found = stats.speedup(theirs, ours, tick_ns)
+    found = stats.speedup(theirs, ours, timer_resolution_ns)
     return None if found is None else {**found._asdict(), "baseline": against}
 
 

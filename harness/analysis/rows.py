@@ -151,7 +151,7 @@ class _Context:
 
     def _latency_with_copies(self, cell: Cell) -> dict[str, Any] | None:
         def derive() -> dict[str, Any] | None:
-            return stats.summary_ms([m.copies_ns for m in cell.measurements])
+            return stats.summary_ms([m.end_to_end_ns for m in cell.measurements])
 
         summary: dict[str, Any] | None = self._once(("copies", cell.id, len(cell.measurements)), derive)
         return summary
@@ -165,7 +165,7 @@ class _Context:
         """Launch number -> the floor of its samples in ns."""
         floors: dict[int, float | None] = {}
         for m in cell.measurements:
-            derive = partial(stats.launch_floor, m.own_ns or m.blocks_ns)
+            derive = partial(stats.launch_floor, m.cpu_time_ns or m.blocks_ns)
             floors[m.launch] = self._once(("floor", cell.id, m.launch), derive)
         return {launch: floor for launch, floor in floors.items() if floor is not None}
 
@@ -173,8 +173,8 @@ class _Context:
         baseline = self.baselines.get(cell.id)
         if baseline is None or not (self._has_times(baseline) and self._has_times(cell)):
             return None
-        tick_ns = max((m.tick_ns for m in cell.measurements), default=0.0)
-        found = stats.speedup(self._floors(baseline), self._floors(cell), tick_ns)
+        timer_resolution_ns = max((m.timer_resolution_ns for m in cell.measurements), default=0.0)
+        found = stats.speedup(self._floors(baseline), self._floors(cell), timer_resolution_ns)
         if found is None:
             return None
         named = {key: getattr(baseline, key) for key in ("variant", "delegate", "device", "threads")}
@@ -279,7 +279,7 @@ class _Context:
         yield from warnings.of_threads(cell.threads, last.affinity)
         yield from self._once(
             ("doubts", cell.id, len(cell.measurements)),
-            lambda: list(warnings.of_samples(_samples(cell), last.tick_ns)),
+            lambda: list(warnings.of_samples(_samples(cell), last.timer_resolution_ns)),
         )
         speedup, baseline = self._speedup(cell), self.baselines.get(cell.id)
         if speedup is not None and baseline is not None and baseline is not cell:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.analysis.accelerators import of_variant
 
 if TYPE_CHECKING:
-    from delegates.wire import OpGroup, Ops, Refusal
+    from delegates.wire import Failure, OpGroup, Ops
     from harness.store import Cell, Run
 
 _STATUS_OF_STAGE = {
@@ -68,7 +68,7 @@ def _unanswered(run: Run) -> Verdict:
     return "crashed", "the device ended without an answer for this cell"
 
 
-def _why_refused(refusal: Refusal, cell: Cell) -> str:
+def _why_refused(refusal: Failure, cell: Cell) -> str:
     reason = refusal.reason
     if refusal.signal and refusal.signal not in reason:
         reason += f" ({refusal.signal})"

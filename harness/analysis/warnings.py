@@ -63,7 +63,7 @@ def of_machine(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[
         )
 
 
-def of_samples(samples: Sequence[float], tick_ns: float) -> Iterator[Doubt]:
+def of_samples(samples: Sequence[float], timer_resolution_ns: float) -> Iterator[Doubt]:
     """What is strange about a cell's samples (ns)."""
     median = stats.median(samples)
     if median is None:
@@ -75,9 +75,9 @@ def of_samples(samples: Sequence[float], tick_ns: float) -> Iterator[Doubt]:
             "check the device's clock",
         )
         return
-    if tick_ns > COARSE * median:
-        part = f"{tick_ns / median:.1%} of an inference"
-        yield Doubt("coarse-clock", f"the clock moves in steps of {tick_ns:.0f} ns, {part}")
+    if timer_resolution_ns > COARSE * median:
+        part = f"{timer_resolution_ns / median:.1%} of an inference"
+        yield Doubt("coarse-clock", f"the clock moves in steps of {timer_resolution_ns:.0f} ns, {part}")
     if far := _far(samples):
         yield far
 
@@ -133,12 +133,12 @@ def of_threads(threads: int, cpus: Sequence[int] | None) -> Iterator[Doubt]:
 
 def _far(samples: Sequence[float]) -> Doubt | None:
     """Sentences without figures, so that they are said once of all cells they hold for."""
-    thinned = samples[:: max(1, len(samples) // 4000)]
-    if stats.two_modes(thinned):
+    subsampled = samples[:: max(1, len(samples) // 4000)]
+    if stats.two_modes(subsampled):
         return Doubt(
             "two-modes", "inferences fall into two groups over 10 % apart: no single figure is typical"
         )
-    if stats.outlier_share(thinned) > OUTLIERS:
+    if stats.outlier_share(subsampled) > OUTLIERS:
         return Doubt("outliers", f"over {OUTLIERS:.0%} of the inferences took far longer than the rest")
     return None
 

@@ -9,9 +9,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from threading import Timer
 
-from delegates.wire import Facts, PythonFacts, Question, Request
+from delegates.wire import ProbeRequest, ProbeResult, Request, SystemInfo
 from harness.config import DeviceProfile, SshTarget
-from harness.devices.timeouts import Patience
+from harness.devices.timeouts import Timeouts
 from harness.devices.transports import Runner, bundle
 from harness.devices.transports.local import LocalRunner
 from harness.devices.transports.ssh import SshRunner
@@ -28,8 +28,8 @@ class Machine:
 
     profiles: list[DeviceProfile]
     runner: Runner
-    facts: Facts | None = None
-    answers: dict[str, PythonFacts] = field(default_factory=dict)  # by profile name
+    facts: SystemInfo | None = None
+    answers: dict[str, ProbeResult] = field(default_factory=dict)  # by profile name
     problem: str | None = None  # why it can't be reached
 
     @property
@@ -41,7 +41,7 @@ class Machine:
 def open_all(
     profiles: Sequence[DeviceProfile],
     note: Note,
-    patience: Patience = Patience(),  # noqa: B008 - frozen
+    patience: Timeouts = Timeouts(),  # noqa: B008 - frozen
 ) -> Iterator[list[Machine]]:
     """The machines of these profiles, in their order; links are closed at the end."""
     by_target: dict[SshTarget | None, list[DeviceProfile]] = {}
@@ -65,7 +65,7 @@ def _tell_apart(boards: Sequence[Machine]) -> None:
 
 
 def _runner(
-    target: SshTarget | None, profiles: Sequence[DeviceProfile], note: Note, patience: Patience
+    target: SshTarget | None, profiles: Sequence[DeviceProfile], note: Note, patience: Timeouts
 ) -> Runner:
     built = bundle.build()
     if target is None:
@@ -77,7 +77,7 @@ def _runner(
 def probe_all(machines: Sequence[Machine], look: str = "further", note: Note | None = None) -> None:
     """Fill in what each machine is and what its Pythons offer, or why it can't be reached.
 
-    `look` as in wire.Question, for boards. `note` is told of Pythons that answered for others.
+    `look` as in wire.ProbeRequest, for boards. `note` is told of Pythons that answered for others.
     """
     pool = ThreadPoolExecutor(max_workers=max(1, len(machines)))
     try:
@@ -100,14 +100,14 @@ def _probe(machine: Machine, look: str) -> None:
         machine.facts, answers = _ask(machine.runner, _questions(machine, look))
     except DeviceError as error:
         machine.problem = str(error)
-        answers = [PythonFacts(p.python or "", error=machine.problem) for p in machine.profiles]
+        answers = [ProbeResult(p.python or "", error=machine.problem) for p in machine.profiles]
     for profile, answer in zip(machine.profiles, answers, strict=True):
         machine.answers[profile.name] = replace(answer, error=_explained(answer, profile.ssh))
 
 
-def _questions(machine: Machine, look: str) -> list[Question]:
+def _questions(machine: Machine, look: str) -> list[ProbeRequest]:
     return [
-        Question(
+        ProbeRequest(
             python=machine.runner.python(profile.python),
             runtime=profile.runtime,
             delegates=[delegate.name for delegate in profile.delegates],
@@ -120,19 +120,19 @@ def _questions(machine: Machine, look: str) -> list[Question]:
     ]
 
 
-def _ask(runner: Runner, questions: list[Question]) -> tuple[Facts, list[PythonFacts]]:
+def _ask(runner: Runner, questions: list[ProbeRequest]) -> tuple[SystemInfo, list[ProbeResult]]:
     """What the machine is, and the answers in order. Raises DeviceError."""
     conversation = runner.ask(Request("probe", questions=questions))
-    answers: list[PythonFacts] = []
+    answers: list[ProbeResult] = []
     facts = None
     # Others wait for this machine, which may have many Pythons.
     late = Timer(_LONGEST_S, conversation.give_up, [f"was not done after {_LONGEST_S:g} s"])
     late.start()
     try:
         for message in conversation:
-            if isinstance(message, PythonFacts) and len(answers) < len(questions):
+            if isinstance(message, ProbeResult) and len(answers) < len(questions):
                 answers.append(message)
-            elif isinstance(message, Facts):
+            elif isinstance(message, SystemInfo):
                 facts = message
     finally:
         late.cancel()
@@ -142,7 +142,7 @@ def _ask(runner: Runner, questions: list[Question]) -> tuple[Facts, list[PythonF
     return facts, answers
 
 
-def _explained(answer: PythonFacts, target: SshTarget | None) -> str | None:
+def _explained(answer: ProbeResult, target: SshTarget | None) -> str | None:
     """Why nothing can run, what else is there, and the one command that helps."""
     if answer.error is None or target is None or answer.advice is None:
         return answer.error

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Patience:
+class Timeouts:
     """All in seconds."""
 
     connect_s: float = 60.0  # a hardware key may want to be touched

@@ -17,7 +17,7 @@ from harness.quantize.calibration import (
     generate,
     load_calibration,
     load_split,
-    thinned,
+    subsampled,
 )
 from harness.tflite import TensorInfo
 
@@ -50,7 +50,7 @@ def of_dataset(text: str, specs: Sequence[InputSpec], cache: Path) -> Calibratio
     try:
         found = load_calibration(text, specs, folder)
         other = load_split(text, specs, folder, COUNT)[1] if found.generated else None
-        return other or thinned(found, folder, COUNT)
+        return other or subsampled(found, folder, COUNT)
     except ModelError as error:
         raise ModelError(re.sub(r"^calibration\b", "dataset", str(error))) from None
 
@@ -161,5 +161,5 @@ def _data(
         return of_dataset(dataset, specs, cache)
     if calibration is not None:
         made = load_calibration(calibration, specs, cache / "calibration")
-        return thinned(made, cache / "calibration", COUNT)
+        return subsampled(made, cache / "calibration", COUNT)
     return None if no_random_data(specs) else generate(specs, GENERATED, cache / "calibration")

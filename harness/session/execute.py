@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import FrameType
 
-from delegates.wire import Done, Facts, Measurement, Progress, Refusal, Request
+from delegates.wire import Done, Failure, Launch, Progress, Request, SystemInfo
 from harness.devices.machines import Machine
 from harness.devices.transports.connection import Conversation
 from harness.errors import DeviceError
@@ -120,16 +120,16 @@ class Execution:
     def _take(self, machine: Machine, request: Request, message: object) -> None:
         if isinstance(message, Progress):
             self._progress(machine.name, message)
-        elif isinstance(message, Facts):
+        elif isinstance(message, SystemInfo):
             with self._open():
                 self._take_facts(machine, message)
-        elif isinstance(message, Measurement | Refusal):
+        elif isinstance(message, Launch | Failure):
             with self._open():
                 news = self._take_answer(request, message)
             if news:
                 self._tell()
 
-    def _take_answer(self, request: Request, message: Measurement | Refusal) -> bool:
+    def _take_answer(self, request: Request, message: Launch | Failure) -> bool:
         """A machine can answer for the cells it was asked for only, and for each launch once.
 
         Returns whether anything is known now that was not known before.
@@ -141,7 +141,7 @@ class Execution:
         most = 2 * request.max_launches  # a link is lost at most once
         if cell.refusal is not None:
             return False
-        if isinstance(message, Refusal):
+        if isinstance(message, Failure):
             cell.refusal = message
         elif message.launch not in launches and len(launches) < most:
             known = any(m.outputs for m in cell.measurements)
@@ -150,7 +150,7 @@ class Execution:
             return False
         return True
 
-    def _take_facts(self, machine: Machine, facts: Facts) -> None:
+    def _take_facts(self, machine: Machine, facts: SystemInfo) -> None:
         names = {profile.name for profile in machine.profiles}
         for device in (device for device in self.run.devices if device.profile.name in names):
             changing = dict(facts.changing)
@@ -180,7 +180,7 @@ class Execution:
             for cell in (self._cells[job.id] for job in jobs):
                 if _unfinished(cell, launches):
                     stage = "crash" if failure.reached else "link"
-                    cell.refusal = Refusal(cell.id, 0, stage, failure.reason)
+                    cell.refusal = Failure(cell.id, 0, stage, failure.reason)
             names = {profile.name for profile in machine.profiles}
             for device in (device for device in self.run.devices if device.profile.name in names):
                 if jobs and not failure.reached:

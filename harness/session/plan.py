@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from delegates.backends.registry import DELEGATES
-from delegates.wire import Job, PythonFacts, printable
+from delegates.wire import Job, ProbeResult, printable
 from harness.accelerators.edgetpu.compiler import CUSTOM_OP
 from harness.config import DelegateSpec
 from harness.quantize import FailedVariant, Variant, VariantSet
@@ -19,7 +19,7 @@ _COMPILED = "compiled for the Edge TPU: it runs there only"
 def make_cells(
     models: Iterable[VariantSet],
     devices: Sequence[Device],
-    answers: dict[str, PythonFacts],
+    answers: dict[str, ProbeResult],
 ) -> list[Cell]:
     """All cells in the order of the table; those that won't be measured say why.
 
@@ -45,7 +45,7 @@ def make_jobs(
     devices: Iterable[Device],
     baselines: Mapping[str, Cell],
     place: Callable[[Path], str],
-    answers: Mapping[str, PythonFacts],
+    answers: Mapping[str, ProbeResult],
 ) -> list[Job]:
     """The jobs of the devices of one machine. Cells of one model are compared with each other: one group.
 
@@ -90,7 +90,7 @@ def _cell(
     device: Device,
     delegate: DelegateSpec,
     threads: int,
-    facts: PythonFacts,
+    facts: ProbeResult,
 ) -> Cell:
     name = device.profile.name
     cell = Cell(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from delegates.backends.registry import DELEGATES
-from delegates.wire import Progress, PythonFacts, Request
+from delegates.wire import ProbeResult, Progress, Request
 from harness import __version__
 from harness import store as results
 from harness.accelerators.edgetpu.step import compile_cells
@@ -140,7 +140,7 @@ def make_all(
     return selection.unique_sets(made)
 
 
-def _usable(profiles: list[DeviceProfile], answers: dict[str, PythonFacts]) -> list[DeviceProfile]:
+def _usable(profiles: list[DeviceProfile], answers: dict[str, ProbeResult]) -> list[DeviceProfile]:
     """The profiles that can run here: one that is about accelerators, if one of them is there.
 
     Where nothing else is left to run, their other delegates are enough. Raises ConfigError if nothing is.
@@ -152,7 +152,7 @@ def _usable(profiles: list[DeviceProfile], answers: dict[str, PythonFacts]) -> l
     return usable or running
 
 
-def _why_not(profile: DeviceProfile, found: PythonFacts) -> str | None:
+def _why_not(profile: DeviceProfile, found: ProbeResult) -> str | None:
     """Why the profile can't run, or none of its accelerators is there, in short; None where it can."""
     if found.error is not None:
         return found.error
@@ -162,7 +162,7 @@ def _why_not(profile: DeviceProfile, found: PythonFacts) -> str | None:
 
 
 def _oldest_runtime(
-    profiles: Sequence[DeviceProfile], answers: dict[str, PythonFacts]
+    profiles: Sequence[DeviceProfile], answers: dict[str, ProbeResult]
 ) -> tuple[int, int] | None:
     """Major and minor version of the oldest TFLite runtime among the devices, where that limits ops."""
     found = [answers[p.name].runtime for p in profiles]

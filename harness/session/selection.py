@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.config import Config, DeviceProfile, VariantSpec
 from harness.config.checks import suggest
-from harness.devices.timeouts import Patience
+from harness.devices.timeouts import Timeouts
 from harness.errors import ConfigError, ModelError
 from harness.models import ModelSource
 from harness.quantize import VariantSet
@@ -34,7 +34,7 @@ class Options:
     precision: float = 0.01
     wait_s: float | None = None  # for machines that others measure on; None: for ever
     results: Path = Path("results")
-    patience: Patience = Patience()  # noqa: RUF009 - frozen
+    patience: Timeouts = Timeouts()  # noqa: RUF009 - frozen
 
 
 def devices(config: Config, options: Options) -> list[DeviceProfile]:

@@ -15,7 +15,7 @@ from harness.errors import ResultsError
 from harness.store import check, files, samples
 
 if TYPE_CHECKING:
-    from delegates.wire import Measurement, Refusal
+    from delegates.wire import Failure, Launch
     from harness.accelerators.edgetpu.compiler import Compiled
     from harness.config import DeviceProfile
     from harness.quantize import VariantSet
@@ -40,8 +40,8 @@ class Cell:
     skipped: str | None = None  # ruled out on paper, with the reason
     refused: str | None = None  # never reached a device: the variant could not be made
     unavailable: str | None = None  # the profile's Python has no runtime, the library is missing, …
-    measurements: list[Measurement] = field(default_factory=list)
-    refusal: Refusal | None = None
+    measurements: list[Launch] = field(default_factory=list)
+    refusal: Failure | None = None
     warnings: list[tuple[str, str]] = field(default_factory=list)  # (code, message)
     compiled: Compiled | None = None  # what runs instead of the variant's own file
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from delegates.wire import Measurement
+    from delegates.wire import Launch
     from harness.store import Cell
 
 SAMPLES = "samples.csv.gz"
@@ -42,12 +42,14 @@ def headers(folder: Path) -> dict[Path, bytes]:
     }
 
 
-def rows(folder: Path, cell: Cell, measurement: Measurement) -> dict[Path, bytes]:
+def rows(folder: Path, cell: Cell, measurement: Launch) -> dict[Path, bytes]:
     """What one launch adds to each file."""
     return {
         folder / SAMPLES: _gzip(_sample_rows(cell, measurement)),
         folder / LAUNCHES: _launch_row(cell, measurement),
-        folder / COPIES: _gzip(_csv([(*_launch_key(cell, measurement), ns) for ns in measurement.copies_ns])),
+        folder / COPIES: _gzip(
+            _csv([(*_launch_key(cell, measurement), ns) for ns in measurement.end_to_end_ns])
+        ),
     }
 
 
@@ -62,26 +64,26 @@ def _csv(rows: Sequence[Sequence[Any]]) -> bytes:
     return text.getvalue().encode("utf-8", "backslashreplace")
 
 
-def _launch_key(cell: Cell, measurement: Measurement) -> tuple[Any, ...]:
+def _launch_key(cell: Cell, measurement: Launch) -> tuple[Any, ...]:
     return cell.model, cell.variant, cell.delegate, cell.device, cell.threads, measurement.launch
 
 
-def _sample_rows(cell: Cell, measurement: Measurement) -> bytes:
+def _sample_rows(cell: Cell, measurement: Launch) -> bytes:
     key = _launch_key(cell, measurement)
     blocks = measurement.blocks_ns
     own: Sequence[Sequence[int | None]]
-    own = measurement.own_ns or [[None] * len(samples) for samples in blocks]
+    own = measurement.cpu_time_ns or [[None] * len(samples) for samples in blocks]
     return _csv(
         [
-            (*key, block, ns, own_ns)
+            (*key, block, ns, cpu_time_ns)
             for block, samples in enumerate(blocks)
-            for ns, own_ns in zip(samples, own[block], strict=True)
+            for ns, cpu_time_ns in zip(samples, own[block], strict=True)
         ]
     )
 
 
-def _launch_row(cell: Cell, m: Measurement) -> bytes:
+def _launch_row(cell: Cell, m: Launch) -> bytes:
     cpus = None if m.affinity is None else " ".join(map(str, m.affinity))
     where = (m.runtime, m.runtime_version, m.python, cpus)
-    figures = (m.warmup, m.init_ns, m.first_ns, m.peak_memory_bytes, m.tick_ns)
+    figures = (m.warmup, m.init_ns, m.first_ns, m.peak_memory_bytes, m.timer_resolution_ns)
     return _csv([(*_launch_key(cell, m), *where, *figures)])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from delegates.wire import Facts, PythonFacts, Question, Request
+from delegates.wire import ProbeRequest, ProbeResult, Request, SystemInfo
 from harness.devices.transports import bundle
 from harness.devices.transports.connection import Conversation
 from tests.device.conftest import answers, other_pythons
@@ -26,24 +26,24 @@ def test_every_python_from_3_7_on_conducts_a_probe(tmp_path, python):
     """Old interpreters without numpy or a runtime still answer, and say what is missing."""
     pyz = tmp_path / "bundle.pyz"
     pyz.write_bytes(bundle.build().data)
-    request = Request("probe", questions=[Question(python, "auto", ["cpu", "xnnpack"])])
+    request = Request("probe", questions=[ProbeRequest(python, "auto", ["cpu", "xnnpack"])])
     conversation = Conversation([python, str(pyz)], request)
     answer, facts = conversation
     assert conversation.close() is None
-    assert isinstance(answer, PythonFacts)
-    assert isinstance(facts, Facts)
+    assert isinstance(answer, ProbeResult)
+    assert isinstance(facts, SystemInfo)
     assert Path(answer.executable).samefile(python)
     assert answer.runtime is not None or answer.error
 
 
 def test_probing_names_the_runtimes_and_what_is_wrong(runner):
     questions = [
-        Question(sys.executable, "auto", ["cpu", "xnnpack"]),
-        Question("/nonexistent/python", "auto", ["cpu"]),
-        Question("/bin/false", "auto", ["cpu"]),
+        ProbeRequest(sys.executable, "auto", ["cpu", "xnnpack"]),
+        ProbeRequest("/nonexistent/python", "auto", ["cpu"]),
+        ProbeRequest("/bin/false", "auto", ["cpu"]),
     ]
     good, absent, broken = (
-        m for m in answers(runner, Request("probe", questions=questions)) if isinstance(m, PythonFacts)
+        m for m in answers(runner, Request("probe", questions=questions)) if isinstance(m, ProbeResult)
     )
     assert good.runtime.name == "ai-edge-litert"
     assert good.delegates == {"cpu": None, "xnnpack": None}
@@ -55,8 +55,8 @@ def test_probing_names_the_runtimes_and_what_is_wrong(runner):
 @pytest.mark.parametrize("program", ["/usr/bin/yes", "/bin/cat"])
 def test_a_program_that_is_no_python_is_said_to_be_none(runner, program):
     """`yes` answers for ever, `cat` with the question: neither takes memory or time."""
-    questions = [Question(program, "auto", ["cpu"])]
+    questions = [ProbeRequest(program, "auto", ["cpu"])]
     (answer,) = (
-        m for m in answers(runner, Request("probe", questions=questions)) if isinstance(m, PythonFacts)
+        m for m in answers(runner, Request("probe", questions=questions)) if isinstance(m, ProbeResult)
     )
     assert program in answer.error

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from delegates.wire import Measurement, Refusal
+from delegates.wire import Failure, Launch
 from harness.analysis.fidelity import compare_outputs
 from harness.analysis.outputs import of_delegate
 from harness.models import resolve_model
@@ -31,7 +31,7 @@ def ask(runner, *jobs, budget_s=0.02):
     """Job id -> its first measurement, or its refusal."""
     found = {}
     for message in answers(runner, run(list(jobs), budget_s=budget_s, launches=1)):
-        if isinstance(message, (Measurement, Refusal)):
+        if isinstance(message, (Launch, Failure)):
             found.setdefault(message.job, message)
     return found
 
@@ -140,7 +140,7 @@ def test_a_dynamic_model_is_refused_in_plain_words(runner, software_gpu, tmp_pat
     model.write_bytes(dynamic_model())
     found = ask(runner, on_gpu(model, software_gpu), job(model, id="cpu"))
     assert found["gpu"].reason.startswith("the GPU takes tensors of fixed sizes only")
-    assert isinstance(found["cpu"], Measurement)
+    assert isinstance(found["cpu"], Launch)
 
 
 def test_tensors_that_cannot_be_handed_over_are_named(runner, software_gpu, tmp_path):

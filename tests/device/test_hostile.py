@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from delegates.wire import Done, Measurement, Progress, Refusal
+from delegates.wire import Done, Failure, Launch, Progress
 from tests.device.conftest import answers, job, run
 from tests.models import dense_model
 
@@ -58,11 +58,11 @@ def send_when_timing(runner, request, number):
 def test_a_killed_worker_loses_only_its_own_cell(runner, dense, name):
     request = run(pair(dense), budget_s=4, launches=2)
     messages = send_when_timing(runner, request, getattr(signal, name))
-    (refusal,) = (m for m in messages if isinstance(m, Refusal))
+    (refusal,) = (m for m in messages if isinstance(m, Failure))
     assert (refusal.job, refusal.stage, refusal.signal) == ("victim", "crash", name)
     assert name in refusal.reason
-    assert [m.launch for m in messages if isinstance(m, Measurement) and m.job == "other"] == [0, 1]
-    kept = [m for m in messages if isinstance(m, Measurement) and m.job == "victim"]
+    assert [m.launch for m in messages if isinstance(m, Launch) and m.job == "other"] == [0, 1]
+    kept = [m for m in messages if isinstance(m, Launch) and m.job == "victim"]
     assert len(kept) == 1  # what it had measured in the launch it died in
     assert kept[0].blocks_ns
 
@@ -70,10 +70,10 @@ def test_a_killed_worker_loses_only_its_own_cell(runner, dense, name):
 def test_a_hanging_worker_is_ended_and_named(runner, dense):
     request = run(pair(dense, timeout_s=1.0), budget_s=4, launches=2)
     messages = send_when_timing(runner, request, signal.SIGSTOP)
-    (refusal,) = (m for m in messages if isinstance(m, Refusal))
+    (refusal,) = (m for m in messages if isinstance(m, Failure))
     assert (refusal.job, refusal.stage) == ("victim", "timeout")
     assert "1" in refusal.reason
-    assert [m.launch for m in messages if isinstance(m, Measurement) and m.job == "other"] == [0, 1]
+    assert [m.launch for m in messages if isinstance(m, Launch) and m.job == "other"] == [0, 1]
     with pytest.raises(LookupError):
         worker_pid("victim")
 
@@ -89,8 +89,8 @@ def test_stopping_keeps_what_was_measured_and_leaves_no_process(runner, dense):
     assert conversation.close() is None
     assert isinstance(messages[-1], Done)
     assert messages[-1].interrupted
-    assert {m.job for m in messages if isinstance(m, Measurement)} == {"victim", "other"}
-    assert not any(isinstance(m, Refusal) for m in messages)
+    assert {m.job for m in messages if isinstance(m, Launch)} == {"victim", "other"}
+    assert not any(isinstance(m, Failure) for m in messages)
     for name in ("victim", "other"):
         with pytest.raises(LookupError):
             worker_pid(name)
@@ -128,7 +128,7 @@ def test_prints_and_c_output_do_not_spoil_the_channel(runner, dense, tmp_path):
     )
     env = {"PYTHONPATH": str(tmp_path)}
     messages = answers(runner, run([job(dense, env=env)], budget_s=0.02, launches=1))
-    assert [m.job for m in messages if isinstance(m, Measurement)] == ["job"]
+    assert [m.job for m in messages if isinstance(m, Launch)] == ["job"]
 
 
 def test_a_python_that_is_none_is_a_refusal(runner, dense):
@@ -136,7 +136,7 @@ def test_a_python_that_is_none_is_a_refusal(runner, dense):
 
     jobs = [replace(job(dense), python="/nonexistent/python"), job(dense, id="good")]
     messages = answers(runner, run(jobs, budget_s=0.02, launches=1))
-    (refusal,) = (m for m in messages if isinstance(m, Refusal))
+    (refusal,) = (m for m in messages if isinstance(m, Failure))
     assert refusal.stage == "runtime"
     assert "/nonexistent/python" in refusal.reason
-    assert [m.job for m in messages if isinstance(m, Measurement)] == ["good"]
+    assert [m.job for m in messages if isinstance(m, Launch)] == ["good"]

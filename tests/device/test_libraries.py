@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from delegates.wire import Measurement, Refusal
+from delegates.wire import Failure, Launch
 from tests.device.conftest import RUNTIMES, answers, job, run
 from tests.models import dense_model
 
@@ -44,7 +44,7 @@ def beside_another(runner, dense, victim, **changes):
     """What the victim's job and another one on the CPU came to."""
     jobs = [replace(victim, id="victim", **changes), job(dense, id="other")]
     messages = answers(runner, run(jobs, budget_s=0.05, launches=2))
-    others = [m for m in messages if isinstance(m, Measurement) and m.job == "other"]
+    others = [m for m in messages if isinstance(m, Launch) and m.job == "other"]
     assert [m.launch for m in others] == [0, 1]
     return [m for m in messages if getattr(m, "job", "") == "victim"]
 
@@ -52,9 +52,7 @@ def beside_another(runner, dense, victim, **changes):
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_what_a_library_took_is_counted_apart_from_xnnpack(runner, resnet, standin_library, runtime):
     wanted = replace(external(resnet, standin_library, claims_builtin=CONV_2D), runtime=runtime)
-    (found,) = (
-        m for m in answers(runner, run([wanted], budget_s=0.02, launches=1)) if isinstance(m, Measurement)
-    )
+    (found,) = (m for m in answers(runner, run([wanted], budget_s=0.02, launches=1)) if isinstance(m, Launch))
     left = {group.op: group.count for group in found.ops.not_delegated}
     assert (found.ops.total, found.ops.delegated) == (16, 9)  # a ResNet-8 has nine convolutions
     assert left == {"ADD": 3, "AVERAGE_POOL_2D": 1, "FULLY_CONNECTED": 1, "RESHAPE": 1, "SOFTMAX": 1}
@@ -64,9 +62,7 @@ def test_what_a_library_took_is_counted_apart_from_xnnpack(runner, resnet, stand
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_a_compiled_model_runs_through_the_edgetpu_delegate(runner, compiled, standin_library, runtime):
     wanted = replace(edgetpu(compiled, standin_library, slow_us=2000), runtime=runtime)
-    (found,) = (
-        m for m in answers(runner, run([wanted], budget_s=0.05, launches=1)) if isinstance(m, Measurement)
-    )
+    (found,) = (m for m in answers(runner, run([wanted], budget_s=0.05, launches=1)) if isinstance(m, Launch))
     assert (found.ops.total, found.ops.delegated, found.ops.partitions) == (1, 1, 1)
     assert min(ns for block in found.blocks_ns for ns in block) >= 2_000_000
     assert found.delegate_facts["runtime"] == "BuildLabel(COMPILER=STAND-IN), RuntimeVersion(14)"
@@ -74,9 +70,7 @@ def test_a_compiled_model_runs_through_the_edgetpu_delegate(runner, compiled, st
 
 def test_what_the_compiler_left_on_the_cpu_is_named(runner, shared, standin_library):
     wanted = edgetpu(shared / "coral" / "movenet_single_pose_lightning_ptq_edgetpu.tflite", standin_library)
-    (found,) = (
-        m for m in answers(runner, run([wanted], budget_s=0.02, launches=1)) if isinstance(m, Measurement)
-    )
+    (found,) = (m for m in answers(runner, run([wanted], budget_s=0.02, launches=1)) if isinstance(m, Launch))
     assert (found.ops.total, found.ops.delegated) == (60, 1)
     assert len({node for group in found.ops.not_delegated for node in group.nodes}) == 59
 
@@ -96,7 +90,7 @@ def test_what_the_compiler_left_on_the_cpu_is_named(runner, shared, standin_libr
 def test_a_delegate_that_fails_loses_one_cell(runner, dense, standin_library, fail, stage, said):
     victim = external(dense, standin_library, claims_builtin="all", fail=fail)
     (refusal,) = beside_another(runner, dense, victim, timeout_s=1.0)
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, Failure)
     assert refusal.stage == stage
     assert said in refusal.reason
 
@@ -117,7 +111,7 @@ def test_a_delegate_that_eats_all_memory_loses_one_cell(runner, dense, standin_l
 def test_megabytes_of_text_cost_nothing(runner, dense, standin_library):
     victim = external(dense, standin_library, claims_builtin="all", print_mb=30)
     found = beside_another(runner, dense, victim)
-    assert [m.launch for m in found if isinstance(m, Measurement)] == [0, 1]
+    assert [m.launch for m in found if isinstance(m, Launch)] == [0, 1]
 
 
 def test_a_delegate_that_takes_nothing_is_counted_as_such(runner, dense, standin_library):
@@ -132,7 +126,7 @@ def test_a_delegate_that_takes_nothing_is_counted_as_such(runner, dense, standin
 def test_a_library_that_is_none(runner, dense, name, said):
     library = dense.parent / name if "." in name and not name.startswith("libc") else name
     (refusal,) = beside_another(runner, dense, external(dense, library))
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, Failure)
     assert said in refusal.reason
     assert "\n" not in refusal.reason
 

@@ -8,7 +8,7 @@ import statistics
 import numpy as np
 import pytest
 
-from delegates.wire import Done, Facts, Measurement, Progress, Refusal
+from delegates.wire import Done, Failure, Launch, Progress, SystemInfo
 from harness.analysis.fidelity import compare_outputs
 from harness.tflite import dequantize, read_model_file
 from tests.device.conftest import RUNTIMES, answers, job, run
@@ -26,18 +26,18 @@ def dense(tmp_path_factory):
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_every_launch_brings_blocks_of_samples(runner, dense, runtime):
     messages = answers(runner, run([job(dense, runtime=runtime)], budget_s=0.1, launches=3))
-    measured = [m for m in messages if isinstance(m, Measurement)]
+    measured = [m for m in messages if isinstance(m, Launch)]
     assert [m.launch for m in measured] == [0, 1, 2]
     assert all(m.runtime == runtime and m.init_ns > 0 and m.first_ns > 0 for m in measured)
     assert all(ns > 0 for m in measured for block in m.blocks_ns for ns in block)
-    assert [f.when for f in messages if isinstance(f, Facts)] == ["before", "after"]
+    assert [f.when for f in messages if isinstance(f, SystemInfo)] == ["before", "after"]
     assert isinstance(messages[-1], Done)
 
 
 def test_compared_jobs_take_turns_on_the_same_cores(runner, dense):
     jobs = [job(dense, id=name) for name in "abc"]
     messages = answers(runner, run(jobs, budget_s=0.2, launches=2))
-    measured = [m for m in messages if isinstance(m, Measurement)]
+    measured = [m for m in messages if isinstance(m, Launch)]
     assert sorted((m.job, m.launch) for m in measured) == [(n, k) for n in "abc" for k in (0, 1)]
     assert len({tuple(m.affinity) for m in measured}) == 1
     assert len(measured[0].affinity) == 1
@@ -45,13 +45,13 @@ def test_compared_jobs_take_turns_on_the_same_cores(runner, dense):
 
 def test_a_pinned_job_runs_where_it_was_told(runner, dense):
     messages = answers(runner, run([job(dense, affinity=[0])], budget_s=0.02, launches=1))
-    assert [m.affinity for m in messages if isinstance(m, Measurement)] == [[0]]
+    assert [m.affinity for m in messages if isinstance(m, Launch)] == [[0]]
 
 
 def test_the_budget_is_what_is_timed(runner, shared):
     model = shared / "mlperf_tiny" / "pretrainedResnet.tflite"
     messages = answers(runner, run([job(model)], budget_s=0.5, launches=10))
-    timed_s = sum(sum(map(sum, m.blocks_ns)) for m in messages if isinstance(m, Measurement)) / 1e9
+    timed_s = sum(sum(map(sum, m.blocks_ns)) for m in messages if isinstance(m, Launch)) / 1e9
     # The last block of a launch may overrun its share; the first inference is not part of it.
     assert 0.5 <= timed_s < 0.75
     assert any(isinstance(m, Progress) for m in messages)
@@ -65,7 +65,7 @@ def test_outputs_are_those_of_numpy(runner, tmp_path, dense):
         runner,
         run([job(dense, inputs=str(tmp_path / "inputs.npz"))], budget_s=0.02, launches=2),
     )
-    first, second = (m for m in messages if isinstance(m, Measurement))
+    first, second = (m for m in messages if isinstance(m, Launch))
     (output,) = first.outputs
     found = np.frombuffer(base64.b64decode(output.data), "<f4").reshape(output.shape)
     model = read_model_file(dense)
@@ -83,7 +83,7 @@ def test_quantized_inputs_and_outputs_are_real_values(runner, tmp_path, shared):
         for kind in ("fp32", "int8")
     ]
     messages = answers(runner, run(jobs, budget_s=0.02, launches=1))
-    found = {m.job: m.outputs[0].data for m in messages if isinstance(m, Measurement)}
+    found = {m.job: m.outputs[0].data for m in messages if isinstance(m, Launch)}
     fp32, int8 = (np.frombuffer(base64.b64decode(found[kind]), "<f4") for kind in ("fp32", "int8"))
     scale = read_model_file(shared / "mlperf_tiny" / "ad01_int8.tflite").outputs[0].quantization.scales[0]
     grid = int8 / scale
@@ -114,13 +114,13 @@ def test_a_model_that_cannot_run_is_one_refusal_with_its_reason(runner, dense, s
         bad = tmp_path / "bad.tflite"
         bad.write_bytes(dense.read_bytes()[:200])
     messages = answers(runner, run([job(bad, id="bad"), job(dense, id="good")], budget_s=0.05, launches=2))
-    (refusal,) = (m for m in messages if isinstance(m, Refusal))
+    (refusal,) = (m for m in messages if isinstance(m, Failure))
     assert refusal.job == "bad"
     assert refusal.stage == ("allocate" if why else "load")
     assert "\n" not in refusal.reason
     if why:
         assert "fake-op-double" in refusal.reason
-    assert [m.job for m in messages if isinstance(m, Measurement)] == ["good", "good"]
+    assert [m.job for m in messages if isinstance(m, Launch)] == ["good", "good"]
 
 
 def test_outputs_of_sizes_that_differ_are_measured(runner, tmp_path):
@@ -129,7 +129,7 @@ def test_outputs_of_sizes_that_differ_are_measured(runner, tmp_path):
     np.savez(tmp_path / "inputs.npz", input=np.array([[[1, 1, 0, 0]], [[1, 0, 0, 0]]], np.float32))
     wanted = job(tmp_path / "dynamic.tflite", inputs=str(tmp_path / "inputs.npz"))
     messages = answers(runner, run([wanted], budget_s=0.02, launches=1))
-    (found,) = (m for m in messages if isinstance(m, Measurement))
+    (found,) = (m for m in messages if isinstance(m, Launch))
     assert found.outputs[0].shape == [1, 2, 2]
 
 
@@ -148,7 +148,7 @@ def test_large_outputs_of_a_slow_cell_are_those_of_a_fast_one(tmp_path):
     session.allocate()
     samples = read(str(tmp_path / "inputs.npz"), session.inputs)
     (fast,), (slow,) = (outputs(session, samples, limit_ns) for limit_ns in (60 * 10**9, 0))
-    assert (fast.shape[0], slow.shape[0], fast.thinned, slow.thinned) == (16, 1, True, True)
+    assert (fast.shape[0], slow.shape[0], fast.subsampled, slow.subsampled) == (16, 1, True, True)
     figures = compare_outputs([fast], [slow])
     assert figures is not None and (figures["samples"], figures["max_abs_error"]) == (1, 0.0)
     kept = np.frombuffer(base64.b64decode(slow.data), "<f4")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from delegates.backends import graph
-from delegates.wire import Measurement
+from delegates.wire import Launch
 from harness.tflite import read_model_file
 from tests.device.conftest import RUNTIMES, answers, job, run
 
@@ -27,7 +27,7 @@ def test_total_is_the_flatbuffers_and_parts_add_up(runner, shared, model):
         for delegate in ("cpu", "xnnpack")
     ]
     messages = answers(runner, run(jobs, budget_s=0.01, launches=1))
-    found = {m.job: m.ops for m in messages if isinstance(m, Measurement)}
+    found = {m.job: m.ops for m in messages if isinstance(m, Launch)}
     total = len(read_model_file(shared / model).ops)
     assert len(found) == len(jobs)
     for name, ops in found.items():
@@ -44,7 +44,7 @@ def test_known_counts(runner, shared):
     model = shared / "mlperf_tiny/pretrainedResnet_quant.tflite"
     jobs = [job(model, id=runtime, runtime=runtime, delegate="xnnpack") for runtime in RUNTIMES]
     messages = answers(runner, run(jobs, budget_s=0.01, launches=1))
-    found = {m.job: m.ops for m in messages if isinstance(m, Measurement)}
+    found = {m.job: m.ops for m in messages if isinstance(m, Launch)}
     assert found["tflite-runtime"].delegated == 0
     left = {group.op: group.count for group in found["ai-edge-litert"].not_delegated}
     assert left == {"AVERAGE_POOL_2D": 1, "SOFTMAX": 1}

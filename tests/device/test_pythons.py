@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from delegates.wire import Measurement, PythonFacts, Question, Refusal, Request
+from delegates.wire import Failure, Launch, ProbeRequest, ProbeResult, Request
 from harness.devices.transports import bundle
 from harness.devices.transports.connection import Conversation
 from tests.device.conftest import job, run
@@ -31,8 +31,8 @@ OLD_NUMPY = "numpy<2"  # tflite-runtime breaks with newer ones
 def test_what_old_and_new_boards_have_measures(tmp_path, version, packages):
     python = str(environment(tmp_path / "venv", version, *packages))
     (tmp_path / "dense.tflite").write_bytes(dense_model(seed=1))
-    probe = Request("probe", questions=[Question(python, "auto", ["cpu", "xnnpack"])])
-    (found,) = (m for m in conduct(tmp_path, python, probe) if isinstance(m, PythonFacts))
+    probe = Request("probe", questions=[ProbeRequest(python, "auto", ["cpu", "xnnpack"])])
+    (found,) = (m for m in conduct(tmp_path, python, probe) if isinstance(m, ProbeResult))
     assert found.error is None
     assert found.delegates == {"cpu": None, "xnnpack": None}
     jobs = [
@@ -40,8 +40,8 @@ def test_what_old_and_new_boards_have_measures(tmp_path, version, packages):
         for name in ("cpu", "xnnpack")
     ]
     answers = conduct(tmp_path, python, run(jobs, budget_s=0.02, launches=2))
-    assert not [m for m in answers if isinstance(m, Refusal)]
-    measured = [m for m in answers if isinstance(m, Measurement)]
+    assert not [m for m in answers if isinstance(m, Failure)]
+    measured = [m for m in answers if isinstance(m, Launch)]
     assert len(measured) == 4
     assert {(m.python.rpartition(".")[0], m.runtime_version) for m in measured} == {
         (version, found.runtime.version)

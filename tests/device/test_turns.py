@@ -9,7 +9,7 @@ import pytest
 from delegates.agent import conductor
 from delegates.agent.conductor import Group
 from delegates.agent.stopping import Ledger
-from delegates.wire import Measurement, Request
+from delegates.wire import Launch, Request
 from tests.device.conftest import answers, job, run
 from tests.device.test_hostile import MARK, worker_pid
 from tests.models import dense_model
@@ -55,7 +55,7 @@ def test_exclusive_jobs_open_and_close_around_their_turn(runner, slow):
     together, messages = seen_together(runner, run(jobs, budget_s=2, launches=2), names)
     assert frozenset(names[:2]) in together
     assert all(len(alive) == 1 for alive in together if alive & set(names[2:]))
-    found = [(m.job, m.launch) for m in messages if isinstance(m, Measurement)]
+    found = [(m.job, m.launch) for m in messages if isinstance(m, Launch)]
     assert sorted(found) == sorted((name, launch) for name in names for launch in (0, 1))
 
 
@@ -72,10 +72,10 @@ def test_little_memory_means_batches_that_all_have_the_baseline(monkeypatch, slo
 def test_long_inferences_carry_the_time_the_process_had_itself(runner, slow, shared):
     long = shared / "coral" / "movenet_single_pose_lightning_ptq.tflite"
     jobs = [job(slow, id="short"), job(long, id="long"), job(long, id="two threads", threads=2)]
-    found = {
-        m.job: m for m in answers(runner, run(jobs, budget_s=2, launches=1)) if isinstance(m, Measurement)
-    }
-    assert [len(block) for block in found["long"].own_ns] == [len(block) for block in found["long"].blocks_ns]
-    own, wall = min(map(min, found["long"].own_ns)), min(map(min, found["long"].blocks_ns))
+    found = {m.job: m for m in answers(runner, run(jobs, budget_s=2, launches=1)) if isinstance(m, Launch)}
+    assert [len(block) for block in found["long"].cpu_time_ns] == [
+        len(block) for block in found["long"].blocks_ns
+    ]
+    own, wall = min(map(min, found["long"].cpu_time_ns)), min(map(min, found["long"].blocks_ns))
     assert wall / 4 < own < wall * 1.1  # on a busy machine it had less than passed, never more
-    assert found["two threads"].own_ns == []
+    assert found["two threads"].cpu_time_ns == []

@@ -9,7 +9,7 @@ import pytest
 
 from harness.config import load_config
 from harness.devices.machines import open_all
-from harness.devices.timeouts import Patience
+from harness.devices.timeouts import Timeouts
 from harness.session.run import Outcome
 from harness.session.run import run as run_job
 from harness.session.selection import Options
@@ -18,7 +18,7 @@ from tests.models import dense_model
 from tests.ssh.board import Board, make_key, needs_ssh
 
 # As with real boards, but in a hurry.
-PATIENCE = Patience(connect_s=20, answer_s=10, beat_s=0.5, quiet_s=3, retry_s=20)
+PATIENCE = Timeouts(connect_s=20, answer_s=10, beat_s=0.5, quiet_s=3, retry_s=20)
 
 
 @pytest.fixture(scope="session")
@@ -99,7 +99,7 @@ def runner_of(tmp_path, cache, monkeypatch):  # noqa: F811
     monkeypatch.setenv("QBENCH_CACHE", str(cache))
 
     @contextlib.contextmanager
-    def runner(profile: str, patience: Patience = PATIENCE):
+    def runner(profile: str, patience: Timeouts = PATIENCE):
         path = tmp_path / "devices.toml"
         path.write_text(profile)
         with open_all(list(load_config(path).devices.values()), lambda text: None, patience) as (machine,):

@@ -139,11 +139,11 @@ MACHINE = {"os": "Linux", "arch": "x86_64", "cpu": "evil", "cores": 1, "memory_b
 def probed(request: dict) -> None:
     for question in request["questions"]:
         say(
-            kind="PythonFacts", python=question["python"], executable="/bin/python", version="3.11.0",
+            kind="ProbeResult", python=question["python"], executable="/bin/python", version="3.11.0",
             numpy="1.26", runtimes=[], runtime={"name": "ai-edge-litert", "version": "2.3.0"},
             delegates=dict.fromkeys(question["delegates"]), error=None, others=[], advice=None,
         )  # fmt: skip
-    say(kind="Facts", when="before", machine=MACHINE, changing={})
+    say(kind="SystemInfo", when="before", machine=MACHINE, changing={})
 
 
 def measuring(act) -> None:
@@ -152,16 +152,17 @@ def measuring(act) -> None:
     if request["do"] == "probe":
         probed(request)
         return
-    say(kind="Facts", when="before", machine=MACHINE, changing={})
+    say(kind="SystemInfo", when="before", machine=MACHINE, changing={})
     act(request)
 
 
 def measurement(job: str, launch: int = 0, **changes: object) -> dict:
     return {
-        "kind": "Measurement", "job": job, "launch": launch, "runtime": "ai-edge-litert",
+        "kind": "Launch", "job": job, "launch": launch, "runtime": "ai-edge-litert",
         "runtime_version": "2.3.0", "python": "3.11.0", "threads": 1, "affinity": [0],
         "init_ns": 1, "first_ns": 1, "warmup": 1,
-        "blocks_ns": [[1000, 1001, 1002]], "own_ns": [], "copies_ns": [1000], "tick_ns": 1.0,
+        "blocks_ns": [[1000, 1001, 1002]], "cpu_time_ns": [], "end_to_end_ns": [1000],
+        "timer_resolution_ns": 1.0,
         "ops": {"total": 1, "delegated": 0, "partitions": 0, "not_delegated": []},
         "peak_memory_bytes": 1000, "outputs": [], **changes,
     }  # fmt: skip
@@ -176,7 +177,7 @@ def silence() -> None:
 
 
 def wrong_json() -> None:
-    measuring(lambda request: line(b'{"kind": "Measurement", "job": 1, "\\u001b[2J": 2}'))
+    measuring(lambda request: line(b'{"kind": "Launch", "job": 1, "\\u001b[2J": 2}'))
 
 
 def other_cells() -> None:
@@ -188,7 +189,7 @@ def other_cells() -> None:
             say(**measurement(own.replace("/evil/", "/good/"), launch, blocks_ns=[[1]]))
             say(**measurement("../../x", launch))
             say(**measurement(own, launch))
-        say(kind="Refusal", job=own.replace("/evil/", "/good/"), launch=0, stage="crash", reason="it is bad")
+        say(kind="Failure", job=own.replace("/evil/", "/good/"), launch=0, stage="crash", reason="it is bad")
         say(kind="Done", interrupted=False)
 
     measuring(act)
@@ -207,7 +208,7 @@ def escapes_in_reasons() -> None:
     def act(request: dict) -> None:
         evil = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202e\u2066 \x00"
         job = request["jobs"][0]["id"]
-        say(kind="Refusal", job=job, launch=0, stage="load", reason=evil, signal=evil, stderr=evil)
+        say(kind="Failure", job=job, launch=0, stage="load", reason=evil, signal=evil, stderr=evil)
         say(kind="Done", interrupted=False)
 
     measuring(act)
@@ -221,7 +222,7 @@ def forged_lines() -> None:
 
     def act(request: dict) -> None:
         job = request["jobs"][0]["id"]
-        say(kind="Refusal", job=job, launch=0, stage="load", reason=FORGED, signal=None, stderr=FORGED)
+        say(kind="Failure", job=job, launch=0, stage="load", reason=FORGED, signal=None, stderr=FORGED)
         say(kind="Done", interrupted=False)
 
     measuring(act)
@@ -230,7 +231,7 @@ def forged_lines() -> None:
 def clock_that_stands_still() -> None:
     def act(request: dict) -> None:
         for launch in range(6):
-            times = {"blocks_ns": [[0] * 500], "copies_ns": [0], "init_ns": 0, "first_ns": 0}
+            times = {"blocks_ns": [[0] * 500], "end_to_end_ns": [0], "init_ns": 0, "first_ns": 0}
             say(**measurement(request["jobs"][0]["id"], launch, **times))
         say(kind="Done", interrupted=False)
 
@@ -242,7 +243,11 @@ def strange_figures() -> None:
 
     def act(request: dict) -> None:
         own = request["jobs"][0]["id"]
-        say(**measurement(own, 0, blocks_ns=[[0, 1_000_000, 1_000_000]], copies_ns=[0], tick_ns=1e6))
+        say(
+            **measurement(
+                own, 0, blocks_ns=[[0, 1_000_000, 1_000_000]], end_to_end_ns=[0], timer_resolution_ns=1e6
+            )
+        )
         say(**measurement(own, 1, blocks_ns=[[-5, -6]]))
         forever_silent()
 

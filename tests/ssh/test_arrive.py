@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from delegates.agent import bootstrap
-from delegates.wire import Question, Request
+from delegates.wire import ProbeRequest, Request
 from harness.errors import DeviceError
 from tests.device.conftest import other_pythons
 from tests.ssh.conftest import Watching
@@ -224,7 +224,7 @@ def test_a_python_that_is_too_old_is_passed_over(runner_of, boards, tmp_path):
     script(folder / "python3.9", f'exec {sys.executable} "$@"')
     board = boards("board", PATH=str(folder))
     with runner_of(board.profile(python=None)) as runner:
-        (answer, _) = list(runner.ask(Request("probe", questions=[Question(sys.executable, "auto", [])])))
+        (answer, _) = list(runner.ask(Request("probe", questions=[ProbeRequest(sys.executable, "auto", [])])))
     assert answer.error is None
 
 

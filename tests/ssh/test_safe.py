@@ -103,7 +103,7 @@ BEFORE = {
 DURING = {
     "endless_line": ("crashed", "sent more than"),
     "silence": ("crashed", "the device said nothing for 1 s"),
-    "wrong_json": ("crashed", "the device sent something that is no answer: Measurement"),
+    "wrong_json": ("crashed", "the device sent something that is no answer: Launch"),
     "escapes_in_reasons": ("refused", "�[2J"),
 }
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from delegates.wire import Question, Request
+from delegates.wire import ProbeRequest, Request
 from harness.analysis.rows import exit_code
 from harness.errors import DeviceError
 from harness.store import latest
@@ -244,7 +244,7 @@ def probes(runner_of):
     """Whether a conductor arrives on the board and has another Python answer from the bundle there."""
 
     def probe(profile: str) -> bool:
-        question = Question(sys.executable, "auto", ["cpu"])
+        question = ProbeRequest(sys.executable, "auto", ["cpu"])
         with runner_of(profile) as runner:
             runner.take("run", None)
             answer, _ = runner.ask(Request("probe", questions=[question]))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from delegates.wire import Measurement, OpGroup, Ops, Output
+from delegates.wire import Launch, OpGroup, Ops, Output
 from harness.config import DelegateSpec, DeviceProfile, SshTarget
 from harness.quantize import Variant, VariantSet
 from harness.store import Cell, Device, Run
@@ -18,9 +18,9 @@ from harness.tflite import Quantization, TensorInfo
 MS = 1_000_000
 
 
-def output(values: Any, name: str = "out", thinned: bool = False) -> Output:
+def output(values: Any, name: str = "out", subsampled: bool = False) -> Output:
     array = np.asarray(values, "<f4")
-    return Output(name, list(array.shape), base64.b64encode(array.tobytes()).decode(), thinned)
+    return Output(name, list(array.shape), base64.b64encode(array.tobytes()).decode(), subsampled)
 
 
 def measurement(
@@ -30,9 +30,9 @@ def measurement(
     blocks: list[list[int]] | None = None,
     ops: Ops | None = Ops(4, 4, 1),  # noqa: B008 - frozen
     outputs: Sequence[Output] = (),
-) -> Measurement:
+) -> Launch:
     blocks = [[round(ms * MS)] * 10, [round(ms * MS * 1.5)] * 10] if blocks is None else blocks
-    return Measurement(
+    return Launch(
         job=job,
         launch=launch,
         runtime="ai-edge-litert",
@@ -44,9 +44,9 @@ def measurement(
         first_ns=2 * MS,
         warmup=5,
         blocks_ns=blocks,
-        own_ns=[],
-        copies_ns=[],
-        tick_ns=0.0,
+        cpu_time_ns=[],
+        end_to_end_ns=[],
+        timer_resolution_ns=0.0,
         ops=ops,
         peak_memory_bytes=50_000_000 + launch,
         outputs=list(outputs),

@@ -7,21 +7,32 @@ import json
 
 import pytest
 
-from delegates.wire import Done, Facts, Job, OpGroup, Ops, PythonFacts, Refusal, Runtime, WireError, encode
+from delegates.wire import (
+    Done,
+    Failure,
+    Job,
+    OpGroup,
+    Ops,
+    ProbeResult,
+    Runtime,
+    SystemInfo,
+    WireError,
+    encode,
+)
 from harness.devices.transports.answers import receive
 from tests.unit.run_builder import measurement, output
 
-FACTS = Facts(
+FACTS = SystemInfo(
     "before", {"cpu": "Cortex-A72", "cores": 4, "board": None}, {"clock_s": 1.5, "governors": ["x"]}
 )
-ASKED = PythonFacts(
+ASKED = ProbeResult(
     "python3", "/usr/bin/python3", "3.11.2", "1.26.4", [], Runtime("tflite-runtime", "2.14.0")
 )
 MEASURED = measurement("j", outputs=[output([[1.0, 2.0]])])
-REFUSED = Refusal("j", 0, "load", "no", None, "stderr\n\tof two lines")
+REFUSED = Failure("j", 0, "load", "no", None, "stderr\n\tof two lines")
 
 
-@pytest.mark.parametrize("message", [FACTS, ASKED, MEASURED, REFUSED, Done(), PythonFacts("p", error="no")])
+@pytest.mark.parametrize("message", [FACTS, ASKED, MEASURED, REFUSED, Done(), ProbeResult("p", error="no")])
 def test_real_answers_are_taken_as_they_are(message):
     assert receive(encode(message)) == message
 
@@ -32,12 +43,12 @@ def test_real_answers_are_taken_as_they_are(message):
         (MEASURED, {"blocks_ns": []}),
         (MEASURED, {"blocks_ns": [[1, -1]]}),
         (MEASURED, {"blocks_ns": [[1] * 60_000]}),
-        (MEASURED, {"own_ns": [[1]]}),
-        (MEASURED, {"copies_ns": [-1]}),
+        (MEASURED, {"cpu_time_ns": [[1]]}),
+        (MEASURED, {"end_to_end_ns": [-1]}),
         (MEASURED, {"init_ns": -1}),
         (MEASURED, {"launch": -1}),
         (MEASURED, {"launch": 1 << 40}),
-        (MEASURED, {"tick_ns": -1.0}),
+        (MEASURED, {"timer_resolution_ns": -1.0}),
         (MEASURED, {"threads": 0}),
         (MEASURED, {"affinity": [-1]}),
         (MEASURED, {"peak_memory_bytes": -1}),
@@ -73,7 +84,7 @@ def test_what_cannot_be_is_refused(message, changes):
 @pytest.mark.parametrize("number", ["1" + "0" * 400, "1e400", "NaN", "-Infinity", str(1 << 63)])
 def test_numbers_beyond_all_bounds_are_refused(number):
     with pytest.raises(WireError):
-        receive(encode(MEASURED).replace('"tick_ns": 0.0', f'"tick_ns": {number}'))
+        receive(encode(MEASURED).replace('"timer_resolution_ns": 0.0', f'"timer_resolution_ns": {number}'))
 
 
 def test_a_line_that_is_too_long_for_what_it_says_is_refused_before_it_is_built():
@@ -94,7 +105,7 @@ def test_what_only_home_sends_is_no_answer():
 
 def test_nothing_that_a_terminal_obeys_gets_in():
     raw = {
-        "kind": "Refusal",
+        "kind": "Failure",
         "job": "j",
         "launch": 0,
         "stage": "load",
@@ -127,7 +138,7 @@ LONG = "x\n\n\tqbench: all is well\n" * 10_000
         dataclasses.replace(MEASURED, runtime=LONG, delegate_facts={LONG: [LONG, {"data": LONG}]}),
         dataclasses.replace(FACTS, machine={"cpu": LONG, "delegate_libraries": [LONG], LONG: LONG}),
         dataclasses.replace(FACTS, changing={"governors": [LONG]}),
-        PythonFacts(LONG, error=LONG, others=[LONG], delegates={LONG: LONG}, advice=LONG),
+        ProbeResult(LONG, error=LONG, others=[LONG], delegates={LONG: LONG}, advice=LONG),
     ],
 )
 def test_every_text_is_one_line_of_bounded_length(message):
@@ -166,6 +177,6 @@ def test_more_than_anybody_could_read_is_refused(message):
 )
 def test_a_clock_that_stands_still_is_no_measurement(blocks, said):
     taken = receive(encode(dataclasses.replace(MEASURED, blocks_ns=blocks)))
-    assert isinstance(taken, Refusal)
+    assert isinstance(taken, Failure)
     assert (taken.job, taken.launch, taken.stage) == (MEASURED.job, MEASURED.launch, "invoke")
     assert taken.reason == f"the clock of this device does not work: {said}"

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from harness.errors import ModelError
-from harness.quantize.calibration import InputSpec, generate, load_calibration, load_split, thinned
+from harness.quantize.calibration import InputSpec, generate, load_calibration, load_split, subsampled
 from harness.quantize.calibration.callables import evaluate_callable
 from harness.quantize.calibration.headers import arrays_in
 from harness.quantize.calibration.request import anchored
@@ -221,11 +221,11 @@ def test_generate_as_text(tmp_path):
 
 def test_thinned_evenly(tmp_path):
     made = generate([X, IDS], 20, tmp_path)
-    four = thinned(made, tmp_path / "samples", 4)
+    four = subsampled(made, tmp_path / "samples", 4)
     assert four.samples == 4
     assert arrays_of(four).keys() == {X.name, "ids"}
     assert (arrays_of(four)[X.name] == arrays_of(made)[X.name][[2, 7, 12, 17]]).all()
-    assert thinned(made, tmp_path / "samples", 20) is made
+    assert subsampled(made, tmp_path / "samples", 20) is made
 
 
 @pytest.mark.parametrize(

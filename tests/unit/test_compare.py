@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from delegates.wire import OpGroup, Ops, Refusal
+from delegates.wire import Failure, OpGroup, Ops
 from harness.analysis.baseline import check_baseline
 from harness.analysis.rows import document, exit_code
 from harness.errors import ConfigError
@@ -42,8 +42,8 @@ def one(built: Cell, *others: Cell, **more: Any) -> dict[str, Any]:
     return next(c for c in doc["cells"] if c["id"] == built.id)
 
 
-def refused(stage: str, **more: Any) -> Refusal:
-    return Refusal("int8", 2, stage, "it is\n broken", **more)
+def refused(stage: str, **more: Any) -> Failure:
+    return Failure("int8", 2, stage, "it is\n broken", **more)
 
 
 def test_the_document_has_the_contracts_keys_and_is_json() -> None:

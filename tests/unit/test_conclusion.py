@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from delegates.wire import Ops, Refusal
+from delegates.wire import Failure, Ops
 from harness.analysis.conclusion import Conclusion, conclude
 from harness.analysis.rows import document
 from harness.report.table import render
@@ -273,7 +273,7 @@ def test_what_is_faster_but_fell_back_or_failed_later_is_named_without_the_star(
     """Else "nothing is faster" stands under a table in which something is."""
     nothing_taken = fast("int8", 3.0, 3.1, ops=Ops(4, 0, 0))
     died = fast("uint8", 5.0, 5.1)
-    died.refusal = Refusal(died.id, 6, "crash", "the worker died")
+    died.refusal = Failure(died.id, 6, "crash", "the worker died")
     doc = made(nothing_taken, died)
     assert [judged["status"] for judged in doc["cells"]] == ["ok", "fallback", "crashed"]
     text = printed(doc)

@@ -73,11 +73,11 @@ def test_what_qbench_itself_uses_at_home_is_no_neighbour():
 def test_samples():
     rng = np.random.default_rng(0)
     steady = rng.normal(1_000_000, 10_000, 2000).astype(int).tolist()
-    assert codes(warnings.of_samples(steady, tick_ns=10)) == []
-    assert codes(warnings.of_samples(steady, tick_ns=15_000)) == ["coarse-clock"]
-    assert codes(warnings.of_samples(steady + [2_000_000] * 1000, tick_ns=10)) == ["two-modes"]
+    assert codes(warnings.of_samples(steady, timer_resolution_ns=10)) == []
+    assert codes(warnings.of_samples(steady, timer_resolution_ns=15_000)) == ["coarse-clock"]
+    assert codes(warnings.of_samples(steady + [2_000_000] * 1000, timer_resolution_ns=10)) == ["two-modes"]
     assert codes(warnings.of_samples(steady + rng.integers(2e6, 2e7, 160).tolist(), 10)) == ["outliers"]
-    assert codes(warnings.of_samples([], tick_ns=10)) == []
+    assert codes(warnings.of_samples([], timer_resolution_ns=10)) == []
 
 
 def test_intervals_and_threads():
@@ -152,8 +152,8 @@ def test_without_a_signal_nothing_is_claimed():
 
 
 def test_a_clock_that_stands_still_is_said():
-    assert codes(warnings.of_samples([0] * 30, tick_ns=10)) == ["zero-times"]
-    assert codes(warnings.of_samples([0] * 20 + [10] * 10, tick_ns=10)) == ["zero-times"]
+    assert codes(warnings.of_samples([0] * 30, timer_resolution_ns=10)) == ["zero-times"]
+    assert codes(warnings.of_samples([0] * 20 + [10] * 10, timer_resolution_ns=10)) == ["zero-times"]
 
 
 def test_medians_that_tell_another_ratio_are_explained():

@@ -80,11 +80,11 @@ def test_other_names_go_by_position() -> None:
         [],
         [output(LOGITS), output(LOGITS)],
         [output(LOGITS.T)],
-        [output(LOGITS, thinned=True)],
+        [output(LOGITS, subsampled=True)],
         [replace(output(LOGITS), shape=[50, 11])],
         [replace(output(LOGITS), data="not base64!")],
     ],
-    ids=["none", "too many", "other shape", "thinned", "too little data", "no base64"],
+    ids=["none", "too many", "other shape", "subsampled", "too little data", "no base64"],
 )
 def test_what_does_not_fit_is_not_compared(candidate: list[Output]) -> None:
     assert compare_outputs([output(LOGITS)], candidate) is None
@@ -106,10 +106,10 @@ def test_nan_is_counted_and_leaves_no_figure() -> None:
     [
         (output(LOGITS[:, :1]), True),
         (output(LOGITS.reshape(50, 1, 5, 2)), True),
-        (output(LOGITS, thinned=True), True),
+        (output(LOGITS, subsampled=True), True),
         (output(LOGITS), False),
     ],
-    ids=["one class", "rank 4", "thinned", "told so"],
+    ids=["one class", "rank 4", "subsampled", "told so"],
 )
 def test_no_top1_where_there_is_no_classifier(ref: Output, classifier: bool) -> None:
     figures = compare_outputs([ref], [ref], classifier=classifier)

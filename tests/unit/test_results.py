@@ -79,7 +79,17 @@ def test_pandas_reads_every_raw_sample_in_one_call(tmp_path: Path) -> None:
     built = typical()
     built.cells[0].variant = 'comma, "quote"'
     samples = pd.read_csv(stored(tmp_path, built).folder / "samples.csv.gz")
-    columns = ["model", "variant", "delegate", "device", "threads", "launch", "block", "run_ns", "own_ns"]
+    columns = [
+        "model",
+        "variant",
+        "delegate",
+        "device",
+        "threads",
+        "launch",
+        "block",
+        "run_ns",
+        "own_ns",
+    ]
     assert list(samples) == columns
     assert samples.own_ns.isna().all()
     expected = [

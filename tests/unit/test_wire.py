@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from delegates.wire import Job, Measurement, OpGroup, Ops, Request, WireError, decode, encode, printable
+from delegates.wire import Job, Launch, OpGroup, Ops, Request, WireError, decode, encode, printable
 
 
 def measurement(**changes):
@@ -16,11 +16,11 @@ def measurement(**changes):
         "peak_memory_bytes": None,
         "affinity": [1],
         "blocks_ns": [[1, 2], [3]],
-        "own_ns": [],
-        "copies_ns": [4],
-        "tick_ns": 1.0,
+        "cpu_time_ns": [],
+        "end_to_end_ns": [4],
+        "timer_resolution_ns": 1.0,
     }
-    return Measurement(
+    return Launch(
         "j", 0, "tflite-runtime", "2.14", "3.7", 1, init_ns=1, first_ns=2, warmup=3, **{**values, **changes}
     )
 
@@ -52,7 +52,7 @@ def test_what_is_sent_arrives(message):
         '{"kind": ["Done"]}',
         '{"kind": "Done", "interrupted": 1}',
         '{"kind": "Done", "more": 1}',
-        '{"kind": "Refusal", "job": "j"}',
+        '{"kind": "Failure", "job": "j"}',
         "[" * 100_000,
         json.dumps({**json.loads(encode(measurement())), "blocks_ns": [["1"]]}),
         json.dumps({**json.loads(encode(measurement())), "init_ns": True}),
@@ -88,8 +88,8 @@ def test_a_device_gets_texts_as_they_are():
     "changes",
     [
         {"init_ns": 1 << 63},
-        {"tick_ns": float("inf")},
-        {"tick_ns": float("nan")},
+        {"timer_resolution_ns": float("inf")},
+        {"timer_resolution_ns": float("nan")},
         {"blocks_ns": [[10**400]]},
     ],
 )
@@ -103,4 +103,4 @@ def test_values_without_a_schema_are_not_deep():
     for _ in range(9):
         deep = {"a": deep}
     with pytest.raises(WireError, match="too deep"):
-        decode(json.dumps({"kind": "Facts", "when": "before", "machine": deep, "changing": {}}))
+        decode(json.dumps({"kind": "SystemInfo", "when": "before", "machine": deep, "changing": {}}))

@@ -16,19 +16,19 @@ from typing import Any
 from delegates.wire import (
     STAGES,
     Done,
-    Facts,
-    Measurement,
+    Failure,
+    Launch,
     Ops,
     Output,
+    ProbeResult,
     Progress,
-    PythonFacts,
-    Refusal,
+    SystemInfo,
     WireError,
     build,
     printable,
 )
 
-Answer = Facts | PythonFacts | Measurement | Refusal | Progress | Done
+Answer = SystemInfo | ProbeResult | Launch | Failure | Progress | Done
 
 # Far above what a conductor sends: 10,500 samples of a launch, 16 KiB of stderr.
 _MOST_BYTES = 2 << 20  # of one answer, the data of outputs left out
@@ -68,7 +68,7 @@ def receive(line: str) -> Answer:
     if not isinstance(message, Answer):
         raise WireError(f"{type(message).__name__} is no answer")
     _check(message)
-    return _with_a_clock(message) if isinstance(message, Measurement) else message
+    return _with_a_clock(message) if isinstance(message, Launch) else message
 
 
 def _of_outputs(raw: Any) -> int:
@@ -109,44 +109,49 @@ def _line(text: str) -> str:
     return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 1] + "…"
 
 
-def _with_a_clock(m: Measurement) -> Measurement | Refusal:
+def _with_a_clock(m: Launch) -> Launch | Failure:
     """The same, or why it is none: with a clock that stands still, or nearly so, no time is known."""
     samples = sorted(ns for block in m.blocks_ns for ns in block)
     if samples and samples[len(samples) // 2] > 0:
         return m
     how = "all" if not any(samples) else "more than half"
     reason = f"the clock of this device does not work: {how} of {len(samples)} inferences took 0 ns by it"
-    return Refusal(m.job, m.launch, "invoke", reason)
+    return Failure(m.job, m.launch, "invoke", reason)
 
 
 def _check(message: Answer) -> None:
-    if isinstance(message, Measurement):
+    if isinstance(message, Launch):
         _check_measurement(message)
-    elif isinstance(message, Refusal):
-        _need(message.stage in STAGES, "Refusal.stage")
-        _need(0 <= message.launch < _MOST_LAUNCHES, "Refusal.launch")
-    elif isinstance(message, PythonFacts):
-        _need(message.error is not None or None not in (message.runtime, message.version), "PythonFacts")
+    elif isinstance(message, Failure):
+        _need(message.stage in STAGES, "Failure.stage")
+        _need(0 <= message.launch < _MOST_LAUNCHES, "Failure.launch")
+    elif isinstance(message, ProbeResult):
+        _need(message.error is not None or None not in (message.runtime, message.version), "ProbeResult")
         shown = [*message.others, *message.runtimes, *message.delegates, *message.software]
-        _need(len(shown) <= _MOST_TEXTS, "PythonFacts: that many entries")
-    elif isinstance(message, Facts):
+        _need(len(shown) <= _MOST_TEXTS, "ProbeResult: that many entries")
+    elif isinstance(message, SystemInfo):
         known = {key: value for key, value in message.machine.items() if value is not None}
-        _check_facts(known, _MACHINE, "Facts.machine")
-        _need(len(known.get("delegate_libraries", ())) <= _MOST_TEXTS, "Facts.machine: that many libraries")
-        _check_facts(message.changing, _CHANGING, "Facts.changing")
+        _check_facts(known, _MACHINE, "SystemInfo.machine")
+        _need(
+            len(known.get("delegate_libraries", ())) <= _MOST_TEXTS, "SystemInfo.machine: that many libraries"
+        )
+        _check_facts(message.changing, _CHANGING, "SystemInfo.changing")
 
 
-def _check_measurement(m: Measurement) -> None:
-    samples = [ns for series in (*m.blocks_ns, m.copies_ns) for ns in series]
-    own = [ns for block in m.own_ns for ns in block]
-    _need(0 <= m.launch < _MOST_LAUNCHES, "Measurement.launch")
-    _need(0 < len(samples) <= _MOST_SAMPLES, "Measurement.blocks_ns")
-    _need(min([*samples, *own, m.init_ns, m.first_ns, m.warmup]) >= 0, "Measurement: a time below zero")
-    _need(not m.own_ns or list(map(len, m.own_ns)) == list(map(len, m.blocks_ns)), "Measurement.own_ns")
-    _need(m.tick_ns >= 0, "Measurement.tick_ns")
-    _need(m.threads > 0, "Measurement.threads")
-    _need(min(m.affinity or [0]) >= 0, "Measurement.affinity")
-    _need((m.peak_memory_bytes or 0) >= 0, "Measurement.peak_memory_bytes")
+def _check_measurement(m: Launch) -> None:
+    samples = [ns for series in (*m.blocks_ns, m.end_to_end_ns) for ns in series]
+    own = [ns for block in m.cpu_time_ns for ns in block]
+    _need(0 <= m.launch < _MOST_LAUNCHES, "Launch.launch")
+    _need(0 < len(samples) <= _MOST_SAMPLES, "Launch.blocks_ns")
+    _need(min([*samples, *own, m.init_ns, m.first_ns, m.warmup]) >= 0, "Launch: a time below zero")
+    _need(
+        not m.cpu_time_ns or list(map(len, m.cpu_time_ns)) == list(map(len, m.blocks_ns)),
+        "Launch.cpu_time_ns",
+    )
+    _need(m.timer_resolution_ns >= 0, "Launch.timer_resolution_ns")
+    _need(m.threads > 0, "Launch.threads")
+    _need(min(m.affinity or [0]) >= 0, "Launch.affinity")
+    _need((m.peak_memory_bytes or 0) >= 0, "Launch.peak_memory_bytes")
     if m.ops is not None:
         _check_ops(m.ops)
     for output in m.outputs:

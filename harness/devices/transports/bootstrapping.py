@@ -77,7 +77,7 @@ class Arrival:
     def begin(
         self, place: Place, bundle: Bundle, files: Mapping[str, Content], do: str = "run", python: bytes = b""
     ) -> None:
-        """Have bootstrap.py started with its order; `files` by SHA-256, `python` as a login shell reads it."""
+        """Start bootstrap.py with its order; `files` by SHA-256, `python` as a login shell reads it."""
         marker, source = secrets.token_hex(16), _SOURCE.read_bytes()
         far = self._conversation.patience is not None
         order = {

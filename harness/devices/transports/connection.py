@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from delegates.wire import MAX_LINE_BYTES, Request, WireError, encode, printable
-from harness.devices.timeouts import Patience
+from harness.devices.timeouts import Timeouts
 from harness.devices.transports.answers import receive
 from harness.errors import DeviceError
 
@@ -42,7 +42,7 @@ class Conversation:
         request: Request,
         arrive: Arrive | None = None,
         folder: Path | None = None,
-        patience: Patience | None = None,
+        patience: Timeouts | None = None,
     ) -> None:
         self._request, self._arrive, self.patience = request, arrive, patience
         # Its own session: Ctrl-C in the terminal reaches only us, and we ask it to stop.

@@ -17,7 +17,7 @@ from typing import IO, Any
 from delegates.wire import Request
 from harness import cache
 from harness.config import SshTarget
-from harness.devices.timeouts import Patience
+from harness.devices.timeouts import Timeouts
 from harness.devices.transports import ssh_command
 from harness.devices.transports.bootstrapping import Arrival, Content, Note, Place
 from harness.devices.transports.bundle import Bundle
@@ -34,7 +34,7 @@ class SshRunner:
         bundle: Bundle,
         python: str | None,
         note: Note,
-        patience: Patience = Patience(),  # noqa: B008 - frozen
+        patience: Timeouts = Timeouts(),  # noqa: B008 - frozen
     ) -> None:
         self.target, self.place_name, self.patience = target, target.host, patience
         self.uploaded_bytes = 0

@@ -144,7 +144,7 @@ def generate(
     return Calibration("generate", samples, sha256, path, True, f"uniform random: {', '.join(said)}")
 
 
-def thinned(calibration: Calibration, cache: Path, count: int) -> Calibration:
+def subsampled(calibration: Calibration, cache: Path, count: int) -> Calibration:
     """At most `count` of its samples, evenly spread, in the folder `cache`. Raises ModelError."""
     from harness.quantize.calibration.arrays import load, store
 

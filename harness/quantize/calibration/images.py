@@ -25,7 +25,7 @@ MOST_PIXELS = 89_478_485  # 256 MiB in RGB; Pillow warns from there on
 
 
 def read(source: str, inputs: Sequence[InputSpec], options: Mapping[str, Any]) -> tuple[Arrays, list[str]]:
-    """Images as (samples, height, width, channels); more than asked for are thinned evenly.
+    """Images as (samples, height, width, channels); more than asked for are subsampled evenly.
 
     Evenly, because folders are often sorted by class. Raises ModelError.
     """
@@ -39,10 +39,10 @@ def read(source: str, inputs: Sequence[InputSpec], options: Mapping[str, Any]) -
     for row, file in zip(array, files, strict=True):
         pixels = _pixels(file, mode, spec.shape[2], spec.shape[1], options["resize"])
         row[...] = (pixels * ((high - low) / 255) + low).reshape(row.shape)
-    thinned = [f"{count} of {len(every)} images, evenly spread"] if count < len(every) else []
+    subsampled = [f"{count} of {len(every)} images, evenly spread"] if count < len(every) else []
     how = f"resized to {spec.shape[2]}x{spec.shape[1]} ({options['resize']}, aspect ratio not kept)"
     values = array.astype(sample_dtype(spec, where))
-    return {spec.name: values}, [*thinned, how, mode, f"scaled to [{low:g}, {high:g}]"]
+    return {spec.name: values}, [*subsampled, how, mode, f"scaled to [{low:g}, {high:g}]"]
 
 
 def _image_input(inputs: Sequence[InputSpec], where: str) -> tuple[InputSpec, str]:

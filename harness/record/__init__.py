@@ -1,0 +1,86 @@
+"""The nouns: what a run consists of, frozen and typed, with units in the names.
+
+Everything that was asked for and answered is in a `Run`. Figures are never part of it: `analysis` derives
+`Row`s from it whenever somebody looks. `None` means "not asked" or "not known", never "failed".
+"""
+
+from harness.record.cell import Artifact, Cell, CellRun, CompilerOp, ExpectedOps
+from harness.record.device import Delegate, DeviceState, Facts, Profile
+from harness.record.document import SCHEMA, Conclusion, Document, Host
+from harness.record.ended import (
+    Crashed,
+    Done,
+    Ended,
+    Pending,
+    Refused,
+    Skipped,
+    TimedOut,
+    Unavailable,
+    WorkerEnd,
+)
+from harness.record.row import (
+    BaselineName,
+    Compiled,
+    Fidelity,
+    Interval,
+    Latency,
+    Row,
+    Speedup,
+    Status,
+    Warning,
+)
+from harness.record.run import Header, Run
+from harness.record.variant import (
+    Calibration,
+    Converter,
+    FailedVariant,
+    FidelitySamples,
+    Model,
+    Quantization,
+    Tensor,
+    Variant,
+)
+
+__all__ = [
+    "SCHEMA",
+    "Artifact",
+    "BaselineName",
+    "Calibration",
+    "Cell",
+    "CellRun",
+    "Compiled",
+    "CompilerOp",
+    "Conclusion",
+    "Converter",
+    "Crashed",
+    "Delegate",
+    "DeviceState",
+    "Document",
+    "Done",
+    "Ended",
+    "ExpectedOps",
+    "Facts",
+    "FailedVariant",
+    "Fidelity",
+    "FidelitySamples",
+    "Header",
+    "Host",
+    "Interval",
+    "Latency",
+    "Model",
+    "Pending",
+    "Profile",
+    "Quantization",
+    "Refused",
+    "Row",
+    "Run",
+    "Skipped",
+    "Speedup",
+    "Status",
+    "Tensor",
+    "TimedOut",
+    "Unavailable",
+    "Variant",
+    "Warning",
+    "WorkerEnd",
+]

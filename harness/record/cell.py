@@ -1,0 +1,72 @@
+"""A cell: one variant on one delegate of one device, with a number of threads."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from delegates.wire import Launch
+from harness.record.device import Delegate, DeviceState
+from harness.record.ended import Ended, Pending
+from harness.record.variant import FailedVariant, Variant
+
+
+class CompilerOp(Struct, frozen=True):
+    """Ops of one kind and what the compiler did with them, in its own words."""
+
+    op: str
+    count: int
+    status: str
+
+
+class Artifact(Struct, frozen=True):
+    """What runs instead of the variant's own file, and what its compiler said of it."""
+
+    file: str  # name without folder
+    sha256: str
+    size_bytes: int
+    compiler: str | None = None  # version; None: the file was there already
+    subgraphs: int | None = None
+    ops_total: int | None = None
+    ops_mapped: int | None = None
+    on_chip_bytes: int | None = None
+    on_chip_free_bytes: int | None = None
+    streamed_bytes: int | None = None  # parameters that cross the bus in every inference
+    ops: tuple[CompilerOp, ...] | None = None
+    problem: str | None = None  # why the compiler's log can't be believed
+
+
+class ExpectedOps(Struct, frozen=True):
+    """What the rules say of every op of the file that runs, in the file's order.
+
+    ops: their names. reasons: why the rules leave an op on the CPU, None where they expect it to be
+    delegated. certain: whether the rules are certain of it, or at least have seen it so.
+    """
+
+    ops: tuple[str, ...]
+    delegated: tuple[bool | None, ...]  # None: the rules can't tell
+    reasons: tuple[str | None, ...]
+
+
+class Cell(Struct, frozen=True):
+    """One cell of the table, with all that it consists of."""
+
+    id: str
+    variant: Variant | FailedVariant
+    device: DeviceState
+    delegate: Delegate
+    threads: int = 1
+    artifact: Artifact | None = None
+    expected: ExpectedOps | None = None
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self.variant.model
+
+
+class CellRun(Struct, frozen=True):
+    """What became of a cell: its launches so far, and how it ended."""
+
+    cell: Cell
+    launches: tuple[Launch, ...] = ()
+    ended: Ended = Pending()

@@ -1,0 +1,59 @@
+"""The result document: run.json and --json (CONTRACT.md's schema 1, docs/results.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from harness.record.device import DeviceState
+from harness.record.row import Row
+from harness.record.variant import Model, Variant
+
+SCHEMA = 1
+
+
+class Host(Struct, frozen=True):
+    """The machine that ran qbench."""
+
+    os: str | None = None
+    arch: str | None = None
+    cpu: str | None = None
+    cores: int | None = None
+    memory_bytes: int | None = None
+    python: str | None = None
+    packages: Mapping[str, str] = {}
+
+
+class Conclusion(Struct, frozen=True):
+    """What to take of the cells of one model with one baseline; cells are named by their id."""
+
+    model: str
+    verdict: Literal["fastest", "tied", "baseline", "not-shown", "none"]
+    cell: str | None
+    reason: str | None = None  # what decided among ties: SQNR, top-1, ops, size or speed
+    ties: tuple[str, ...] = ()
+    undecided: tuple[str, ...] = ()
+    budget_s: float | None = None  # about what would decide the first of the undecided
+    barred: tuple[str, ...] = ()
+
+
+class Document(Struct, frozen=True, kw_only=True):
+    """A run with every figure derived from it."""
+
+    schema: int
+    run_id: str
+    started_at: str | None = None
+    finished_at: str | None
+    qbench_version: str | None = None
+    interrupted: bool
+    budget_s: float | None = None
+    precision: float | None = None
+    baseline: str | None = None
+    host: Host = Host()
+    models: tuple[Model, ...]
+    variants: tuple[Variant, ...]
+    devices: tuple[DeviceState, ...]
+    cells: tuple[Row, ...]
+    conclusions: tuple[Conclusion, ...] = ()

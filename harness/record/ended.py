@@ -1,0 +1,75 @@
+"""How a cell ended: one type for everything that can become of it."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from delegates.wire import Failure
+
+
+class WorkerEnd(Struct, frozen=True):
+    """What a worker left behind that did not finish."""
+
+    stage: str  # what it was doing: see delegates.wire.STAGES
+    launch: int = 0
+    signal: str | None = None
+    stderr: str = ""  # the tail of what it wrote
+
+
+class Pending(Struct, frozen=True, tag="pending"):
+    """Nothing has ended the cell yet, or nobody lived to tell."""
+
+
+class Skipped(Struct, frozen=True, tag="skipped"):
+    """Ruled out on paper."""
+
+    reason: str
+
+
+class Unavailable(Struct, frozen=True, tag="unavailable"):
+    """The hardware, its library, its compiler or a runtime is not there."""
+
+    reason: str
+    worker: WorkerEnd | None = None
+
+
+class Refused(Struct, frozen=True, tag="refused"):
+    """The variant could not be made or compiled, or loading or running it failed with an error."""
+
+    reason: str
+    worker: WorkerEnd | None = None
+
+
+class Crashed(Struct, frozen=True, tag="crashed"):
+    """The worker died."""
+
+    reason: str
+    worker: WorkerEnd | None = None
+
+
+class TimedOut(Struct, frozen=True, tag="timeout"):
+    """The worker hung."""
+
+    reason: str
+    worker: WorkerEnd | None = None
+
+
+class Done(Struct, frozen=True, tag="done"):
+    """Measured as long as was asked for."""
+
+
+Ended = Pending | Skipped | Unavailable | Refused | Crashed | TimedOut | Done
+
+_OF_STAGE: dict[str, type[Unavailable | Refused | Crashed | TimedOut]] = {
+    "runtime": Unavailable,
+    "delegate": Unavailable,
+    "link": Unavailable,
+    "crash": Crashed,
+    "timeout": TimedOut,
+}
+
+
+def of_failure(failure: Failure) -> Ended:
+    """How a cell ended whose worker failed."""
+    worker = WorkerEnd(failure.stage, failure.launch, failure.signal, failure.stderr)
+    return _OF_STAGE.get(failure.stage, Refused)(failure.reason, worker)

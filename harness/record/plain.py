@@ -1,0 +1,28 @@
+"""Values that come from elsewhere and may hold anything, as plain JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+JsonObject = Mapping[str, Any]
+"""An object of JSON whose keys are not ours: a delegate's options, a converter's settings, facts."""
+
+
+def plain_object(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with nothing but what JSON knows.
+
+    Numbers that are not finite become None, unknown types their text.
+    """
+    return {str(key): _plain(value) for key, value in mapping.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return plain_object(value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)

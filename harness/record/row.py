@@ -1,0 +1,130 @@
+"""A row: one cell as the result document, the table and the API have it (docs/results.md)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from delegates.wire import Ops
+from harness.record.cell import CompilerOp
+from harness.record.ended import WorkerEnd
+from harness.record.plain import JsonObject
+from harness.record.variant import Warning
+
+Status = Literal["ok", "partial", "fallback", "skipped", "unavailable", "refused", "crashed", "timeout"]
+
+__all__ = [
+    "BaselineName",
+    "Compiled",
+    "Fidelity",
+    "Interval",
+    "Latency",
+    "Row",
+    "Speedup",
+    "Status",
+    "Warning",
+]
+
+
+class BaselineName(Struct, frozen=True):
+    """The cell that another one is compared with."""
+
+    variant: str
+    delegate: str
+    device: str
+    threads: int
+
+    def __str__(self) -> str:
+        """VARIANT/DELEGATE@DEVICE, the words of --baseline."""
+        return f"{self.variant}/{self.delegate}@{self.device}"
+
+
+class Interval(Struct, frozen=True):
+    """An estimate with its 95 % interval; the bounds are None where there is none."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+class Speedup(Struct, frozen=True):
+    """How many times faster than the baseline, with its 95 % interval; > 1 is faster."""
+
+    value: float
+    low: float | None
+    high: float | None
+    baseline: BaselineName
+
+
+class Latency(Struct, frozen=True):
+    """All samples of a cell, in ms. p90 needs 10 samples, p99 needs 100."""
+
+    count: int
+    launches: int
+    min: float
+    median: float
+    mean: float | None = None
+    stdev: float | None = None
+    p90: float | None = None
+    p99: float | None = None
+
+
+class Fidelity(Struct, frozen=True):
+    """The distance of outputs from those of the reference (docs/results.md, "fidelity")."""
+
+    reference: str
+    cosine: float | None = None
+    max_abs_error: float | None = None
+    sqnr_db: float | None = None
+    top1_agreement: float | None = None
+    output: str | None = None
+    samples: int | None = None
+    same_rows: float | None = None
+    labels: int = 0
+    same_labels: float | None = None
+    collapsed: bool = False
+
+
+class Compiled(Struct, frozen=True):
+    """What ran instead of the variant's own file."""
+
+    file: str
+    sha256: str | None = None
+    compiler: str | None = None
+    subgraphs: int | None = None
+    on_chip_bytes: int | None = None
+    on_chip_free_bytes: int | None = None
+    streamed_bytes: int | None = None
+    ops: tuple[CompilerOp, ...] | None = None
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """One cell with every figure that is derived from its launches."""
+
+    id: str | None = None
+    model: str
+    variant: str
+    device: str
+    delegate: str
+    runtime: str | None = None
+    threads: int
+    baseline: bool
+    status: Status
+    reason: str | None
+    refusal: WorkerEnd | None = None  # what the worker left behind
+    size_bytes: int | None  # of the file that runs
+    size_ratio: float | None  # size of the baseline / this size; > 1 is smaller
+    ops: Ops | None
+    compiled: Compiled | None = None
+    delegate_facts: JsonObject = {}
+    init_ms: float | None = None
+    first_ms: float | None = None
+    peak_memory_bytes: int | None
+    latency_ms: Latency | None
+    latency_with_copies_ms: Latency | None = None
+    throughput_per_s: float | None = None
+    speedup: Speedup | None
+    fidelity: Fidelity | None
+    accuracy: None = None
+    warnings: tuple[Warning, ...]

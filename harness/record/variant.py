@@ -1,0 +1,96 @@
+"""A model and its variants, and how they came to be."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct, field
+
+from harness.record.plain import JsonObject
+
+
+class Quantization(Struct, frozen=True):
+    """real = (q - zero_point) * scale; one scale per tensor, or one per slice along `axis`."""
+
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
+    axis: int | None = None  # None: one scale for the whole tensor
+
+
+class Tensor(Struct, frozen=True):
+    """An input or output of a variant."""
+
+    name: str
+    dtype: str  # numpy's name, or "string", "resource", "variant", "int4", …
+    shape: tuple[int, ...]
+    shape_signature: tuple[int, ...] = ()  # -1 where a dimension is dynamic
+    quantization: Quantization | None = None
+
+
+class Converter(Struct, frozen=True):
+    """The program that made a variant."""
+
+    name: str
+    version: str
+
+
+class Calibration(Struct, frozen=True):
+    """The data that a variant was calibrated on."""
+
+    source: str
+    samples: int
+    sha256: str | None = None
+    how: str | None = None
+    generated: bool = False
+
+
+class Warning(Struct, frozen=True):
+    """What a reader has to know before believing a figure. `remedy` is what the user can do about it."""
+
+    code: str
+    message: str
+    remedy: str | None = None
+
+
+class Variant(Struct, frozen=True):
+    """One .tflite file and how it came to be. The file is known by its SHA-256."""
+
+    model: str
+    name: str = field(name="variant")
+    scheme: str | None = None  # detected from the file: float32 float16 dynamic int8_float int8 uint8 …
+    sha256: str | None = None
+    size_bytes: int | None = None
+    source_sha256: str | None = None  # of the model it was made from; of the file itself if it was ready
+    converter: Converter | None = None  # None: it was a ready .tflite
+    settings: JsonObject | None = None  # the converter's
+    calibration: Calibration | None = None
+    inputs: tuple[Tensor, ...] = ()
+    outputs: tuple[Tensor, ...] = ()
+    custom_ops: tuple[str, ...] = ()  # names of ops that are not TensorFlow Lite's own
+    warnings: tuple[Warning, ...] = ()
+
+
+class FailedVariant(Struct, frozen=True):
+    """A variant that could not be made, with the converter's reason in one line."""
+
+    model: str
+    name: str = field(name="variant")
+    reason: str
+
+
+class FidelitySamples(Struct, frozen=True):
+    """The source of the samples that outputs are compared on (docs/results.md, "fidelity")."""
+
+    source: str  # as the user gave it, "generate" or "built-in"
+    samples: int
+    how: Literal["dataset", "held-back", "calibration", "random", "built-in"]
+    calibrated_on: int = 0  # how many of a dataset's samples are among the calibration data, too
+
+
+class Model(Struct, frozen=True):
+    """A model as the user named it."""
+
+    name: str
+    sha256: str | None = None
+    source: str | None = None
+    fidelity_samples: FidelitySamples | None = None
