@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from typing import Any
 
 from delegates.probe import facts
+from harness.record import Host
 
 _PACKAGES = ("ai-edge-litert", "tflite-runtime", "tensorflow", "keras", "tf-keras", "numpy", "pandas")
 
 
-def describe() -> dict[str, Any]:
-    """os, arch, cpu, cores, memory_bytes, python and the versions of the packages that matter."""
+def describe() -> Host:
+    """Describe this machine and the versions of the packages that matter."""
     machine = facts.machine()
-    kept = {key: machine[key] for key in ("os", "arch", "cpu", "cores", "memory_bytes")}
-    return {**kept, "python": platform.python_version(), "packages": _versions()}
+    return Host(
+        **{key: machine[key] for key in ("os", "arch", "cpu", "cores", "memory_bytes")},
+        python=platform.python_version(),
+        packages=_versions(),
+    )
 
 
 def _versions() -> dict[str, str]:

@@ -12,7 +12,7 @@ from types import FrameType
 
 from delegates.wire import Done, Failure, Launch, Progress, Request, SystemInfo
 from harness.devices.machines import Machine
-from harness.devices.transports.connection import Conversation
+from harness.devices.transports.connection import Connection
 from harness.errors import DeviceError
 from harness.store import Cell, Run
 
@@ -47,7 +47,7 @@ class Execution:
         self._changed, self._progress, self._note = changed, progress, note
         self._lock = threading.Lock()  # the run is one, the machines are several
         self._cells = {cell.id: cell for cell in run.cells}
-        self._talking: dict[int, Conversation] = {}  # by thread
+        self._talking: dict[int, Connection] = {}  # by thread
         self._stopped = threading.Event()
         self._closed = False  # whoever made the run has it for himself again
 
@@ -72,50 +72,50 @@ class Execution:
 
     def stop(self) -> None:
         self._stopped.set()
-        for conversation in list(self._talking.values()):
-            conversation.stop()
+        for connection in list(self._talking.values()):
+            connection.stop()
 
     def _drive(self, task: Task) -> None:
         """One machine: ask; after a lost link ask once more for what is missing."""
         machine = task.machine
-        failure = self._converse(machine, task.request)
+        failure = self._new_connection(machine, task.request)
         rest = self._rest(task.request)
         if failure is not None and rest.jobs and self._is_there_again(machine, failure):
             self._note(f"{machine.name} is there again; measuring what is missing")
-            failure = self._converse(machine, rest)
+            failure = self._new_connection(machine, rest)
         if failure is not None and not self._stopped.is_set():
             self._lose(machine, self._rest(task.request), failure)
         self._tell()
 
     def _is_there_again(self, machine: Machine, failure: _Failure) -> bool:
-        return failure.linked or machine.runner.reconnect(self._stopped)
+        return failure.linked or machine.transport.restore_link(self._stopped)
 
-    def _converse(self, machine: Machine, request: Request) -> _Failure | None:
+    def _new_connection(self, machine: Machine, request: Request) -> _Failure | None:
         """Take all answers to one request. Returns what went wrong, if something did."""
         try:
-            conversation = machine.runner.ask(request)
+            connection = machine.transport.start(request)
         except (DeviceError, OSError) as error:
             return _Failure(str(error), reached=False)
-        self._talking[threading.get_ident()] = conversation
+        self._talking[threading.get_ident()] = connection
         if self._stopped.is_set():
-            conversation.stop()
+            connection.stop()
         problem, whole = None, False
         try:
-            for message in conversation:
+            for message in connection:
                 whole = isinstance(message, Done) and not message.interrupted
                 self._take(machine, request, message)
         except (DeviceError, OSError) as error:  # OSError: a file to be uploaded has gone
             problem = str(error)
         finally:
-            ended = conversation.close()
+            ended = connection.close()
         if problem is None and ended is None:
             if whole or self._stopped.is_set():
                 return None
             reason = f"{machine.name} had not heard from here for too long, and stopped"
             return _Failure(reason, reached=False, linked=True)
-        if conversation.asked and not machine.runner.connected():
+        if connection.asked and not machine.transport.link_is_up():
             return _Failure(f"the link to {machine.name} was lost", reached=False)
-        return _Failure(str(problem or ended), reached=conversation.asked)
+        return _Failure(str(problem or ended), reached=connection.asked)
 
     def _take(self, machine: Machine, request: Request, message: object) -> None:
         if isinstance(message, Progress):

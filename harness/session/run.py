@@ -55,7 +55,7 @@ def run(options: selection.Options, config: Config, watcher: Watcher) -> Outcome
     _check_models(options)
     run_id = results.new_run_id()
     store = results.create(options.results, run_id)
-    with machines.open_all(profiles, watcher.note, options.patience) as opened:
+    with machines.open_all(profiles, watcher.note, options.timeouts) as opened:
         try:
             record = _plan(options, config, opened, run_id, watcher)
         except BaseException:
@@ -216,10 +216,10 @@ def _task(record: results.Run, machine: Machine, options: selection.Options) -> 
         record.models,
         [device for device in record.devices if device.profile.name in names],
         baselines(record),
-        machine.runner.place,
+        machine.transport.remote_path,
         machine.answers,
     )
-    machine.runner.take(record.run_id, options.wait_s)
+    machine.transport.lock_for(record.run_id, options.wait_s)
     request = Request("run", jobs=jobs, budget_s=options.budget_s, precision=options.precision)
     return execute.Task(machine, request)
 

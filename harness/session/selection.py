@@ -34,7 +34,7 @@ class Options:
     precision: float = 0.01
     wait_s: float | None = None  # for machines that others measure on; None: for ever
     results: Path = Path("results")
-    patience: Timeouts = Timeouts()  # noqa: RUF009 - frozen
+    timeouts: Timeouts = Timeouts()  # noqa: RUF009 - frozen
 
 
 def devices(config: Config, options: Options) -> list[DeviceProfile]:
