@@ -5,7 +5,7 @@ from __future__ import annotations
 from delegates.wire import ProbeResult
 from harness.config import DeviceProfile
 from harness.devices.machines import Machine
-from harness.record import Delegate, DeviceState, Facts, Profile
+from harness.record import Delegate, DeviceState, Profile
 from harness.record.plain import plain_object
 
 _OF_MACHINE = ("os", "arch", "cpu", "cores", "memory_bytes")
@@ -27,7 +27,7 @@ def profile_as_used(profile: DeviceProfile) -> Profile:
 def device_state(profile: DeviceProfile, machine: Machine) -> DeviceState:
     """Return the device as probing found it."""
     found: ProbeResult = machine.answers[profile.name]
-    known: Facts = {} if machine.facts is None else machine.facts.machine
+    known: dict[str, Any] = {} if machine.facts is None else machine.facts.machine
     return DeviceState(
         name=profile.name,
         place=profile.place,
