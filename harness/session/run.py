@@ -49,10 +49,11 @@ def run(options: Options, config: Config, watcher: Watcher) -> Outcome:
         except BaseException:
             writer.discard()  # nothing was measured: leave no empty run behind
             raise
-        writer.planned(plan.as_event())
-        interrupted = _measure(writer, tasks, watcher)
-        writer.finished(_now(), interrupted)
-    return _outcome(writer)
+        with writer:
+            writer.planned(plan.as_event())
+            interrupted = _measure(writer, tasks, watcher)
+            writer.finished(_now(), interrupted)
+            return _outcome(writer)
 
 
 def _header(options: Options) -> Header:
@@ -120,7 +121,7 @@ def _measure(writer: store.Writer, tasks: Sequence[Task], watcher: Watcher) -> b
 
 def _outcome(writer: store.Writer) -> Outcome:
     """Derive the document from what is stored now, and export it."""
-    run = store.load(writer.folder, writer.folder.parent)
+    run = store.load(writer.folder.name, writer.folder.parent)
     document = analysis.document(run)
     problem = writer.problem
     try:
