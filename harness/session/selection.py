@@ -13,7 +13,7 @@ from harness.devices.timeouts import Timeouts
 from harness.errors import ConfigError, ModelError
 from harness.models import ModelSource
 from harness.quantize import VariantSet
-from harness.quantize.standard import STANDARD
+from harness.config.standard import STANDARD
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ def _predicted(prediction: Prediction) -> dict[str, Any]:
         "outcome": prediction.outcome,
         "target": prediction.target,
         "total": prediction.total,
-        "taken": prediction.count(Verdict.TAKEN),
+        "taken": prediction.count(Verdict.DELEGATED),
         "likely": prediction.likely,
         "uncertain": prediction.count(Verdict.UNCERTAIN),
         "partitions": prediction.partitions,
@@ -163,7 +163,7 @@ def _matches(prediction: Prediction, found: Mapping[str, Any]) -> bool | None:
         return bool(prediction.outcome == found["outcome"])
     if found["total"] != prediction.total:  # another count: of a compiled model, for example
         return None
-    return bool(prediction.count(Verdict.TAKEN) == found["taken"])
+    return bool(prediction.count(Verdict.DELEGATED) == found["taken"])
 
 
 def _in_the_way(info: ModelInfo, prediction: Prediction) -> list[dict[str, Any]]:
@@ -172,7 +172,7 @@ def _in_the_way(info: ModelInfo, prediction: Prediction) -> list[dict[str, Any]]
         return []
     groups: dict[tuple[str, OpVerdict], int] = {}
     for op, verdict in zip(info.ops, prediction.ops, strict=True):
-        if verdict.verdict is not Verdict.TAKEN or verdict.likely:
+        if verdict.verdict is not Verdict.DELEGATED or verdict.likely:
             groups[op.name, verdict] = groups.get((op.name, verdict), 0) + 1
     ranked = sorted(groups.items(), key=lambda item: -item[1])
     return [
