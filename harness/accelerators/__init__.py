@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from delegates.wire import Runtime
-from harness.accelerators.base import Accelerator, CompiledFile, OverSsh
-from harness.accelerators.compiling import Compilers, find_compilers
+from harness.accelerators.base import Accelerator, CompiledFile, Compiler, OverSsh
+from harness.accelerators.compiling import find_compilers
 from harness.accelerators.options import check_options
 from harness.accelerators.prediction import (
     OpVerdict,
@@ -31,7 +31,7 @@ __all__ = [
     "ACCELERATORS",
     "Accelerator",
     "CompiledFile",
-    "Compilers",
+    "Compiler",
     "OpVerdict",
     "OverSsh",
     "Prediction",

@@ -1,4 +1,4 @@
-"""One script on another host, over the user's ssh: for tools that a board has no part in."""
+"""One command on another host over the user's ssh, with a connection of its own."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from harness.config import SshTarget
 from harness.devices.transports import ssh_command
 from harness.errors import DeviceError
 
-_KEPT_COMPLAINTS = 65536  # bytes of ssh's own words, from their end
+_STDERR_BYTES = 65536
 
 
-def over_ssh(
+def run_once(
     target: SshTarget, script: str, stdin: bytes, *, timeout_s: float, limit_bytes: int
 ) -> tuple[bytes, str]:
-    """What the script wrote to stdout (at most so many bytes), and why ssh did not connect, in words.
+    """Run a shell script on another host.
 
-    The words mean nothing if the script has answered. Raises DeviceError if there is no ssh here.
+    script: a fixed text of ours; everything that others name comes on `stdin`.
+    Returns at most `limit_bytes` of what it wrote to stdout, and ssh's complaints with what to do about
+    them, which mean nothing if the script has answered. After `timeout_s` it is ended.
+    Raises DeviceError if there is no ssh on this machine.
     """
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as complaints:
         given.write(stdin)
@@ -43,7 +46,7 @@ def over_ssh(
             timer.cancel()
             _end(process)
             process.wait()
-        complaints.seek(max(0, complaints.seek(0, os.SEEK_END) - _KEPT_COMPLAINTS))
+        complaints.seek(max(0, complaints.seek(0, os.SEEK_END) - _STDERR_BYTES))
         return answer, ssh_command.explain(target, complaints.read().decode("utf-8", "replace"))
 
 
