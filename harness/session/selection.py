@@ -13,7 +13,7 @@ from harness.config.checks import suggest
 from harness.errors import ConfigError, ModelError
 from harness.models import ModelSource
 from harness.quantize import VariantSet
-from harness.quantize.standard import STANDARD
+from harness.config.standard import STANDARD
 from harness.session.options import Options
 
 

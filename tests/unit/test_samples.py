@@ -17,7 +17,7 @@ from harness.models import ModelSource, resolve_model
 from harness.quantize import make_variants
 from harness.quantize.calibration import InputSpec
 from harness.quantize.data import choose_data
-from harness.quantize.standard import STANDARD
+from harness.config.standard import STANDARD
 from harness.record import FidelitySamples
 from harness.report.table import render
 from tests.models import dense_model, int64_model
