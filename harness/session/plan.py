@@ -9,7 +9,8 @@ from delegates.backends.registry import DELEGATES
 from delegates.wire import Job, ProbeResult, printable
 from harness.accelerators.edgetpu.compiler import CUSTOM_OP
 from harness.config import DelegateSpec
-from harness.quantize import FailedVariant, Variant, VariantSet
+from harness.quantize import VariantSet
+from harness.record import FailedVariant, Variant
 from harness.store import Cell, Device
 
 _TAKE_COMPILED = ("edgetpu", "external")
@@ -26,7 +27,7 @@ def make_cells(
     `answers` holds what each device's Python said, by device name.
     """
     return [
-        _cell(model.model, variant, device, delegate, threads, answers[device.profile.name])
+        _cell(model.model.name, variant, device, delegate, threads, answers[device.profile.name])
         for model in models
         for device in devices
         for delegate in device.profile.delegates
@@ -36,7 +37,7 @@ def make_cells(
 
 
 def _variants(model: VariantSet) -> list[Variant | FailedVariant]:
-    return [*model.variants, *model.failed]
+    return [*(made.variant for made in model.variants), *model.failed]
 
 
 def make_jobs(
@@ -53,21 +54,21 @@ def make_jobs(
     the machine, `answers` which Python answered for a device.
     """
     compared_with = {cell.id for cell in baselines.values()}
-    sets = {model.model: model for model in models}
+    sets = {model.model.name: model for model in models}
     profiles = {device.profile.name: device.profile for device in devices}
     jobs = []
     for cell in cells:
         if cell.device not in profiles or cell.skipped or cell.refused or cell.unavailable:
             continue
         profile, model = profiles[cell.device], sets[cell.model]
-        variant = next(v for v in model.variants if v.name == cell.variant)
-        inputs = model.inputs.get(variant.name)
+        made = next(made for made in model.variants if made.variant.name == cell.variant)
+        inputs = model.inputs.get(cell.variant)
         options = next(d.options for d in profile.delegates if d.name == cell.delegate)
         jobs.append(
             Job(
                 id=cell.id,
                 group=cell.model,
-                model=place(cell.compiled.path if cell.compiled else variant.path),
+                model=place(cell.compiled.path if cell.compiled else made.path),
                 inputs=None if inputs is None else place(inputs),
                 delegate=cell.delegate,
                 runtime=profile.runtime,
@@ -106,7 +107,7 @@ def _cell(
     elif CUSTOM_OP in variant.custom_ops:
         cell.skipped = None if delegate.name in _TAKE_COMPILED else _COMPILED
     else:
-        cell.skipped = DELEGATES[delegate.name].refuses(variant.scheme)
+        cell.skipped = DELEGATES[delegate.name].refuses(variant.scheme or "")
     cell.unavailable = facts.error or facts.delegates.get(delegate.name)
     return cell
 

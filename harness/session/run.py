@@ -134,7 +134,7 @@ def make_all(
         )
         sets = separate(selection.narrow(variants, options.variants))
         if len(sets) > 1:
-            names = ", ".join(one.model for one in sets)
+            names = ", ".join(one.model.name for one in sets)
             watcher.note(f"{source.source}: inputs or outputs differ, these are different models: {names}")
         made += sets
     return selection.unique_sets(made)

@@ -11,7 +11,7 @@ from harness.accelerators.edgetpu import compiler as edgetpu
 from harness.accelerators.edgetpu.compiler import CUSTOM_OP, Compiled, Compiler
 from harness.config import DelegateSpec, DeviceProfile, SshTarget
 from harness.errors import ModelError
-from harness.quantize import Variant, VariantSet
+from harness.quantize import MadeVariant, VariantSet
 from harness.store import Cell, Device
 from harness.tflite import read_model
 
@@ -32,7 +32,7 @@ def compile_cells(
     MODEL.tflite. Where the device is missing nothing is compiled, but a missing compiler is named, too.
     `begun` is called with the name of each variant that has to be compiled.
     """
-    variants = {(v.model, v.name): v for model in models for v in model.variants}
+    variants = {(one.variant.model, one.variant.name): one for model in models for one in model.variants}
     specs = {
         device.profile.name: spec
         for device in devices
@@ -41,12 +41,12 @@ def compile_cells(
     }
     work = _Work(folder, begun)
     for cell in cells:
-        variant = variants.get((cell.model, cell.variant))
-        if cell.delegate != DELEGATE or variant is None or cell.skipped or CUSTOM_OP in variant.custom_ops:
+        made = variants.get((cell.model, cell.variant))
+        if cell.delegate != DELEGATE or made is None or cell.skipped or CUSTOM_OP in made.variant.custom_ops:
             continue
-        cell.compiled = _ready(variant, folder)
+        cell.compiled = _ready(made, folder)
         if cell.compiled is None:
-            _compile(cell, variant, specs[cell.device], work)
+            _compile(cell, made, specs[cell.device], work)
 
 
 def find_compilers(profiles: Iterable[DeviceProfile]) -> dict[str, dict[str, Any]]:
@@ -81,15 +81,15 @@ class _Work:
         named, host = spec.options.get("compiler"), _host(spec)
         return _once(self._found, (named, host), lambda: edgetpu.find(named, host))
 
-    def compile(self, variant: Variant, compiler: Compiler, options: Mapping[str, Any]) -> Compiled:
+    def compile(self, made: MadeVariant, compiler: Compiler, options: Mapping[str, Any]) -> Compiled:
         arguments = tuple(options.get("compiler_args", ()))
         timeout_s = options.get("compiler_timeout", edgetpu.TIMEOUT_S)
 
         def make() -> Compiled:
-            self._begun(f"compiling {variant.model} {variant.name} for the Edge TPU")
-            return edgetpu.compile_model(variant.path, compiler, self._folder, arguments, timeout_s)
+            self._begun(f"compiling {made.variant.model} {made.variant.name} for the Edge TPU")
+            return edgetpu.compile_model(made.path, compiler, self._folder, arguments, timeout_s)
 
-        return _once(self._made, (variant.sha256, compiler, arguments, timeout_s), make)
+        return _once(self._made, (made.variant.sha256, compiler, arguments, timeout_s), make)
 
 
 def _once(known: dict[Hashable, T | ModelError], key: Hashable, make: Callable[[], T]) -> T:
@@ -105,7 +105,7 @@ def _once(known: dict[Hashable, T | ModelError], key: Hashable, make: Callable[[
     return found
 
 
-def _compile(cell: Cell, variant: Variant, spec: DelegateSpec, work: _Work) -> None:
+def _compile(cell: Cell, made: MadeVariant, spec: DelegateSpec, work: _Work) -> None:
     """Refused is what the compiler judged; that it could not be asked says nothing of the model."""
     try:
         compiler = work.find(spec)
@@ -115,7 +115,7 @@ def _compile(cell: Cell, variant: Variant, spec: DelegateSpec, work: _Work) -> N
     if cell.unavailable:
         return
     try:
-        cell.compiled = work.compile(variant, compiler, spec.options)
+        cell.compiled = work.compile(made, compiler, spec.options)
     except edgetpu.Refused as error:
         cell.refused = str(error)
     except ModelError as error:
@@ -133,11 +133,11 @@ def _host(spec: DelegateSpec) -> SshTarget | None:
     )
 
 
-def _ready(variant: Variant, folder: Path) -> Compiled | None:
+def _ready(made: MadeVariant, folder: Path) -> Compiled | None:
     """MODEL_edgetpu.tflite beside a model that was given as a .tflite, if it is compiled and fits it."""
-    if variant.given is None:
+    if made.given is None:
         return None
-    path = variant.given.with_name(f"{variant.given.stem}_edgetpu.tflite")
+    path = made.given.with_name(f"{made.given.stem}_edgetpu.tflite")
     try:
         data = path.read_bytes()
         found = read_model(data, str(path))
@@ -145,7 +145,7 @@ def _ready(variant: Variant, folder: Path) -> Compiled | None:
         return None
     if not any(op.name == CUSTOM_OP for op in found.ops):
         return None
-    if [(t.shape, t.dtype) for t in found.inputs] != [(t.shape, t.dtype) for t in variant.inputs]:
+    if [(t.shape, t.dtype) for t in found.inputs] != [(t.shape, t.dtype) for t in made.variant.inputs]:
         return None
     copy = cache.put(folder / "copies", data, ".tflite")
     return Compiled(copy, cache.digest(data), len(data), report=None, given=path)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from delegates.wire import Runtime
@@ -16,7 +15,8 @@ from harness.accelerators import OpVerdict, Prediction, Verdict, predict
 from harness.analysis.compat import observed
 from harness.analysis.compat.limits import needs
 from harness.config import DelegateSpec, DeviceProfile
-from harness.quantize import Variant, VariantSet
+from harness.quantize import MadeVariant, VariantSet
+from harness.record import Variant
 from harness.tflite import ModelInfo, read_model_file
 
 SCHEMA = 1
@@ -46,9 +46,9 @@ def report(
     cells = []
     for made in models:
         for variant in made.variants:
-            info = read_model_file(Path(variant.path))
+            info = read_model_file(variant.path)
             cells += [
-                _cell(variant, info, target, delegate, runtime, seen)
+                _cell(variant.variant, info, target, delegate, runtime, seen)
                 for target in targets
                 for delegate in target.profile.delegates
                 for runtime in _runtimes(target, delegate)
@@ -56,7 +56,7 @@ def report(
     return {
         "schema": SCHEMA,
         "qbench_version": __version__,
-        "models": [{"name": made.model, "source": made.source} for made in models],
+        "models": [{"name": made.model.name, "source": made.model.source} for made in models],
         "devices": [_device(target) for target in targets],
         "variants": [_variant(variant) for made in models for variant in made.variants],
         "failed": [
@@ -99,15 +99,16 @@ def _device(target: Target) -> dict[str, Any]:
     }
 
 
-def _variant(variant: Variant) -> dict[str, Any]:
+def _variant(made: MadeVariant) -> dict[str, Any]:
+    variant = made.variant
     return {
         "model": variant.model,
         "variant": variant.name,
         "scheme": variant.scheme,
         "sha256": variant.sha256,
         "size_bytes": variant.size_bytes,
-        "needs": needs(read_model_file(Path(variant.path))),
-        "warnings": [{"code": code, "message": message} for code, message in variant.warnings],
+        "needs": needs(read_model_file(made.path)),
+        "warnings": [{"code": w.code, "message": w.message} for w in variant.warnings],
     }
 
 
@@ -120,7 +121,7 @@ def _cell(
     seen: observed.Seen,
 ) -> dict[str, Any]:
     prediction = predict(info, delegate.name, runtime, delegate.options)
-    found = observed.find(seen, variant.sha256, target.profile.name, delegate, runtime)
+    found = observed.find(seen, variant.sha256 or "", target.profile.name, delegate, runtime)
     return {
         "model": variant.model,
         "variant": variant.name,
