@@ -7,6 +7,8 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from delegates import stats
 from delegates.wire import Ops
 from harness.analysis import accelerators, outputs, provenance, reasons, warnings
@@ -20,7 +22,7 @@ from harness.analysis.status import cell_ops, verdict
 from harness.analysis.warnings import Doubt
 from harness.errors import DeviceError
 from harness.quantize.separate import interface
-from harness.record import Variant
+from harness.record import Document, Variant
 from harness.store import SCHEMA, Cell, Run
 
 MEASURED = ("ok", "partial", "fallback")
@@ -55,7 +57,7 @@ def document(run: Run, known: Known | None = None) -> dict[str, Any]:
             "cells": [context.cell(cell) for cell in run.cells],
         }
     )
-    return {**made, "conclusions": [found.as_dict() for found in conclude(made)]}
+    return {**made, "conclusions": [found.as_dict() for found in conclude(msgspec.convert(made, Document))]}
 
 
 def exit_code(document: Mapping[str, Any]) -> int:
