@@ -35,7 +35,10 @@ app = typer.Typer(
 def main() -> None:
     """Entry point of the `qbench` command."""
     streams.prepare()
-    for number in (signal.SIGTERM, signal.SIGHUP):  # like Ctrl-C: children are ended, temporary folders removed
+    for number in (
+        signal.SIGTERM,
+        signal.SIGHUP,
+    ):  # like Ctrl-C: children are ended, temporary folders removed
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
     try:

@@ -28,20 +28,21 @@ def devices(
     json_file: JsonFile = None,
 ) -> None:
     """List the device profiles, and with --probe what is behind them."""
+    from harness.devices import listing
     from harness.report.devices import render
     from harness.report.progress import ProgressBar
-    from harness.session import devices as session
+    from harness.session.devices import list_devices, unreached
 
     if clean is not None and (name or probe or json_file):
         raise ConfigError("--clean DEVICE cannot be combined with other devices, --probe or --json")
     config = read_config(devices_file)
     with ProgressBar(quiet=False) as progress:
         if clean is not None:
-            gone = session.clean(config, clean, progress.note)
+            gone = listing.clean(config, clean, progress.note)
             output.say(f"{clean}: removed {gone.files} files, {gone.bytes} bytes")
             return
-        found = session.list_devices(config, name or [], probe=probe, note=progress.note)
+        found = list_devices(config, name or [], probe=probe, note=progress.note)
     problems = output.problems(
         lambda: render(found, output.console()) if json_file is None else output.write_json(found, json_file)
     )
-    end(4 if session.unreached(found) else 0, problems)
+    end(4 if unreached(found) else 0, problems)

@@ -1,11 +1,13 @@
-"""The user's own machine, as the result document describes it."""
+"""The user's own machine: as the result document describes it, and its runtimes."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import platform
 
+from delegates.backends import runtime
 from delegates.probe import facts
+from delegates.wire import Runtime
 from harness.record import Host
 
 _PACKAGES = ("ai-edge-litert", "tflite-runtime", "tensorflow", "keras", "tf-keras", "numpy", "pandas")
@@ -19,6 +21,11 @@ def describe() -> Host:
         python=platform.python_version(),
         packages=_versions(),
     )
+
+
+def installed_runtimes() -> list[Runtime]:
+    """Return the TFLite runtimes of the Python that runs qbench, in the order in which `auto` chooses."""
+    return runtime.installed()
 
 
 def _versions() -> dict[str, str]:

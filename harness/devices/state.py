@@ -8,8 +8,6 @@ from harness.devices.machines import Machine
 from harness.record import Delegate, DeviceState, Profile
 from harness.record.plain import plain_object
 
-_OF_MACHINE = ("os", "arch", "cpu", "cores", "memory_bytes")
-
 
 def profile_as_used(profile: DeviceProfile) -> Profile:
     """Return the part of a profile that says how was measured; of the environment only the names."""
@@ -27,14 +25,18 @@ def profile_as_used(profile: DeviceProfile) -> Profile:
 def device_state(profile: DeviceProfile, machine: Machine) -> DeviceState:
     """Return the device as probing found it."""
     found: ProbeResult = machine.answers[profile.name]
-    known: dict[str, Any] = {} if machine.facts is None else machine.facts.machine
+    facts = {} if machine.facts is None else machine.facts.machine
     return DeviceState(
         name=profile.name,
         place=profile.place,
         machine=machine.id,
         note=profile.note,
         problem=machine.problem,
-        **{key: known.get(key) for key in _OF_MACHINE},
+        os=facts.get("os"),
+        arch=facts.get("arch"),
+        cpu=facts.get("cpu"),
+        cores=facts.get("cores"),
+        memory_bytes=facts.get("memory_bytes"),
         python=found.version,
         runtime=found.runtime.name if found.runtime else None,
         runtime_version=found.runtime.version if found.runtime else None,

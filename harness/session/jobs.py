@@ -29,11 +29,9 @@ class Task:
         return seconds
 
 
-def make_tasks(
-    plan: Plan, header: Header, opened: Iterable[Machine], options: Options
-) -> list[Task]:
+def make_tasks(plan: Plan, header: Header, opened: Iterable[Machine], options: Options) -> list[Task]:
     """Return what every machine with a cell to measure is asked for; this run will take their locks."""
-    compared_with = {cell.cell.id for cell in baselines(plan.as_run(header)).values()}
+    compared_with = {cell.id for cell in baselines(plan.as_run(header)).values()}
     tasks = []
     for machine in opened:
         cells = runnable(plan, (profile.name for profile in machine.profiles))

@@ -1,4 +1,4 @@
-"""The plan: every variant x delegate x device x threads becomes a cell, and what is known of it beforehand."""
+"""The plan: every variant x delegate x device x threads becomes a cell, with all that is known beforehand."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from harness.record import (
     Run,
     Skipped,
     Unavailable,
+    Variant,
 )
 from harness.record.events import Planned, PlannedCell
 from harness.record.plain import plain_object
@@ -86,15 +87,13 @@ def make_plan(
     folder: the cache. begun: is called with a sentence before anything is compiled.
     """
     planner = _Planner(folder, begun)
-    cells = tuple(
-        planner.plan(made, variant, device, spec, threads)
-        for made in models
-        for device in devices
-        for spec in device.profile.delegates
-        for threads in device.profile.threads
-        for variant in (*made.variants, *made.failed)
-    )
-    return Plan(tuple(models), tuple(devices), cells)
+    cells: list[CellPlan] = []
+    for made in models:
+        for device in devices:
+            for spec in device.profile.delegates:
+                for threads in device.profile.threads:
+                    cells += planner.plan(made, device, spec, threads)
+    return Plan(tuple(models), tuple(devices), tuple(cells))
 
 
 class _Planner:
@@ -105,33 +104,31 @@ class _Planner:
         self._compilers: dict[str, Compiler | None] = {}
         self._expectations = Expectations()
 
-    def plan(
-        self,
-        made: VariantSet,
-        variant: MadeVariant | FailedVariant,
-        device: Device,
-        spec: DelegateSpec,
-        threads: int,
-    ) -> CellPlan:
-        known = variant if isinstance(variant, FailedVariant) else variant.variant
-        cell = Cell(
-            id=_id(made.model.name, known.name, spec.name, device.profile.name, str(threads)),
-            variant=known,
-            device=device.state,
-            delegate=Delegate(spec.name, plain_object(spec.options)),
-            threads=threads,
-        )
-        if isinstance(variant, FailedVariant):
-            return CellPlan(cell, device, spec, ended=Refused(variant.reason))
-        skipped = ACCELERATORS[spec.name].skips(known.scheme or "", known.custom_ops)
-        if skipped is not None:
-            return CellPlan(cell, device, spec, ended=Skipped(skipped))
-        return self._plan_made(cell, device, spec, variant, made.inputs.get(known.name))
+    def plan(self, made: VariantSet, device: Device, spec: DelegateSpec, threads: int) -> list[CellPlan]:
+        """Plan the cells of one model's variants, those that could not be made last."""
+        found = [
+            self._plan_made(_cell(one.variant, device, spec, threads), device, spec, one, made.inputs)
+            for one in made.variants
+        ]
+        failed = [
+            CellPlan(_cell(one, device, spec, threads), device, spec, ended=Refused(one.reason))
+            for one in made.failed
+        ]
+        return [*found, *failed]
 
     def _plan_made(
-        self, cell: Cell, device: Device, spec: DelegateSpec, made: MadeVariant, inputs: Path | None
+        self,
+        cell: Cell,
+        device: Device,
+        spec: DelegateSpec,
+        made: MadeVariant,
+        all_inputs: Mapping[str, Path],
     ) -> CellPlan:
-        """Plan a cell whose variant is there and not ruled out."""
+        """Plan a cell whose variant is there."""
+        variant, inputs = made.variant, all_inputs.get(made.variant.name)
+        skipped = ACCELERATORS[spec.name].skips(variant.scheme or "", variant.custom_ops)
+        if skipped is not None:
+            return CellPlan(cell, device, spec, ended=Skipped(skipped))
         missing = device.found.error or device.found.delegates.get(spec.name)
         compiled = self._compile(made, spec, missing)
         if isinstance(compiled, Refused | Unavailable):
@@ -164,9 +161,14 @@ def runnable(plan: Plan, names: Iterable[str]) -> list[CellPlan]:
     return [cell for cell in plan.cells if cell.ended is None and cell.device.profile.name in wanted]
 
 
-def answers_of(devices: Iterable[Device]) -> Mapping[str, ProbeResult]:
-    """Return what each device's Python offers, by device name."""
-    return {device.profile.name: device.found for device in devices}
+def _cell(variant: Variant | FailedVariant, device: Device, spec: DelegateSpec, threads: int) -> Cell:
+    return Cell(
+        id=_id(variant.model, variant.name, spec.name, device.profile.name, str(threads)),
+        variant=variant,
+        device=device.state,
+        delegate=Delegate(spec.name, plain_object(spec.options)),
+        threads=threads,
+    )
 
 
 def _as_planned(plan: CellPlan) -> PlannedCell:

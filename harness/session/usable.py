@@ -10,9 +10,7 @@ from harness.config import DeviceProfile
 from harness.errors import ConfigError
 
 
-def usable(
-    profiles: Sequence[DeviceProfile], answers: Mapping[str, ProbeResult]
-) -> list[DeviceProfile]:
+def usable(profiles: Sequence[DeviceProfile], answers: Mapping[str, ProbeResult]) -> list[DeviceProfile]:
     """Return the profiles that can run: one with accelerators only if one of them is there.
 
     If that leaves none, those remain that can run on the CPU. Raises ConfigError if nothing can run.

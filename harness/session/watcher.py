@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Protocol
 
 from delegates.wire import Progress
@@ -20,7 +19,7 @@ class Watcher(Protocol):
     def converted(self, variant: str, done: int, total: int) -> None:
         """A variant has been made."""
 
-    def planned(self, machine: str, groups: Mapping[str, float]) -> None:
+    def planned(self, machine: str, groups: dict[str, float]) -> None:
         """Seconds of timed work that are planned on a machine, by group (model)."""
 
     def measured(self, machine: str, progress: Progress) -> None:
@@ -39,7 +38,7 @@ class Silent:
     def converted(self, variant: str, done: int, total: int) -> None:
         """Do nothing."""
 
-    def planned(self, machine: str, groups: Mapping[str, float]) -> None:
+    def planned(self, machine: str, groups: dict[str, float]) -> None:
         """Do nothing."""
 
     def measured(self, machine: str, progress: Progress) -> None:
