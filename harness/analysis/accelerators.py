@@ -1,72 +1,65 @@
-"""What is particular about cells on accelerators: compiled files, software that plays hardware."""
+"""What is particular about cells on accelerators, as their rooms know it: names, ops, warnings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
 
-from delegates.wire import OpGroup, Ops
-from harness.accelerators.edgetpu.log import MAPPED, Report
-from harness.analysis.warnings import Doubt
+from delegates.wire import Launch, OpGroup, Ops
+from harness.accelerators.edgetpu.log import MAPPED
+from harness.record import Artifact, CellRun, Warning
 
-if TYPE_CHECKING:
-    from harness.accelerators.edgetpu.compiler import Compiled
-    from harness.store import Cell
+# Codes of warnings about cells that are fast at something else: they never have the star.
+BARRING = frozenset({"software-gpu", "gpu-float16"})
 
-SOFTWARE = "software-gpu"
-COMPILER_LOG = "compiler-log"
+_LABELS = {
+    "xnnpack": "XNNPACK",
+    "gpu": "the GPU delegate",
+    "edgetpu": "the Edge TPU",
+    "external": "the external delegate",
+}
 
 
-def of_variant(measured: Ops, report: Report) -> Ops:
+def label(delegate: str) -> str:
+    """A delegate's name in a sentence."""
+    return _LABELS.get(delegate, delegate)
+
+
+def of_variant(measured: Ops, artifact: Artifact) -> Ops:
     """The compiler's count in the variant's own ops, if the device took the compiled parts at all.
 
     Where the compiler's words do not add up, the ops are those of the compiled file.
     """
-    if not measured.delegated or not report.ops_total or report.problem:
+    if not measured.delegated or not artifact.ops_total or artifact.problem:
         return measured
+    rows = artifact.ops or ()
+    mapped = sum(row.count for row in rows if row.status == MAPPED)
     left = [
         OpGroup(row.op, row.count, [], f"edgetpu_compiler: {row.status}")
-        for row in report.ops
+        for row in rows
         if row.status != MAPPED
     ]
-    return Ops(report.ops_total, report.mapped, measured.partitions, left)
+    return Ops(artifact.ops_total, mapped, measured.partitions, left)
 
 
-def of_compiled(compiled: Compiled | None) -> dict[str, Any] | None:
-    """What ran instead of the variant's own file, and what its compiler said of it."""
-    if compiled is None:
-        return None
-    known: dict[str, Any] = {} if compiled.report is None else asdict(compiled.report)
-    kept = ("subgraphs", "on_chip_bytes", "on_chip_free_bytes", "streamed_bytes", "ops")
-    return {
-        "file": (compiled.given or compiled.path).name,
-        "sha256": compiled.sha256,
-        "compiler": compiled.compiler,
-        **{key: known.get(key) for key in kept},
-    }
-
-
-def doubts(cell: Cell, has_nan: bool) -> Iterator[Doubt]:
-    """`has_nan`: whether outputs are NaN or infinite."""
-    report = None if cell.compiled is None else cell.compiled.report
-    if report is not None and report.problem:
-        yield Doubt(
-            COMPILER_LOG,
-            f"{report.problem}; ops are counted in the compiled file instead, where all that the Edge"
+def warnings(cell: CellRun, last: Launch, has_nan: bool) -> Iterator[Warning]:
+    """The warnings that a cell's delegate gives cause for. has_nan: whether outputs are NaN or infinite."""
+    artifact, facts = cell.cell.artifact, last.delegate_facts
+    if artifact is not None and artifact.problem:
+        yield Warning(
+            "compiler-log",
+            f"{artifact.problem}; ops are counted in the compiled file instead, where all that the Edge"
             " TPU runs are one op",
             "see what edgetpu_compiler --show_operations says of this variant, and report it to qbench",
         )
-    facts = cell.measurements[-1].delegate_facts
     if facts.get("software"):
-        yield Doubt(
-            SOFTWARE,
+        yield Warning(
+            "software-gpu",
             f"{facts.get('adapter') or 'the adapter'} is software: the CPU played the GPU, and these times"
             " say nothing about one",
             "measure on a machine with a GPU",
         )
-    if has_nan and cell.delegate == "gpu" and facts.get("precision") != "float32":
-        yield Doubt(
+    if has_nan and cell.cell.delegate.name == "gpu" and facts.get("precision") != "float32":
+        yield Warning(
             "gpu-float16",
             "GPUs calculate in float16 where they can, which overflows beyond 65504: that may be where NaN"
             " comes from",
