@@ -148,14 +148,6 @@ def half_width(interval: Interval) -> float:
     return (interval.high - interval.low) / 2
 
 
-def converged(interval: Optional[Interval], precision: float) -> bool:
-    """Whether an interval of logarithms is as narrow as asked, so that measuring may stop.
-
-    precision: half its width, at most; for small ones a part of the value (0.01 is 1 %).
-    """
-    return interval is not None and half_width(interval) <= precision
-
-
 def signed_rank_cut(count: int) -> int:
     """Which of the ordered pairwise means, from either end, bounds the 95 % interval of `count` values.
 

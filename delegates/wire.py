@@ -20,10 +20,6 @@ MAX_LINE_BYTES = 64 * 1024 * 1024
 
 STAGES = ("runtime", "delegate", "load", "allocate", "invoke", "crash", "timeout", "link")
 
-BUDGET_S = 1.0  # timed work per cell, at most
-PRECISION = 0.01  # half the width of a speedup's interval, as a part of it, that is narrow enough
-OTHER_OPS = "other ops"  # stands for ops that a delegate only counts, without telling their kinds
-
 _MOST = 1 << 62  # no count, size or time of ours comes near it
 _DEEPEST = 8
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -73,8 +69,8 @@ class Request:
     do: str
     jobs: List[Job] = field(default_factory=list)
     questions: List[ProbeRequest] = field(default_factory=list)
-    budget_s: float = BUDGET_S  # timed work per job
-    precision: float = PRECISION  # enough once the interval's half-width is at most this part of the value
+    budget_s: float = 1.0  # timed work per job
+    precision: float = 0.01  # enough once the interval's half-width is at most this part of the value
     min_launches: int = 6  # fresh worker processes per job, before the interval is looked at
     max_launches: int = 20
     first_launch: int = 0  # the number of the first one: more than 0 where a run is resumed
