@@ -15,6 +15,7 @@ class ListedCompiler(Struct, frozen=True):
     version: str | None
     host: str | None  # None: this machine
     problem: str | None = None
+    name: str = "compiler"  # the program's: edgetpu_compiler
 
 
 class ListedDevice(Struct, frozen=True, kw_only=True):
