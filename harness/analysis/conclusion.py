@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from delegates import stats
-from delegates.wire import PRECISION
+from delegates.wire import DEFAULT_PRECISION
 from harness import record
-from harness.analysis import accelerators, intervals, ties
+from harness.accelerators import barring
+from harness.analysis import intervals, ties
 from harness.analysis.distance import is_far
 from harness.analysis.intervals import could_be_one
 from harness.record import BaselineName, Document, Row
@@ -22,8 +23,8 @@ __all__ = ["NO_WINNERS", "Conclusion", "Verdict", "barred_by", "conclude", "coul
 
 Verdict = Literal["fastest", "tied", "baseline", "not-shown", "none"]
 
-# Another model, outputs that are none or wrong, no time: fast means nothing there.
-NO_WINNERS = accelerators.BARRING | {
+# Another model, outputs that are none or wrong, no time: fast means nothing there. Accelerators have more.
+NO_WINNERS = barring() | {
     "interface-differs",
     "nan-output",
     "variant-differs",
@@ -70,7 +71,7 @@ def conclude(document: Document) -> list[Conclusion]:
     for row in document.cells:
         if row.speedup is not None:
             groups.setdefault((row.model, row.speedup.baseline), []).append(row)
-    precision = document.precision or PRECISION
+    precision = document.precision or DEFAULT_PRECISION
     return [_of_group(group, precision, document.budget_s) for group in groups.values() if len(group) > 1]
 
 
@@ -123,7 +124,7 @@ def _baseline(
     if not equal:
         return Conclusion(model, "baseline", baseline, barred=barred)
     undecided = intervals.fastest_first(
-        row for row in equal if not stats.converged(intervals.logarithms(row), precision)
+        row for row in equal if not stats.is_narrow(intervals.bounds(row), precision)
     )
     needed = _budget(undecided[0], precision, budget_s) if undecided else None
     return Conclusion(model, "not-shown", baseline, undecided=undecided, budget_s=needed, barred=barred)
@@ -134,7 +135,7 @@ def _budget(row: Row, precision: float, budget_s: float | None) -> float | None:
 
     An interval narrows with the square root of the launches. Rounded up to one digit.
     """
-    half_width = stats.half_width(intervals.logarithms(row))
+    half_width = intervals.half_width(row)
     if not budget_s or intervals.value(row) <= 0 or not math.isfinite(half_width):
         return None
     needed = max(abs(math.log(intervals.value(row))), precision)

@@ -58,10 +58,13 @@ def has_interval(row: Row) -> bool:
     return of(row).low is not None and of(row).high is not None
 
 
-def logarithms(row: Row) -> stats.Interval:
-    """The interval's logarithms, with no bounds where there is no interval."""
-    known = has_interval(row) and low(row) > 0
-    return stats.Interval(0.0, math.log(low(row)), math.log(high(row))) if known else _UNKNOWN
+def bounds(row: Row) -> stats.Interval:
+    """The interval as statistics have it."""
+    return stats.Interval(value(row), of(row).low, of(row).high)
 
 
-_UNKNOWN = stats.Interval(0.0, None, None)
+def half_width(row: Row) -> float:
+    """Half the width of the interval's logarithm: a relative error; infinite without an interval."""
+    if not has_interval(row) or low(row) <= 0:
+        return math.inf
+    return math.log(high(row) / low(row)) / 2

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from harness.analysis import accelerators, output_warnings, warnings
+from harness.accelerators import ACCELERATORS
+from harness.analysis import output_warnings, warnings
 from harness.analysis.baseline import baselines
 from harness.analysis.names import Key, key, key_of_row
 from harness.analysis.outputs import Outputs
@@ -76,7 +77,8 @@ class _Derived:
         device = self._devices.get(cell.device.name, cell.device)
         yield from warnings.of_machine(device.facts_before, device.facts_after)
         yield from warnings.of_threads(cell.threads, last.affinity)
-        yield from accelerators.warnings(entry, last, nonfinite > 0)
+        if (accelerator := ACCELERATORS.get(cell.delegate.name)) is not None:
+            yield from accelerator.warnings(cell.artifact, last.delegate_facts, nonfinite > 0)
         yield from self._outputs.warnings(cell)
 
 

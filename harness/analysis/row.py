@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from delegates.wire import PRECISION, Ops
+from delegates.wire import DEFAULT_PRECISION, Ops
 from harness.analysis import reasons, status, timing, warnings
 from harness.analysis.baseline import baselines
 from harness.analysis.names import name
@@ -39,7 +39,7 @@ class _Context:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.precision = run.header.precision or PRECISION
+        self.precision = run.header.precision or DEFAULT_PRECISION
         self.baselines = baselines(run)
         self.timings = {entry.cell.id: timing.of(entry.launches) for entry in run.cells}
         self.parts = [part(one) for one in run.pooled or (run,)]

@@ -23,5 +23,5 @@ def compare(baseline: Timing, cell: Timing, named: BaselineName, precision: floa
     found = stats.speedup(baseline.floors, cell.floors, cell.timer_resolution_ns)
     if found is None:
         return None
-    located = stats.locate(stats.log_ratios(baseline.floors, cell.floors))
-    return Compared(Speedup(found.value, found.low, found.high, named), stats.converged(located, precision))
+    apart = stats.speedup(baseline.floors, cell.floors)  # by how the launches differ, whatever the clock
+    return Compared(Speedup(found.value, found.low, found.high, named), stats.is_narrow(apart, precision))

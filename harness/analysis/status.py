@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from delegates.wire import OpGroup, Ops
-from harness.analysis import accelerators
+from harness.accelerators import ACCELERATORS, label
 from harness.record import (
     CellRun,
     Crashed,
@@ -68,9 +68,10 @@ def cell_ops(cell: CellRun) -> Ops | None:
     """
     told = [launch.ops for launch in cell.launches if launch.ops is not None]
     least = min(told, key=_taken, default=None)
-    if least is None or cell.cell.artifact is None:
+    accelerator = ACCELERATORS.get(cell.cell.delegate.name)
+    if least is None or accelerator is None or cell.cell.artifact is None:
         return least
-    return accelerators.of_variant(least, cell.cell.artifact)
+    return accelerator.count(least, cell.cell.artifact)
 
 
 def _taken(ops: Ops) -> int:
@@ -96,7 +97,7 @@ def _from_ops(delegate: str, ops: Ops | None) -> tuple[Status, str | None]:
 
 
 def _why_not_all(delegate: str, ops: Ops) -> str:
-    name = accelerators.label(delegate)
+    name = label(delegate)
     head = f"{name[0].upper()}{name[1:]} took {ops.delegated} of {ops.total} ops"
     by_reason: dict[str | None, list[OpGroup]] = {}
     for group in ops.not_delegated:
