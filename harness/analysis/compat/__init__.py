@@ -27,6 +27,7 @@ from harness.analysis.compat.document import (
     OpsInTheWay,
     Predicted,
 )
+from harness.analysis.compat.inspection import Inspection, inspect
 from harness.analysis.compat.limits import needs
 from harness.analysis.compat.predicted import in_the_way, predicted, predictions
 from harness.analysis.compat.targets import Target, needs_runtime, oldest_limiting, target
@@ -40,6 +41,7 @@ __all__ = [
     "CompatReport",
     "CompatVariant",
     "DevicePrediction",
+    "Inspection",
     "NeedingOp",
     "Needs",
     "Observed",
@@ -47,6 +49,7 @@ __all__ = [
     "Predicted",
     "ReadModel",
     "Target",
+    "inspect",
     "needs",
     "oldest_limiting",
     "predictions",
