@@ -75,7 +75,6 @@ class RunningLaunch:
         return Launch(
             job=self.job.id,
             launch=self.number,
-            threads=self.job.threads,
             warmup=self._warmup,
             blocks_ns=self.blocks,
             cpu_time_ns=self.own,

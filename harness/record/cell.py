@@ -70,3 +70,4 @@ class CellRun(Struct, frozen=True):
     cell: Cell
     launches: tuple[Launch, ...] = ()
     ended: Ended = Pending()
+    damage: tuple[str, ...] = ()  # what of its launches could not be read back, one sentence each
