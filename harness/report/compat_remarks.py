@@ -27,7 +27,9 @@ class Remark:
     source: str | None = None
 
 
-def remark(where: str, what: str, reason: str, remedy: str | None = None, source: str | None = None) -> Remark:
+def remark(
+    where: str, what: str, reason: str, remedy: str | None = None, source: str | None = None
+) -> Remark:
     """A remark of texts from elsewhere, which are made printable."""
     return Remark(
         clean(where),
@@ -108,11 +110,11 @@ def needed_releases(variants: Iterable[CompatVariant]) -> list[Remark]:
     for variant in variants:
         if variant.needs is not None:
             ops = _some(map(op_and_version, variant.needs.ops))
-            groups.setdefault((variant.needs.release or "", ops), []).append(f"{variant.model} {variant.name}")
+            groups.setdefault((variant.needs.release or "", ops), []).append(
+                f"{variant.model} {variant.name}"
+            )
     ranked = sorted(groups.items(), key=lambda item: versions.release(item[0][0]) or (math.inf,))
-    return [
-        remark(_release(release), _some(names), f"because of {ops}") for (release, ops), names in ranked
-    ]
+    return [remark(_release(release), _some(names), f"because of {ops}") for (release, ops), names in ranked]
 
 
 def _release(text: str) -> str:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from msgspec import UNSET
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.record import Facts
 from harness.record.listing import ListedCompiler, ListedDevice, Listing, ProbedDevice
 from harness.report.figures import clean
 
@@ -20,15 +18,15 @@ def render(listing: Listing, console: Console) -> None:
     probed = [device for device in listing.devices if isinstance(device, ProbedDevice)]
     console.print(Text(listing.file), soft_wrap=True)
     console.print(_table(listing.devices))
-    for text, names in _by(probed, lambda device: device.machine and _machine(device.machine)):
+    for text, names in _by(probed, _machine).items():
         console.print(Text(f"{names}: {text}"), soft_wrap=True)
-    for text, names in _by(probed, _compiler):
+    for text, names in _by(probed, _compiler).items():
         style = "" if text.startswith("✓") else "yellow"
         console.print(Text(f"{names}: {text}", style=style), soft_wrap=True)
-    for problem, _ in _by(probed, lambda device: device.problem):
+    for problem in _by(probed, lambda device: device.problem):
         console.print(Text(problem, style="red"), soft_wrap=True)
-    for text, names in _by(probed, lambda device: device.lock):
-        console.print(Text(f"{names}: in use by {text}", style="yellow"), soft_wrap=True)
+    for holder, names in _by(probed, lambda device: device.lock).items():
+        console.print(Text(f"{names}: in use by {holder}", style="yellow"), soft_wrap=True)
     for device in listing.devices:
         _more(device, console)
 
@@ -38,30 +36,30 @@ def _table(devices: Sequence[ListedDevice | ProbedDevice]) -> Table:
     for column in ("device", "place", "runtime", "delegates", "threads"):
         table.add_column(column, overflow="fold")
     for device in devices:
-        probed = isinstance(device, ProbedDevice)
         table.add_row(
             Text(device.name),
             Text(clean(f"ssh {device.host}") if device.host else device.place),
-            _runtime(device) if probed else Text(device.runtime),
-            _delegates(device) if probed else Text(", ".join(device.delegates)),
+            _runtime(device) if isinstance(device, ProbedDevice) else Text(device.runtime),
+            _delegates(device) if isinstance(device, ProbedDevice) else Text(", ".join(device.delegates)),
             ",".join(map(str, device.threads)),
         )
     return table
 
 
-def _by(
-    devices: Iterable[ProbedDevice], text: Callable[[ProbedDevice], str | None]
-) -> Iterable[tuple[str, str]]:
-    """Each text that devices have, once, with their names."""
+def _by(devices: Iterable[ProbedDevice], text: Callable[[ProbedDevice], str | None]) -> dict[str, str]:
+    """Each text that devices have, with their names."""
     found: dict[str, list[str]] = {}
     for device in devices:
         if said := text(device):
             found.setdefault(said, []).append(device.name)
-    return [(said, ", ".join(names)) for said, names in found.items()]
+    return {said: ", ".join(names) for said, names in found.items()}
 
 
-def _machine(machine: Facts) -> str:
+def _machine(device: ProbedDevice) -> str | None:
     """One line of facts; a board may leave out any of them."""
+    machine = device.machine
+    if machine is None:
+        return None
     memory, libraries = machine.get("memory_bytes"), machine.get("delegate_libraries")
     facts = [
         machine.get("board"),
@@ -84,7 +82,7 @@ def _numbers(values: object) -> list[float]:
 def _compiler(device: ProbedDevice) -> str | None:
     """The Edge TPU's compiler, or why there is none."""
     compiler = device.compiler
-    if compiler is UNSET or not isinstance(compiler, ListedCompiler):
+    if not isinstance(compiler, ListedCompiler):
         return None
     if compiler.problem:
         return f"! {compiler.problem}"

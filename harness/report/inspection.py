@@ -187,9 +187,7 @@ def _shapes(tensors: Sequence[TensorInfo]) -> str:
 def _type(tensor: TensorInfo) -> str:
     """int8[?×96×96×3]; ? is a dynamic dimension."""
     signature = tensor.shape_signature if len(tensor.shape_signature) == len(tensor.shape) else tensor.shape
-    sizes = (
-        "?" if signed < 0 else str(size) for size, signed in zip(tensor.shape, signature, strict=True)
-    )
+    sizes = ("?" if signed < 0 else str(size) for size, signed in zip(tensor.shape, signature, strict=True))
     return f"{tensor.dtype}[{'×'.join(sizes)}]"
 
 
