@@ -68,7 +68,7 @@ def _named(group: OpGroup, told: Collection[str], model: ModelInfo, prediction: 
     for index, (op, verdict) in enumerate(zip(model.ops, prediction.ops, strict=True)):
         if verdict.verdict is Verdict.UNCERTAIN:
             return [group]
-        if verdict.verdict is Verdict.LEFT and op.name not in told:
+        if verdict.verdict is Verdict.NOT_DELEGATED and op.name not in told:
             nodes.setdefault((op.name, verdict.reason), []).append(index)
     if sum(map(len, nodes.values())) != group.count:
         return [group]
@@ -93,4 +93,4 @@ def _reason(node: int, op: str, model: ModelInfo, prediction: Prediction) -> str
 
 
 def _in_words(verdict: OpVerdict) -> str | None:
-    return UNEXPECTED if verdict.verdict is Verdict.TAKEN else verdict.reason
+    return UNEXPECTED if verdict.verdict is Verdict.DELEGATED else verdict.reason

@@ -293,7 +293,7 @@ class _Context:
 def _size(cell: Cell, variant: Variant | None) -> int | None:
     """Of the file that runs on the device."""
     if cell.compiled is not None:
-        return cell.compiled.size_bytes
+        return cell.compiled.artifact.size_bytes
     return None if variant is None else variant.size_bytes
 
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from delegates.backends.registry import DELEGATES
 from delegates.wire import Job, ProbeResult, printable
-from harness.accelerators.edgetpu.compiler import CUSTOM_OP
+from harness.accelerators import ACCELERATORS, Compiler
 from harness.config import DelegateSpec
+from harness.devices.transports.run_once import run_once
 from harness.quantize import VariantSet
-from harness.record import FailedVariant, Variant
+from harness.record import FailedVariant, Refused, Unavailable, Variant
 from harness.store import Cell, Device
-
-_TAKE_COMPILED = ("edgetpu", "external")
-_COMPILED = "compiled for the Edge TPU: it runs there only"
 
 
 def make_cells(
@@ -79,10 +76,41 @@ def make_jobs(
                 env=dict(profile.env),
                 timeout_s=profile.timeout_s,
                 baseline=cell.id in compared_with,
-                exclusive=DELEGATES[cell.delegate].exclusive,
+                exclusive=ACCELERATORS[cell.delegate].exclusive,
             )
         )
     return jobs
+
+
+def compile_cells(
+    cells: Iterable[Cell],
+    models: Iterable[VariantSet],
+    devices: Iterable[Device],
+    folder: Path,
+    begun: Callable[[str], None],
+) -> None:
+    """Give cells whose delegate has a compiler their `compiled` file, or the reason why there is none."""
+    made_of = {(made.variant.model, made.variant.name): made for model in models for made in model.variants}
+    specs = {(d.profile.name, spec.name): spec for d in devices for spec in d.profile.delegates}
+    compilers: dict[str, Compiler] = {}
+    for cell in cells:
+        make, made = ACCELERATORS[cell.delegate].compiler, made_of.get((cell.model, cell.variant))
+        if make is None or made is None or cell.skipped:
+            continue
+        compiler = compilers.setdefault(cell.delegate, make(folder, run_once, begun))
+        found = compiler.compile(
+            made.variant,
+            made.path,
+            specs[cell.device, cell.delegate],
+            given=made.given,
+            missing=cell.unavailable,
+        )
+        if isinstance(found, Refused):
+            cell.refused = found.reason
+        elif isinstance(found, Unavailable):
+            cell.unavailable = found.reason
+        else:
+            cell.compiled = found
 
 
 def _cell(
@@ -104,10 +132,8 @@ def _cell(
     )
     if isinstance(variant, FailedVariant):
         cell.refused = variant.reason
-    elif CUSTOM_OP in variant.custom_ops:
-        cell.skipped = None if delegate.name in _TAKE_COMPILED else _COMPILED
     else:
-        cell.skipped = DELEGATES[delegate.name].refuses(variant.scheme or "")
+        cell.skipped = ACCELERATORS[delegate.name].skips(variant.scheme or "", variant.custom_ops)
     cell.unavailable = facts.error or facts.delegates.get(delegate.name)
     return cell
 

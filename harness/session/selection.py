@@ -11,11 +11,11 @@ from msgspec import structs
 
 from harness.config import Config, DeviceProfile, VariantSpec
 from harness.config.checks import suggest
+from harness.config.standard import STANDARD
 from harness.devices.timeouts import Timeouts
 from harness.errors import ConfigError, ModelError
 from harness.models import ModelSource
 from harness.quantize import VariantSet
-from harness.quantize.standard import STANDARD
 
 
 @dataclass(frozen=True)

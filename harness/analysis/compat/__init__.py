@@ -11,7 +11,7 @@ from typing import Any
 
 from delegates.wire import Runtime
 from harness import __version__
-from harness.accelerators import OpVerdict, Prediction, Verdict, predict
+from harness.accelerators import ACCELERATORS, OpVerdict, Prediction, Verdict, predict
 from harness.analysis.compat import observed
 from harness.analysis.compat.limits import needs
 from harness.config import DelegateSpec, DeviceProfile
@@ -20,9 +20,6 @@ from harness.record import Variant
 from harness.tflite import ModelInfo, read_model_file
 
 SCHEMA = 1
-
-# What the Edge TPU's compiler takes has nothing to do with the runtime that later loads the rest.
-_RUNTIME_FREE = frozenset({"edgetpu", "external"})
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ def predictions(model: ModelInfo, target: Target) -> list[dict[str, Any]]:
 
 
 def _runtimes(target: Target, delegate: DelegateSpec) -> tuple[Runtime, ...]:
-    return target.runtimes[:1] if delegate.name in _RUNTIME_FREE else target.runtimes
+    return target.runtimes if ACCELERATORS[delegate.name].rules_need_runtime else target.runtimes[:1]
 
 
 def _device(target: Target) -> dict[str, Any]:
@@ -120,15 +117,16 @@ def _cell(
     runtime: Runtime,
     seen: observed.Seen,
 ) -> dict[str, Any]:
-    prediction = predict(info, delegate.name, runtime, delegate.options)
+    accelerator = ACCELERATORS[delegate.name]
+    prediction = accelerator.predict(info, runtime, delegate.options)
     found = observed.find(seen, variant.sha256 or "", target.profile.name, delegate, runtime)
     return {
         "model": variant.model,
         "variant": variant.name,
         "device": target.profile.name,
         "delegate": delegate.name,
-        "runtime": None if delegate.name in _RUNTIME_FREE else runtime.name,
-        "runtime_version": None if delegate.name in _RUNTIME_FREE else runtime.version,
+        "runtime": runtime.name if accelerator.rules_need_runtime else None,
+        "runtime_version": runtime.version if accelerator.rules_need_runtime else None,
         "predicted": _predicted(prediction),
         "observed": None if found is None else {**found, "matches": _matches(prediction, found)},
         "in_the_way": _in_the_way(info, prediction),
@@ -141,7 +139,7 @@ def _predicted(prediction: Prediction) -> dict[str, Any]:
         "outcome": prediction.outcome,
         "target": prediction.target,
         "total": prediction.total,
-        "taken": prediction.count(Verdict.TAKEN),
+        "taken": prediction.count(Verdict.DELEGATED),
         "likely": prediction.likely,
         "uncertain": prediction.count(Verdict.UNCERTAIN),
         "partitions": prediction.partitions,
@@ -164,7 +162,7 @@ def _matches(prediction: Prediction, found: Mapping[str, Any]) -> bool | None:
         return bool(prediction.outcome == found["outcome"])
     if found["total"] != prediction.total:  # another count: of a compiled model, for example
         return None
-    return bool(prediction.count(Verdict.TAKEN) == found["taken"])
+    return bool(prediction.count(Verdict.DELEGATED) == found["taken"])
 
 
 def _in_the_way(info: ModelInfo, prediction: Prediction) -> list[dict[str, Any]]:
@@ -173,7 +171,7 @@ def _in_the_way(info: ModelInfo, prediction: Prediction) -> list[dict[str, Any]]
         return []
     groups: dict[tuple[str, OpVerdict], int] = {}
     for op, verdict in zip(info.ops, prediction.ops, strict=True):
-        if verdict.verdict is not Verdict.TAKEN or verdict.likely:
+        if verdict.verdict is not Verdict.DELEGATED or verdict.likely:
             groups[op.name, verdict] = groups.get((op.name, verdict), 0) + 1
     ranked = sorted(groups.items(), key=lambda item: -item[1])
     return [
