@@ -15,9 +15,9 @@ import pytest
 from delegates.wire import Failure, Launch
 from harness.analysis.fidelity import compare_outputs
 from harness.analysis.outputs import of_delegate
+from harness.config.standard import STANDARD
 from harness.models import resolve_model
 from harness.quantize import make_variants
-from harness.config.standard import STANDARD
 from harness.tflite import read_model_file
 from tests.device.conftest import answers, job, run
 from tests.models import dense_model, dynamic_model, int64_model
