@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, Dict, Optional
 
 from . import library
-from .base import Delegate, Options, refuses_nothing
-from .interpreter import InterpreterSession
+from .base import Delegate, Options
+from .interpreter import Interpreter
 from .runtime import Opened
 
 
-def _open(runtime: Opened, model: str, threads: int, options: Options) -> InterpreterSession:
+def _open(runtime: Opened, model: str, threads: int, options: Options) -> Interpreter:
     return library.open_with(runtime, model, threads, options["library"], options.get("options", {}))
 
 
@@ -18,13 +18,12 @@ def _missing(runtime: Opened, options: Options) -> Optional[str]:
     return library.unusable(options["library"])
 
 
-def _facts(options: Options, said: str) -> Dict[str, Any]:
+def _facts(options: Options, log: str) -> Dict[str, Any]:
     return library.facts(options["library"])
 
 
 DELEGATE = Delegate(
     "external",
-    refuses_nothing,
     _open,
     _missing,
     facts=_facts,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Optional
 
-from .base import Delegate, Options, refuses_nothing
-from .interpreter import InterpreterSession
+from .base import Delegate, Options
+from .interpreter import Interpreter
 from .runtime import Opened
 
 
-def _open(runtime: Opened, model: str, threads: int, options: Options) -> InterpreterSession:
+def _open(runtime: Opened, model: str, threads: int, options: Options) -> Interpreter:
     resolver = runtime.module.OpResolverType.AUTO
-    return InterpreterSession(
+    return Interpreter(
         runtime.module.Interpreter(
             model_path=model, num_threads=threads, experimental_op_resolver_type=resolver
         )
@@ -24,4 +24,4 @@ def _missing(runtime: Opened, options: Options) -> Optional[str]:
     return "%s %s is too old to switch XNNPACK on and off" % (runtime.name, runtime.version)
 
 
-DELEGATE = Delegate("xnnpack", refuses_nothing, _open, _missing, on_cpu=True)
+DELEGATE = Delegate("xnnpack", _open, _missing, on_cpu=True)
