@@ -10,23 +10,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from harness.accelerators import barring
 from harness.analysis.distance import is_far
 
 Cell = Mapping[str, Any]  # a cell of the result document
 Verdict = Literal["fastest", "tied", "baseline", "not-shown", "none"]
 
-# Another model, a GPU that is none, outputs that are none or wrong, no time: fast means nothing there.
-NO_WINNERS = frozenset(
-    {
-        "interface-differs",
-        "software-gpu",
-        "gpu-float16",
-        "nan-output",
-        "variant-differs",
-        "delegate-differs",
-        "zero-times",
-    }
-)
+# Another model, outputs that are none or wrong, no time: fast means nothing there. Accelerators have more.
+NO_WINNERS = barring() | {
+    "interface-differs",
+    "nan-output",
+    "variant-differs",
+    "delegate-differs",
+    "zero-times",
+}
 _ALIKE_DB = 3.0  # twice the noise
 _ROUNDING_DB = 100.0  # from here on only float32's own rounding differs
 

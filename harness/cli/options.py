@@ -63,13 +63,14 @@ JsonFile = Annotated[
 
 
 def read_config(devices_file: Path | None) -> Config:
+    from harness.accelerators import check_options
     from harness.config import find_devices_file, load_config
 
     try:
         here = Path.cwd()
     except FileNotFoundError:
         raise ConfigError("the working directory no longer exists; change to another one") from None
-    return load_config(find_devices_file(devices_file, here))
+    return check_options(load_config(find_devices_file(devices_file, here)))
 
 
 def read_threads(text: str | None) -> list[int]:

@@ -67,15 +67,15 @@ def quantize(
     failed = [failure for made in sets for failure in made.failed]
     for failure in failed:
         output.say(f"{failure.model} {failure.name}: {failure.reason}")
-    too_new = any(code == "too-new" for made in sets for v in made.variants for code, _ in v.warnings)
+    too_new = any(w.code == "too-new" for made in sets for one in made.variants for w in one.variant.warnings)
     end(3 if failed or too_new else 0, problems)
 
 
 def _tell_warnings(sets: Sequence[VariantSet]) -> None:
     """What has to be said of the variants, each sentence once per model."""
     said: dict[tuple[str, str], list[str]] = {}
-    for variant in (variant for made in sets for variant in made.variants):
-        for _, message in variant.warnings:
-            said.setdefault((variant.model, message), []).append(variant.name)
+    for variant in (one.variant for made in sets for one in made.variants):
+        for warning in variant.warnings:
+            said.setdefault((variant.model, warning.message), []).append(variant.name)
     for (model, message), names in said.items():
         output.say(f"{model} {', '.join(names)}: {message}")

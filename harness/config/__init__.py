@@ -19,11 +19,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class DelegateSpec:
-    """A delegate as a profile asks for it: its name and the options given beside it."""
+    """A delegate as a profile asks for it: its name, and its options as they are written.
+
+    `harness.accelerators.check_options` checks the options and resolves paths in them.
+    """
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    folder: Path | None = None  # that of devices.toml: what relative paths in compiler_ssh_options mean
+    folder: Path | None = field(default=None, compare=False)  # of devices.toml, for relative paths
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from harness.accelerators.edgetpu import step
+from msgspec import to_builtins
+
+from harness.accelerators import find_compilers
 from harness.config import Config
 from harness.devices import machines
+from harness.devices.transports.run_once import run_once
 from harness.errors import ConfigError
 from harness.session import selection
 
@@ -32,8 +35,10 @@ def describe(config: Config, names: Sequence[str], probe: bool, note: machines.N
             found = {p.name: _found(machine, p.name) for machine in opened for p in machine.profiles}
         for entry in document["devices"]:
             entry.update(found[entry["name"]])
-        for name, compiler in step.find_compilers(profiles).items():
-            next(entry for entry in document["devices"] if entry["name"] == name)["compiler"] = compiler
+        for name, compiler in find_compilers(profiles, run_once).items():
+            next(entry for entry in document["devices"] if entry["name"] == name)["compiler"] = to_builtins(
+                compiler
+            )
     return document
 
 

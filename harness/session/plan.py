@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from delegates.backends.registry import DELEGATES
 from delegates.wire import Job, ProbeResult, printable
-from harness.accelerators.edgetpu.compiler import CUSTOM_OP
+from harness.accelerators import ACCELERATORS, Compiler
 from harness.config import DelegateSpec
-from harness.quantize import FailedVariant, Variant, VariantSet
+from harness.devices.transports.run_once import run_once
+from harness.quantize import VariantSet
+from harness.record import FailedVariant, Refused, Unavailable, Variant
 from harness.store import Cell, Device
-
-_TAKE_COMPILED = ("edgetpu", "external")
-_COMPILED = "compiled for the Edge TPU: it runs there only"
 
 
 def make_cells(
@@ -26,7 +24,7 @@ def make_cells(
     `answers` holds what each device's Python said, by device name.
     """
     return [
-        _cell(model.model, variant, device, delegate, threads, answers[device.profile.name])
+        _cell(model.model.name, variant, device, delegate, threads, answers[device.profile.name])
         for model in models
         for device in devices
         for delegate in device.profile.delegates
@@ -36,7 +34,7 @@ def make_cells(
 
 
 def _variants(model: VariantSet) -> list[Variant | FailedVariant]:
-    return [*model.variants, *model.failed]
+    return [*(made.variant for made in model.variants), *model.failed]
 
 
 def make_jobs(
@@ -53,21 +51,21 @@ def make_jobs(
     the machine, `answers` which Python answered for a device.
     """
     compared_with = {cell.id for cell in baselines.values()}
-    sets = {model.model: model for model in models}
+    sets = {model.model.name: model for model in models}
     profiles = {device.profile.name: device.profile for device in devices}
     jobs = []
     for cell in cells:
         if cell.device not in profiles or cell.skipped or cell.refused or cell.unavailable:
             continue
         profile, model = profiles[cell.device], sets[cell.model]
-        variant = next(v for v in model.variants if v.name == cell.variant)
-        inputs = model.inputs.get(variant.name)
+        made = next(made for made in model.variants if made.variant.name == cell.variant)
+        inputs = model.inputs.get(cell.variant)
         options = next(d.options for d in profile.delegates if d.name == cell.delegate)
         jobs.append(
             Job(
                 id=cell.id,
                 group=cell.model,
-                model=place(cell.compiled.path if cell.compiled else variant.path),
+                model=place(cell.compiled.path if cell.compiled else made.path),
                 inputs=None if inputs is None else place(inputs),
                 delegate=cell.delegate,
                 runtime=profile.runtime,
@@ -78,10 +76,41 @@ def make_jobs(
                 env=dict(profile.env),
                 timeout_s=profile.timeout_s,
                 baseline=cell.id in compared_with,
-                exclusive=DELEGATES[cell.delegate].exclusive,
+                exclusive=ACCELERATORS[cell.delegate].exclusive,
             )
         )
     return jobs
+
+
+def compile_cells(
+    cells: Iterable[Cell],
+    models: Iterable[VariantSet],
+    devices: Iterable[Device],
+    folder: Path,
+    begun: Callable[[str], None],
+) -> None:
+    """Give cells whose delegate has a compiler their `compiled` file, or the reason why there is none."""
+    made_of = {(made.variant.model, made.variant.name): made for model in models for made in model.variants}
+    specs = {(d.profile.name, spec.name): spec for d in devices for spec in d.profile.delegates}
+    compilers: dict[str, Compiler] = {}
+    for cell in cells:
+        make, made = ACCELERATORS[cell.delegate].compiler, made_of.get((cell.model, cell.variant))
+        if make is None or made is None or cell.skipped:
+            continue
+        compiler = compilers.setdefault(cell.delegate, make(folder, run_once, begun))
+        found = compiler.compile(
+            made.variant,
+            made.path,
+            specs[cell.device, cell.delegate],
+            given=made.given,
+            missing=cell.unavailable,
+        )
+        if isinstance(found, Refused):
+            cell.refused = found.reason
+        elif isinstance(found, Unavailable):
+            cell.unavailable = found.reason
+        else:
+            cell.compiled = found
 
 
 def _cell(
@@ -103,10 +132,8 @@ def _cell(
     )
     if isinstance(variant, FailedVariant):
         cell.refused = variant.reason
-    elif CUSTOM_OP in variant.custom_ops:
-        cell.skipped = None if delegate.name in _TAKE_COMPILED else _COMPILED
     else:
-        cell.skipped = DELEGATES[delegate.name].refuses(variant.scheme)
+        cell.skipped = ACCELERATORS[delegate.name].skips(variant.scheme or "", variant.custom_ops)
     cell.unavailable = facts.error or facts.delegates.get(delegate.name)
     return cell
 

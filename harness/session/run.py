@@ -9,11 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from delegates.backends.registry import DELEGATES
 from delegates.wire import ProbeResult, Progress, Request
 from harness import __version__
 from harness import store as results
-from harness.accelerators.edgetpu.step import compile_cells
+from harness.accelerators import ACCELERATORS
 from harness.analysis import rows
 from harness.analysis.baseline import baselines, check_baseline
 from harness.cache import default_cache
@@ -96,7 +95,7 @@ def _plan(
         precision=options.precision,
         baseline=options.baseline,
     )
-    compile_cells(record.cells, models, devices, default_cache(), watcher.step)
+    plan.compile_cells(record.cells, models, devices, default_cache(), watcher.step)
     check_baseline(record)
     for profile in profiles:
         if profile not in usable:
@@ -134,7 +133,7 @@ def make_all(
         )
         sets = separate(selection.narrow(variants, options.variants))
         if len(sets) > 1:
-            names = ", ".join(one.model for one in sets)
+            names = ", ".join(one.model.name for one in sets)
             watcher.note(f"{source.source}: inputs or outputs differ, these are different models: {names}")
         made += sets
     return selection.unique_sets(made)
@@ -156,7 +155,7 @@ def _why_not(profile: DeviceProfile, found: ProbeResult) -> str | None:
     """Why the profile can't run, or none of its accelerators is there, in short; None where it can."""
     if found.error is not None:
         return found.error
-    wanted = [d.name for d in profile.delegates if not DELEGATES[d.name].on_cpu]
+    wanted = [d.name for d in profile.delegates if not ACCELERATORS[d.name].on_cpu]
     missing = [why for name in wanted if (why := found.delegates.get(name) or found.software.get(name))]
     return missing[0].partition(";")[0] if wanted and len(missing) == len(wanted) else None
 

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from msgspec import structs
+
 from harness.config import Config, DeviceProfile, VariantSpec
 from harness.config.checks import suggest
+from harness.config.standard import STANDARD
 from harness.devices.timeouts import Timeouts
 from harness.errors import ConfigError, ModelError
 from harness.models import ModelSource
 from harness.quantize import VariantSet
-from harness.quantize.standard import STANDARD
 
 
 @dataclass(frozen=True)
@@ -88,15 +90,15 @@ def narrow(made: VariantSet, names: Sequence[str]) -> VariantSet:
     """Only the variants asked for. Raises ModelError for a name the model has not."""
     if not names:
         return made
-    have = [v.name for v in made.variants] + [f.name for f in made.failed]
-    ready = any(v.converter is None for v in made.variants)
+    have = [one.variant.name for one in made.variants] + [f.name for f in made.failed]
+    ready = any(one.variant.converter is None for one in made.variants)
     known = have if ready else list(dict.fromkeys([*(spec.name for spec in STANDARD), *have]))
     for name in names:
         if name not in have:
-            raise ModelError(f'model {made.model}: no variant "{name}"{suggest(name, known)}')
+            raise ModelError(f'model {made.model.name}: no variant "{name}"{suggest(name, known)}')
     return replace(
         made,
-        variants=tuple(v for v in made.variants if v.name in names),
+        variants=tuple(one for one in made.variants if one.variant.name in names),
         failed=tuple(f for f in made.failed if f.name in names),
     )
 
@@ -109,13 +111,15 @@ def unique_names(sources: Sequence[ModelSource]) -> list[ModelSource]:
 
 def unique_sets(sets: Sequence[VariantSet]) -> list[VariantSet]:
     """`unique_names` of models that are known with their variants."""
-    names = _unique([made.model for made in sets])
+    names = _unique([made.model.name for made in sets])
     return [
         replace(
             made,
-            model=name,
-            variants=tuple(replace(variant, model=name) for variant in made.variants),
-            failed=tuple(replace(failure, model=name) for failure in made.failed),
+            model=structs.replace(made.model, name=name),
+            variants=tuple(
+                replace(one, variant=structs.replace(one.variant, model=name)) for one in made.variants
+            ),
+            failed=tuple(structs.replace(failure, model=name) for failure in made.failed),
         )
         for made, name in zip(sets, names, strict=True)
     ]

@@ -17,7 +17,7 @@ from harness.analysis.fidelity import compare_outputs
 from harness.analysis.outputs import of_delegate
 from harness.models import resolve_model
 from harness.quantize import make_variants
-from harness.quantize.standard import STANDARD
+from harness.config.standard import STANDARD
 from harness.tflite import read_model_file
 from tests.device.conftest import answers, job, run
 from tests.models import dense_model, dynamic_model, int64_model

@@ -17,7 +17,7 @@ from harness.errors import ModelError
 from harness.models import resolve_model
 from harness.quantize import VariantSet, make_variants
 from harness.quantize.reasons import of_the_machine
-from harness.quantize.standard import STANDARD
+from harness.config.standard import STANDARD
 from harness.tflite import read_model_file
 from tests.models import dense_model
 

@@ -21,7 +21,7 @@ from harness.models.builtin import digits_files
 from harness.quantize import FidelitySamples, VariantSet, export_variants, make_variants
 from harness.quantize.calibration import spread
 from harness.quantize.reasons import with_unrolling
-from harness.quantize.standard import STANDARD
+from harness.config.standard import STANDARD
 from harness.tflite import dequantize, read_model_file
 from tests.models import dense_model
 
@@ -386,7 +386,7 @@ def test_without_tensorflow_the_way_to_it_is_said(tmp_path):
     """In a Python that sees no installed packages at all."""
     code = (
         "from pathlib import Path; from harness.models import resolve_model\n"
-        "from harness.quantize import make_variants; from harness.quantize.standard import STANDARD\n"
+        "from harness.quantize import make_variants; from harness.config.standard import STANDARD\n"
         "here = Path.cwd()\n"
         "make_variants(resolve_model('digits', here), STANDARD, cache=here)"
     )

@@ -16,7 +16,7 @@ from harness.models import ModelSource, resolve_model
 from harness.quantize import FidelitySamples, make_variants
 from harness.quantize.calibration import InputSpec
 from harness.quantize.data import choose_data
-from harness.quantize.standard import STANDARD
+from harness.config.standard import STANDARD
 from harness.report.table import render
 from tests.models import dense_model, int64_model
 from tests.unit.run_builder import typical

@@ -7,22 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from delegates.wire import Runtime
 from harness import __version__
-from harness.accelerators import OpVerdict, Prediction, Verdict, predict
+from harness.accelerators import ACCELERATORS, OpVerdict, Prediction, Verdict, predict
 from harness.analysis.compat import observed
 from harness.analysis.compat.limits import needs
 from harness.config import DelegateSpec, DeviceProfile
-from harness.quantize import Variant, VariantSet
+from harness.quantize import MadeVariant, VariantSet
+from harness.record import Variant
 from harness.tflite import ModelInfo, read_model_file
 
 SCHEMA = 1
-
-# What the Edge TPU's compiler takes has nothing to do with the runtime that later loads the rest.
-_RUNTIME_FREE = frozenset({"edgetpu", "external"})
 
 
 @dataclass(frozen=True)
@@ -46,9 +43,9 @@ def report(
     cells = []
     for made in models:
         for variant in made.variants:
-            info = read_model_file(Path(variant.path))
+            info = read_model_file(variant.path)
             cells += [
-                _cell(variant, info, target, delegate, runtime, seen)
+                _cell(variant.variant, info, target, delegate, runtime, seen)
                 for target in targets
                 for delegate in target.profile.delegates
                 for runtime in _runtimes(target, delegate)
@@ -56,7 +53,7 @@ def report(
     return {
         "schema": SCHEMA,
         "qbench_version": __version__,
-        "models": [{"name": made.model, "source": made.source} for made in models],
+        "models": [{"name": made.model.name, "source": made.model.source} for made in models],
         "devices": [_device(target) for target in targets],
         "variants": [_variant(variant) for made in models for variant in made.variants],
         "failed": [
@@ -86,7 +83,7 @@ def predictions(model: ModelInfo, target: Target) -> list[dict[str, Any]]:
 
 
 def _runtimes(target: Target, delegate: DelegateSpec) -> tuple[Runtime, ...]:
-    return target.runtimes[:1] if delegate.name in _RUNTIME_FREE else target.runtimes
+    return target.runtimes if ACCELERATORS[delegate.name].rules_need_runtime else target.runtimes[:1]
 
 
 def _device(target: Target) -> dict[str, Any]:
@@ -99,15 +96,16 @@ def _device(target: Target) -> dict[str, Any]:
     }
 
 
-def _variant(variant: Variant) -> dict[str, Any]:
+def _variant(made: MadeVariant) -> dict[str, Any]:
+    variant = made.variant
     return {
         "model": variant.model,
         "variant": variant.name,
         "scheme": variant.scheme,
         "sha256": variant.sha256,
         "size_bytes": variant.size_bytes,
-        "needs": needs(read_model_file(Path(variant.path))),
-        "warnings": [{"code": code, "message": message} for code, message in variant.warnings],
+        "needs": needs(read_model_file(made.path)),
+        "warnings": [{"code": w.code, "message": w.message} for w in variant.warnings],
     }
 
 
@@ -119,15 +117,16 @@ def _cell(
     runtime: Runtime,
     seen: observed.Seen,
 ) -> dict[str, Any]:
-    prediction = predict(info, delegate.name, runtime, delegate.options)
-    found = observed.find(seen, variant.sha256, target.profile.name, delegate, runtime)
+    accelerator = ACCELERATORS[delegate.name]
+    prediction = accelerator.predict(info, runtime, delegate.options)
+    found = observed.find(seen, variant.sha256 or "", target.profile.name, delegate, runtime)
     return {
         "model": variant.model,
         "variant": variant.name,
         "device": target.profile.name,
         "delegate": delegate.name,
-        "runtime": None if delegate.name in _RUNTIME_FREE else runtime.name,
-        "runtime_version": None if delegate.name in _RUNTIME_FREE else runtime.version,
+        "runtime": runtime.name if accelerator.rules_need_runtime else None,
+        "runtime_version": runtime.version if accelerator.rules_need_runtime else None,
         "predicted": _predicted(prediction),
         "observed": None if found is None else {**found, "matches": _matches(prediction, found)},
         "in_the_way": _in_the_way(info, prediction),
@@ -140,7 +139,7 @@ def _predicted(prediction: Prediction) -> dict[str, Any]:
         "outcome": prediction.outcome,
         "target": prediction.target,
         "total": prediction.total,
-        "taken": prediction.count(Verdict.TAKEN),
+        "taken": prediction.count(Verdict.DELEGATED),
         "likely": prediction.likely,
         "uncertain": prediction.count(Verdict.UNCERTAIN),
         "partitions": prediction.partitions,
@@ -163,7 +162,7 @@ def _matches(prediction: Prediction, found: Mapping[str, Any]) -> bool | None:
         return bool(prediction.outcome == found["outcome"])
     if found["total"] != prediction.total:  # another count: of a compiled model, for example
         return None
-    return bool(prediction.count(Verdict.TAKEN) == found["taken"])
+    return bool(prediction.count(Verdict.DELEGATED) == found["taken"])
 
 
 def _in_the_way(info: ModelInfo, prediction: Prediction) -> list[dict[str, Any]]:
@@ -172,7 +171,7 @@ def _in_the_way(info: ModelInfo, prediction: Prediction) -> list[dict[str, Any]]
         return []
     groups: dict[tuple[str, OpVerdict], int] = {}
     for op, verdict in zip(info.ops, prediction.ops, strict=True):
-        if verdict.verdict is not Verdict.TAKEN or verdict.likely:
+        if verdict.verdict is not Verdict.DELEGATED or verdict.likely:
             groups[op.name, verdict] = groups.get((op.name, verdict), 0) + 1
     ranked = sorted(groups.items(), key=lambda item: -item[1])
     return [

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from delegates.wire import Runtime
+from harness.accelerators import ACCELERATORS
 from harness.analysis.provenance import plain_dict
 from harness.config import DelegateSpec
 
@@ -15,9 +16,6 @@ Seen = dict[tuple[str, str, str, str], list[dict[str, Any]]]
 
 _OUTCOMES = {"ok": "all", "partial": "partly", "fallback": "none", "refused": "refused"}
 _TELLING_STAGES = ("runtime", "delegate", "load", "allocate")  # before anything has run
-
-# Where the compiler is and how long it may take changes nothing of what it says.
-_NO_MATTER = ("compiler", "compiler_host", "compiler_ssh_options", "compiler_timeout")
 
 
 def collect(runs: Iterable[Mapping[str, Any]]) -> Seen:
@@ -43,8 +41,8 @@ def find(
     """The latest observation of a cell, with the options and in the runtime that was predicted for."""
     matching = [
         found
-        for found in seen.get((sha256, device, delegate.name, _words(delegate.options)), [])
-        if delegate.name == "edgetpu" or found["runtime"] == [runtime.name, runtime.version]
+        for found in seen.get((sha256, device, delegate.name, _words(delegate.name, delegate.options)), [])
+        if _is_compiled_for(delegate.name) or found["runtime"] == [runtime.name, runtime.version]
     ]
     return matching[-1] if matching else None
 
@@ -52,26 +50,33 @@ def find(
 def _options(run: Mapping[str, Any]) -> dict[tuple[str, str], str]:
     """Device and delegate -> the options it was used with."""
     return {
-        (device["name"], delegate["name"]): _words(delegate.get("options") or {})
+        (device["name"], delegate["name"]): _words(delegate["name"], delegate.get("options") or {})
         for device in run["devices"]
         for delegate in (device.get("profile") or {}).get("delegates", ())
     }
 
 
-def _words(options: Mapping[str, Any]) -> str:
+def _words(delegate: str, options: Mapping[str, Any]) -> str:
     """Options as one text, the same for a profile and for what a run stored of it."""
-    telling = {key: value for key, value in options.items() if key not in _NO_MATTER}
+    known = ACCELERATORS.get(delegate)
+    telling = {key: options[key] for key in options if known is None or key not in known.immaterial}
     return json.dumps(plain_dict(telling), sort_keys=True)
 
 
+def _is_compiled_for(delegate: str) -> bool:
+    """Whether a compiler decides what the delegate takes, whatever the runtime."""
+    known = ACCELERATORS.get(delegate)
+    return known is not None and known.compiler is not None
+
+
 def _tells(cell: Mapping[str, Any]) -> bool:
-    """Measured with a count of ops, or refused on loading it, or by the Edge TPU's compiler.
+    """Measured with a count of ops, or refused on loading it, or by its delegate's compiler.
 
     An error in an inference may have any cause, and a compiler without a verdict is no refusal.
     """
     if cell["status"] == "refused":
         refusal = cell.get("refusal")
-        return cell["delegate"] == "edgetpu" if refusal is None else refusal["stage"] in _TELLING_STAGES
+        return _is_compiled_for(cell["delegate"]) if refusal is None else refusal["stage"] in _TELLING_STAGES
     return cell["status"] in _OUTCOMES and bool(cell.get("ops"))
 
 
