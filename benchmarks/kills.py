@@ -64,7 +64,7 @@ def report_launches() -> None:
         if writer.problem is None:
             os.write(pipe, (identity(writer.folder.name, cell_id, launch) + "\n").encode())
 
-    store.Writer.launched = reporting  # type: ignore[method-assign]
+    store.Writer.launched = reporting  # type: ignore[method-assign, assignment]
 
 
 def run_qbench(arguments: Sequence[str]) -> None:
@@ -170,6 +170,8 @@ class Scene:
         return found + [f"left behind: {path}" for path in self.temporary.iterdir()]
 
     def _run(self, folder: Path, read: set[str]) -> list[str]:
+        if not (folder / "events.jsonl").exists():  # killed while it made the files
+            return [f"{path} was left" for path in folder.iterdir() if path.name not in RECORD]
         try:
             run = store.load(folder, self.results)
         except NothingPlannedError:
@@ -183,14 +185,14 @@ class Scene:
     def _shown(self, run: Run, folder: Path) -> list[str]:
         if self.of == "writer":
             store.export_if_over(run, stand_in(run), folder)
-            return [] if store.read_document(folder / "run.json") else ["no document"]
+            return []
         command = [sys.executable, "-c", QBENCH, "show", str(folder)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         return [] if done.returncode == 0 else [f"qbench show: {done.returncode}, {done.stderr.strip()}"]
 
     def _files(self, folder: Path, wanted: set[str]) -> list[str]:
         found = {path.name for path in folder.iterdir()}
-        return [] if found == wanted or not found else [f"{folder.name} holds {' '.join(sorted(found))}"]
+        return [] if found == wanted else [f"{folder.name} holds {' '.join(sorted(found))}"]
 
     def _locks(self) -> list[str]:
         held = []
@@ -266,11 +268,8 @@ def main() -> None:
             after_s = chance.uniform(0, longest)
             reported = killed(scene, after_s)
             complaints = scene.complaints(reported)
-            launches, early, failed = (
-                launches + len(reported),
-                early + (not reported),
-                failed + bool(complaints),
-            )
+            launches, early = launches + len(reported), early + (not reported)
+            failed += bool(complaints)
             for line in complaints:
                 print(f"kill {number} after {after_s:.2f} s: {line}")
             if not complaints:
@@ -279,8 +278,9 @@ def main() -> None:
         if not failed:
             shutil.rmtree(folder, ignore_errors=True)
     print(
-        f"{options.count} kills within {longest:.1f} s ({early} before the first launch): {launches} launches "
-        f"reported, {failed} kills with complaints" + (f"; see {folder}" if failed else "")
+        f"{options.count} kills within {longest:.1f} s ({early} before the first launch): "
+        f"{launches} launches reported, {failed} kills with complaints"
+        + (f"; see {folder}" if failed else "")
     )
     sys.exit(1 if failed else 0)
 
