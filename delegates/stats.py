@@ -6,6 +6,7 @@ docs/statistics.md for why these and not others.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
 
@@ -154,6 +155,7 @@ def typical_floor(floors: Iterable[float]) -> Optional[Interval]:
     return None if found is None else _from_logs(found)
 
 
+@functools.lru_cache(maxsize=None)
 def signed_rank_cut(count: int) -> int:
     """Which of the ordered pairwise means, from either end, bounds the 95 % interval of `count` values.
 
