@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from delegates.probe import facts
-from harness.analysis import warnings
-from harness.analysis.rows import document
-from tests.unit.run_builder import cell, device, measurement, output, run, variant
+from harness.analysis import document, timing, warnings
+from harness.record import BaselineName, Latency, Speedup
+from tests.unit.run_builder import cell, device, launched, measured, measurement, output, run, variant
 
 QUIET = {"clock_s": 0.0, "own_cpu_s": 0.0, "cpu_busy_s": 0.0, "cpu_steal_s": 0.0, "cpu_total_s": 0.0}
 
@@ -30,10 +30,10 @@ def after(**changes):
 
 
 def codes(found):
-    return [doubt.code for doubt in found]
+    return [warning.code for warning in found]
 
 
-def test_a_quiet_machine_raises_no_doubt():
+def test_a_quiet_machine_gives_no_warning():
     assert codes(warnings.of_machine(QUIET, after())) == []
     assert codes(warnings.of_machine({}, {})) == []
 
@@ -50,10 +50,10 @@ def test_a_quiet_machine_raises_no_doubt():
     ],
 )
 def test_each_cause_is_named_with_its_measure_and_a_remedy(before, changes, code, said):
-    (doubt,) = warnings.of_machine({**QUIET, **before}, after(**changes))
-    assert doubt.code == code
-    assert said in doubt.message
-    assert doubt.remedy
+    (warning,) = warnings.of_machine({**QUIET, **before}, after(**changes))
+    assert warning.code == code
+    assert said in warning.message
+    assert warning.remedy
 
 
 @pytest.mark.parametrize(
@@ -70,25 +70,62 @@ def test_what_qbench_itself_uses_at_home_is_no_neighbour():
     assert codes(warnings.of_machine(before, later)) == []
 
 
+def timed(samples, timer_resolution_ns=10):
+    launch = replace(measurement("job", blocks=[list(samples)]), timer_resolution_ns=timer_resolution_ns)
+    return timing.of([launch])
+
+
 def test_samples():
     rng = np.random.default_rng(0)
     steady = rng.normal(1_000_000, 10_000, 2000).astype(int).tolist()
-    assert codes(warnings.of_samples(steady, timer_resolution_ns=10)) == []
-    assert codes(warnings.of_samples(steady, timer_resolution_ns=15_000)) == ["coarse-clock"]
-    assert codes(warnings.of_samples(steady + [2_000_000] * 1000, timer_resolution_ns=10)) == ["two-modes"]
-    assert codes(warnings.of_samples(steady + rng.integers(2e6, 2e7, 160).tolist(), 10)) == ["outliers"]
-    assert codes(warnings.of_samples([], timer_resolution_ns=10)) == []
+    assert codes(warnings.of_samples(timed(steady))) == []
+    assert codes(warnings.of_samples(timed(steady, timer_resolution_ns=15_000))) == ["coarse-clock"]
+    assert codes(warnings.of_samples(timed(steady + [2_000_000] * 1000))) == ["two-modes"]
+    assert codes(warnings.of_samples(timed(steady + rng.integers(2e6, 2e7, 160).tolist()))) == ["outliers"]
+    assert codes(warnings.of_samples(timed([]))) == []
+
+
+def speedup(value, low=None, high=None):
+    return Speedup(value, low, high, BaselineName("float32", "cpu", "cpu", 1))
 
 
 def test_intervals_and_threads():
-    assert codes(warnings.of_interval(0.99, 1.01, 0.01)) == []
-    assert codes(warnings.of_interval(0.9, 1.1, 0.01)) == ["wide-interval"]
-    assert codes(warnings.of_interval(None, None, 0.01)) == ["no-interval"]
+    assert codes(warnings.of_interval(speedup(1.0, 0.99, 1.01), True, 0.01)) == []
+    assert codes(warnings.of_interval(speedup(1.0, 0.9, 1.1), False, 0.01)) == ["wide-interval"]
+    assert codes(warnings.of_interval(speedup(1.0), False, 0.01)) == ["no-interval"]
     assert codes(warnings.of_threads(2, [0, 1])) == codes(warnings.of_threads(9, None)) == []
     assert codes(warnings.of_threads(4, [0, 1])) == ["few-cores"]
 
 
-def test_this_machine_tells_what_the_doubts_need():
+@pytest.mark.parametrize(("spread", "warned"), [(0.99, False), (1.01, True)])
+@pytest.mark.parametrize("precision", [0.01, 0.1])
+def test_an_interval_is_wide_where_measuring_would_have_gone_on(spread, precision, warned):
+    """The rule that ends measuring: half the width is the precision asked for, but for the clock's step."""
+    ratios = np.exp(np.linspace(-1, 1, 6) * precision * spread)
+    cells = [
+        launched(cell(name, "cpu"), *measurements, timer_resolution_ns=20.0)
+        for name, measurements in (
+            ("float32", [measurement("f", n, 1000.0) for n in range(6)]),
+            ("int8", [measurement("i", n, 1000.0 / ratio) for n, ratio in enumerate(ratios)]),
+        )
+    ]
+    made = run(cells, [variant("float32"), variant("int8")], [device("cpu")], precision=precision)
+    assert ("wide-interval" in codes(document(made).cells[1].warnings)) is warned
+
+
+def test_what_the_step_of_the_clock_adds_to_an_interval_is_not_called_wide():
+    """More launches would not take it away."""
+    cells = [
+        launched(measured(cell(name, "cpu"), [0.001] * 6), *measured(cell(name, "cpu"), [0.001] * 6).launches,
+                 timer_resolution_ns=30.0)
+        for name in ("float32", "int8")
+    ]  # fmt: skip
+    int8 = document(run(cells, [variant("float32"), variant("int8")], [device("cpu")])).cells[1]
+    assert int8.speedup.high > 1.02
+    assert "wide-interval" not in codes(int8.warnings) and "coarse-clock" in codes(int8.warnings)
+
+
+def test_this_machine_tells_what_the_warnings_need():
     now = facts.changing()
     assert set(QUIET) <= set(now)
     assert now["cpu_busy_s"] <= now["cpu_total_s"]
@@ -104,25 +141,27 @@ def test_this_machine_tells_what_the_doubts_need():
 )
 def test_nan_from_a_gpu_may_be_float16s_overflow(delegate, precision, codes):
     built = cell("int8", delegate)
-    measured = measurement(built.id, outputs=[output([[float("nan")]])])
+    launch = measurement("job", outputs=[output([[float("nan")]])])
     said = {} if precision is None else {"precision": precision}
-    built.measurements = [replace(measured, delegate_facts=said)]
-    found = document(run([built], [variant("int8")], [device(delegate)]))["cells"][0]
-    assert [w["code"] for w in found["warnings"] if "nan" in w["code"] or "gpu" in w["code"]] == codes
+    built = launched(built, launch, delegate_facts=said)
+    found = document(run([built], [variant("int8")], [device(delegate)])).cells[0]
+    assert [w.code for w in found.warnings if "nan" in w.code or "gpu" in w.code] == codes
 
 
 def of_outputs(values, reference=None):
     """What is said of the outputs of int8 on cpu and gpu; `reference`: float32's, where there is one."""
-    cells = [cell("int8", "cpu"), cell("int8", "gpu")]
+    cells = [
+        launched(cell("int8", delegate), measurement("job", outputs=[output(array, "scores")]))
+        for delegate, array in zip(("cpu", "gpu"), values, strict=True)
+    ]
     if reference is not None:
-        cells.append(cell("float32", "cpu"))
-        cells[2].measurements = [measurement(cells[2].id, outputs=[output(reference, "scores")])]
-    for built, array in zip(cells, values, strict=False):
-        built.measurements = [measurement(built.id, outputs=[output(array, "scores")])]
+        sent = measurement("job", outputs=[output(reference, "scores")])
+        cells.append(launched(cell("float32", "cpu"), sent))
     made = run(cells, [variant("int8"), variant("float32")], [device("cpu"), device("gpu")])
-    found = document(made)["cells"][:2]
     kinds = ("delegate-differs", "variant-differs", "no-signal")
-    return [[(w["code"], w["message"]) for w in c["warnings"] if w["code"] in kinds] for c in found]
+    return [
+        [(w.code, w.message) for w in row.warnings if w.code in kinds] for row in document(made).cells[:2]
+    ]
 
 
 @pytest.mark.parametrize(("noise", "codes"), [(0.05, []), (1.0, ["delegate-differs"])])
@@ -152,29 +191,36 @@ def test_without_a_signal_nothing_is_claimed():
 
 
 def test_a_clock_that_stands_still_is_said():
-    assert codes(warnings.of_samples([0] * 30, timer_resolution_ns=10)) == ["zero-times"]
-    assert codes(warnings.of_samples([0] * 20 + [10] * 10, timer_resolution_ns=10)) == ["zero-times"]
+    assert codes(warnings.of_samples(timed([0] * 30))) == ["zero-times"]
+    assert codes(warnings.of_samples(timed([0] * 20 + [10] * 10))) == ["zero-times"]
+
+
+def latency(median, least):
+    return Latency(count=100, launches=6, min=least, median=median)
 
 
 def test_medians_that_tell_another_ratio_are_explained():
     """4.6 times apart by the medians, 2.61 times by the floors: the baseline was throttled."""
-    speedup = {"value": 2.61, "low": 2.55, "high": 2.67}
-    slow, steady = {"median": 4.6, "min": 2.6}, {"median": 1.0, "min": 0.99}
-    (said,) = warnings.of_medians(slow, steady, speedup)
+    found = speedup(2.61, 2.55, 2.67)
+    slow, steady = latency(4.6, 2.6), latency(1.0, 0.99)
+    (said,) = warnings.of_medians(slow, steady, found)
     assert said.code == "medians-differ"
     assert "ratio of the medians is 4.6×, the speedup 2.61×: the baseline's median" in said.message
-    (said,) = warnings.of_medians({"median": 2.6, "min": 2.6}, {"median": 2.0, "min": 1.0}, speedup)
+    (said,) = warnings.of_medians(latency(2.6, 2.6), latency(2.0, 1.0), found)
     assert "this cell's median" in said.message
     for ratio in (2.6, 2.45, 2.78):  # within 5 % of the interval: what a median is always off by
-        assert not list(warnings.of_medians({"median": ratio, "min": 2.0}, steady, speedup))
-    assert not list(warnings.of_medians(slow, steady, {"value": 2.6, "low": None, "high": None}))
+        assert not list(warnings.of_medians(latency(ratio, 2.0), steady, found))
+    assert not list(warnings.of_medians(slow, steady, speedup(2.6)))
 
 
 def test_medians_are_looked_at_in_a_run():
-    cells = [cell("float32", "cpu"), cell("int8", "cpu")]
-    for built, blocks in zip(cells, ([[2_600_000] * 10, [4_600_000] * 20], [[1_000_000] * 30]), strict=True):
-        built.measurements = [measurement(built.id, launch, blocks=blocks) for launch in range(6)]
-    made = document(run(cells, [variant("float32"), variant("int8")], [device("cpu")]))
-    assert made["cells"][1]["speedup"]["value"] == pytest.approx(2.6)
-    assert "medians-differ" in [w["code"] for w in made["cells"][1]["warnings"]]
-    assert "medians-differ" not in [w["code"] for w in made["cells"][0]["warnings"]]
+    cells = [
+        launched(cell(name, "cpu"), *(measurement("job", launch, blocks=blocks) for launch in range(6)))
+        for name, blocks in (
+            ("float32", [[2_600_000] * 10, [4_600_000] * 20]),
+            ("int8", [[1_000_000] * 30]),
+        )
+    ]
+    float32, int8 = document(run(cells, [variant("float32"), variant("int8")], [device("cpu")])).cells
+    assert int8.speedup.value == pytest.approx(2.6)
+    assert "medians-differ" in codes(int8.warnings) and "medians-differ" not in codes(float32.warnings)
