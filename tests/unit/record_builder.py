@@ -106,7 +106,7 @@ def launch(
 
 def random_launch(job: str, number: int, seed: int) -> Launch:
     """Samples that hardly compress, of as many blocks as chance has it."""
-    chance = random.Random(f"{job} {number} {seed}")
+    chance = random.Random(f"{job} {number} {seed}")  # noqa: S311 - samples
     blocks = [[chance.randrange(1 << 40) for _ in range(chance.randrange(1, 400))] for _ in range(3)]
     outputs = [output([chance.random() for _ in range(100)])] if number == 0 else []
     return launch(job, number, blocks=blocks, outputs=outputs, cpu_times=chance.random() < 0.5)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import threading
+import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,6 +36,7 @@ from tests.unit.record_builder import (
     random_launch,
     recorded,
 )
+from tests.unit.record_builder import cell as cell_of
 
 NOW = datetime(2026, 11, 21, 5, 44, 12, 123_456, UTC)
 RECORD = ["events.jsonl", "outputs.bin", "samples.bin"]
@@ -72,7 +75,7 @@ def mounted(folder: Path, options: str) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.fixture
@@ -216,7 +219,7 @@ def test_latest_is_the_newest_that_was_planned(tmp_path: Path) -> None:
     (tmp_path / "20261121-4" / "events.jsonl").write_bytes(b"")
     assert store.latest(tmp_path).header.run_id == "20261121-2"
     assert [run.header.run_id for run in store.load_all(tmp_path)] == ["20261121-1", "20261121-2"]
-    with pytest.raises(ResultsError, match="nothing was planned in .*20261121-3"):
+    with pytest.raises(ResultsError, match=r"nothing was planned in .*20261121-3"):
         store.load("20261121-3", tmp_path)
 
 
@@ -229,7 +232,7 @@ def test_one_damaged_run_does_not_cost_the_others(tmp_path: Path) -> None:
     (tmp_path / "5").write_text("a file")
     assert [run.header.run_id for run in store.load_all(tmp_path)] == ["1"]
     assert store.load_all(tmp_path / "nothing") == []
-    with pytest.raises(ResultsError, match="3.run.json is not a result document"):
+    with pytest.raises(ResultsError, match=r"3.run\.json is not a result document"):
         store.latest(tmp_path)
 
 
@@ -303,11 +306,11 @@ def test_a_disk_that_fills_up_keeps_what_was_stored(tmp_path: Path) -> None:
         fill(disk)
         for one in made[1:4]:
             writer.launched(cells[0], one)
-            assert writer.problem is not None
-            assert re.fullmatch(
-                r"cannot write results to .*: No space left on device; what was stored before is kept",
-                writer.problem,
-            )
+        assert writer.problem is not None
+        assert re.fullmatch(
+            r"cannot write results to .*: No space left on device; what was stored before is kept",
+            writer.problem,
+        )
         kept = store.load(RUN_ID, disk)
         assert list(kept.cells[0].launches) == made[: len(kept.cells[0].launches)] and not kept.damage
         assert sizes["samples.bin"] <= (writer.folder / "samples.bin").stat().st_size
@@ -456,14 +459,19 @@ def is_prefix(part: Run, whole: Run) -> bool:
 
 
 def test_a_record_cut_off_anywhere_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
-    folder = stored(tmp_path, planned=plan(["float32"]))
-    path, whole = folder / "events.jsonl", store.load(RUN_ID, tmp_path)
+    cell = cell_of("float32", "cpu")
+    small = structs.replace(plan(["float32"]), cells=(cell,), failed=())
+    with store.create(tmp_path, header()) as writer:
+        writer.planned(small)
+        for number in range(2):
+            writer.launched(cell.id, launch(cell.id, number))
+    path, whole = writer.folder / "events.jsonl", store.load(RUN_ID, tmp_path)
     data = path.read_bytes()
     most = -1
     for size in range(len(data)):
         path.write_bytes(data[:size])
         if data[:size].count(b"\n") < 2:
-            with pytest.raises(ResultsError, match="nothing (was planned|is) in"):
+            with pytest.raises(ResultsError, match=r"nothing (was planned|is) in"):
                 store.load(RUN_ID, tmp_path)
         else:
             run = store.load(RUN_ID, tmp_path)
@@ -471,7 +479,7 @@ def test_a_record_cut_off_anywhere_is_read_as_far_as_it_goes(tmp_path: Path) -> 
             read = sum(len(cell.launches) for cell in run.cells)
             assert read >= most
             most = read
-    assert most == 6
+    assert most == 1
 
 
 @pytest.mark.parametrize("name", ["samples.bin", "outputs.bin"])
@@ -489,11 +497,10 @@ def test_chunks_cut_off_anywhere_lose_what_they_held_and_say_so(tmp_path: Path, 
 
 @pytest.mark.parametrize("name", RECORD)
 def test_flipped_bits_never_end_in_anything_but_a_run_or_one_line(tmp_path: Path, name: str) -> None:
-    import random
-
     path = stored(tmp_path, planned=plan(["float32"])) / name
-    data, chance, said = path.read_bytes(), random.Random(7), 0
-    for _ in range(400):
+    chance = random.Random(7)  # noqa: S311 - damage
+    data, said = path.read_bytes(), 0
+    for _ in range(200):
         damaged = bytearray(data)
         for _ in range(chance.choice([1, 1, 3])):
             damaged[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
@@ -503,7 +510,7 @@ def test_flipped_bits_never_end_in_anything_but_a_run_or_one_line(tmp_path: Path
             said += bool(run.damage) or any(cell.damage for cell in run.cells)
         except ResultsError as error:
             said += "\n" not in str(error)
-    assert said > 100 if name == "events.jsonl" else said == 400
+    assert said > 50 if name == "events.jsonl" else said == 200
 
 
 def rewritten(path: Path, **changes: object) -> None:
@@ -557,17 +564,16 @@ def test_sizes_that_can_not_be_are_no_launch(tmp_path: Path, changes: dict[str, 
 @pytest.mark.parametrize("shape", [[1 << 40], [-1, -2], [1 << 20, 1 << 20, 0, 1 << 60], [3]])
 def test_shapes_that_can_not_be_are_no_outputs(tmp_path: Path, shape: list[int]) -> None:
     path = stored(tmp_path) / "events.jsonl"
-    outputs = next(json.loads(line)["outputs"] for line in path.read_text().splitlines() if "outputs" in line)
+    lines = map(json.loads, path.read_text().splitlines())
+    outputs = next(line["outputs"] for line in lines if line["event"] == "launched")
     rewritten(path, outputs=[{**outputs[0], "shape": shape}])
     cell = store.load(RUN_ID, tmp_path).cells[0]
     assert len(cell.launches) == 3 and cell.launches[0].outputs == [] and len(cell.damage) == 1
 
 
 def test_what_unpacks_to_more_than_it_says_fills_no_memory(tmp_path: Path) -> None:
-    import tracemalloc
-
     folder = stored(tmp_path)
-    bomb = zlib.compress(bytes(1 << 28), 9)
+    bomb = zlib.compress(bytes(1 << 26), 1)
     (folder / "samples.bin").write_bytes(bomb)
     chunk = {"offset": 0, "size_bytes": len(bomb), "crc32": zlib.crc32(bomb)}
     rewritten(folder / "events.jsonl", samples=chunk)
@@ -669,4 +675,4 @@ def test_the_documented_way_to_read_samples_works(tmp_path: Path, python: Callab
     text = (Path(__file__).parents[2] / "docs" / "results.md").read_text(encoding="utf-8")
     example = text.split("```python\n")[1].split("```")[0]
     said = python("-c", re.sub(r"results/[^/]+/", f"{folder}/", example))
-    assert re.search(r"dynamic +cpu +cpu +1 +1\.35\n *xnnpack +xnnpack +1 +0\.675", said)
+    assert re.search(r"dynamic +cpu +cpu +1 +1\.350\n +xnnpack +xnnpack +1 +0\.675", said)
