@@ -22,7 +22,7 @@ from harness.report.figures import clean, printable
 
 
 def console(*, stderr: bool = False) -> Any:
-    """A rich Console for standard output or standard error that prints text as it is: no markup, no escapes."""
+    """A rich Console for standard output or standard error that prints neither markup nor escapes."""
     from rich.console import Console
     from rich.segment import Segment
     from rich.text import Text
