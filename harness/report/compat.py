@@ -10,6 +10,7 @@ from rich.text import Text
 from harness.analysis.compat import CompatReport
 from harness.report.compat_matrix import Matrix
 from harness.report.compat_view import Section, view
+from harness.report.lines import print_indented
 
 _STYLES = {"all": "green", "partly": "yellow", "none": "red", "refused": "red", "uncertain": "dim"}
 
@@ -45,12 +46,7 @@ def _print(section: Section, console: Console) -> None:
         if remark.where != last:
             console.print(Text(f"  {remark.where}", style="bold"))
         last = remark.where
-        _indented(remark.what, 4, console)
-        _indented(remark.reason, 6, console)
+        print_indented(remark.what, 4, console)
+        print_indented(remark.reason, 6, console)
         if remark.remedy:
-            _indented(f"→ {remark.remedy}", 6, console)
-
-
-def _indented(text: str, by: int, console: Console) -> None:
-    for line in Text(text).wrap(console, max(20, console.width - by)):
-        console.print(Text(" " * by).append_text(line))
+            print_indented(f"→ {remark.remedy}", 6, console)

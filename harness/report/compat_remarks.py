@@ -10,7 +10,7 @@ from harness import versions
 from harness.analysis.compat import CompatCell, CompatVariant
 from harness.record import FailedVariant
 from harness.report.compat_matrix import column, entry
-from harness.report.figures import clean
+from harness.report.figures import clean, some
 from harness.report.inspection import op_and_version
 
 _NAMED = 5  # variants and ops named one by one
@@ -127,6 +127,4 @@ def failures(failed: Iterable[FailedVariant]) -> list[Remark]:
 
 
 def _some(names: Iterable[str]) -> str:
-    found = [clean(name) for name in dict.fromkeys(names)]
-    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-    return ", ".join(found[:_NAMED]) + more
+    return some([clean(name) for name in dict.fromkeys(names)], _NAMED)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from delegates.wire import Ops
 from harness.record import Fidelity, Interval, Speedup
@@ -101,6 +101,12 @@ def brief(text: str, longest: int) -> str:
         return text
     tail = (longest - 1) // 3
     return f"{text[: longest - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def some(names: Sequence[str], most: int) -> str:
+    """The first of the names, and how many more there are: "ADD, MUL and 3 more"."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def plural(count: int, noun: str) -> str:

@@ -12,17 +12,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.accelerators import OpVerdict, Refusal, Verdict
-from harness.analysis.compat import DevicePrediction, Inspection, NeedingOp, Needs
-from harness.report.figures import NONE, SIZE_UNITS, clean, common_unit, number, plural, short
+from harness.analysis.compat import Inspection, NeedingOp, Needs
+from harness.report.figures import NONE, SIZE_UNITS, clean, common_unit, number, plural, short, some
+from harness.report.predictions import print_prediction, sign
 from harness.tflite import ModelInfo, OpInfo, TensorInfo, work
 from harness.tflite.edgetpu_package import Package, is_compiled, packages
 
-_SIGNS = {
-    Verdict.DELEGATED: ("✓", "green"),
-    Verdict.NOT_DELEGATED: ("✗", "red"),
-    Verdict.UNCERTAIN: ("?", "yellow"),
-}
 _COUNTS = (("", 1.0), ("k", 1e3), ("M", 1e6), ("G", 1e9))
 _WIDE = 110  # columns of the terminal
 _NAMED = 4  # ops that ask for a release
@@ -35,7 +30,7 @@ def render(inspection: Inspection, console: Console) -> None:
     console.print()
     console.print(_ops(inspection, wide=console.width >= _WIDE))
     for prediction in inspection.predictions:
-        _print_prediction(prediction, inspection.model, console)
+        print_prediction(prediction, inspection.model, console)
 
 
 def op_and_version(op: NeedingOp) -> str:
@@ -81,12 +76,11 @@ def _work(model: ModelInfo) -> str:
 
 def _needs(needs: Needs, says: str | None) -> str:
     """The oldest release that loads a model, and what its converter says if that is another one."""
-    ops = ", ".join(map(op_and_version, needs.ops[:_NAMED]))
-    more = f" and {len(needs.ops) - _NAMED} more" if len(needs.ops) > _NAMED else ""
+    ops = some([clean(op_and_version(op)) for op in needs.ops], _NAMED)
     release = needs.release or "a release newer than all that are known here"
     other = says and needs.release and not f"{says}.".startswith(f"{needs.release}.")
     note = f"; its converter says {clean(says)}" if other else ""
-    return f"needs   TensorFlow Lite {clean(release)} or newer, because of {clean(ops)}{more}{note}"
+    return f"needs   TensorFlow Lite {clean(release)} or newer, because of {ops}{note}"
 
 
 def _package(package: Package) -> str:
@@ -115,7 +109,7 @@ def _ops(inspection: Inspection, *, wide: bool) -> Table:
     for prediction in inspection.predictions:
         table.add_column(Text(short(prediction.delegate)), no_wrap=True)
     for index, op in enumerate(model.ops):
-        signs = (_sign(prediction.ops[index]) for prediction in inspection.predictions)
+        signs = (sign(prediction.ops[index]) for prediction in inspection.predictions)
         table.add_row(str(index), *_op(op, model, wide), *signs)
     return table
 
@@ -131,52 +125,6 @@ def _op(op: OpInfo, model: ModelInfo, wide: bool) -> list[Text]:
         Text(NONE if macs is None else _count(macs)),
         Text(_count(parameters) if parameters else NONE),
     ]
-
-
-def _sign(verdict: OpVerdict) -> Text:
-    sign, style = _SIGNS[verdict.verdict]
-    return Text(f"({sign})" if verdict.likely else sign, style=style)
-
-
-def _print_prediction(prediction: DevicePrediction, model: ModelInfo, console: Console) -> None:
-    """What one delegate takes, and why not the rest."""
-    console.print()
-    title = f"{prediction.delegate} on {prediction.device}, {prediction.target}, predicted"
-    line = Text(clean(title), style="bold").append(f": {_summary(prediction)}", style="not bold")
-    console.print(line, soft_wrap=True)
-    if prediction.refusal is not None:
-        _print_reason("", prediction.refusal, console)
-    if prediction.outcome == "refused":
-        return
-    groups: dict[OpVerdict, list[str]] = {}
-    for index, verdict in enumerate(prediction.ops):
-        if verdict.verdict is not Verdict.DELEGATED or verdict.likely:
-            groups.setdefault(verdict, []).append(f"{model.ops[index].name} #{index}")
-    for verdict, ops in groups.items():
-        word = f"likely {verdict.verdict}" if verdict.likely else verdict.verdict
-        named = ", ".join(map(short, ops[:6])) + (f" and {len(ops) - 6} more" if len(ops) > 6 else "")
-        _print_reason(f"{word}: {named}: ", verdict, console)
-
-
-def _print_reason(head: str, found: OpVerdict | Refusal, console: Console) -> None:
-    text = f"{head}{clean(found.reason or '')}"
-    text += f" → {clean(found.remedy)}" if found.remedy else ""
-    text += f" [{clean(found.source)}]" if found.source else ""
-    for line in Text(text).wrap(console, max(20, console.width - 2)):
-        console.print(Text("  ").append_text(line))
-
-
-def _summary(prediction: DevicePrediction) -> str:
-    if prediction.outcome == "refused":
-        return "refused"
-    words = f"{prediction.taken} of {prediction.total} ops taken"
-    if prediction.likely:
-        words += f", {prediction.likely} of the verdicts only likely"
-    if prediction.uncertain:
-        words += f", {prediction.uncertain} uncertain"
-    if prediction.partitions is not None:
-        words += f", in {plural(prediction.partitions, 'partition')}"
-    return words
 
 
 def _shapes(tensors: Sequence[TensorInfo]) -> str:
