@@ -24,9 +24,7 @@ from harness.models import resolve_model
 from harness.quantize import VariantSet, make_variants
 from harness.quantize.separate import separate
 from harness.session import execute, plan, selection
-from harness.versions import minor
-
-OLD_RUNTIMES = ("tflite-runtime",)  # whose version says which op versions of TensorFlow's it knows
+from harness.versions import oldest_limiting
 
 
 class Watcher(Protocol):
@@ -80,7 +78,9 @@ def _plan(
     profiles = [profile for machine in opened for profile in machine.profiles]
     answers = {name: answer for machine in opened for name, answer in machine.answers.items()}
     usable = profiles if options.devices else _usable(profiles, answers)
-    models = make_all(options, config, _oldest_runtime(usable, answers), watcher)
+    models = make_all(
+        options, config, oldest_limiting(answers[profile.name].runtime for profile in usable), watcher
+    )
     machine_of = {profile.name: machine for machine in opened for profile in machine.profiles}
     devices = [_device(profile, machine_of[profile.name]) for profile in usable]
     record = results.Run(
@@ -158,15 +158,6 @@ def _why_not(profile: DeviceProfile, found: ProbeResult) -> str | None:
     wanted = [d.name for d in profile.delegates if not ACCELERATORS[d.name].on_cpu]
     missing = [why for name in wanted if (why := found.delegates.get(name) or found.software.get(name))]
     return missing[0].partition(";")[0] if wanted and len(missing) == len(wanted) else None
-
-
-def _oldest_runtime(
-    profiles: Sequence[DeviceProfile], answers: dict[str, ProbeResult]
-) -> tuple[int, int] | None:
-    """Major and minor version of the oldest TFLite runtime among the devices, where that limits ops."""
-    found = [answers[p.name].runtime for p in profiles]
-    versions = [minor(r.version) for r in found if r is not None and r.name in OLD_RUNTIMES]
-    return min((version for version in versions if version is not None), default=None)
 
 
 def _device(profile: DeviceProfile, machine: Machine) -> results.Device:

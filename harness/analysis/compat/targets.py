@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from delegates.backends.runtime import installed
 from delegates.wire import Runtime
+from harness import versions
 from harness.analysis.compat import Target
 from harness.config import DeviceProfile
-from harness.versions import minor
 
 # The versions that rules are known for best; assumed where nothing says what a device has.
 KNOWN = (
@@ -30,14 +30,9 @@ def target(profile: DeviceProfile) -> Target:
 
 def oldest_limiting(targets: Sequence[Target]) -> tuple[int, int] | None:
     """Major and minor version of the oldest tflite-runtime among them, which variants are made for."""
-    versions = [
-        minor(runtime.version)
-        for target in targets
-        if target.known_from != "assumed"
-        for runtime in target.runtimes
-        if runtime.name == "tflite-runtime"
-    ]
-    return min((version for version in versions if version is not None), default=None)
+    return versions.oldest_limiting(
+        runtime for target in targets if target.known_from != "assumed" for runtime in target.runtimes
+    )
 
 
 def _choose(found: Sequence[Runtime], wanted: str) -> Runtime | None:
