@@ -190,7 +190,8 @@ def test_other_options_are_no_observation(model, options, stored, counts):
     profile = DeviceProfile("board", (DelegateSpec(name, options),))
     asked = Target(profile, (LITERT,), "profile")
     run = run_of(report([model], [asked]), "two", "partial", 1, 2)
-    run["devices"][0]["profile"]["delegates"][0]["options"] = stored
+    run["devices"][0]["profile"]["delegates"][0] = {"name": name, "options": stored}
+    run["cells"][0]["delegate"] = name
     document = report([model], [asked], [run])
     assert any(cell["observed"] for cell in document["cells"]) is counts
 
