@@ -29,9 +29,9 @@ def timed_against_bare(model: str) -> float:
     """How much longer an inference seems when timed, in percent: the quietest of many short loops of each."""
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(allowed)})
-    session = registry.find("xnnpack").open(open_runtime("auto"), model, 1, {})
-    session.allocate()
-    invoke = session.invoke
+    interpreter = registry.find("xnnpack").open(open_runtime("auto"), model, 1, {})
+    interpreter.allocate()
+    invoke = interpreter.invoke
     timed, bare = [], []
     for _ in range(LOOPS):
         timed.append(statistics.fmean(timing.block(invoke, CALLS, 10**12)))

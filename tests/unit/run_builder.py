@@ -38,7 +38,6 @@ def measurement(
         runtime="ai-edge-litert",
         runtime_version="2.3.0",
         python="3.11.9",
-        threads=1,
         affinity=[1],
         init_ns=3 * MS,
         first_ns=2 * MS,

@@ -149,7 +149,6 @@ def _check_measurement(m: Launch) -> None:
         "Launch.cpu_time_ns",
     )
     _need(m.timer_resolution_ns >= 0, "Launch.timer_resolution_ns")
-    _need(m.threads > 0, "Launch.threads")
     _need(min(m.affinity or [0]) >= 0, "Launch.affinity")
     _need((m.peak_memory_bytes or 0) >= 0, "Launch.peak_memory_bytes")
     if m.ops is not None:
