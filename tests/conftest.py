@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.selection"]
+
 STANDINS = Path(__file__).parent / "standins"
 
 

@@ -15,11 +15,6 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
 
 
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.fixture
 def qbench(tmp_path, cache):
     """Run the command in an empty folder; the CompletedProcess holds its text."""

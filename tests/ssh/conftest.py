@@ -13,7 +13,7 @@ from harness.devices.timeouts import Timeouts
 from harness.session.run import Outcome
 from harness.session.run import run as run_job
 from harness.session.selection import Options
-from tests.cli.conftest import cache, qbench  # noqa: F401  (fixtures)
+from tests.cli.conftest import qbench  # noqa: F401  (a fixture)
 from tests.models import dense_model
 from tests.ssh.board import Board, make_key, needs_ssh
 
@@ -94,7 +94,7 @@ def scratch():
 
 
 @pytest.fixture
-def runner_of(tmp_path, cache, monkeypatch):  # noqa: F811
+def runner_of(tmp_path, cache, monkeypatch):
     """The runner of a profile (a text of devices.toml), closed at the end."""
     monkeypatch.setenv("QBENCH_CACHE", str(cache))
 
@@ -109,7 +109,7 @@ def runner_of(tmp_path, cache, monkeypatch):  # noqa: F811
 
 
 @pytest.fixture
-def measure(tmp_path, model, cache, monkeypatch):  # noqa: F811
+def measure(tmp_path, model, cache, monkeypatch):
     """`qbench run` on profiles (texts of devices.toml), without the command around it."""
     monkeypatch.setenv("QBENCH_CACHE", str(cache))
 
