@@ -1,8 +1,9 @@
 """Which tests run, and which of them run alone: a pytest plugin, loaded by conftest.py.
 
-Tests marked `slow` run with --all, or when their file is named on the command line. A test marked `alone`
-(it compares times, or needs what a machine has once) waits until no other test of this session runs, and
-none begins before it has ended: the workers of pytest-xdist keep to that with two file locks.
+Slow tests run with --all, or when their file is named on the command line: those marked `slow`, and whole
+commands and boards (tests/cli, tests/ssh) but for a few that are marked `smoke`. A test marked `alone` (it
+compares times, or needs what a machine has once) waits until no other test of this session runs, and none
+begins before it has ended: the workers of pytest-xdist keep to that with two file locks.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from typing import Any
 
 import pytest
 
+COMMANDS_AND_BOARDS = {"cli", "ssh"}
 _FOLDER = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("qbench")
-    group.addoption("--all", action="store_true", help="also run the tests marked slow")
+    group.addoption("--all", action="store_true", help="also run what takes long: the whole suite")
     group.addoption("--fuzz", type=int, metavar="N", help="so many inputs in each test of tests/fuzz")
     group.addoption("--seed", type=int, default=7, help="of the inputs in tests/fuzz (default: %(default)s)")
 
@@ -30,7 +32,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave slow tests out unless they are asked for; those that run alone come last."""
     if not config.getoption("--all"):
         named = {Path(argument.partition("::")[0]).resolve() for argument in config.args}
-        left_out = [item for item in items if _is(item, "slow") and item.path not in named]
+        left_out = [item for item in items if _is_slow(item) and item.path not in named]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in set(left_out)]
     items.sort(key=lambda item: _is(item, "alone"))
@@ -75,6 +77,11 @@ def _turn(folder: Path, *, alone: bool) -> Iterator[None]:
         fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
         fcntl.flock(door, fcntl.LOCK_UN)
         yield
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    whole = item.path.parent.name in COMMANDS_AND_BOARDS
+    return _is(item, "slow") or (whole and not _is(item, "smoke"))
 
 
 def _is(item: pytest.Item, mark: str) -> bool:

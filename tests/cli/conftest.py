@@ -46,11 +46,3 @@ def twins(tmp_path):
     for name in ("a", "b"):
         (folder / f"{name}.tflite").write_bytes(dense_model(seed=1))
     return folder
-
-
-@pytest.fixture
-def shared_coral():
-    folder = ROOT.parent / "shared" / "models" / "coral"
-    if not folder.is_dir():
-        pytest.skip(f"needs the real models in {folder}")
-    return folder

@@ -21,6 +21,7 @@ def overhead(*arguments: object) -> subprocess.CompletedProcess:
     )  # fmt: skip
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_a_model_that_is_over_at_once_is_no_error(tmp_path):
     model = tmp_path / "dense.tflite"

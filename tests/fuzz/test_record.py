@@ -28,10 +28,11 @@ def stored(qbench, tmp_path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_damaged_run_is_shown_or_refused_in_one_clear_line(stored, tmp_path, inputs, seed):
     chance, results = random.Random(seed), tmp_path / "damaged"
     whole, ends = sorted(stored.iterdir()), Counter[str]()
-    for _ in range(inputs(200)):
+    for _ in range(inputs(100)):
         run = results / stored.name
         shutil.rmtree(run, ignore_errors=True)
         run.mkdir(parents=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.fuzz.wire import Watch, fuzzing
 
 
+@pytest.mark.slow
 def test_hostile_answers_are_taken_or_refused_and_do_nothing_else(inputs, seed):
     count = inputs(300)
     with fuzzing(seed, Watch()) as fuzz:

@@ -288,7 +288,7 @@ def test_reading_needs_no_numpy_pandas_or_tensorflow(tmp_path: Path, python: Cal
     stored(tmp_path)
     code = (
         "import sys, io; from pathlib import Path\n"
-        "from rich.console import Console; from harness import results\n"
+        "from rich.console import Console; from harness import store as results\n"
         "from harness.report.table import render\n"
         f"render(results.latest(Path({str(tmp_path)!r})), Console(file=io.StringIO()))\n"
         "print(sorted({'numpy', 'pandas', 'tensorflow'} & set(sys.modules)))"
