@@ -8,7 +8,8 @@ shared/edgetpu beside the checkout).
 
 exact: every op came out as predicted, and all of it was certain. likely: the same, but some verdicts were
 only likely. uncertain: nothing said was wrong, but not all was said, or the delegate says only how many ops
-it left and not which. likely wrong: a likely verdict was wrong. wrong: a certain one was.
+it left and not which. likely wrong: a likely verdict was wrong. wrong: a certain one was, and the exit
+status is 1.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -55,14 +57,16 @@ def main() -> None:
     parser.add_argument("--only", action="append", help="a profile: tflite, litert, gpu or edgetpu")
     asked = parser.parse_args()
     models = ["digits", "mobilenet_v2", *found_models(asked.models)]
+    wrong = 0
     for name, (runtime, delegate) in PROFILES.items():
         if delegate in ACCELERATORS and (not asked.only or name in asked.only):
-            print_table(f"{delegate}, {runtime}", compare(name, runtime, delegate, models))
+            wrong += print_table(f"{delegate}, {runtime}", compare(name, runtime, delegate, models))
     if (asked.pairs_dir / "pairs.json").is_file() and (not asked.only or "edgetpu" in asked.only):
         tally = Tally()
-        print_table("edgetpu, op by op", from_pairs(asked.pairs_dir, tally))
+        wrong += print_table("edgetpu, op by op", from_pairs(asked.pairs_dir, tally))
         print(f"  {tally.words()}")
-        print_table("edgetpu, logs: kinds of ops alone", from_logs(asked.pairs_dir / "logs"))
+        wrong += print_table("edgetpu, logs: kinds of ops alone", from_logs(asked.pairs_dir / "logs"))
+    sys.exit(wrong > 0)
 
 
 def found_models(folder: Path) -> list[str]:
@@ -205,7 +209,8 @@ def from_logs(folder: Path) -> Iterator[Row]:
             yield path.name, "exact" if called == total - report.mapped else "uncertain", remark
 
 
-def print_table(title: str, rows: Iterator[Row]) -> None:
+def print_table(title: str, rows: Iterator[Row]) -> int:
+    """Returns how many rows are wrong."""
     print(f"\n{title}")
     counts, by_total = Counter[str](), 0
     for name, verdict, remark in rows:
@@ -214,6 +219,7 @@ def print_table(title: str, rows: Iterator[Row]) -> None:
         print(f"  {verdict:12}  {name}  {remark}", flush=True)
     words = [f"{counts[verdict]} {verdict}" for verdict in VERDICTS]
     print("  " + ", ".join([*words, f"{by_total} of them {BY_TOTAL}"] if by_total else words))
+    return counts["wrong"]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """What can a hostile board do to us? Mutated answers through everything home does with answers.
 
-    python -m benchmarks.fuzz_wire [--inputs 100000] [--seed 1]
-
 An input is one stream of answers of a board, made from what a real conductor answered on this machine:
 
 bootstrapper   delegates/bootstrap.py's answers, read before the conductor is there
@@ -15,7 +13,6 @@ is shown or stored has to be printable; the stored document has to be readable a
 
 from __future__ import annotations
 
-import argparse
 import collections
 import contextlib
 import copy
@@ -37,7 +34,6 @@ from unittest import mock
 
 from rich.console import Console
 
-from benchmarks.hostile import MARKER, HostileRunner, Replayed, mutated
 from delegates.wire import Request, printable
 from harness import store as results
 from harness.analysis import rows
@@ -53,12 +49,13 @@ from harness.report.progress import ProgressBar
 from harness.report.table import render
 from harness.session import execute, plan, selection
 from harness.session import run as job
+from tests.fuzz.hostile import MARKER, HostileRunner, Replayed, mutated
 from tests.models import dense_model
 
 LIMIT_S = 10  # of CPU time
 WAIT_S = 120  # at all: the machine may be busy
 LAUNCHES = 2  # of each cell are kept of the recorded run
-PROFILE = '[listing.board]\nplace = "ssh"\nhost = "board"\ndelegates = ["cpu", "xnnpack"]\nnote = "hostile"\n'
+PROFILE = '[devices.board]\nplace = "ssh"\nhost = "board"\ndelegates = ["cpu", "xnnpack"]\nnote = "hostile"\n'
 
 
 STARTING = ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.system", "os.fork")
@@ -83,7 +80,7 @@ def record(folder: Path) -> Recorded:
     model = folder / "net.tflite"
     model.write_bytes(dense_model(seed=1))
     path = folder / "devices.toml"
-    path.write_text('[listing.board]\ndelegates = ["cpu", "xnnpack"]\n')
+    path.write_text('[devices.board]\ndelegates = ["cpu", "xnnpack"]\n')
     heard: list[str] = []
     with _heard(heard), mock.patch.object(execute, "Execution", wraps=execute.Execution) as made:
         options = selection.Options(
@@ -369,24 +366,3 @@ def fuzzing(seed: int, watch: Watch) -> Iterator[Fuzz]:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--inputs", type=int, default=100_000)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    started = time.monotonic()
-    with fuzzing(options.seed, Watch()) as fuzz:
-        for _ in range(options.inputs):
-            fuzz.one()
-    print(f"{options.inputs} inputs, seed {options.seed}, {time.monotonic() - started:.0f} s, ", end="")
-    print(f"slowest {fuzz.slowest_s:.2f} s of CPU; no crash, no hang, nothing outside of the run's folder")
-    for what, count in sorted(fuzz.counts.items()):
-        print(f"{count:8} {what}")
-
-
-if __name__ == "__main__":
-    main()

@@ -100,6 +100,22 @@ def mutated(lines: list[str], foreign: list[str], chance: random.Random) -> byte
     return stream
 
 
+def damaged(data: bytes, chance: random.Random) -> bytes:
+    """A text file after damage: in the values of one of its lines of JSON, in its lines, or in its bytes."""
+    try:
+        lines = data.decode("utf-8").splitlines(keepends=True)
+    except UnicodeDecodeError:
+        lines = []
+    if not lines or chance.random() < 0.3:
+        return _bytewise(bytearray(data), chance)
+    if chance.random() < 0.3:
+        _shuffled(lines, lines, chance)
+    elif data.startswith(b"{\n"):  # one object in many lines
+        lines = ["".join(lines)]
+    _changed(lines, chance)
+    return "".join(lines).encode("utf-8", "surrogatepass")
+
+
 def _changed(lines: list[str], chance: random.Random) -> None:
     """One line's values."""
     place = chance.randrange(len(lines))
