@@ -44,8 +44,8 @@ from harness.devices import machines
 from harness.devices.transports import bootstrapping, bundle
 from harness.devices.transports.ssh import SshTransport
 from harness.report.progress import ProgressBar
+from harness.session.options import Options
 from harness.session.run import run
-from harness.session.selection import Options
 
 DELEGATES = ["cpu", "xnnpack"]
 WAITING = """
@@ -56,7 +56,7 @@ Interpreter.invoke = lambda self: time.sleep(0.05)
 
 
 @dataclass
-class WorkFolder:
+class Place:
     """A folder with boards, models and a cache of its own."""
 
     folder: Path
@@ -96,7 +96,7 @@ def boards(count: int) -> Iterator[Place]:
             for width in (256, 1024):
                 (folder / "net" / f"dense{width}.tflite").write_bytes(dense_model(width, width))
             with mock.patch.dict(os.environ, QBENCH_CACHE=str(folder / "cache")):
-                yield WorkFolder(folder, made)
+                yield Place(folder, made)
         finally:
             for board in made:
                 board.stop()

@@ -34,7 +34,8 @@ from harness.analysis import compat
 from harness.analysis.compat import targets
 from harness.errors import QbenchError
 from harness.report.progress import ProgressBar
-from harness.session import run, selection
+from harness.session import run
+from harness.session.options import Options
 from harness.tflite import read_model_file
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared"
@@ -83,7 +84,7 @@ def compare(name: str, runtime: str, delegate: str, models: Sequence[str]) -> It
     target = targets.target(profile)
     for model in models:
         with tempfile.TemporaryDirectory() as folder:
-            options = selection.Options(models=[model], devices=[name], budget_s=0.01, results=Path(folder))
+            options = Options(models=[model], devices=[name], budget_s=0.01, results=Path(folder))
             try:
                 document = run.run(options, setup, QUIET).document
                 made = run.make_all(

@@ -31,8 +31,8 @@ from scenes import scene
 
 from harness.config import find_devices_file, load_config
 from harness.report.progress import ProgressBar
+from harness.session.options import Options
 from harness.session.run import run
-from harness.session.selection import Options
 
 HERE = Path(__file__).resolve().parent
 QBENCH = [sys.executable, "-c", "from harness.cli import main; main()"]

@@ -14,6 +14,6 @@ def test_hostile_answers_are_taken_or_refused_and_do_nothing_else(inputs, seed):
         for _ in range(count):
             fuzz.one()
     print(*(f"{number:8} {what}" for what, number in sorted(fuzz.counts.items())), sep="\n")
-    assert {kind.partition(":")[0] for kind in fuzz.counts} >= {"arrival", "probe", "run"}
+    assert {kind.partition(":")[0] for kind in fuzz.counts} >= {"bootstrap", "probe", "run"}
     assert fuzz.counts["run: taken"] > count // 40
     assert fuzz.counts["run: refused"] > count // 40
