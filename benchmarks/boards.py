@@ -43,6 +43,7 @@ from harness.config import load_config
 from harness.devices import machines
 from harness.devices.transports import bootstrapping, bundle
 from harness.devices.transports.ssh import SshTransport
+from harness.record import Document
 from harness.report.progress import ProgressBar
 from harness.session.options import Options
 from harness.session.run import run
@@ -79,7 +80,7 @@ class Place:
 @dataclass
 class Ran:
     seconds: float
-    document: dict[str, Any]
+    document: Document
     uploaded_bytes: int
 
 
@@ -121,7 +122,7 @@ def once(place: Place, devices: list[str], config: Path, **options: Any) -> Ran:
     with mock.patch.object(machines, "_transport", listen):
         document = run(chosen, load_config(config), ProgressBar(quiet=True)).document
     seconds = time.monotonic() - started
-    failed = {cell["reason"] for cell in document["cells"] if cell["latency_ms"] is None}
+    failed = {row.reason for row in document.cells if row.latency_ms is None}
     if failed:
         sys.exit(f"not measured: {failed}")
     return Ran(seconds, document, sum(getattr(runner, "uploaded_bytes", 0) for runner in runners))
@@ -147,8 +148,7 @@ def same(repeat: int) -> None:
 
 def medians(ran: Ran) -> dict[str, float]:
     """In ms, by cell."""
-    cells = ran.document["cells"]
-    return {f"{cell['variant']} {cell['delegate']}": cell["latency_ms"]["median"] for cell in cells}
+    return {f"{row.variant} {row.delegate}": row.latency_ms.median for row in ran.document.cells}
 
 
 def overhead(repeat: int) -> None:

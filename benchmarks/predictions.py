@@ -20,10 +20,9 @@ import json
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from delegates.wire import Runtime
 from harness import config
@@ -31,12 +30,17 @@ from harness.accelerators import ACCELERATORS, OpVerdict, Prediction, Verdict, p
 from harness.accelerators.edgetpu import rules
 from harness.accelerators.edgetpu.log import MAPPED, parse
 from harness.analysis import compat
-from harness.analysis.compat import targets
+from harness.analysis.compat import CompatCell
+from harness.devices import host
 from harness.errors import QbenchError
+from harness.record import Row
 from harness.report.progress import ProgressBar
-from harness.session import run
+from harness.session.compat import read_variants
 from harness.session.options import Options
+from harness.session.run import run
+from harness.session.variants import make_all
 from harness.tflite import read_model_file
+from harness.versions import oldest_limiting
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared"
 TINY = "mlperf_tiny"
@@ -47,7 +51,7 @@ PROFILES = {
 }
 QUIET = ProgressBar(quiet=True)
 VERDICTS = ("exact", "likely", "uncertain", "likely wrong", "wrong")
-Row = tuple[str, str, str]
+Line = tuple[str, str, str]
 BY_TOTAL = "by total only"
 
 
@@ -77,46 +81,44 @@ def found_models(folder: Path) -> list[str]:
     return [str(path) for path in (*sources, *ready) if path.exists()]
 
 
-def compare(name: str, runtime: str, delegate: str, models: Sequence[str]) -> Iterator[Row]:
+def compare(name: str, runtime: str, delegate: str, models: Sequence[str]) -> Iterator[Line]:
     """(model and variant, verdict, what was wrong), measured through the ordinary path."""
     profile = config.DeviceProfile(name, (config.DelegateSpec(delegate),), runtime=runtime)
     setup = config.Config(Path("predictions"), {name: profile}, {})
-    target = targets.target(profile)
+    target = compat.target(profile, host.installed_runtimes())
     for model in models:
         with tempfile.TemporaryDirectory() as folder:
             options = Options(models=[model], devices=[name], budget_s=0.01, results=Path(folder))
             try:
-                document = run.run(options, setup, QUIET).document
-                made = run.make_all(
-                    options, setup, targets.oldest_limiting([target]), ProgressBar(quiet=True)
-                )
+                document = run(options, setup, QUIET).document
+                made = make_all(options, setup, oldest_limiting(target.runtimes), QUIET)
             except QbenchError as error:
                 yield model, "uncertain", str(error)
                 continue
-            report = compat.report(made, [target], [document])
-        measured = {cell["variant"]: cell for cell in document["cells"]}
-        for cell in report["cells"]:
-            yield f"{cell['model']} {cell['variant']}", *judge(cell, measured[cell["variant"]])
+            report = compat.report([read_variants(one) for one in made], [target], [document])
+        measured = {row.variant: row for row in document.cells}
+        for cell in report.cells:
+            yield f"{cell.model} {cell.variant}", *judge(cell, measured[cell.variant])
 
 
-def judge(cell: Mapping[str, Any], measured: Mapping[str, Any]) -> tuple[str, str]:
+def judge(cell: CompatCell, measured: Row) -> tuple[str, str]:
     """The verdict on one cell, op kind by op kind."""
-    predicted, seen = cell["predicted"], cell["observed"]
+    predicted, seen = cell.predicted, cell.observed
     if seen is None:
-        return "uncertain", f"not observed: {measured['status']}: {measured['reason']}"
-    if seen["outcome"] == "refused" or predicted["outcome"] == "refused":
-        if seen["outcome"] == predicted["outcome"]:
+        return "uncertain", f"not observed: {measured.status}: {measured.reason}"
+    if seen.outcome == "refused" or predicted.outcome == "refused":
+        if seen.outcome == predicted.outcome:
             return "exact", ""
-        verdict = "uncertain" if predicted["outcome"] == "uncertain" else "wrong"
-        return verdict, f"{predicted['outcome']} / {seen['reason']}"
+        verdict = "uncertain" if predicted.outcome == "uncertain" else "wrong"
+        return verdict, f"{predicted.outcome} / {seen.reason}"
     left = Counter[str]()
-    for group in measured["ops"]["not_delegated"]:
-        left[group["op"]] += group["count"]
+    for group in measured.ops.not_delegated if measured.ops else ():
+        left[group.op] += group.count
     certain, possible = Counter[str](), Counter[str]()
-    for group in cell["in_the_way"]:
-        possible[group["op"]] += group["count"]
-        surely = group["verdict"] == Verdict.NOT_DELEGATED and not group["likely"]
-        certain[group["op"]] += group["count"] if surely else 0
+    for group in cell.in_the_way:
+        possible[group.op] += group.count
+        surely = group.verdict == Verdict.NOT_DELEGATED and not group.likely
+        certain[group.op] += group.count if surely else 0
     by_total = bool(set(left) - set(possible)) and left.total() <= possible.total()  # it names no kinds
     if by_total:
         certain, possible, left = (Counter(any=c.total()) for c in (certain, possible, left))
@@ -159,7 +161,7 @@ class Tally:
         )
 
 
-def from_pairs(folder: Path, tally: Tally) -> Iterator[Row]:
+def from_pairs(folder: Path, tally: Tally) -> Iterator[Line]:
     """Source models and what the compiler mapped of them, op by op; equal ones once."""
     pairs = json.loads((folder / "pairs.json").read_text("utf-8"))["pairs"]
     tally.pairs = len(pairs)
@@ -192,7 +194,7 @@ def judge_ops(prediction: Prediction, left: Collection[int]) -> tuple[str, str]:
     return ("likely", f"{prediction.likely} ops") if prediction.likely else ("exact", "")
 
 
-def from_logs(folder: Path) -> Iterator[Row]:
+def from_logs(folder: Path) -> Iterator[Line]:
     """Logs whose models are not at hand: no kind of op that the Edge TPU has not may be mapped in them."""
     known = rules.rules()["ops"]
     for path in sorted([*folder.glob("*.log"), *folder.glob("*.txt")]):
@@ -210,7 +212,7 @@ def from_logs(folder: Path) -> Iterator[Row]:
             yield path.name, "exact" if called == total - report.mapped else "uncertain", remark
 
 
-def print_table(title: str, rows: Iterator[Row]) -> int:
+def print_table(title: str, rows: Iterator[Line]) -> int:
     """Returns how many rows are wrong."""
     print(f"\n{title}")
     counts, by_total = Counter[str](), 0

@@ -223,9 +223,9 @@ def one_qbench(
         )
         started = time.monotonic()
         document = run(options, profiles, ProgressBar(quiet=True)).document
-        seconds = (time.monotonic() - started) / len(document["cells"])
-    (cell,) = (c for c in document["cells"] if not c["baseline"])
-    found.speedups.append((cell["speedup"]["value"], cell["speedup"]["low"], cell["speedup"]["high"]))
+        seconds = (time.monotonic() - started) / len(document.cells)
+    (row,) = (row for row in document.cells if not row.baseline)
+    found.speedups.append((row.speedup.value, row.speedup.low, row.speedup.high))
     found.seconds.append(seconds)
     return seconds
 
