@@ -61,7 +61,7 @@ QBENCH = """
 from pathlib import Path
 from harness.models import resolve_model
 from harness.quantize import make_variants
-from harness.quantize.standard import STANDARD
+from harness.config.standard import STANDARD
 
 made = make_variants(resolve_model("mobilenet_v2", Path.cwd()), STANDARD)
 assert len(made.variants) == 7 and not made.failed, made.failed

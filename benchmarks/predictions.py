@@ -111,7 +111,7 @@ def judge(cell: Mapping[str, Any], measured: Mapping[str, Any]) -> tuple[str, st
     certain, possible = Counter[str](), Counter[str]()
     for group in cell["in_the_way"]:
         possible[group["op"]] += group["count"]
-        surely = group["verdict"] == Verdict.LEFT and not group["likely"]
+        surely = group["verdict"] == Verdict.NOT_DELEGATED and not group["likely"]
         certain[group["op"]] += group["count"] if surely else 0
     by_total = bool(set(left) - set(possible)) and left.total() <= possible.total()  # it names no kinds
     if by_total:
@@ -140,7 +140,7 @@ class Tally:
         self.ops += len(verdicts)
         self.left += len(left)
         for index, op in enumerate(verdicts):
-            right = (op.verdict is Verdict.LEFT) == (index in left)
+            right = (op.verdict is Verdict.NOT_DELEGATED) == (index in left)
             self.uncertain += op.verdict is Verdict.UNCERTAIN
             self.left_called += op.certain and right and index in left
             self.left_called_likely += op.likely and right and index in left
@@ -175,7 +175,7 @@ def from_pairs(folder: Path, tally: Tally) -> Iterator[Row]:
 def judge_ops(prediction: Prediction, left: Collection[int]) -> tuple[str, str]:
     """The verdict on one model of which it is known which ops were left, and a remark."""
     said = [op for op in enumerate(prediction.ops) if op[1].verdict is not Verdict.UNCERTAIN]
-    wrong = [i for i, op in said if (op.verdict is Verdict.LEFT) != (i in left)]
+    wrong = [i for i, op in said if (op.verdict is Verdict.NOT_DELEGATED) != (i in left)]
     doubtful = prediction.count(Verdict.UNCERTAIN)
     remark = f"{doubtful} ops uncertain" if doubtful else ""
     if prediction.refusal is not None:

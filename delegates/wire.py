@@ -13,7 +13,9 @@ import typing
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Type, TypeVar, Union
 
-WIRE_VERSION = 2
+# What a run asks for where the user says nothing.
+DEFAULT_BUDGET_S = 1.0  # seconds of timed work per job
+DEFAULT_PRECISION = 0.01  # half the width of the interval, as a part of the value
 
 # A line longer than this is refused unread: outputs are bounded far below it.
 MAX_LINE_BYTES = 64 * 1024 * 1024
@@ -69,13 +71,14 @@ class Request:
     do: str
     jobs: List[Job] = field(default_factory=list)
     questions: List[ProbeRequest] = field(default_factory=list)
-    budget_s: float = 1.0  # timed work per job
-    precision: float = 0.01  # enough once the interval's half-width is at most this part of the value
+    budget_s: float = DEFAULT_BUDGET_S  # timed work per job
+    precision: float = (
+        DEFAULT_PRECISION  # enough once the interval's half-width is at most this part of the value
+    )
     min_launches: int = 6  # fresh worker processes per job, before the interval is looked at
     max_launches: int = 20
     first_launch: int = 0  # the number of the first one: more than 0 where a run is resumed
     quiet_s: float = 0.0  # without a byte from home for so long, home counts as gone; 0: only at the end
-    wire: int = WIRE_VERSION
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,6 @@ class Launch:
     runtime: str
     runtime_version: str
     python: str
-    threads: int
     affinity: Optional[List[int]]  # as the kernel says, None where it cannot
     init_ns: int  # from opening the model to tensors allocated
     first_ns: int  # the first inference

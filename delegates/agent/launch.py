@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Optional, Sequence
 
-from ..backends.registry import DELEGATES
+from ..backends import registry
 from ..wire import Failure, Job, Launch, OpGroup, Ops, Output, encode
 from .process import Lost, Worker
 
@@ -75,7 +75,6 @@ class RunningLaunch:
         return Launch(
             job=self.job.id,
             launch=self.number,
-            threads=self.job.threads,
             warmup=self._warmup,
             blocks_ns=self.blocks,
             cpu_time_ns=self.own,
@@ -89,7 +88,7 @@ class RunningLaunch:
         lost = self.lost
         assert lost is not None
         stderr = "" if self._worker is None else self._worker.stderr_tail()
-        hint = DELEGATES[self.job.delegate].crash_hint if lost.signal_name else ""
+        hint = registry.find(self.job.delegate).crash_hint if lost.signal_name else ""
         reason = lost.reason + ("; " + hint if hint else "")
         return Failure(self.job.id, self.number, lost.stage, reason, lost.signal_name, stderr)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 from .. import stats
@@ -81,8 +80,7 @@ class Ledger:
         """True once the interval of what is shown for the job is as narrow as asked."""
         floors = self._floors[job.id]
         if self.baseline is None or job is self.baseline or self.baseline.id in self._lost:
-            logs = [math.log(floor) for floor in floors.values() if floor > 0]
+            shown = stats.typical_floor(floors.values())
         else:
-            logs = stats.log_ratios(self._floors[self.baseline.id], floors)
-        found = stats.locate(logs)
-        return found is not None and stats.half_width(found) <= self._request.precision
+            shown = stats.speedup(self._floors[self.baseline.id], floors)
+        return stats.is_narrow(shown, self._request.precision)

@@ -12,9 +12,9 @@ import os
 import sys
 from typing import Any, Callable, Dict, Iterator, TextIO, Tuple
 
+from ..backends import registry
 from ..backends.base import DelegateMissing
 from ..backends.interpreter import InterpreterSession
-from ..backends.registry import DELEGATES
 from ..backends.runtime import Opened, RuntimeMissing, open_runtime
 from ..probe.machine import affinity, die_with_parent, first_to_go, peak_memory_bytes, pin
 from ..wire import Job, Ops, decode
@@ -90,7 +90,7 @@ class Opening:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.delegate = DELEGATES[job.delegate]
+        self.delegate = registry.find(job.delegate)
 
     def stages(self, commands: TextIO) -> Iterator[Stage]:
         yield "runtime", self.open_runtime

@@ -1,4 +1,4 @@
-"""A delegate: its name, what it refuses on paper, how to open it, what it took."""
+"""A delegate as the device knows it: its name, how to open it, whether it is there, what it took."""
 
 from __future__ import annotations
 
@@ -16,10 +16,6 @@ class DelegateMissing(Exception):
     """The delegate's library or hardware can't be had; the text says why and what to do."""
 
     said = ""  # the library's own words, where it had any
-
-
-def refuses_nothing(scheme: str) -> Optional[str]:
-    return None
 
 
 def nothing_missing(runtime: Opened, options: Options) -> Optional[str]:
@@ -44,27 +40,21 @@ def from_nodes(session: InterpreterSession) -> Ops:
 
 
 class Delegate(NamedTuple):
-    """One way to run a model. All delegates stand in registry.py."""
+    """One way to run a model: the DELEGATE of a module that is named like it."""
 
     name: str
-
-    # refuses(scheme): why no model of that scheme can run here, or None. Needs no runtime.
-    refuses: Callable[[str], Optional[str]]
 
     # open(runtime, model path, threads, options): a session whose tensors are not yet allocated.
     open: Callable[[Opened, str, int, Options], InterpreterSession]
 
     # missing(runtime, options): why it can't be had with this runtime on this device, or None.
-    missing: Callable[[Opened, Options], Optional[str]]
+    missing: Callable[[Opened, Options], Optional[str]] = nothing_missing
 
     # True where every op the runtime runs counts as taken, because there is nothing to hand over to.
     takes_all: bool = False
 
     # True where the work is done by this process's own threads on the CPU.
     on_cpu: bool = False
-
-    # True where only one process at a time may hold the hardware.
-    exclusive: bool = False
 
     # True where what its library writes while the model is opened is to be kept for the functions below.
     talks: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .base import Delegate, Options, nothing_missing, refuses_nothing
+from .base import Delegate, Options
 from .interpreter import InterpreterSession
 from .runtime import Opened
 
@@ -15,4 +15,4 @@ def _open(runtime: Opened, model: str, threads: int, options: Options) -> Interp
     return InterpreterSession(runtime.module.Interpreter(model_path=model, num_threads=threads, **extra))
 
 
-DELEGATE = Delegate("cpu", refuses_nothing, _open, nothing_missing, takes_all=True, on_cpu=True)
+DELEGATE = Delegate("cpu", _open, takes_all=True, on_cpu=True)

@@ -17,7 +17,6 @@ from .interpreter import InterpreterSession
 from .runtime import Opened
 
 _LIBRARIES = {"darwin": "libedgetpu.1.dylib", "win32": "edgetpu.dll"}
-_REFUSED = ("float32", "float16", "dynamic", "int16x8")
 
 # What the library says while it prepares, and what that means. Source: threads of its issue tracker.
 _MEANINGS = (
@@ -40,12 +39,6 @@ _MEANINGS = (
         "the Edge TPU did not answer; unplug it once, prefer a port of its own to a hub",
     ),
 )
-
-
-def _refuses(scheme: str) -> Optional[str]:
-    if scheme in _REFUSED:
-        return "the Edge TPU runs int8 and uint8 only; this variant is %s" % scheme
-    return None
 
 
 def _open(runtime: Opened, model: str, threads: int, options: Options) -> InterpreterSession:
@@ -181,10 +174,8 @@ def _listed_by_pycoral() -> Optional[List[Any]]:
 
 DELEGATE = Delegate(
     "edgetpu",
-    _refuses,
     _open,
     _missing,
-    exclusive=True,
     facts=_facts,
     explain=_explain,
     crash_hint="Google's libedgetpu is reported to crash with newer runtimes than it was built for: see"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, Optional
 
 from . import library
-from .base import Delegate, Options, refuses_nothing
+from .base import Delegate, Options
 from .interpreter import InterpreterSession
 from .runtime import Opened
 
@@ -24,7 +24,6 @@ def _facts(options: Options, said: str) -> Dict[str, Any]:
 
 DELEGATE = Delegate(
     "external",
-    refuses_nothing,
     _open,
     _missing,
     facts=_facts,

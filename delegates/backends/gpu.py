@@ -9,7 +9,7 @@ from typing import Any, Dict, Optional
 
 from ..wire import Ops
 from . import gpu_log, library, vulkan
-from .base import Delegate, DelegateMissing, Options, from_nodes, refuses_nothing
+from .base import Delegate, DelegateMissing, Options, from_nodes
 from .compiled import CompiledInterpreter
 from .interpreter import InterpreterSession
 from .runtime import Opened
@@ -94,7 +94,6 @@ def _software(options: Options) -> Optional[str]:
 
 DELEGATE = Delegate(
     "gpu",
-    refuses_nothing,
     _open,
     _missing,
     talks=True,

@@ -1,11 +1,41 @@
-"""The list of delegates."""
+"""All delegates: each module of this package with a DELEGATE is one, and is named like it.
+
+A module is imported when it is asked for: a worker needs one of them.
+"""
 
 from __future__ import annotations
 
-from typing import Dict
+import importlib
+import pkgutil
+from typing import List
 
-from . import cpu, edgetpu, external, gpu, xnnpack
 from .base import Delegate
 
-_ALL = (cpu.DELEGATE, xnnpack.DELEGATE, gpu.DELEGATE, edgetpu.DELEGATE, external.DELEGATE)
-DELEGATES: Dict[str, Delegate] = {delegate.name: delegate for delegate in _ALL}
+_PACKAGE = __name__.rpartition(".")[0]
+
+
+def find(name: str) -> Delegate:
+    """The delegate of that name. Raises LookupError if there is none."""
+    try:
+        found = getattr(importlib.import_module("%s.%s" % (_PACKAGE, name)), "DELEGATE", None)
+    except ModuleNotFoundError as error:
+        if error.name != "%s.%s" % (_PACKAGE, name):
+            raise
+        found = None
+    if not isinstance(found, Delegate):
+        raise LookupError("no delegate %s: delegates/backends/%s.py has no DELEGATE" % (name, name))
+    return found
+
+
+def names() -> List[str]:
+    """The names of all delegates, in alphabetical order; imports them all."""
+    folder = importlib.import_module(_PACKAGE).__path__
+    modules = (module.name for module in pkgutil.iter_modules(folder))
+    return sorted(name for name in modules if _is_delegate(name))
+
+
+def _is_delegate(name: str) -> bool:
+    try:
+        return find(name).name == name
+    except LookupError:
+        return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from .base import Delegate, Options, refuses_nothing
+from .base import Delegate, Options
 from .interpreter import InterpreterSession
 from .runtime import Opened
 
@@ -24,4 +24,4 @@ def _missing(runtime: Opened, options: Options) -> Optional[str]:
     return "%s %s is too old to switch XNNPACK on and off" % (runtime.name, runtime.version)
 
 
-DELEGATE = Delegate("xnnpack", refuses_nothing, _open, _missing, on_cpu=True)
+DELEGATE = Delegate("xnnpack", _open, _missing, on_cpu=True)

@@ -9,7 +9,7 @@ from typing import List, Optional
 
 from ..agent import channel
 from ..agent.process import Lost, Worker
-from ..backends.registry import DELEGATES
+from ..backends import registry
 from ..backends.runtime import RuntimeMissing, installed, open_runtime
 from ..wire import ProbeRequest, ProbeResult, Runtime, WireError, build, decode, encode
 from . import pythons
@@ -41,10 +41,9 @@ def look(question: ProbeRequest) -> ProbeResult:
         opened = open_runtime(question.runtime)
     except RuntimeMissing as error:
         return replace(found, error=str(error))
-    delegates = {
-        name: DELEGATES[name].missing(opened, question.options.get(name, {})) for name in question.delegates
-    }
-    software = {name: DELEGATES[name].software(question.options.get(name, {})) for name in question.delegates}
+    asked = [(registry.find(name), question.options.get(name, {})) for name in question.delegates]
+    delegates = {delegate.name: delegate.missing(opened, options) for delegate, options in asked}
+    software = {delegate.name: delegate.software(options) for delegate, options in asked}
     return replace(
         found,
         runtime=Runtime(opened.name, opened.version),
@@ -106,7 +105,7 @@ def _one_by_one(question: ProbeRequest, arguments: List[str], reason: str) -> Pr
         name = question.delegates[0]
         found = ask(replace(question, delegates=[]), arguments)
         why = reason.replace("while importing the runtime", "while loading its library")
-        hint = DELEGATES[name].crash_hint
+        hint = registry.find(name).crash_hint
         return replace(found, delegates={name: why + ("; " + hint if hint else "")})
     parts = [ask(replace(question, delegates=[name]), arguments) for name in question.delegates]
     return replace(parts[0], delegates={k: v for part in parts for k, v in part.delegates.items()})

@@ -1,16 +1,18 @@
-"""The runtime's own kernels: whatever it loads, it runs."""
+"""cpu: the runtime's own kernels. Whatever a runtime loads, they run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from delegates.wire import Runtime
-from harness.accelerators import OpVerdict, Prediction, Verdict, all_alike, loading
+from harness.accelerators import loading
+from harness.accelerators.base import Accelerator, Options
+from harness.accelerators.prediction import OpVerdict, Prediction, Verdict, all_alike
 from harness.tflite import ModelInfo
 
 
-def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> Prediction:
+def _rules(model: ModelInfo, runtime: Runtime, options: Options) -> Prediction:
     target = f"{runtime.name} {runtime.version}"
-    verdict = OpVerdict(Verdict.TAKEN, source=loading.SOURCE)
+    verdict = OpVerdict(Verdict.DELEGATED, source=loading.SOURCE)
     return all_alike(model, "cpu", target, verdict, loading.refusal(model, runtime))
+
+
+ACCELERATOR = Accelerator("cpu", "cpu", rules=_rules, on_cpu=True)

@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any
 
 from delegates.wire import Runtime
-from harness.accelerators import Refusal, joined
+from harness.accelerators.prediction import Refusal, joined
 from harness.tflite import ModelInfo, OpInfo
 from harness.tflite.edgetpu_package import CUSTOM_OP
 from harness.versions import Version, release

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from harness.accelerators import Verdict
+from harness.accelerators.prediction import Verdict
 from harness.tflite import ModelInfo
 
 _MOST_SINGLE = 64  # uncertain ops that are tried one by one
@@ -88,7 +88,11 @@ def kept(
     ]
     everywhere, anywhere = set.intersection(*cases), set.union(*cases)
     return [
-        Verdict.TAKEN if i in everywhere else Verdict.UNCERTAIN if i in anywhere else Verdict.LEFT
+        Verdict.DELEGATED
+        if i in everywhere
+        else Verdict.UNCERTAIN
+        if i in anywhere
+        else Verdict.NOT_DELEGATED
         for i in range(len(verdicts))
     ]
 
@@ -103,7 +107,7 @@ def _answers(model: ModelInfo, verdicts: Sequence[Verdict]) -> list[Callable[[in
     def reading(chosen: frozenset[int], inside: bool) -> Callable[[int, Verdict], bool]:
         def answer(index: int, verdict: Verdict) -> bool:
             if verdict is not Verdict.UNCERTAIN:
-                return verdict is Verdict.TAKEN
+                return verdict is Verdict.DELEGATED
             return (index in chosen) is inside
 
         return answer

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import ConfigError
 
 if TYPE_CHECKING:
-    from harness.store import Cell, Run
+    from harness.record import Variant
+from harness.store import Cell, Run
 
 Scheme = dict[tuple[str, str], str]  # (model, variant) -> scheme
 
@@ -27,7 +28,7 @@ def check_baseline(run: Run) -> None:
         return
     sources: dict[str, list[str]] = {}
     for model in run.models:
-        sources.setdefault(model.source, []).append(model.model)
+        sources.setdefault(model.model.source or "", []).append(model.model.name)
     for models in sources.values():
         cells = [cell for cell in run.cells if cell.model in models]
         if cells and not any(run.baseline in _spellings(cell) for cell in cells):
@@ -43,7 +44,7 @@ def baselines(run: Run) -> dict[str, Cell]:
     Cells are compared with those of the same model on the same machine (local profiles share one), or
     with the one cell that --baseline names together with its device.
     """
-    schemes = {(v.model, v.name): v.scheme for model in run.models for v in model.variants}
+    schemes = {(v.model, v.name): v.scheme or "" for v in variants(run)}
     found = {}
     for cell in run.cells:
         of_model = [other for other in run.cells if other.model == cell.model]
@@ -51,6 +52,11 @@ def baselines(run: Run) -> dict[str, Cell]:
         if baseline is not None:
             found[cell.id] = baseline
     return found
+
+
+def variants(run: Run) -> list[Variant]:
+    """The variants of all models."""
+    return [made.variant for model in run.models for made in model.variants]
 
 
 def float_rank(cell: Cell, schemes: Scheme) -> int:

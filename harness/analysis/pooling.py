@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from harness.analysis.conclusion import conclude
 from harness.analysis.pooled import Launches, pooled_cells
 from harness.errors import ResultsError
+from harness.record import Document
 
 _OF_DEVICE = ("place", "os", "arch", "cpu", "cores", "memory_bytes", "python", "runtime", "runtime_version")
 _OF_PROFILE = ("delegates", "affinity", "env")
@@ -45,7 +48,10 @@ def pool(runs: Sequence[Stored], force: bool = False) -> dict[str, Any]:
         "budget_s": sum(budgets),
         "cells": pooled_cells([run.document for run in runs], launches),
     }
-    return {**pooled, "conclusions": [found.as_dict() for found in conclude(pooled)]}
+    return {
+        **pooled,
+        "conclusions": [found.as_dict() for found in conclude(msgspec.convert(pooled, Document))],
+    }
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:

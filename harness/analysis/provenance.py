@@ -4,43 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
-from harness.quantize import Variant, VariantSet
+import msgspec
+
+from harness.quantize import VariantSet
+from harness.record import Variant
 from harness.store import Device
-from harness.tflite import TensorInfo
 
 
 def of_model(made: VariantSet) -> dict[str, Any]:
-    samples = made.fidelity_samples
-    return {
-        "name": made.model,
-        "sha256": made.sha256,
-        "source": made.source,
-        "fidelity_samples": None if samples is None else asdict(samples),
-    }
+    return dict(msgspec.to_builtins(made.model))
 
 
 def of_variant(variant: Variant) -> dict[str, Any]:
-    return {
-        "model": variant.model,
-        "variant": variant.name,
-        "scheme": variant.scheme,
-        "sha256": variant.sha256,
-        "size_bytes": variant.size_bytes,
-        "source_sha256": variant.source_sha256,
-        "converter": variant.converter,
-        "settings": variant.settings,
-        "calibration": variant.calibration,
-        "inputs": [_tensor(tensor) for tensor in variant.inputs],
-        "outputs": [_tensor(tensor) for tensor in variant.outputs],
-    }
-
-
-def _tensor(tensor: TensorInfo) -> dict[str, Any]:
-    left_out = {"constant", "values", "sparse"}
-    return {key: value for key, value in asdict(tensor).items() if key not in left_out}
+    left_out = {"custom_ops", "warnings"}
+    return {key: value for key, value in msgspec.to_builtins(variant).items() if key not in left_out}
 
 
 def of_device(device: Device) -> dict[str, Any]:

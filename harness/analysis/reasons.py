@@ -18,7 +18,6 @@ from harness.accelerators import OpVerdict, Prediction, Verdict, predict
 from harness.tflite import ModelInfo, read_model_file
 
 if TYPE_CHECKING:
-    from harness.quantize import Variant
     from harness.store import Cell, Device
 
 UNEXPECTED = "left although the rules expect it to be delegated; no reason known"
@@ -26,14 +25,14 @@ UNEXPECTED = "left although the rules expect it to be delegated; no reason known
 Rules = tuple[ModelInfo, Prediction]
 
 
-def of_cell(ops: Ops, cell: Cell, variant: Variant | None, device: Device) -> Ops:
+def of_cell(ops: Ops, cell: Cell, path: Path | None, device: Device) -> Ops:
     """`ops` as the cell's launches tell, with a reason for each op left where the rules know one."""
-    if variant is None or not any(map(_open, ops.not_delegated)):
+    if path is None or not any(map(_open, ops.not_delegated)):
         return ops
     told = next(m for m in cell.measurements if m.ops is not None)
     options = next((d.options for d in device.profile.delegates if d.name == cell.delegate), {})
-    path = variant.path if cell.compiled is None else cell.compiled.path
-    rules = _rules(path, cell.delegate, Runtime(told.runtime, told.runtime_version), options)
+    file = path if cell.compiled is None else cell.compiled.path
+    rules = _rules(file, cell.delegate, Runtime(told.runtime, told.runtime_version), options)
     return ops if rules is None else explained(ops, *rules)
 
 
@@ -69,7 +68,7 @@ def _named(group: OpGroup, told: Collection[str], model: ModelInfo, prediction: 
     for index, (op, verdict) in enumerate(zip(model.ops, prediction.ops, strict=True)):
         if verdict.verdict is Verdict.UNCERTAIN:
             return [group]
-        if verdict.verdict is Verdict.LEFT and op.name not in told:
+        if verdict.verdict is Verdict.NOT_DELEGATED and op.name not in told:
             nodes.setdefault((op.name, verdict.reason), []).append(index)
     if sum(map(len, nodes.values())) != group.count:
         return [group]
@@ -94,4 +93,4 @@ def _reason(node: int, op: str, model: ModelInfo, prediction: Prediction) -> str
 
 
 def _in_words(verdict: OpVerdict) -> str | None:
-    return UNEXPECTED if verdict.verdict is Verdict.TAKEN else verdict.reason
+    return UNEXPECTED if verdict.verdict is Verdict.DELEGATED else verdict.reason

@@ -7,11 +7,13 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from delegates import stats
 from delegates.wire import Ops
 from harness.analysis import accelerators, outputs, provenance, reasons, warnings
 from harness.analysis import reference as references
-from harness.analysis.baseline import baselines, label
+from harness.analysis.baseline import baselines, label, variants
 from harness.analysis.conclusion import conclude
 from harness.analysis.distance import ENOUGH_SAMPLES, is_far
 from harness.analysis.fidelity import Fidelity, compare_outputs, count_nonfinite, samples_of, unlike
@@ -19,8 +21,8 @@ from harness.analysis.reference import outputs_of
 from harness.analysis.status import cell_ops, verdict
 from harness.analysis.warnings import Doubt
 from harness.errors import DeviceError
-from harness.quantize import Variant
 from harness.quantize.separate import interface
+from harness.record import Document, Variant
 from harness.store import SCHEMA, Cell, Run
 
 MEASURED = ("ok", "partial", "fallback")
@@ -50,12 +52,12 @@ def document(run: Run, known: Known | None = None) -> dict[str, Any]:
             "baseline": run.baseline,
             "host": run.host,
             "models": [provenance.of_model(model) for model in run.models],
-            "variants": [provenance.of_variant(v) for model in run.models for v in model.variants],
+            "variants": [provenance.of_variant(v) for v in variants(run)],
             "devices": [provenance.of_device(device) for device in run.devices],
             "cells": [context.cell(cell) for cell in run.cells],
         }
     )
-    return {**made, "conclusions": [found.as_dict() for found in conclude(made)]}
+    return {**made, "conclusions": [found.as_dict() for found in conclude(msgspec.convert(made, Document))]}
 
 
 def exit_code(document: Mapping[str, Any]) -> int:
@@ -78,14 +80,17 @@ class _Context:
     def __init__(self, run: Run, known: Known) -> None:
         self.run = run
         self.known = known
-        self.variants = {(v.model, v.name): v for model in run.models for v in model.variants}
-        self.schemes = {key: variant.scheme for key, variant in self.variants.items()}
+        self.variants = {(v.model, v.name): v for v in variants(run)}
+        self.paths = {
+            (made.variant.model, made.variant.name): made.path for one in run.models for made in one.variants
+        }
+        self.schemes = {key: variant.scheme or "" for key, variant in self.variants.items()}
         self.baselines = baselines(run)
         self.devices = {d.profile.name: d for d in run.devices}
 
     def cell(self, cell: Cell) -> dict[str, Any]:
         variant = self.variants.get((cell.model, cell.variant))
-        ops = self._ops(cell, variant)
+        ops = self._ops(cell)
         status, reason = verdict(cell, self.run, ops)
         measured = cell.measurements
         return {
@@ -122,13 +127,13 @@ class _Context:
             self.known[key] = derive()
         return self.known[key]
 
-    def _ops(self, cell: Cell, variant: Variant | None) -> Ops | None:
+    def _ops(self, cell: Cell) -> Ops | None:
         """Ops with reasons; the `cpu` delegate takes all, as each ran where it was asked to run."""
         ops = cell_ops(cell)
         if ops is None or cell.delegate == "cpu":
             return None if ops is None else Ops(total=ops.total, delegated=ops.total, partitions=0)
-        device = self.devices[cell.device]
-        found: Ops = self._once(("ops", cell.id), lambda: reasons.of_cell(ops, cell, variant, device))
+        device, path = self.devices[cell.device], self.paths.get((cell.model, cell.variant))
+        found: Ops = self._once(("ops", cell.id), lambda: reasons.of_cell(ops, cell, path, device))
         return found
 
     def _baseline_variant(self, cell: Cell) -> Variant | None:
@@ -138,7 +143,7 @@ class _Context:
     def _size_ratio(self, cell: Cell) -> float | None:
         variant, baseline = self.variants.get((cell.model, cell.variant)), self._baseline_variant(cell)
         size = _size(cell, variant)
-        return baseline.size_bytes / size if baseline is not None and size else None
+        return baseline.size_bytes / size if baseline and baseline.size_bytes and size else None
 
     def _latency(self, cell: Cell) -> dict[str, Any] | None:
         def derive() -> dict[str, Any] | None:
@@ -256,7 +261,7 @@ class _Context:
 
     def _warnings(self, cell: Cell) -> Iterable[Warning_]:
         variant, baseline = self.variants.get((cell.model, cell.variant)), self._baseline_variant(cell)
-        yield from (variant.warnings if variant else ())
+        yield from ((w.code, w.message) for w in (variant.warnings if variant else ()))
         yield from cell.warnings
         if variant and baseline and interface(variant) != interface(baseline):
             yield "interface-differs", _interface_differs(variant, baseline)
@@ -290,7 +295,7 @@ class _Context:
 def _size(cell: Cell, variant: Variant | None) -> int | None:
     """Of the file that runs on the device."""
     if cell.compiled is not None:
-        return cell.compiled.size_bytes
+        return cell.compiled.artifact.size_bytes
     return None if variant is None else variant.size_bytes
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.analysis.accelerators import of_variant
+from harness.accelerators import ACCELERATORS, label
 
 if TYPE_CHECKING:
     from delegates.wire import Failure, OpGroup, Ops
@@ -17,12 +17,6 @@ _STATUS_OF_STAGE = {
     "link": "unavailable",
     "crash": "crashed",
     "timeout": "timeout",
-}
-_DELEGATE_NAMES = {
-    "xnnpack": "XNNPACK",
-    "gpu": "the GPU delegate",
-    "edgetpu": "the Edge TPU",
-    "external": "the external delegate",
 }
 _OPS_NAMED = 4  # kinds of ops named one by one in a reason
 
@@ -41,9 +35,9 @@ def cell_ops(cell: Cell) -> Ops | None:
     Of a compiled variant it counts the ops of the variant, which the compiler has put together to one.
     """
     ops = next((m.ops for m in cell.measurements if m.ops is not None), None)
-    if ops is None or cell.compiled is None or cell.compiled.report is None:
+    if ops is None or cell.compiled is None:
         return ops
-    return of_variant(ops, cell.compiled.report)
+    return ACCELERATORS[cell.delegate].count(ops, cell.compiled.artifact)
 
 
 def _verdict(cell: Cell, run: Run, ops: Ops | None) -> Verdict:
@@ -86,7 +80,7 @@ def _from_ops(delegate: str, ops: Ops | None) -> Verdict:
 
 
 def _why_not_all(delegate: str, ops: Ops) -> str:
-    name = _DELEGATE_NAMES.get(delegate, delegate)
+    name = label(delegate)
     head = f"{name[0].upper()}{name[1:]} took {ops.delegated} of {ops.total} ops"
     by_reason: dict[str | None, list[OpGroup]] = {}
     for group in ops.not_delegated:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,11 +19,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class DelegateSpec:
-    """A delegate as a profile asks for it: its name and the options given beside it."""
+    """A delegate as a profile asks for it: its name, and its options as they are written.
+
+    `harness.accelerators.check_options` checks the options and resolves paths in them.
+    """
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    folder: Path | None = None  # that of devices.toml: what relative paths in compiler_ssh_options mean
+    folder: Path | None = field(default=None, compare=False)  # of devices.toml, for relative paths
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,13 @@ class Config:
     path: Path
     devices: Mapping[str, DeviceProfile]
     variants: Mapping[str, VariantSpec]
+
+    def named(self, names: Sequence[str]) -> list[DeviceProfile]:
+        """Return the profiles named, each once; without a name all. Raises ConfigError for an unknown one."""
+        for name in names:
+            if name not in self.devices:
+                raise ConfigError(f'{self.path}: no device "{name}"{suggest(name, self.devices)}')
+        return [self.devices[name] for name in dict.fromkeys(names or self.devices)]
 
 
 def find_devices_file(explicit: Path | None, start: Path) -> Path:

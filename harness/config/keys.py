@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.accelerators.options import anchored as delegate_anchored
-from harness.accelerators.options import delegate
 from harness.config import MOST_THREADS, DelegateSpec, DeviceProfile, SshTarget, VariantSpec, ssh
 from harness.config.checks import (
     Bad,
@@ -23,8 +22,8 @@ from harness.config.checks import (
     whole,
     wrong_type,
 )
-from harness.quantize.calibration.request import anchored
-from harness.quantize.standard import STANDARD
+from harness.config.sources import anchored
+from harness.config.standard import STANDARD
 
 RUNTIMES = ("auto", "tflite-runtime", "ai-edge-litert", "tensorflow")
 
@@ -42,8 +41,7 @@ def device(name: str, table: Any, folder: Path) -> DeviceProfile:
     if "python" in values:
         home = "~" if "ssh" in values else str(folder)
         values["python"] = _python(values["python"], home)
-    local = values.get("place", "local") == "local"
-    values["delegates"] = tuple(delegate_anchored(spec, folder, local) for spec in values["delegates"])
+    values["delegates"] = tuple(replace(spec, folder=folder) for spec in values["delegates"])
     return DeviceProfile(name=name, **values)
 
 
@@ -119,8 +117,17 @@ def _named(prefix: str, known: tuple[str, ...], fold: Callable[[str], str]) -> C
     return lambda value: check(fold(re.sub(prefix, "", text(value))))
 
 
+def _delegate(value: Any) -> DelegateSpec:
+    """A delegate by its name, or by a table of that and its options, which are kept as they are."""
+    if not isinstance(value, dict):
+        return DelegateSpec(text(value))
+    if "name" not in value:
+        raise Bad('a delegate given as a table needs a "name"')
+    return DelegateSpec(text(value["name"]), {key: value[key] for key in value if key != "name"})
+
+
 def _delegates(value: Any) -> tuple[DelegateSpec, ...]:
-    specs: tuple[DelegateSpec, ...] = list_of(delegate)(value)
+    specs: tuple[DelegateSpec, ...] = list_of(_delegate)(value)
     names = [spec.name for spec in specs]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:

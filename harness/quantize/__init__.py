@@ -7,9 +7,12 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from harness import cache as store
 from harness.config import VariantSpec
@@ -18,55 +21,32 @@ from harness.models import ModelSource, tflite_files
 from harness.quantize import sample_inputs
 from harness.quantize.conversion import Made, Task, Workshop
 from harness.quantize.data import choose_data, of_spec
-from harness.quantize.sample_inputs import FidelitySamples
 from harness.quantize.separate import digest_of, named_apart
-from harness.quantize.variant_warnings import Warnings, warnings_of
-from harness.tflite import TensorInfo, read_model
+from harness.quantize.variant_warnings import warnings_of
+from harness.record import Calibration, Converter, FailedVariant, Model, Variant, Warning
+from harness.record.plain import plain_object
+from harness.tflite import as_tensor, read_model
 
 Progress = Callable[[str, int, int], None]  # variant, how many are done, of how many
 
 
 @dataclass(frozen=True)
-class Variant:
-    """One .tflite file and how it came to be."""
+class MadeVariant:
+    """A variant whose file is on this machine."""
 
-    model: str
-    name: str
-    scheme: str  # detected from the file
+    variant: Variant
     path: Path  # in the cache, where nobody changes it
-    size_bytes: int
-    sha256: str
-    source_sha256: str  # of the model it was made from (of the file itself for a ready .tflite)
-    converter: Mapping[str, str] | None  # {name, version}; None for a ready .tflite
-    settings: Mapping[str, Any] | None
-    calibration: Mapping[str, Any] | None  # {source, samples, sha256, how, generated}
-    inputs: tuple[TensorInfo, ...]
-    outputs: tuple[TensorInfo, ...]
-    warnings: tuple[tuple[str, str], ...] = ()  # (code, message)
-    custom_ops: tuple[str, ...] = ()  # names of ops that are not TensorFlow Lite's own
     given: Path | None = None  # the user's ready .tflite, of which `path` is a copy
-
-
-@dataclass(frozen=True)
-class FailedVariant:
-    """A variant that could not be made, with the converter's reason in one line."""
-
-    model: str
-    name: str
-    reason: str
 
 
 @dataclass(frozen=True)
 class VariantSet:
     """All variants of one model, and the inputs their outputs are compared on."""
 
-    model: str
-    source: str
-    sha256: str
-    variants: tuple[Variant, ...]
+    model: Model
+    variants: tuple[MadeVariant, ...] = ()
     failed: tuple[FailedVariant, ...] = ()
     inputs: Mapping[str, Path] = field(default_factory=dict)  # variant name -> .npz of sample inputs
-    fidelity_samples: FidelitySamples | None = None  # where these come from; None where there are none
 
 
 def make_variants(  # noqa: PLR0913 - each is an option of the command
@@ -114,7 +94,9 @@ def make_variants(  # noqa: PLR0913 - each is an option of the command
         tasks = [Task(s.name, _settings(s), of_spec(s, main, shop.inputs, folder)) for s in possible]
         outcomes = shop.make(tasks, oldest_runtime, on_progress or _silent)
     sha256 = shop.source.sha256 if source.path and shop.source.sha256 else shop.content
-    blank = replace(_blank(source, sha256), converter=shop.converter, settings={"batch": batch})
+    blank = Variant(
+        source.name, "", source_sha256=sha256, converter=_converter(shop), settings={"batch": batch}
+    )
     variants = [
         _finish(
             blank, task, outcome, warnings_of(source.kind, spec, task.calibration, outcome, oldest_runtime)
@@ -127,10 +109,9 @@ def make_variants(  # noqa: PLR0913 - each is an option of the command
     failed = [FailedVariant(source.name, s.name, reasons[s.name]) for s in specs if s.name in reasons]
     inputs: dict[str, Path] = {}
     if data.compared_on is not None:
-        inputs = sample_inputs.write(data.compared_on, {v.name: v.inputs for v in variants}, folder)
-    return VariantSet(
-        source.name, source.source, sha256, tuple(variants), tuple(failed), inputs, data.samples
-    )
+        inputs = sample_inputs.write(data.compared_on, _inputs_of(variants), folder)
+    model = Model(source.name, sha256, source.source, data.samples)
+    return VariantSet(model, tuple(variants), tuple(failed), inputs)
 
 
 def export_variants(made: VariantSet, out: Path) -> list[Path]:
@@ -139,17 +120,14 @@ def export_variants(made: VariantSet, out: Path) -> list[Path]:
     Files of these names are replaced. Returns the .tflite paths. Raises ModelError where `out` cannot be
     written.
     """
-    from harness.analysis.provenance import of_variant, plain_dict
-
     paths = []
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for variant in made.variants:
-            path = out / f"{variant.model}_{variant.name}.tflite"
-            shutil.copyfile(variant.path, path)
-            warnings = [{"code": code, "message": message} for code, message in variant.warnings]
-            record = plain_dict({**of_variant(variant), "source": made.source, "warnings": warnings})
-            text = json.dumps(record, indent=2, sort_keys=True) + "\n"
+        for one in made.variants:
+            path = out / f"{one.variant.model}_{one.variant.name}.tflite"
+            shutil.copyfile(one.path, path)
+            provenance = {**msgspec.to_builtins(one.variant), "source": made.model.source}
+            text = json.dumps(plain_object(provenance), indent=2, sort_keys=True) + "\n"
             path.with_suffix(".json").write_text(text, encoding="utf-8")
             paths.append(path)
     except OSError as error:
@@ -171,11 +149,11 @@ def _take_ready(
     different `model`s: `separate` makes sets of them.
     """
     assert source.path is not None
-    blank, copies = _blank(source, ""), folder / "copies"
+    blank, copies = Variant(source.name, ""), folder / "copies"
     variants, failed = [], []
     if source.kind == "tflite":
-        found = _keep(*_take(blank, "", source.path), copies)
-        variants.append(replace(found, name=found.scheme))
+        found, data = _take(blank, "", source.path)
+        variants.append(_keep(replace(found, name=found.scheme), data, copies, source.path))
         sha256 = found.sha256
     else:
         files = tflite_files(source.path)
@@ -187,20 +165,23 @@ def _take_ready(
             except ModelError as error:
                 failed.append(FailedVariant(source.name, _printable(name), str(error)))
                 continue
-            variants.append(_keep(found, data, copies))
+            variants.append(_keep(found, data, copies, path))
         variants = named_apart(variants, source.name)
-        if any(variant.model != source.name for variant in variants):
+        if any(one.variant.model != source.name for one in variants):
             failed = [replace(failure, model=failure.name) for failure in failed]
         sha256 = digest_of(variants, failed)
     store.prune(copies)
-    wanted = {v.name: v.inputs for v in variants}
-    inputs, samples = sample_inputs.of_ready_files(wanted, calibration, dataset, folder)
-    return VariantSet(source.name, source.source, sha256, tuple(variants), tuple(failed), inputs, samples)
+    inputs, samples = sample_inputs.of_ready_files(_inputs_of(variants), calibration, dataset, folder)
+    model = Model(source.name, sha256, source.source, samples)
+    return VariantSet(model, tuple(variants), tuple(failed), inputs)
 
 
-def _blank(source: ModelSource, source_sha256: str) -> Variant:
-    """A variant of which nothing is known yet but its model."""
-    return Variant(source.name, "", "", Path(), 0, "", source_sha256, None, None, None, inputs=(), outputs=())
+def _inputs_of(variants: Sequence[MadeVariant]) -> sample_inputs.Inputs:
+    return {one.variant.name: one.variant.inputs for one in variants}
+
+
+def _converter(shop: Workshop) -> Converter:
+    return Converter(shop.converter["name"], shop.converter["version"])
 
 
 def _printable(name: str) -> str:
@@ -214,12 +195,12 @@ def _take(blank: Variant, name: str, path: Path) -> tuple[Variant, bytes]:
         raise ModelError(f"{_printable(str(path))}: the path is not UTF-8; rename it")
     data = _read(path)
     found = _describe(blank, name, path, data)
-    return replace(found, given=path, source_sha256=found.sha256), data
+    return replace(found, source_sha256=found.sha256), data
 
 
-def _keep(found: Variant, data: bytes, copies: Path) -> Variant:
+def _keep(found: Variant, data: bytes, copies: Path, given: Path) -> MadeVariant:
     """The variant with a copy of its own: the user's file may be rebuilt while that is measured."""
-    return replace(found, path=store.keep(copies / f"{found.sha256}.tflite", data))
+    return MadeVariant(found, store.keep(copies / f"{found.sha256}.tflite", data), given)
 
 
 def _read(path: Path) -> bytes:
@@ -236,24 +217,27 @@ def _describe(blank: Variant, name: str, path: Path, data: bytes) -> Variant:
         blank,
         name=name,
         scheme=info.scheme,
-        path=path,
         size_bytes=len(data),
         sha256=store.digest(data),
-        inputs=info.inputs,
-        outputs=info.outputs,
+        inputs=tuple(map(as_tensor, info.inputs)),
+        outputs=tuple(map(as_tensor, info.outputs)),
         custom_ops=tuple(sorted({op.name for op in info.ops if op.custom})),
     )
 
 
-def _finish(blank: Variant, task: Task, outcome: Made, warnings: Warnings) -> Variant:
+def _finish(blank: Variant, task: Task, outcome: Made, warnings: tuple[Warning, ...]) -> MadeVariant:
     """What the file tells, and how it was made."""
     assert outcome.path is not None
     settings = {**task.settings, **(blank.settings or {}), "compatible_form": outcome.compatible}
-    calibration = asdict(task.calibration) if task.calibration else None
-    if calibration:
-        del calibration["path"]  # of this machine's cache
-    made = _describe(blank, task.name, outcome.path, _read(outcome.path))
-    return replace(made, settings=settings, calibration=calibration, warnings=warnings)
+    data = task.calibration
+    made = replace(
+        _describe(blank, task.name, outcome.path, _read(outcome.path)),
+        settings=plain_object(settings),
+        calibration=data
+        and Calibration(data.source, data.samples, data.sha256, generated=data.generated, how=data.how),
+        warnings=warnings,
+    )
+    return MadeVariant(made, outcome.path)
 
 
 def _settings(spec: VariantSpec) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from harness.config import VariantSpec
 from harness.models import ModelSource
@@ -18,7 +20,8 @@ from harness.quantize.calibration import (
     load_calibration,
     load_split,
 )
-from harness.quantize.sample_inputs import COUNT, FidelitySamples, count_shared, no_random_data, of_dataset
+from harness.quantize.sample_inputs import COUNT, count_shared, no_random_data, of_dataset
+from harness.record import FidelitySamples
 
 OTHER_SEED = 1  # of random samples that nothing was calibrated on
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from harness.errors import ModelError
 from harness.quantize.calibration import (
@@ -19,26 +17,11 @@ from harness.quantize.calibration import (
     load_split,
     subsampled,
 )
-from harness.tflite import TensorInfo
+from harness.record import FidelitySamples, Tensor
 
 COUNT = 16  # at most, per model
 
-Inputs = Mapping[str, tuple[TensorInfo, ...]]  # variant name -> the inputs of its file
-
-
-@dataclass(frozen=True)
-class FidelitySamples:
-    """The source of the samples that outputs are compared on.
-
-    how: `dataset` (nothing was calibrated on them here), `held-back` (of the calibration data),
-    `calibration` (the calibration data itself, too little to hold some back), `random`, or `built-in` (the
-    built-in model's test data). calibrated_on: how many of a dataset's samples were calibrated on, too.
-    """
-
-    source: str  # as the user gave it, "generate" or "built-in"
-    samples: int
-    how: Literal["dataset", "held-back", "calibration", "random", "built-in"]
-    calibrated_on: int = 0
+Inputs = Mapping[str, tuple[Tensor, ...]]  # variant name -> the inputs of its file
 
 
 def of_dataset(text: str, specs: Sequence[InputSpec], cache: Path) -> Calibration:
@@ -122,7 +105,7 @@ def no_random_data(specs: Sequence[InputSpec]) -> str | None:
     return None
 
 
-def _specs(tensors: Sequence[TensorInfo]) -> list[InputSpec]:
+def _specs(tensors: Sequence[Tensor]) -> list[InputSpec]:
     return [
         InputSpec(_short(name), tensor.dtype, tensor.shape, tensor.quantization)
         for name, tensor in zip(_unique(tensors), tensors, strict=True)
@@ -134,12 +117,12 @@ def _short(name: str) -> str:
     return re.sub(r"^serving_default_|:\d+$", "", name)
 
 
-def _keys(names: Mapping[str, object], tensors: Sequence[TensorInfo]) -> list[str]:
+def _keys(names: Mapping[str, object], tensors: Sequence[Tensor]) -> list[str]:
     short = [_short(tensor.name) for tensor in tensors]
     return short if set(short) == set(names) else list(names)
 
 
-def _unique(tensors: Sequence[TensorInfo]) -> list[str]:
+def _unique(tensors: Sequence[Tensor]) -> list[str]:
     """The inputs' names; where those don't tell them apart, numbers in their order."""
     names = [tensor.name for tensor in tensors]
     return names if len(set(names)) == len(names) else [str(index) for index in range(len(names))]
@@ -147,7 +130,7 @@ def _unique(tensors: Sequence[TensorInfo]) -> list[str]:
 
 def _alike(inputs: Inputs) -> list[Inputs]:
     """Variants grouped by the shapes of their inputs; real values, quantized or not, are one kind."""
-    groups: dict[object, dict[str, tuple[TensorInfo, ...]]] = {}
+    groups: dict[object, dict[str, tuple[Tensor, ...]]] = {}
     for variant, tensors in inputs.items():
         kind = tuple((t.shape, "real" if t.quantization or "float" in t.dtype else t.dtype) for t in tensors)
         groups.setdefault(kind, {})[variant] = tensors

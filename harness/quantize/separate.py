@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from harness import cache
-from harness.tflite import TensorInfo
+from harness.record import FailedVariant, Tensor, Variant
 
 if TYPE_CHECKING:
-    from harness.quantize import FailedVariant, Variant, VariantSet
+    from harness.quantize import MadeVariant, VariantSet
 
 Interface = tuple[tuple[tuple[str, tuple[int, ...]], ...], ...]
 
@@ -28,7 +30,7 @@ def interface(variant: Variant) -> Interface:
     return _values(variant.inputs), _values(variant.outputs)
 
 
-def _values(tensors: Sequence[TensorInfo]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+def _values(tensors: Sequence[Tensor]) -> tuple[tuple[str, tuple[int, ...]], ...]:
     return tuple(sorted((_kind(tensor.dtype), _without_leading_ones(tensor.shape)) for tensor in tensors))
 
 
@@ -41,24 +43,28 @@ def _without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape[first:]
 
 
-def named_apart(variants: Sequence[Variant], folder: str) -> list[Variant]:
+def named_apart(variants: Sequence[MadeVariant], folder: str) -> list[MadeVariant]:
     """The variants of a folder, each with the name of its model.
 
     With one interface all are the model `folder`. With several each is a model of its own, called by what
     the names of its files begin with ("ad01" of ad01_fp32 and ad01_int8), or by its first file.
     """
     groups: dict[Interface, list[str]] = {}
-    for variant in variants:
-        groups.setdefault(interface(variant), []).append(variant.name)
+    for made in variants:
+        groups.setdefault(interface(made.variant), []).append(made.variant.name)
     if len(groups) < 2:
-        return [replace(variant, model=folder) for variant in variants]
+        return [_of_model(made, folder) for made in variants]
     common = {key: _common(names) for key, names in groups.items()}
-    taken = Counter([*common.values(), *(variant.name for variant in variants)])
+    taken = Counter([*common.values(), *(made.variant.name for made in variants)])
     models = {
         key: common[key] if common[key] and taken[common[key]] == 1 + (common[key] in names) else names[0]
         for key, names in groups.items()
     }
-    return [replace(variant, model=models[interface(variant)]) for variant in variants]
+    return [_of_model(made, models[interface(made.variant)]) for made in variants]
+
+
+def _of_model(made: MadeVariant, model: str) -> MadeVariant:
+    return dataclasses.replace(made, variant=replace(made.variant, model=model))
 
 
 def _common(names: Sequence[str]) -> str:
@@ -68,29 +74,29 @@ def _common(names: Sequence[str]) -> str:
     return names[0][: len("_".join(words))]
 
 
-def digest_of(variants: Sequence[Variant], failed: Sequence[FailedVariant]) -> str:
+def digest_of(variants: Sequence[MadeVariant], failed: Sequence[FailedVariant]) -> str:
     """SHA-256 of a folder's files: of their names and contents."""
     found: dict[str, str | None] = {failure.name: None for failure in failed}
-    return cache.key(**found | {(variant.given or variant.path).name: variant.sha256 for variant in variants})
+    return cache.key(**found | {(made.given or made.path).name: made.variant.sha256 for made in variants})
 
 
 def separate(made: VariantSet) -> list[VariantSet]:
     """One set per model: what a folder of different models gave, each with its own files' hash."""
-    names = [variant.model for variant in made.variants] + [failure.model for failure in made.failed]
+    names = [one.variant.model for one in made.variants] + [failure.model for failure in made.failed]
     models = list(dict.fromkeys(names))
-    if models == [made.model]:
+    if models == [made.model.name]:
         return [made]
     return [_of(made, model) for model in models]
 
 
 def _of(made: VariantSet, model: str) -> VariantSet:
-    variants = tuple(variant for variant in made.variants if variant.model == model)
+    variants = tuple(one for one in made.variants if one.variant.model == model)
     failed = tuple(failure for failure in made.failed if failure.model == model)
-    return replace(
+    names = [one.variant.name for one in variants]
+    return dataclasses.replace(
         made,
-        model=model,
-        sha256=digest_of(variants, failed),
+        model=replace(made.model, name=model, sha256=digest_of(variants, failed)),
         variants=variants,
         failed=failed,
-        inputs={v.name: made.inputs[v.name] for v in variants if v.name in made.inputs},
+        inputs={name: made.inputs[name] for name in names if name in made.inputs},
     )

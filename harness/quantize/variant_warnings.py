@@ -6,14 +6,13 @@ from harness.config import VariantSpec
 from harness.models import Kind
 from harness.quantize.calibration import Calibration
 from harness.quantize.conversion import Made
+from harness.record import Warning
 
-Warnings = tuple[tuple[str, str], ...]  # (code, message)
-
-_RANDOM_WEIGHTS = (
+_RANDOM_WEIGHTS = Warning(
     "random-weights",
     "the weights are random: latency and size are real, accuracy and calibration are not",
 )
-_GENERATED = (
+_GENERATED = Warning(
     "generated-calibration",
     "calibrated on random data: latency and size are real, accuracy is not; give --calibration",
 )
@@ -25,9 +24,9 @@ def warnings_of(
     calibration: Calibration | None,
     outcome: Made,
     oldest: tuple[int, int] | None,
-) -> Warnings:
+) -> tuple[Warning, ...]:
     """Notes of its settings, then what limits the meaning of its figures, then where it runs."""
-    warnings = [("note", note) for note in spec.notes]
+    warnings = [Warning("note", note) for note in spec.notes]
     if kind == "application":
         warnings.append(_RANDOM_WEIGHTS)
     if calibration is not None and calibration.generated:
@@ -37,8 +36,8 @@ def warnings_of(
     return tuple(warnings)
 
 
-def _form(outcome: Made, oldest: str) -> tuple[str, str]:
+def _form(outcome: Made, oldest: str) -> Warning:
     if outcome.too_new:
-        return "too-new", f"needs runtime {outcome.too_new} or newer: {oldest} will refuse it"
+        return Warning("too-new", f"needs runtime {outcome.too_new} or newer: {oldest} will refuse it")
     form = "one scale per dense layer instead of one per channel"
-    return "compatible-form", f"made with {form}, because runtime {oldest} cannot run the usual form"
+    return Warning("compatible-form", f"made with {form}, because runtime {oldest} cannot run the usual form")

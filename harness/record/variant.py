@@ -40,8 +40,8 @@ class Calibration(Struct, frozen=True):
     source: str
     samples: int
     sha256: str | None = None
-    how: str | None = None
     generated: bool = False
+    how: str | None = None  # how the data was made to fit: "resized to 96x96, scaled to [0, 1]"
 
 
 class Warning(Struct, frozen=True):

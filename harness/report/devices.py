@@ -91,7 +91,7 @@ def _locks(devices: list[dict[str, Any]]) -> dict[str, list[str]]:
 
 
 def _compilers(devices: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """The Edge TPU's compiler in words, or why there is none -> the profiles that use it."""
+    """Delegates' compilers in words, or why there is none -> the profiles that use it."""
     found: dict[str, list[str]] = {}
     for device in devices:
         compiler = device.get("compiler")
@@ -99,7 +99,7 @@ def _compilers(devices: list[dict[str, Any]]) -> dict[str, list[str]]:
             found.setdefault(f"! {compiler['problem']}", []).append(device["name"])
         elif compiler:
             where = f" on {compiler['host']}" if compiler["host"] else ""
-            text = f"✓ edgetpu_compiler {compiler['version']} ({compiler['command']}{where})"
+            text = f"✓ {compiler['name']} {compiler['version']} ({compiler['command']}{where})"
             found.setdefault(text, []).append(device["name"])
     return found
 

@@ -16,7 +16,7 @@ from harness.store import check, files, samples
 
 if TYPE_CHECKING:
     from delegates.wire import Failure, Launch
-    from harness.accelerators.edgetpu.compiler import Compiled
+    from harness.accelerators import CompiledFile
     from harness.config import DeviceProfile
     from harness.quantize import VariantSet
 
@@ -43,7 +43,7 @@ class Cell:
     measurements: list[Launch] = field(default_factory=list)
     refusal: Failure | None = None
     warnings: list[tuple[str, str]] = field(default_factory=list)  # (code, message)
-    compiled: Compiled | None = None  # what runs instead of the variant's own file
+    compiled: CompiledFile | None = None  # what runs instead of the variant's own file
 
 
 @dataclass

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import ModelError
+from harness.record import Quantization, Tensor
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,17 +17,16 @@ if TYPE_CHECKING:
 IDENTIFIER = b"TFL3"  # bytes 4 to 7 of every .tflite, as schema.fbs's file_identifier says
 
 
-@dataclass(frozen=True)
-class Quantization:
-    """real = (q - zero_point) * scale; one scale per tensor, or one per slice along `axis`."""
-
-    scales: tuple[float, ...]
-    zero_points: tuple[int, ...]
-    axis: int | None  # None: per tensor
+__all__ = [
+    "ModelInfo", "OpInfo", "Quantization", "TensorInfo", "as_tensor", "dequantize", "read_model",
+    "read_model_file",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class TensorInfo:
+    """A tensor of the graph."""
+
     name: str
     dtype: str  # numpy's name, or "string", "resource", "variant", "int4", …
     shape: tuple[int, ...]
@@ -62,6 +62,11 @@ class ModelInfo:
     subgraphs: int
     size_bytes: int = 0
     elsewhere: frozenset[tuple[str, int]] = frozenset()  # builtin ops of other subgraphs, their versions
+
+
+def as_tensor(info: TensorInfo) -> Tensor:
+    """The tensor as the record keeps it: without what only the graph needs."""
+    return Tensor(info.name, info.dtype, info.shape, info.shape_signature, info.quantization)
 
 
 def read_model(data: bytes, name: str = "model") -> ModelInfo:

@@ -239,7 +239,7 @@ def test_one_op_models(runtime, tmp_path):
             continue
         for index, op in enumerate(prediction.ops):
             certain += op.verdict is not Verdict.UNCERTAIN
-            if op.verdict is not Verdict.UNCERTAIN and (op.verdict is Verdict.TAKEN) != (
+            if op.verdict is not Verdict.UNCERTAIN and (op.verdict is Verdict.DELEGATED) != (
                 index in taken(seen)
             ):
                 wrong.append((name, index, str(op.verdict), op.reason))
@@ -255,7 +255,7 @@ def test_real_models(runtime, shared):
         if isinstance(seen, str):
             assert prediction.outcome == "refused", (path.name, seen)
             continue
-        expected = [i for i, op in enumerate(prediction.ops) if op.verdict is Verdict.TAKEN]
+        expected = [i for i, op in enumerate(prediction.ops) if op.verdict is Verdict.DELEGATED]
         assert prediction.count(Verdict.UNCERTAIN) == 0
         assert expected == taken(seen), path.name
 
@@ -264,9 +264,9 @@ def test_a_model_that_the_edge_tpu_takes_in_part(shared):
     """movenet_single_pose_lightning_ptq: 98 of 157 ops are in its compiled twin."""
     model = read_model_file(shared / "coral/movenet_single_pose_lightning_ptq.tflite")
     prediction = predict(model, "edgetpu", RUNTIMES[0])
-    assert (prediction.count(Verdict.TAKEN), prediction.count(Verdict.UNCERTAIN)) == (98, 0)
+    assert (prediction.count(Verdict.DELEGATED), prediction.count(Verdict.UNCERTAIN)) == (98, 0)
     twin = read_model_file(shared / "coral/movenet_single_pose_lightning_ptq_edgetpu.tflite")
     left = sorted(op.name for op in twin.ops if not op.custom)
     assert left == sorted(
-        op.name for op, v in zip(model.ops, prediction.ops, strict=True) if v.verdict is Verdict.LEFT
+        op.name for op, v in zip(model.ops, prediction.ops, strict=True) if v.verdict is Verdict.NOT_DELEGATED
     )

@@ -38,7 +38,7 @@ def left_in_inspect(path: Path, runtime) -> dict[int, str | None]:
     """Node -> the reason that inspect gives of an op it expects to be left."""
     target = Target(device("xnnpack").profile, (runtime,), "installed")
     (found,) = compat.predictions(read_model_file(path), target)
-    return {i: op["reason"] for i, op in enumerate(found["ops"]) if op["verdict"] != Verdict.TAKEN}
+    return {i: op["reason"] for i, op in enumerate(found["ops"]) if op["verdict"] != Verdict.DELEGATED}
 
 
 def check(paths: dict[str, Path], runtime) -> int:

@@ -18,7 +18,7 @@ from tests.models import dense_model
 from tests.ssh.board import Board, make_key, needs_ssh
 
 # As with real boards, but in a hurry.
-PATIENCE = Timeouts(connect_s=20, answer_s=10, beat_s=0.5, quiet_s=3, retry_s=20)
+TIMEOUTS = Timeouts(connect_s=20, answer_s=10, beat_s=0.5, quiet_s=3, retry_s=20)
 
 
 @pytest.fixture(scope="session")
@@ -94,18 +94,18 @@ def scratch():
 
 
 @pytest.fixture
-def runner_of(tmp_path, cache, monkeypatch):  # noqa: F811
-    """The runner of a profile (a text of devices.toml), closed at the end."""
+def transport_of(tmp_path, cache, monkeypatch):  # noqa: F811
+    """The transport of a profile (a text of devices.toml), closed at the end."""
     monkeypatch.setenv("QBENCH_CACHE", str(cache))
 
     @contextlib.contextmanager
-    def runner(profile: str, patience: Timeouts = PATIENCE):
+    def transport(profile: str, timeouts: Timeouts = TIMEOUTS):
         path = tmp_path / "devices.toml"
         path.write_text(profile)
-        with open_all(list(load_config(path).devices.values()), lambda text: None, patience) as (machine,):
-            yield machine.runner
+        with open_all(list(load_config(path).devices.values()), lambda text: None, timeouts) as (machine,):
+            yield machine.transport
 
-    return runner
+    return transport
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def measure(tmp_path, model, cache, monkeypatch):  # noqa: F811
         config = load_config(path)
         values = {
             "models": [str(model)], "devices": list(config.devices), "budget_s": 0.02, "precision": 1.0,
-            "results": tmp_path / "results", "patience": PATIENCE, **options,
+            "results": tmp_path / "results", "timeouts": TIMEOUTS, **options,
         }  # fmt: skip
         return run_job(Options(**values), config, watching or Watching())
 

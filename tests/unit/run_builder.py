@@ -11,9 +11,9 @@ import numpy as np
 
 from delegates.wire import Launch, OpGroup, Ops, Output
 from harness.config import DelegateSpec, DeviceProfile, SshTarget
-from harness.quantize import Variant, VariantSet
+from harness.quantize import MadeVariant, VariantSet
+from harness.record import Converter, Model, Quantization, Tensor, Variant, Warning
 from harness.store import Cell, Device, Run
-from harness.tflite import Quantization, TensorInfo
 
 MS = 1_000_000
 
@@ -38,7 +38,6 @@ def measurement(
         runtime="ai-edge-litert",
         runtime_version="2.3.0",
         python="3.11.9",
-        threads=1,
         affinity=[1],
         init_ns=3 * MS,
         first_ns=2 * MS,
@@ -53,9 +52,9 @@ def measurement(
     )
 
 
-def tensor(shape: tuple[int, ...] = (1, 8, 8, 1), dtype: str = "float32") -> TensorInfo:
+def tensor(shape: tuple[int, ...] = (1, 8, 8, 1), dtype: str = "float32") -> Tensor:
     quantization = None if dtype == "float32" else Quantization((0.5,), (3,), None)
-    return TensorInfo("x", dtype, shape, shape, quantization, False)
+    return Tensor("x", dtype, shape, shape, quantization)
 
 
 def variant(
@@ -63,24 +62,24 @@ def variant(
     size: int = 10_000,
     scheme: str | None = None,
     model: str = "digits",
-    inputs: tuple[TensorInfo, ...] = (tensor(),),
+    inputs: tuple[Tensor, ...] = (tensor(),),
     warnings: tuple[tuple[str, str], ...] = (),
-) -> Variant:
-    return Variant(
+) -> MadeVariant:
+    made = Variant(
         model=model,
         name=name,
         scheme=name if scheme is None else scheme,
-        path=Path(f"{name}.tflite"),
         size_bytes=size,
         sha256=name * 3,
         source_sha256="5" * 64,
-        converter={"name": "tensorflow", "version": "2.21.0"},
+        converter=Converter("tensorflow", "2.21.0"),
         settings={"optimizations": ("DEFAULT",)},
         calibration=None,
         inputs=inputs,
         outputs=(tensor((1, 10)),),
-        warnings=warnings,
+        warnings=tuple(Warning(code, message) for code, message in warnings),
     )
+    return MadeVariant(made, Path(f"{name}.tflite"))
 
 
 def device(name: str, delegates: Sequence[str] = (), place: str = "local") -> Device:
@@ -107,10 +106,12 @@ def measured(built: Cell, ms: Sequence[float], **more: Any) -> Cell:
     return built
 
 
-def run(cells: list[Cell], variants: Sequence[Variant], devices: Sequence[Device], **more: Any) -> Run:
+def run(cells: list[Cell], variants: Sequence[MadeVariant], devices: Sequence[Device], **more: Any) -> Run:
     sets = [
-        VariantSet(name, f"{name}.keras", "a" * 64, tuple(v for v in variants if v.model == name))
-        for name in dict.fromkeys(v.model for v in variants)
+        VariantSet(
+            Model(name, "a" * 64, f"{name}.keras"), tuple(v for v in variants if v.variant.model == name)
+        )
+        for name in dict.fromkeys(v.variant.model for v in variants)
     ]
     more.setdefault("finished_at", "2026-11-21T05:50:00Z")
     host = {"os": "Linux", "arch": "x86_64", "cpu": "AMD EPYC", "cores": 2}

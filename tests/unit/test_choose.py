@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from msgspec import structs
 
 from harness.config import load_config
 from harness.errors import ConfigError, ModelError
 from harness.models import ModelSource
-from harness.quantize import FailedVariant, VariantSet
+from harness.quantize import VariantSet
+from harness.record import FailedVariant, Model
 from harness.session import selection
 from tests.unit.run_builder import variant
 
@@ -31,13 +33,15 @@ def test_models_never_share_a_name(given, made):
 def test_a_variant_that_is_not_there_is_answered_with_those_that_are():
     """Only what was asked for is made of a float model: the others are known all the same."""
     with pytest.raises(ModelError, match=r'model m: no variant "dynamik"; did you mean "dynamic"\?'):
-        selection.narrow(VariantSet("m", "m.keras", "", ()), ["dynamik"])
-    ready = VariantSet("m", "m/", "", (), (FailedVariant("m", "mine", "truncated"),))
+        selection.narrow(VariantSet(Model("m")), ["dynamik"])
+    ready = VariantSet(Model("m"), failed=(FailedVariant("m", "mine", "truncated"),))
     assert selection.narrow(ready, ["mine"]) == ready
 
 
 def test_of_ready_files_only_their_own_names_are_known():
-    ready = VariantSet("m", "m/", "", (dataclasses.replace(variant("mine"), converter=None),))
+    mine = variant("mine")
+    found = dataclasses.replace(mine, variant=structs.replace(mine.variant, converter=None))
+    ready = VariantSet(Model("m"), (found,))
     with pytest.raises(ModelError, match=r'no variant "x"; known: mine$'):
         selection.narrow(ready, ["x"])
 

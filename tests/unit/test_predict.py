@@ -76,8 +76,8 @@ def test_another_runtime_is_recommended_only_where_it_takes_the_op():
         if old.refusal or new.refusal:
             continue
         for before, after in zip(old.ops, new.ops, strict=True):
-            if before.verdict is Verdict.LEFT and "costs all" not in before.reason:
-                taken = after.verdict is Verdict.TAKEN
+            if before.verdict is Verdict.NOT_DELEGATED and "costs all" not in before.reason:
+                taken = after.verdict is Verdict.DELEGATED
                 assert ("ai-edge-litert" in before.reason) is taken, (name, before)
                 assert ("use ai-edge-litert" in (before.remedy or "")) is taken, (name, before)
 
@@ -209,7 +209,7 @@ def lstm(data: str, state: str) -> bytes:
 def test_an_int8_lstm_is_not_told_to_be_int8(runtime):
     """Its cell state is int16, which says nothing about the scheme."""
     (op,) = predict(read_model(lstm("int8", "int16")), "xnnpack", runtime).ops
-    assert op.verdict is Verdict.LEFT
+    assert op.verdict is Verdict.NOT_DELEGATED
     assert "int16" not in (op.reason or "")
     assert op.remedy == "build the layer with unroll=True"
 
@@ -240,7 +240,7 @@ def test_custom_ops_stay_on_the_cpu_for_that_reason():
     """No kernel of uint8 or of any other type is missing: XNNPACK has no kernel for them at all."""
     x = [Tensor("uint8", [1, 8])]
     (op,) = predict(read_model(one("TFLite_Detection_PostProcess", x, x)), "xnnpack", LITERT).ops
-    assert (op.verdict, op.reason) == (Verdict.LEFT, "no kernel in XNNPACK for this custom op")
+    assert (op.verdict, op.reason) == (Verdict.NOT_DELEGATED, "no kernel in XNNPACK for this custom op")
 
 
 def test_a_float_model_with_new_ops_is_to_be_quantized_for_the_edge_tpu():
@@ -253,7 +253,7 @@ def test_a_float_model_with_new_ops_is_to_be_quantized_for_the_edge_tpu():
 
 def test_old_runtimes_hand_nothing_to_xnnpack():
     (op,) = predict(read_model(unary("ABS", "float32")), "xnnpack", Runtime("tflite-runtime", "2.7.0")).ops
-    assert op.verdict is Verdict.LEFT and "2.8 and newer do" in op.reason
+    assert op.verdict is Verdict.NOT_DELEGATED and "2.8 and newer do" in op.reason
 
 
 def gpu(data: bytes) -> list[str]:
@@ -325,7 +325,7 @@ def test_edgetpu_doubt_spreads_to_what_depends_on_it():
 def test_edgetpu_refuses_whole_models(data, why):
     prediction = predict(read_model(data), "edgetpu", TFLITE)
     assert prediction.outcome == "refused" and why in prediction.refusal.reason
-    assert set(prediction.ops) == {prediction.ops[0]} and prediction.ops[0].verdict is Verdict.LEFT
+    assert set(prediction.ops) == {prediction.ops[0]} and prediction.ops[0].verdict is Verdict.NOT_DELEGATED
 
 
 @pytest.mark.parametrize(
@@ -387,7 +387,7 @@ def test_edgetpu_doubts_what_issues_tell_of():
         seen = edgetpu_op("UNIDIRECTIONAL_SEQUENCE_LSTM", [Tensor("int8", [1, 5, features])], [1, 5, 32])
         return seen.verdict
 
-    assert (lstm(100), lstm(1280)) == (Verdict.TAKEN, Verdict.UNCERTAIN)
+    assert (lstm(100), lstm(1280)) == (Verdict.DELEGATED, Verdict.UNCERTAIN)
     sizes, kernel = Tensor("int32", [4], values=[1, 8, 8, 2]), Tensor("int8", [2, 2, 2, 2], values=1)
     transposed = edgetpu_op("TRANSPOSE_CONV", [sizes, kernel, Tensor("int8", IMAGE)], [1, 8, 8, 2])
     assert transposed.verdict is Verdict.UNCERTAIN and "509, 684, 686" in transposed.source
@@ -396,14 +396,14 @@ def test_edgetpu_doubts_what_issues_tell_of():
         half = [1, side // 2, side // 2, 16]
         return edgetpu_op("MAX_POOL_2D", [Tensor("int8", [1, side, side, 16])], half, {}).verdict
 
-    assert (pool(64), pool(512)) == (Verdict.TAKEN, Verdict.UNCERTAIN)
+    assert (pool(64), pool(512)) == (Verdict.DELEGATED, Verdict.UNCERTAIN)
 
     def split(axis: int, shape: list[int]) -> Verdict:
         halved = [size // 2 if i == axis else size for i, size in enumerate(shape)]
         inputs = [Tensor("int32", [1], values=[axis]), Tensor("int8", shape)]
         return edgetpu_op("SPLIT", inputs, halved, {"numSplits": 2}, outs=2).verdict
 
-    assert split(3, IMAGE) is Verdict.TAKEN
+    assert split(3, IMAGE) is Verdict.DELEGATED
     assert split(1, IMAGE) is split(3, [1, 800, 800, 2]) is Verdict.UNCERTAIN
 
 
@@ -413,7 +413,7 @@ def test_edgetpu_likely_takes_an_add_directly_behind_a_pad():
     tensors |= {"b": Tensor("int8", [1, 4, 4, 3]), "c": Tensor("int8", [1, 4, 4, 3])}
     ops = [Op("PAD", ["a", "pads"], ["b"]), Op("ADD", ["x", "b"], ["c"])]
     found = predict(read_model(build(tensors, ops, ["a", "x"], ["c"])), "edgetpu", TFLITE)
-    assert [(op.verdict, op.likely) for op in found.ops] == [(Verdict.TAKEN, False), (Verdict.TAKEN, True)]
+    assert [(op.verdict, op.likely) for op in found.ops] == [(Verdict.DELEGATED, False), (Verdict.DELEGATED, True)]
     assert found.ops[1].source.endswith("issues/690")
     assert (found.outcome, found.likely) == ("all", 1)
 
@@ -458,7 +458,7 @@ def test_edgetpu_dilates_both_ways_alike(name, sides, dilation, expected):
 def test_edgetpu_one_pixel_is_likely_tiled():
     times = Tensor("int32", [4], values=[1, 4, 4, 1])
     one_pixel = edgetpu_op("TILE", [Tensor("int8", [1, 1, 1, 2]), times], IMAGE, {})
-    assert (one_pixel.verdict, one_pixel.likely) == (Verdict.TAKEN, True)
+    assert (one_pixel.verdict, one_pixel.likely) == (Verdict.DELEGATED, True)
     wider = edgetpu_op("TILE", [Tensor("int8", [1, 1, 4, 2]), times], IMAGE, {})
     assert wider.verdict is Verdict.UNCERTAIN
 
@@ -466,7 +466,7 @@ def test_edgetpu_one_pixel_is_likely_tiled():
 @pytest.mark.parametrize(
     ("arguments", "verdict", "partitions"),
     [
-        (["-t", "600", "--show_operations", "--timeout_sec=60"], Verdict.TAKEN, 1),
+        (["-t", "600", "--show_operations", "--timeout_sec=60"], Verdict.DELEGATED, 1),
         (["-s", "--min_runtime_version", "10"], Verdict.UNCERTAIN, None),
     ],
 )
@@ -474,7 +474,7 @@ def test_edgetpu_arguments_of_unknown_effect(arguments, verdict, partitions):
     options = {"compiler_args": arguments}
     found = predict(read_model(unary("RELU", "int8")), "edgetpu", TFLITE, options)
     assert (found.ops[0].verdict, found.partitions) == (verdict, partitions)
-    assert verdict is Verdict.TAKEN or "--min_runtime_version 10" in found.ops[0].reason
+    assert verdict is Verdict.DELEGATED or "--min_runtime_version 10" in found.ops[0].reason
     floats = predict(read_model(unary("RELU", "float32")), "edgetpu", TFLITE, options)
     assert floats.outcome == "refused"
 
@@ -589,7 +589,7 @@ def test_what_nobody_knows_is_uncertain():
 def test_uncertain_ops_of_one_kind_may_be_answered_differently():
     steps = [("QUANTIZE", "int8"), ("TRANSPOSE", "int8"), ("TRANSPOSE", "int8"), ("RELU", "int8")]
     model = read_model(chain(*steps))
-    single = [Verdict.LEFT, Verdict.UNCERTAIN, Verdict.UNCERTAIN, Verdict.TAKEN]
+    single = [Verdict.NOT_DELEGATED, Verdict.UNCERTAIN, Verdict.UNCERTAIN, Verdict.DELEGATED]
     assert kept(model, single, first_part)[3] is Verdict.UNCERTAIN
 
 
@@ -599,9 +599,9 @@ def test_parts_of_a_graph():
     assert parts(model, supported) == [(True, [0]), (False, [1]), (True, [2, 3])]
     assert first_part(model, supported) == {0}
     assert largest_part(model, supported) == {2, 3}
-    doubtful = [Verdict.UNCERTAIN, Verdict.LEFT, Verdict.TAKEN, Verdict.TAKEN]
+    doubtful = [Verdict.UNCERTAIN, Verdict.NOT_DELEGATED, Verdict.DELEGATED, Verdict.DELEGATED]
     assert kept(model, doubtful, first_part) == [
-        Verdict.UNCERTAIN, Verdict.LEFT, Verdict.UNCERTAIN, Verdict.UNCERTAIN
+        Verdict.UNCERTAIN, Verdict.NOT_DELEGATED, Verdict.UNCERTAIN, Verdict.UNCERTAIN
     ]  # fmt: skip
 
 
@@ -637,7 +637,7 @@ def test_macs_and_parameters():
     [("RELU", ("exact", "")), ("DELEGATED", ("uncertain", predictions.BY_TOTAL))],
 )
 def test_agreement_by_total_alone_is_not_exact(named, expected):
-    way = {"op": "RELU", "count": 2, "verdict": Verdict.LEFT, "likely": False}
+    way = {"op": "RELU", "count": 2, "verdict": Verdict.NOT_DELEGATED, "likely": False}
     cell = {"predicted": {"outcome": "partly"}, "observed": {"outcome": "partly"}, "in_the_way": [way]}
     measured = {"ops": {"not_delegated": [{"op": named, "count": 2}]}}
     assert predictions.judge(cell, measured) == expected

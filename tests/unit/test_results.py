@@ -318,7 +318,7 @@ def python() -> Callable[..., str]:
 
 def test_the_document_is_plain_utf8_json(tmp_path: Path) -> None:
     built = typical()
-    built.models[0].variants[0].settings["note"] = "größe"  # type: ignore[index]
+    built.models[0].variants[0].variant.settings["note"] = "größe"  # type: ignore[index]
     path = stored(tmp_path, built).folder / "run.json"
     text = path.read_text(encoding="utf-8")
     assert "größe" in text and json.loads(text)["schema"] == 1

@@ -15,7 +15,7 @@ import pytest
 from harness.errors import ModelError
 from harness.models import resolve_model
 from harness.quantize import make_variants
-from harness.quantize.standard import STANDARD
+from harness.config.standard import STANDARD
 from harness.quantize.trust import code_in_keras_file
 
 pytestmark = [

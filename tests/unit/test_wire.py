@@ -21,7 +21,7 @@ def measurement(**changes):
         "timer_resolution_ns": 1.0,
     }
     return Launch(
-        "j", 0, "tflite-runtime", "2.14", "3.7", 1, init_ns=1, first_ns=2, warmup=3, **{**values, **changes}
+        "j", 0, "tflite-runtime", "2.14", "3.7", init_ns=1, first_ns=2, warmup=3, **{**values, **changes}
     )
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from harness.accelerators import OpVerdict, Verdict
 from harness.accelerators.edgetpu.resize import CORAL, bilinear_resize, nearest_resize, tiled_pixel
 from harness.accelerators.ops import OpView, axes, elements
+from harness.accelerators.prediction import OpVerdict, Verdict
 
 _ISSUES = "github.com/google-coral/edgetpu/issues/"
 
@@ -24,7 +24,7 @@ _SMALL_RESHAPE = 65_536  # elements: coral says "some large ones" without a numb
 
 
 def _left(reason: str, remedy: str | None = None, source: str = CORAL) -> OpVerdict:
-    return OpVerdict(Verdict.LEFT, reason, source, remedy)
+    return OpVerdict(Verdict.NOT_DELEGATED, reason, source, remedy)
 
 
 def _perhaps(reason: str, source: str = CORAL) -> OpVerdict:
@@ -185,7 +185,7 @@ def not_behind_pad(view: OpView, *issues: str) -> OpVerdict | None:
     if "PAD" not in view.made_by:
         return None
     reason = "directly behind a PAD: supported, and seen taken in one model, but left on the CPU in another"
-    return OpVerdict(Verdict.TAKEN, reason, f"{CORAL}; {_issues(issues)}", likely=True)
+    return OpVerdict(Verdict.DELEGATED, reason, f"{CORAL}; {_issues(issues)}", likely=True)
 
 
 def small_lstm(view: OpView, *issues: str) -> OpVerdict | None:

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from harness import cache
-from harness.accelerators.edgetpu import remote
+from harness.accelerators.base import CompiledFile
 from harness.accelerators.edgetpu.log import OpStatus, Report, parse
-from harness.config import SshTarget
+from harness.accelerators.edgetpu.remote import Host
 from harness.errors import ModelError
+from harness.record import Artifact, CompilerOp
 
 NAME = "edgetpu_compiler"
-CUSTOM_OP = "edgetpu-custom-op"
 TIMEOUT_S = 300.0
 _VERSION_S = 30.0
 _KEPT_BYTES = 4 << 20  # of the output's end, where the verdict stands
@@ -33,30 +33,20 @@ _INSTALL = (
 )
 
 
-class Refused(ModelError):
+class ModelRefused(ModelError):
     """The compiler's own verdict on the model; any other ModelError may be gone the next time."""
 
 
 @dataclass(frozen=True)
-class Compiler:
+class Installation:
+    """A compiler that was found."""
+
     command: str
     version: str
-    host: SshTarget | None = None  # None: on this machine
+    host: Host | None = None  # None: this machine
 
 
-@dataclass(frozen=True)
-class Compiled:
-    """A file that an Edge TPU takes. `report` is None for one that was there already."""
-
-    path: Path
-    sha256: str
-    size_bytes: int
-    report: Report | None
-    compiler: str | None = None  # its version
-    given: Path | None = None  # the user's own file, of which `path` is a copy
-
-
-def find(named: str | None = None, host: SshTarget | None = None) -> Compiler:
+def find(named: str | None = None, host: Host | None = None) -> Installation:
     """The compiler on PATH, or the one named, here or on another host.
 
     Raises ModelError: what is missing and how to get it.
@@ -73,28 +63,28 @@ def find(named: str | None = None, host: SshTarget | None = None) -> Compiler:
     version = parse(text).version
     if version is None:
         raise ModelError(f"no compiler: {command} --version {ended or 'gave no version of ' + NAME}")
-    return Compiler(command, version)
+    return Installation(command, version)
 
 
-def _find_there(command: str, host: SshTarget) -> Compiler:
-    answer = remote.call(host, command, ["--version"], b"", _VERSION_S)
+def _find_there(command: str, host: Host) -> Installation:
+    answer = host.call(command, ["--version"], b"", _VERSION_S)
     version = None if answer is None else parse(answer.text).version
     if version is None:
-        raise ModelError(f"no compiler: {command} --version on {host.host} gave no version of {NAME}")
-    return Compiler(command, version, host)
+        raise ModelError(f"no compiler: {command} --version on {host.name} gave no version of {NAME}")
+    return Installation(command, version, host)
 
 
 def compile_model(
     source: Path,
-    compiler: Compiler,
+    compiler: Installation,
     folder: Path,
     arguments: Sequence[str] = (),
     timeout_s: float = TIMEOUT_S,
-) -> Compiled:
+) -> CompiledFile:
     """The compiled form of a .tflite, made or taken from the cache in `folder`.
 
-    A failure that may be a whim of the compiler is tried once more. Raises ModelError with its reason; one
-    that is final is Refused, and cached, too.
+    A failure that may not happen again is tried once more. Raises ModelError with the compiler's reason;
+    ModelRefused if that is final, which is cached, too.
     """
     key = cache.key(source=cache.digest_file(source), compiler=compiler.version, arguments=list(arguments))
     place = folder / "edgetpu" / f"{key}.json"
@@ -106,10 +96,26 @@ def compile_model(
         if path is not None or _is_final(_from_json(record["report"])):
             cache.write_record(place, record)
     if path is None:
-        kind = Refused if _is_final(_from_json(record["report"])) else ModelError
+        kind = ModelRefused if _is_final(_from_json(record["report"])) else ModelError
         raise kind(f"{NAME} {compiler.version}: {record['problem']}")
-    return Compiled(
-        path, record["sha256"], path.stat().st_size, _from_json(record["report"]), compiler.version
+    return CompiledFile(_artifact(path, record, compiler.version), path)
+
+
+def _artifact(path: Path, record: Mapping[str, Any], version: str) -> Artifact:
+    report = _from_json(record["report"])
+    return Artifact(
+        file=path.name,
+        sha256=record["sha256"],
+        size_bytes=path.stat().st_size,
+        compiler=version,
+        subgraphs=report.subgraphs,
+        ops_total=report.ops_total,
+        ops_mapped=report.mapped,
+        on_chip_bytes=report.on_chip_bytes,
+        on_chip_free_bytes=report.on_chip_free_bytes,
+        streamed_bytes=report.streamed_bytes,
+        ops=tuple(CompilerOp(row.op, row.count, row.status) for row in report.ops),
+        problem=report.problem,
     )
 
 
@@ -119,7 +125,7 @@ def _file(folder: Path, record: Mapping[str, Any]) -> Path | None:
 
 
 def _make(
-    source: Path, compiler: Compiler, folder: Path, arguments: Sequence[str], timeout_s: float
+    source: Path, compiler: Installation, folder: Path, arguments: Sequence[str], timeout_s: float
 ) -> dict[str, Any]:
     """A compilation as the cache keeps it; without `sha256` it was refused, for the reason in `problem`."""
     data, problem, report = _try(source, compiler, arguments, timeout_s)
@@ -132,7 +138,7 @@ def _make(
 
 
 def _try(
-    source: Path, compiler: Compiler, arguments: Sequence[str], timeout_s: float
+    source: Path, compiler: Installation, arguments: Sequence[str], timeout_s: float
 ) -> tuple[bytes | None, str, Report]:
     """One call: the compiled file, or None and why there is none.
 
@@ -152,10 +158,10 @@ def _try(
 
 
 def _try_there(
-    source: Path, compiler: Compiler, host: SshTarget, arguments: Sequence[str], timeout_s: float
+    source: Path, compiler: Installation, host: Host, arguments: Sequence[str], timeout_s: float
 ) -> tuple[bytes | None, str, Report]:
     every = ["--out_dir", ".", "--show_operations", *arguments, "model.tflite"]
-    answer = remote.call(host, compiler.command, every, source.read_bytes(), timeout_s)
+    answer = host.call(compiler.command, every, source.read_bytes(), timeout_s)
     if answer is None:
         return None, _how_it_ended(None, timeout_s), parse("")
     return _judged(answer.data, _how_it_ended(answer.status, timeout_s), parse(answer.text))

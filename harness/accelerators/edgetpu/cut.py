@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.accelerators import OpVerdict, Verdict, joined
 from harness.accelerators.edgetpu.resize import CORAL
 from harness.accelerators.partition import first_part, kept
+from harness.accelerators.prediction import OpVerdict, Verdict, joined
 from harness.tflite import ModelInfo
 
 _REMEDY = "replace the ops that are not taken, or move them to the end"
@@ -42,7 +42,7 @@ def _final(own: OpVerdict, verdict: Verdict, likely: str, unknown: str) -> OpVer
         return own
     if verdict is Verdict.UNCERTAIN:
         return OpVerdict(verdict, f"depends on whether {unknown} is taken", CORAL)
-    if verdict is Verdict.TAKEN:
+    if verdict is Verdict.DELEGATED:
         reason = f"supported; {_depends(likely)}" if likely else None
         return OpVerdict(verdict, reason, CORAL, likely=bool(likely))
     reason = "supported, but behind an op that is not: the compiler keeps one part of the graph"

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
 import secrets
-import signal
-import subprocess
-import tempfile
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from delegates.wire import printable
+from harness.accelerators.base import OverSsh
 from harness.config import SshTarget
-from harness.devices.transports import ssh_command
-from harness.errors import ModelError
+from harness.errors import DeviceError, ModelError
 
-_MOST_BYTES = 256 << 20  # of text and compiled model together; an Edge TPU has 8 MiB for parameters
+_LIMIT_BYTES = 256 << 20  # of text and compiled model together; an Edge TPU has 8 MiB for parameters
 _CONNECT_S = 60.0
 _NOT_FOUND, _TIMED_OUT = (126, 127), (124, 137)  # timeout(1); 137 where only SIGKILL ended it
 
@@ -38,63 +32,52 @@ _SCRIPT = (
 
 @dataclass(frozen=True)
 class Answer:
-    """What a compiler on another host came to: its words, its file (empty without one), how it ended."""
+    """What a compiler on another host came to."""
 
-    text: str
-    data: bytes
-    status: int
-
-
-def call(
-    host: SshTarget, command: str, arguments: Sequence[str], model: bytes, timeout_s: float
-) -> Answer | None:
-    """Run it there on `model`, which lies in its working directory as model.tflite.
-
-    None where it took longer than `timeout_s`. Raises ModelError where the host can't be reached, or has
-    no such command.
-    """
-    marker = secrets.token_hex(16)
-    seconds = max(1, math.ceil(timeout_s))  # for timeout(1) 0 means no limit
-    lines = [marker, command, str(seconds), str(len(arguments)), *arguments]
-    said, problem = _over_ssh(host, "\n".join(lines).encode() + b"\n" + model, timeout_s + _CONNECT_S)
-    head, _, rest = said.partition(f"\n{marker} ".encode())[2].partition(b"\n")
-    try:
-        status, text_bytes, _ = (int(word) for word in head.split())
-    except ValueError:
-        raise ModelError(f"no compiler: {host.host}: {ssh_command.explain(host, problem)}") from None
-    if status in _NOT_FOUND:
-        raise ModelError(f"no compiler: {command} is not on {host.host}, or may not be run there")
-    if status in _TIMED_OUT:
-        return None
-    return Answer(printable(rest[:text_bytes].decode("utf-8", "replace")), rest[text_bytes:], status)
+    text: str  # what it wrote
+    data: bytes  # the compiled model; empty if there is none
+    status: int  # its exit status
 
 
-def _over_ssh(host: SshTarget, stdin: bytes, timeout_s: float) -> tuple[bytes, str]:
-    """What came back, at most so much, and what ssh complained of."""
-    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as complaints:
-        given.write(stdin)
-        given.seek(0)
+@dataclass(frozen=True)
+class Host:
+    """A host that a compiler is on, and how scripts are run there."""
+
+    target: SshTarget
+    over_ssh: OverSsh
+
+    @property
+    def name(self) -> str:
+        """As the user calls it."""
+        return self.target.host
+
+    def call(self, command: str, arguments: Sequence[str], model: bytes, timeout_s: float) -> Answer | None:
+        """Run the compiler on `model`, which lies in its working directory as model.tflite.
+
+        Returns None if it took longer than `timeout_s`. Raises ModelError if the host can't be reached, or
+        has no such command.
+        """
+        marker = secrets.token_hex(16)
+        seconds = max(1, math.ceil(timeout_s))  # for timeout(1) 0 means no limit
+        lines = [marker, command, str(seconds), str(len(arguments)), *arguments]
+        answer, problem = self._run("\n".join(lines).encode() + b"\n" + model, timeout_s + _CONNECT_S)
+        head, _, rest = answer.partition(f"\n{marker} ".encode())[2].partition(b"\n")
         try:
-            process = subprocess.Popen(
-                ssh_command.once(host, _SCRIPT),
-                stdin=given, stdout=subprocess.PIPE, stderr=complaints,
-                cwd=host.folder, start_new_session=True,
-            )  # fmt: skip
-        except FileNotFoundError:
-            raise ModelError("no compiler: there is no ssh here; install the OpenSSH client") from None
-        timer = threading.Timer(timeout_s, _end, [process])
-        timer.start()
+            status, text_bytes, _ = (int(word) for word in head.split())
+        except ValueError:
+            raise ModelError(f"no compiler: {self.name}: {problem}") from None
+        if status in _NOT_FOUND:
+            raise ModelError(f"no compiler: {command} is not on {self.name}, or may not be run there")
+        if status in _TIMED_OUT:
+            return None
+        return Answer(printable(rest[:text_bytes].decode("utf-8", "replace")), rest[text_bytes:], status)
+
+    def _run(self, stdin: bytes, timeout_s: float) -> tuple[bytes, str]:
+        """What came back, with a line break before it, and what is wrong if nothing did."""
         try:
-            assert process.stdout is not None
-            said = process.stdout.read(_MOST_BYTES)
-        finally:
-            timer.cancel()
-            _end(process)
-            process.wait()
-        complaints.seek(max(0, complaints.seek(0, os.SEEK_END) - 65536))
-        return b"\n" + said, complaints.read().decode("utf-8", "replace")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+            answer, problem = self.over_ssh(
+                self.target, _SCRIPT, stdin, timeout_s=timeout_s, limit_bytes=_LIMIT_BYTES
+            )
+        except DeviceError as error:
+            raise ModelError(f"no compiler: {error}") from None
+        return b"\n" + answer, problem

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.accelerators import OpVerdict, Verdict
 from harness.accelerators.ops import OpView
+from harness.accelerators.prediction import OpVerdict, Verdict
 
 CORAL = "coral.ai/docs/edgetpu/models-intro"
 _SEEN = "public compiled models"
@@ -30,7 +30,7 @@ def bilinear_resize(view: OpView, *issues: str) -> OpVerdict | None:
         return _depends(issues)
     if sides in _LEFT_EXACTLY:
         reason = f"this size was seen left on the CPU {_LEFT_EXACTLY[sides]} times, to avoid losing precision"
-        return OpVerdict(Verdict.LEFT, reason, f"{CORAL}; {_SEEN}", _REMEDY)
+        return OpVerdict(Verdict.NOT_DELEGATED, reason, f"{CORAL}; {_SEEN}", _REMEDY)
     times = [after / before for before, after in zip(*sides, strict=True)]
     if times == [1, 1]:
         return None if max(sides[1]) <= _LARGEST_DOUBLED else _taken("a resize to the size that it has")
@@ -40,7 +40,7 @@ def bilinear_resize(view: OpView, *issues: str) -> OpVerdict | None:
         return None
     if min(times) >= _LEFT_FROM_TIMES:
         reason = f"enlarged {min(times):.3g} times: 33 times and 15.5 times were seen left, 17 of 17"
-        return OpVerdict(Verdict.LEFT, reason, f"{CORAL}; {_SEEN}", _REMEDY, likely=True)
+        return OpVerdict(Verdict.NOT_DELEGATED, reason, f"{CORAL}; {_SEEN}", _REMEDY, likely=True)
     return _depends(issues)
 
 
@@ -70,7 +70,7 @@ def _sides(view: OpView) -> Sides | None:
 
 
 def _taken(reason: str) -> OpVerdict:
-    return OpVerdict(Verdict.TAKEN, reason, _SEEN, likely=True)
+    return OpVerdict(Verdict.DELEGATED, reason, _SEEN, likely=True)
 
 
 def _depends(issues: Sequence[str]) -> OpVerdict:

@@ -10,11 +10,12 @@ from importlib import resources
 from typing import Any
 
 from delegates.wire import Runtime
-from harness.accelerators import OpVerdict, Prediction, Refusal, Verdict, all_alike, joined, loading
+from harness.accelerators import loading
 from harness.accelerators.edgetpu import cut
 from harness.accelerators.edgetpu.checks import CHECKS
 from harness.accelerators.edgetpu.resize import CORAL
 from harness.accelerators.ops import OpView, elements, sized_while_running, views
+from harness.accelerators.prediction import OpVerdict, Prediction, Refusal, Verdict, all_alike, joined
 from harness.tflite import ModelInfo
 from harness.tflite.edgetpu_package import CUSTOM_OP, is_compiled, packages
 from harness.versions import Version, release
@@ -31,10 +32,10 @@ def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> P
         return _compiled(model)
     refusal = _refusal(model)
     if refusal is not None and refusal.certain:
-        return all_alike(model, "edgetpu", target, OpVerdict(Verdict.LEFT, refusal.reason), refusal)
+        return all_alike(model, "edgetpu", target, OpVerdict(Verdict.NOT_DELEGATED, refusal.reason), refusal)
     ops = cut.one_part(model, [_verdict(view) for view in views(model)])
     settled = not any(op.verdict is Verdict.UNCERTAIN for op in ops)
-    partitions = int(any(op.verdict is Verdict.TAKEN for op in ops)) if settled else None
+    partitions = int(any(op.verdict is Verdict.DELEGATED for op in ops)) if settled else None
     return _with_arguments(Prediction("edgetpu", target, ops, partitions, refusal), options)
 
 
@@ -47,8 +48,8 @@ def rules() -> dict[str, Any]:
 
 def _compiled(model: ModelInfo) -> Prediction:
     """A model that is compiled already: its custom ops run there, whatever else is in it does not."""
-    taken = OpVerdict(Verdict.TAKEN, "compiled for the Edge TPU", "the file itself")
-    left = OpVerdict(Verdict.LEFT, "the compiler left it on the CPU", "the file itself")
+    taken = OpVerdict(Verdict.DELEGATED, "compiled for the Edge TPU", "the file itself")
+    left = OpVerdict(Verdict.NOT_DELEGATED, "the compiler left it on the CPU", "the file itself")
     ops = tuple(taken if op.custom and op.name == CUSTOM_OP else left for op in model.ops)
     versions = [p.min_runtime_version for p in packages(model) if p.min_runtime_version is not None]
     target = f"Edge TPU runtime {max(versions)} or newer" if versions else "Edge TPU runtime"
@@ -162,13 +163,15 @@ def _verdict(view: OpView) -> OpVerdict:
     """What the rules say of an op by itself."""
     rule = rules()["ops"].get(view.name)
     if view.name == "DEQUANTIZE":
-        return OpVerdict(Verdict.LEFT, "it converts to float32, which the CPU does", CORAL, _INTEGER_BORDERS)
+        return OpVerdict(
+            Verdict.NOT_DELEGATED, "it converts to float32, which the CPU does", CORAL, _INTEGER_BORDERS
+        )
     if view.op.custom or rule is None:
         return OpVerdict(
-            Verdict.LEFT, "the Edge TPU has no such op", CORAL, "replace it, or move it to the end"
+            Verdict.NOT_DELEGATED, "the Edge TPU has no such op", CORAL, "replace it, or move it to the end"
         )
     if not view.inputs or not view.outputs:
-        return OpVerdict(Verdict.LEFT, "it has no inputs or no outputs", CORAL)
+        return OpVerdict(Verdict.NOT_DELEGATED, "it has no inputs or no outputs", CORAL)
     types = {*rules()["compiler"]["activation_types"], *rule.get("also_types", ())}
     wrong = sorted({t.dtype for t in view.activations} - types)
     if wrong:
@@ -176,7 +179,7 @@ def _verdict(view: OpView) -> OpVerdict:
     deep = next((t for t in view.activations if _too_deep(t.shape)), None)
     if deep is not None:
         reason = f"a tensor {list(deep.shape)}: only the three innermost dimensions may be larger than 1"
-        return OpVerdict(Verdict.LEFT, reason, CORAL, "fix the batch size to 1, or flatten")
+        return OpVerdict(Verdict.NOT_DELEGATED, reason, CORAL, "fix the batch size to 1, or flatten")
     return _checked(view, rule["checks"])
 
 
@@ -185,18 +188,18 @@ def _checked(view: OpView, checks: Sequence[str]) -> OpVerdict:
     likely = None
     for name, *issues in map(str.split, checks):
         found = CHECKS[name](view, *issues)
-        if found is not None and found.verdict is not Verdict.TAKEN:
+        if found is not None and found.verdict is not Verdict.DELEGATED:
             return found
         likely = likely or found
-    return likely or OpVerdict(Verdict.TAKEN, source=CORAL)
+    return likely or OpVerdict(Verdict.DELEGATED, source=CORAL)
 
 
 def _wrong_type(view: OpView, wrong: Sequence[str]) -> OpVerdict:
     if view.name == "QUANTIZE":
         reason = f"it converts between {' and '.join([*wrong])} and integers, which the CPU does"
-        return OpVerdict(Verdict.LEFT, reason, "seen in public compiled models", _INTEGER_BORDERS)
+        return OpVerdict(Verdict.NOT_DELEGATED, reason, "seen in public compiled models", _INTEGER_BORDERS)
     reason = f"{joined(wrong)} tensors; int8 and uint8 are supported"
-    return OpVerdict(Verdict.LEFT, reason, CORAL, _FULL_INTEGER)
+    return OpVerdict(Verdict.NOT_DELEGATED, reason, CORAL, _FULL_INTEGER)
 
 
 def _too_deep(shape: Sequence[int]) -> bool:

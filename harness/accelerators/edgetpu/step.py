@@ -1,93 +1,98 @@
-"""The step between plan and measuring: every edgetpu cell gets the compiled file of its variant."""
+"""Every variant for an Edge TPU gets its compiled file, or the reason why there is none."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from harness import cache
+from harness.accelerators.base import CompiledFile, Options, OverSsh
 from harness.accelerators.edgetpu import compiler as edgetpu
-from harness.accelerators.edgetpu.compiler import CUSTOM_OP, Compiled, Compiler
-from harness.config import DelegateSpec, DeviceProfile, SshTarget
+from harness.accelerators.edgetpu.compiler import Installation
+from harness.accelerators.edgetpu.remote import Host
+from harness.config import DelegateSpec, SshTarget
 from harness.errors import ModelError
-from harness.quantize import Variant, VariantSet
-from harness.store import Cell, Device
+from harness.record import Artifact, Refused, Unavailable, Variant
+from harness.record.listing import ListedCompiler
 from harness.tflite import read_model
+from harness.tflite.edgetpu_package import CUSTOM_OP
 
-DELEGATE = "edgetpu"
 T = TypeVar("T")
 
 
-def compile_cells(
-    cells: Iterable[Cell],
-    models: Iterable[VariantSet],
-    devices: Iterable[Device],
-    folder: Path,
-    begun: Callable[[str], None],
-) -> None:
-    """Give the cells their `compiled` file, or the reason why there is none.
+class EdgeTpuCompiler:
+    """edgetpu_compiler for one run: each search may be a login on another host, each call a time-out."""
 
-    A variant that is compiled already is taken as it is, and so is MODEL_edgetpu.tflite beside a ready
-    MODEL.tflite. Where the device is missing nothing is compiled, but a missing compiler is named, too.
-    `begun` is called with the name of each variant that has to be compiled.
-    """
-    variants = {(v.model, v.name): v for model in models for v in model.variants}
-    specs = {
-        device.profile.name: spec
-        for device in devices
-        for spec in device.profile.delegates
-        if spec.name == DELEGATE
-    }
-    work = _Work(folder, begun)
-    for cell in cells:
-        variant = variants.get((cell.model, cell.variant))
-        if cell.delegate != DELEGATE or variant is None or cell.skipped or CUSTOM_OP in variant.custom_ops:
-            continue
-        cell.compiled = _ready(variant, folder)
-        if cell.compiled is None:
-            _compile(cell, variant, specs[cell.device], work)
+    def __init__(self, folder: Path, over_ssh: OverSsh, begun: Callable[[str], None]) -> None:
+        self._folder, self._over_ssh, self._begun = folder, over_ssh, begun
+        self._found: dict[Hashable, Installation | ModelError] = {}
+        self._made: dict[Hashable, CompiledFile | ModelError] = {}
 
+    def compile(
+        self,
+        variant: Variant,
+        path: Path,
+        spec: DelegateSpec,
+        *,
+        given: Path | None = None,
+        missing: str | None = None,
+    ) -> CompiledFile | Refused | Unavailable | None:
+        """The compiled form of a variant: see `base.Compiler.compile`.
 
-def find_compilers(profiles: Iterable[DeviceProfile]) -> dict[str, dict[str, Any]]:
-    """Profile with an Edge TPU -> the compiler's command, version and host, or the `problem` with it."""
-    work, found = _Work(Path(), lambda name: None), {}
-    for profile in profiles:
-        for spec in profile.delegates:
-            if spec.name == DELEGATE:
-                found[profile.name] = _in_words(spec, work)
-    return found
+        A variant that is compiled already runs as it is. MODEL_edgetpu.tflite beside the user's own
+        MODEL.tflite is taken instead of compiling. Refused is what the compiler judged; if it could not be
+        asked, that says nothing of the model.
+        """
+        if CUSTOM_OP in variant.custom_ops:
+            return None
+        return _ready(variant, given, self._folder) or self._made_of(variant, path, spec, missing)
 
+    def find(self, spec: DelegateSpec) -> ListedCompiler:
+        """The compiler that a profile means, or what is wrong with it."""
+        host = spec.options.get("compiler_host")
+        try:
+            found = self._find(spec)
+        except ModelError as error:
+            return ListedCompiler(None, None, host, str(error), name=edgetpu.NAME)
+        return ListedCompiler(found.command, found.version, host, name=edgetpu.NAME)
 
-def _in_words(spec: DelegateSpec, work: _Work) -> dict[str, Any]:
-    host = _host(spec)
-    known = {"host": None if host is None else host.host, "problem": None}
-    try:
-        compiler = work.find(spec)
-    except ModelError as error:
-        return {"command": None, "version": None, **known, "problem": str(error)}
-    return {"command": compiler.command, "version": compiler.version, **known}
-
-
-class _Work:
-    """Finds and compiles once what several cells want: each may be a login on another host, or a time-out."""
-
-    def __init__(self, folder: Path, begun: Callable[[str], None]) -> None:
-        self._folder, self._begun = folder, begun
-        self._found: dict[Hashable, Compiler | ModelError] = {}
-        self._made: dict[Hashable, Compiled | ModelError] = {}
-
-    def find(self, spec: DelegateSpec) -> Compiler:
-        named, host = spec.options.get("compiler"), _host(spec)
+    def _find(self, spec: DelegateSpec) -> Installation:
+        named, host = spec.options.get("compiler"), self._host(spec)
         return _once(self._found, (named, host), lambda: edgetpu.find(named, host))
 
-    def compile(self, variant: Variant, compiler: Compiler, options: Mapping[str, Any]) -> Compiled:
+    def _host(self, spec: DelegateSpec) -> Host | None:
+        """Where the compiler is, if not here."""
+        if "compiler_host" not in spec.options:
+            return None
+        words: dict[str, Any] = {"ssh_options": tuple(spec.options.get("compiler_ssh_options", ()))}
+        return Host(SshTarget(spec.options["compiler_host"], folder=spec.folder, **words), self._over_ssh)
+
+    def _made_of(
+        self, variant: Variant, path: Path, spec: DelegateSpec, missing: str | None
+    ) -> CompiledFile | Refused | Unavailable:
+        try:
+            compiler = self._find(spec)
+        except ModelError as error:
+            return Unavailable(f"{missing}; then {error}" if missing else str(error))
+        if missing:
+            return Unavailable(missing)
+        try:
+            return self._compile(variant, path, compiler, spec.options)
+        except edgetpu.ModelRefused as error:
+            return Refused(str(error))
+        except ModelError as error:
+            return Unavailable(str(error))
+
+    def _compile(
+        self, variant: Variant, path: Path, compiler: Installation, options: Options
+    ) -> CompiledFile:
         arguments = tuple(options.get("compiler_args", ()))
         timeout_s = options.get("compiler_timeout", edgetpu.TIMEOUT_S)
 
-        def make() -> Compiled:
+        def make() -> CompiledFile:
             self._begun(f"compiling {variant.model} {variant.name} for the Edge TPU")
-            return edgetpu.compile_model(variant.path, compiler, self._folder, arguments, timeout_s)
+            return edgetpu.compile_model(path, compiler, self._folder, arguments, timeout_s)
 
         return _once(self._made, (variant.sha256, compiler, arguments, timeout_s), make)
 
@@ -105,39 +110,11 @@ def _once(known: dict[Hashable, T | ModelError], key: Hashable, make: Callable[[
     return found
 
 
-def _compile(cell: Cell, variant: Variant, spec: DelegateSpec, work: _Work) -> None:
-    """Refused is what the compiler judged; that it could not be asked says nothing of the model."""
-    try:
-        compiler = work.find(spec)
-    except ModelError as error:
-        cell.unavailable = f"{cell.unavailable}; then {error}" if cell.unavailable else str(error)
-        return
-    if cell.unavailable:
-        return
-    try:
-        cell.compiled = work.compile(variant, compiler, spec.options)
-    except edgetpu.Refused as error:
-        cell.refused = str(error)
-    except ModelError as error:
-        cell.unavailable = str(error)
-
-
-def _host(spec: DelegateSpec) -> SshTarget | None:
-    """Where the compiler is, if not here."""
-    if "compiler_host" not in spec.options:
-        return None
-    return SshTarget(
-        spec.options["compiler_host"],
-        ssh_options=tuple(spec.options.get("compiler_ssh_options", ())),
-        folder=spec.folder,
-    )
-
-
-def _ready(variant: Variant, folder: Path) -> Compiled | None:
+def _ready(variant: Variant, given: Path | None, folder: Path) -> CompiledFile | None:
     """MODEL_edgetpu.tflite beside a model that was given as a .tflite, if it is compiled and fits it."""
-    if variant.given is None:
+    if given is None:
         return None
-    path = variant.given.with_name(f"{variant.given.stem}_edgetpu.tflite")
+    path = given.with_name(f"{given.stem}_edgetpu.tflite")
     try:
         data = path.read_bytes()
         found = read_model(data, str(path))
@@ -148,4 +125,4 @@ def _ready(variant: Variant, folder: Path) -> Compiled | None:
     if [(t.shape, t.dtype) for t in found.inputs] != [(t.shape, t.dtype) for t in variant.inputs]:
         return None
     copy = cache.put(folder / "copies", data, ".tflite")
-    return Compiled(copy, cache.digest(data), len(data), report=None, given=path)
+    return CompiledFile(Artifact(path.name, cache.digest(data), len(data)), copy)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from harness.accelerators import OpVerdict, Verdict
 from harness.accelerators.ops import EIGHT_BIT, OpView
+from harness.accelerators.prediction import OpVerdict, Verdict
 
 Check = Callable[[OpView, str], OpVerdict | None]
 
@@ -16,7 +16,9 @@ def dimensions(view: OpView, source: str) -> OpVerdict | None:
     most = max((len(t.shape) for t in (*view.inputs, *view.outputs)), default=0)
     if most <= MOST_DIMENSIONS:
         return None
-    return OpVerdict(Verdict.LEFT, f"{most} dimensions; at most {MOST_DIMENSIONS} are supported", source)
+    return OpVerdict(
+        Verdict.NOT_DELEGATED, f"{most} dimensions; at most {MOST_DIMENSIONS} are supported", source
+    )
 
 
 _TWICE = {"ADD", "CONCATENATION", "MUL"}
@@ -30,7 +32,7 @@ def read_twice(view: OpView, source: str) -> OpVerdict | None:
         return None
     if view.name in _NOT_TWICE:
         reason = "No support of few identical inputs in the same operation"
-        return OpVerdict(Verdict.LEFT, reason, source)
+        return OpVerdict(Verdict.NOT_DELEGATED, reason, source)
     return OpVerdict(Verdict.UNCERTAIN, "one tensor as two inputs was seen to end the process", source)
 
 
@@ -45,32 +47,32 @@ def one_rank(view: OpView, source: str) -> OpVerdict | None:
 def flat_indices(view: OpView, source: str) -> OpVerdict | None:
     if len(view.inputs) > 1 and len(view.inputs[1].shape) == 1:
         return None
-    return OpVerdict(Verdict.LEFT, "Only support 1D indices", source)
+    return OpVerdict(Verdict.NOT_DELEGATED, "Only support 1D indices", source)
 
 
 def plain_slice(view: OpView, source: str) -> OpVerdict | None:
     masks = ("EllipsisMask", "NewAxisMask", "ShrinkAxisMask")
     if not any(view.op.options.get(mask) for mask in masks):
         return None
-    return OpVerdict(Verdict.LEFT, "an ellipsis, a new or a dropped axis is not supported", source)
+    return OpVerdict(Verdict.NOT_DELEGATED, "an ellipsis, a new or a dropped axis is not supported", source)
 
 
 def beta(view: OpView, source: str) -> OpVerdict | None:
     if view.op.options.get("Beta", 0.0) == 1:
         return None
-    return OpVerdict(Verdict.LEFT, "Softmax.beta != 1 is not supported", source)
+    return OpVerdict(Verdict.NOT_DELEGATED, "Softmax.beta != 1 is not supported", source)
 
 
 def constant_slope(view: OpView, source: str) -> OpVerdict | None:
     if len(view.inputs) > 1 and view.inputs[1].constant:
         return None
-    return OpVerdict(Verdict.LEFT, "the slope is computed; it has to be a constant", source)
+    return OpVerdict(Verdict.NOT_DELEGATED, "the slope is computed; it has to be a constant", source)
 
 
 def constant_half(view: OpView, source: str) -> OpVerdict | None:
     if view.inputs[0].dtype != "float16" or view.inputs[0].constant:
         return None
-    return OpVerdict(Verdict.LEFT, "float16 tensors that are computed are not supported", source)
+    return OpVerdict(Verdict.NOT_DELEGATED, "float16 tensors that are computed are not supported", source)
 
 
 def no_groups(view: OpView, source: str) -> OpVerdict | None:

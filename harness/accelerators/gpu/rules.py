@@ -10,10 +10,11 @@ from importlib import resources
 from typing import Any
 
 from delegates.wire import Runtime
-from harness.accelerators import OpVerdict, Prediction, Refusal, Verdict, all_alike, joined, loading
+from harness.accelerators import loading
 from harness.accelerators.gpu.checks import CHECKS, dimensions, read_twice
 from harness.accelerators.ops import OpView, sized_while_running, unpacked, unpacks, views
 from harness.accelerators.partition import kept, largest_part
+from harness.accelerators.prediction import OpVerdict, Prediction, Refusal, Verdict, all_alike, joined
 from harness.tflite import ModelInfo
 from harness.versions import release
 
@@ -29,7 +30,9 @@ def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> P
     refusal = loading.refusal(model, runtime) or _several(model)
     if library is None and runtime.name != "ai-edge-litert":
         reason = f"{runtime.name} has no GPU accelerator of its own"
-        verdict = OpVerdict(Verdict.LEFT, reason, "the runtime", "use ai-edge-litert, or name a library")
+        verdict = OpVerdict(
+            Verdict.NOT_DELEGATED, reason, "the runtime", "use ai-edge-litert, or name a library"
+        )
         return all_alike(model, "gpu", target, verdict, refusal)
     seen = unpacked(views(model))
     late = next((view for view in seen if sized_while_running(view)), None)
@@ -41,7 +44,7 @@ def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> P
     final = _kept(model, seen, [v.verdict for v in single])
     ops = tuple(_after_cut(*each) for each in zip(seen, single, final, strict=True))
     settled = Verdict.UNCERTAIN not in final
-    partitions = int(Verdict.TAKEN in final) if settled else None
+    partitions = int(Verdict.DELEGATED in final) if settled else None
     return _without_fallback(Prediction("gpu", target, ops, partitions, refusal), options)
 
 
@@ -55,10 +58,10 @@ def _kept(model: ModelInfo, seen: Sequence[OpView], single: Sequence[Verdict]) -
     ops = (
         replace(op, outputs=()) if unpacking else op for op, unpacking in zip(model.ops, half, strict=True)
     )
-    alone = [Verdict.LEFT if unpacking else v for v, unpacking in zip(single, half, strict=True)]
+    alone = [Verdict.NOT_DELEGATED if unpacking else v for v, unpacking in zip(single, half, strict=True)]
     final = kept(replace(model, ops=tuple(ops)), alone, largest_part)
     others = {verdict for verdict, unpacking in zip(final, half, strict=True) if not unpacking}
-    worst = next((v for v in (Verdict.LEFT, Verdict.UNCERTAIN) if v in others), Verdict.TAKEN)
+    worst = next((v for v in (Verdict.NOT_DELEGATED, Verdict.UNCERTAIN) if v in others), Verdict.DELEGATED)
     return [worst if unpacking else verdict for verdict, unpacking in zip(final, half, strict=True)]
 
 
@@ -74,7 +77,7 @@ def _without_fallback(prediction: Prediction, options: Mapping[str, Any]) -> Pre
     refused = prediction.refusal is not None and prediction.refusal.certain
     if refused or "library" in options or options.get("fallback", True):
         return prediction
-    left, unsure = prediction.count(Verdict.LEFT), prediction.count(Verdict.UNCERTAIN)
+    left, unsure = prediction.count(Verdict.NOT_DELEGATED), prediction.count(Verdict.UNCERTAIN)
     if not left + unsure:
         return prediction
     reason = (
@@ -97,7 +100,7 @@ def _accelerator(view: OpView, runtime: Runtime) -> OpVerdict:
     if release(runtime.version)[:2] != release(rule["version"]):
         return OpVerdict(Verdict.UNCERTAIN, f"only {rule['version']} was asked", source)
     if view.name in rule["unsupported"].split():
-        return OpVerdict(Verdict.LEFT, "Operation is not supported", source, _REPLACE)
+        return OpVerdict(Verdict.NOT_DELEGATED, "Operation is not supported", source, _REPLACE)
     if view.op.custom or view.name not in rule["supported"].split():
         return OpVerdict(Verdict.UNCERTAIN, "not documented, and not tried", source)
     if not view.inputs or not view.outputs:
@@ -109,15 +112,15 @@ def _accelerator(view: OpView, runtime: Runtime) -> OpVerdict:
         *(check(view, source) for check in checks),
     )
     found = [verdict for verdict in decided if verdict is not None]
-    left = next((verdict for verdict in found if verdict.verdict is Verdict.LEFT), None)
-    return left or next(iter(found), OpVerdict(Verdict.TAKEN, source=source))
+    left = next((verdict for verdict in found if verdict.verdict is Verdict.NOT_DELEGATED), None)
+    return left or next(iter(found), OpVerdict(Verdict.DELEGATED, source=source))
 
 
 def _of_version(view: OpView, rule: Mapping[str, Any]) -> OpVerdict | None:
     most = rule["most"].get(view.name)
     if most is not None and view.op.version > most:
         reason = f"Max version supported: {most}. Requested version {view.op.version}."
-        return OpVerdict(Verdict.LEFT, reason, rule["source"], _OLDER)
+        return OpVerdict(Verdict.NOT_DELEGATED, reason, rule["source"], _OLDER)
     tried = max(rule["versions"].get(view.name, 0), rules()["library"]["ops"].get(view.name) or 2)
     if view.op.version <= tried:
         return None
@@ -130,12 +133,12 @@ def _of_types(view: OpView, rule: Mapping[str, Any]) -> OpVerdict | None:
         kinds.discard("bool")
     odd = sorted(kinds - set(rule["types"]))
     if odd == ["int64"] and view.name == "ARG_MAX":
-        return OpVerdict(Verdict.LEFT, "Tensor type(INT64) is not supported", rule["source"])
+        return OpVerdict(Verdict.NOT_DELEGATED, "Tensor type(INT64) is not supported", rule["source"])
     if odd == ["int16"]:
         if view.name in rule["taken_as_int16"].split():
             return None
         known = view.name in rule["left_as_int16"].split()
-        verdict = Verdict.LEFT if known else Verdict.UNCERTAIN
+        verdict = Verdict.NOT_DELEGATED if known else Verdict.UNCERTAIN
         return OpVerdict(verdict, "Tensor type(INT16) is not supported", rule["source"], _INT8)
     if not odd:
         return None
@@ -146,23 +149,23 @@ def _library(view: OpView) -> OpVerdict:
     rule = rules()["library"]
     most, source = rule["ops"].get(view.name), rule["source"]
     if view.op.custom or most is None:
-        return OpVerdict(Verdict.LEFT, "Operation is not supported", source, _REPLACE)
+        return OpVerdict(Verdict.NOT_DELEGATED, "Operation is not supported", source, _REPLACE)
     if most and view.op.version > most:
         reason = f"Max version supported: {most}. Requested version {view.op.version}."
-        return OpVerdict(Verdict.LEFT, reason, source, _OLDER)
+        return OpVerdict(Verdict.NOT_DELEGATED, reason, source, _OLDER)
     odd = sorted({tensor.dtype for tensor in view.activations} - set(rule["types"]))
     if odd:
-        return OpVerdict(Verdict.LEFT, f"{joined(odd)} tensors are not supported", source, _INT8)
-    return dimensions(view, source) or OpVerdict(Verdict.TAKEN, source=source)
+        return OpVerdict(Verdict.NOT_DELEGATED, f"{joined(odd)} tensors are not supported", source, _INT8)
+    return dimensions(view, source) or OpVerdict(Verdict.DELEGATED, source=source)
 
 
 def _after_cut(view: OpView, own: OpVerdict, final: Verdict) -> OpVerdict:
     """The verdict once the largest part of the graph has been kept."""
-    if own.verdict is final or final is Verdict.TAKEN:
+    if own.verdict is final or final is Verdict.DELEGATED:
         return own
     if final is Verdict.UNCERTAIN:
         return OpVerdict(final, "depends on ops that are uncertain", own.source)
-    if own.verdict is Verdict.LEFT:
+    if own.verdict is Verdict.NOT_DELEGATED:
         return own
     if view.name == "DEQUANTIZE" and unpacks(view):
         reason = "weights are unpacked on the GPU only where it takes the whole model"

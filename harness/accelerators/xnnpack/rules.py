@@ -12,9 +12,10 @@ from dataclasses import replace
 from typing import Any
 
 from delegates.wire import Runtime
-from harness.accelerators import OpVerdict, Prediction, Verdict, loading
+from harness.accelerators import loading
 from harness.accelerators.ops import OpView, sized_while_running, unpacked, unpacks, views
 from harness.accelerators.partition import parts
+from harness.accelerators.prediction import OpVerdict, Prediction, Verdict
 from harness.accelerators.xnnpack import checks as c
 from harness.accelerators.xnnpack.builds import Build, builds, others, type_reason
 from harness.tflite import ModelInfo
@@ -75,7 +76,7 @@ def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> P
     ops = tuple(_of_runtime(model, seen, runtime))
     partitions = None
     if not any(op.verdict is Verdict.UNCERTAIN for op in ops):
-        taken = [op.verdict is Verdict.TAKEN for op in ops]
+        taken = [op.verdict is Verdict.DELEGATED for op in ops]
         partitions = sum(kind for kind, _ in parts(model, taken))
     return Prediction("xnnpack", target, ops, partitions, loading.refusal(model, runtime))
 
@@ -85,7 +86,7 @@ def _of_runtime(model: ModelInfo, seen: Sequence[OpView], runtime: Runtime) -> l
     asked_for = release(runtime.version)
     if runtime.name == "tflite-runtime" and asked_for[:2] in _HAND_NOTHING_OVER:
         reason = f"{runtime.name} {runtime.version} hands nothing to XNNPACK by itself; 2.8 and newer do"
-        return [OpVerdict(Verdict.LEFT, reason, "asked of 2.7.0", "use a newer runtime")] * len(seen)
+        return [OpVerdict(Verdict.NOT_DELEGATED, reason, "asked of 2.7.0", "use a newer runtime")] * len(seen)
     for build in (*builds(), *others()):
         if (build.runtime, build.version) == (runtime.name, asked_for[:2]):
             return _verdicts(model, seen, replace(build, version=asked_for))
@@ -100,9 +101,9 @@ def _settle(old: OpVerdict, new: OpVerdict, runtime: Runtime) -> OpVerdict:
     older = runtime.name != last.runtime and () < asked_for < first.version
     newer = runtime.name == last.runtime and asked_for > last.version
     agreed = old.verdict is new.verdict
-    if older and old.verdict is Verdict.LEFT and (agreed or runtime.name == first.runtime):
+    if older and old.verdict is Verdict.NOT_DELEGATED and (agreed or runtime.name == first.runtime):
         return old
-    if (newer and new.verdict is Verdict.TAKEN) or (agreed and not older and not newer):
+    if (newer and new.verdict is Verdict.DELEGATED) or (agreed and not older and not newer):
         return new
     words = " and ".join(f"{v.verdict} by {b.target}" for b, v in zip(builds(), (old, new), strict=True))
     reason = f"{words}; {runtime.name} {runtime.version} was not asked"
@@ -118,8 +119,8 @@ def _verdicts(model: ModelInfo, seen: Sequence[OpView], build: Build) -> list[Op
     if build.integer_graphs or any(t.dtype == "float32" for t in model.tensors):
         return verdicts
     reason = f"{build.target} uses XNNPACK only for models that have a float32 tensor; ai-edge-litert for all"
-    none = OpVerdict(Verdict.LEFT, reason, SOURCE, _NEWER)
-    return [none if own.verdict is Verdict.TAKEN else own for own in verdicts]
+    none = OpVerdict(Verdict.NOT_DELEGATED, reason, SOURCE, _NEWER)
+    return [none if own.verdict is Verdict.DELEGATED else own for own in verdicts]
 
 
 def _whole_loss(seen: Sequence[OpView], build: Build) -> OpVerdict | None:
@@ -129,11 +130,11 @@ def _whole_loss(seen: Sequence[OpView], build: Build) -> OpVerdict | None:
         reason = (
             f"{late.name} makes a tensor whose size is known only while running, which costs all of XNNPACK"
         )
-        return OpVerdict(Verdict.LEFT, reason, SOURCE, f"{_FIX_BATCH}, or {_NEWER}")
+        return OpVerdict(Verdict.NOT_DELEGATED, reason, SOURCE, f"{_FIX_BATCH}, or {_NEWER}")
     odd = next((why for view in seen if (why := _breaking(view, build))), None)
     if odd is None:
         return None
-    return OpVerdict(Verdict.LEFT, f"{odd} costs all of XNNPACK in {build.target}", _ASKED, _NEWER)
+    return OpVerdict(Verdict.NOT_DELEGATED, f"{odd} costs all of XNNPACK in {build.target}", _ASKED, _NEWER)
 
 
 def _breaking(view: OpView, build: Build) -> str | None:
@@ -148,18 +149,18 @@ def _breaking(view: OpView, build: Build) -> str | None:
 
 def _verdict(view: OpView, build: Build) -> OpVerdict:
     if view.op.custom and view.name not in loading.XNNPACK_CUSTOM:
-        return OpVerdict(Verdict.LEFT, "no kernel in XNNPACK for this custom op", SOURCE)
+        return OpVerdict(Verdict.NOT_DELEGATED, "no kernel in XNNPACK for this custom op", SOURCE)
     if view.op.custom or view.name in _NOT_SETTLED:
         return OpVerdict(Verdict.UNCERTAIN, "depends on how the runtime was built", SOURCE)
     reason = _reason(view, build) or c.dimensions(view, build)
     if reason is None:
         if any(t.dtype == "float16" for t in view.activations):
             return OpVerdict(Verdict.UNCERTAIN, "float16 activations were not tried", SOURCE)
-        return OpVerdict(Verdict.TAKEN, source=SOURCE)
+        return OpVerdict(Verdict.DELEGATED, source=SOURCE)
     remedy = _remedy(view, build)
     if remedy == _NEWER:
         reason += f"; {builds()[1].runtime} takes it"
-    return OpVerdict(Verdict.LEFT, reason, SOURCE, remedy)
+    return OpVerdict(Verdict.NOT_DELEGATED, reason, SOURCE, remedy)
 
 
 def _reason(view: OpView, build: Build) -> str | None:
@@ -173,9 +174,9 @@ def _unpacking(index: int, seen: Sequence[OpView], verdicts: Sequence[OpVerdict]
     if not unpacks(view):
         return verdicts[index]
     users = [verdicts[i] for i, other in enumerate(seen) if set(other.op.inputs) & set(view.op.outputs)]
-    left = next((user for user in users if user.verdict is not Verdict.TAKEN), None)
+    left = next((user for user in users if user.verdict is not Verdict.DELEGATED), None)
     if left is None:
-        return OpVerdict(Verdict.TAKEN, "unpacked once, beforehand", SOURCE)
+        return OpVerdict(Verdict.DELEGATED, "unpacked once, beforehand", SOURCE)
     return replace(left, reason="what uses these weights is not taken", remedy=None)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.config.checks import suggest
+from harness.config.sources import is_callable, split_options
 from harness.errors import ModelError
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 LIMIT = 256  # samples used at most, unless told otherwise; TensorFlow's guide asks for 100 to 500
 RESIZES = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")  # Pillow's filters
 
-_CALLABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 Reader = Callable[[str, "Sequence[InputSpec]", Mapping[str, Any]], "tuple[Arrays, list[str]]"]
 
 
@@ -39,7 +39,7 @@ class Request:
 
 def parse(text: str, resize: str, scale: tuple[float, float] | None, limit: int) -> Request:
     """The request in `text`. Raises ModelError for a source or an option that there is not."""
-    source, options = _split(text)
+    source, options = split_options(text)
     reader, allowed = _reader(source)
     for key in options:
         if key in _OPTIONS and key not in allowed:
@@ -49,21 +49,6 @@ def parse(text: str, resize: str, scale: tuple[float, float] | None, limit: int)
     asked: dict[str, Any] = {"resize": resize, "scale": scale, "samples": limit}
     asked |= {key: _OPTIONS[key](text, key, value) for key, value in options.items()}
     return Request(text, source, reader, asked, frozenset(options))
-
-
-def anchored(text: str, folder: Path) -> str:
-    """`text` with a relative file or folder taken from `folder`; other sources stay as they are."""
-    source = _split(text)[0]
-    is_file = (folder / source).exists() or not (source == "generate" or _CALLABLE.fullmatch(source))
-    return str(folder / text) if is_file and not source.startswith("~") else text
-
-
-def _split(text: str) -> tuple[str, dict[str, str]]:
-    """Source and options: `photos,scale=-1..1` -> ("photos", {"scale": "-1..1"})."""
-    found = re.fullmatch(r"(.*?)((?:,[a-z_]+=[^,]*)*)", text, re.DOTALL)
-    if found is None or Path(text).exists():
-        return text, {}
-    return found[1], dict(part.split("=", 1) for part in found[2].split(",")[1:])
 
 
 def _reader(source: str) -> tuple[Reader | None, tuple[str, ...]]:
@@ -81,7 +66,7 @@ def _reader(source: str) -> tuple[Reader | None, tuple[str, ...]]:
         return images.read, ("samples", "scale", "resize")
     if path.exists():
         return arrays.read, ("samples",)
-    if _CALLABLE.fullmatch(source):
+    if is_callable(source):
         return callables.read, ("samples",)
     raise ModelError(
         f"calibration {source}: no such file or folder, and neither package.module:callable nor generate"

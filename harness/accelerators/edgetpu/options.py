@@ -1,0 +1,51 @@
+"""The Edge TPU's options in devices.toml: the device, its library and its compiler."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.accelerators.base import Options
+from harness.accelerators.options import resolved, scalars
+from harness.config import ssh
+from harness.config.checks import Bad, Check, list_of, seconds, text
+
+_OWN_FLAGS = ("--out_dir", "--num_segments")  # -o and -n of edgetpu_compiler
+
+
+def complete(options: Options, folder: Path | None) -> Options:
+    """The options with the compiler's path resolved, if it is on this machine."""
+    if "compiler" not in options or "compiler_host" in options:
+        return options
+    return {**options, "compiler": resolved(options["compiler"], folder)}
+
+
+def _device(value: Any) -> str:
+    word = text(value)
+    if not re.fullmatch(r"(usb|pci)?(:\d+)?", word):
+        raise Bad(f'"{word}" does not name an Edge TPU; known: usb, usb:N, pci, pci:N, :N (the N-th, from 0)')
+    return word
+
+
+def _compiler_args(value: Any) -> tuple[str, ...]:
+    """Flags for the compiler, but none that moves its one file to where it is not looked for."""
+    words: tuple[str, ...] = list_of(text, least=0)(value)
+    for word in words:
+        flag = word.partition("=")[0]
+        if re.match("-[on]", word) or (len(flag) > 2 and any(own.startswith(flag) for own in _OWN_FLAGS)):
+            raise Bad(f'"{word}" cannot be set: qbench decides what the compiler writes, and where')
+    return words
+
+
+OPTIONS: Mapping[str, Check] = {
+    "device": _device,
+    "library": text,
+    "options": scalars,
+    "compiler": text,
+    "compiler_host": ssh.name,
+    "compiler_ssh_options": ssh.options,
+    "compiler_args": _compiler_args,
+    "compiler_timeout": seconds,
+}

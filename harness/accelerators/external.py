@@ -1,0 +1,32 @@
+"""external: any delegate library, named in the profile. Only the library knows what it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from harness.accelerators.base import Accelerator, Options
+from harness.accelerators.options import scalars
+from harness.config.checks import Bad, text
+
+
+def _complete(options: Options, folder: Path | None) -> Options:
+    if "library" not in options:
+        raise Bad('"external" needs a library: { name = "external", library = "libsomething.so" }')
+    return options
+
+
+def _skips(scheme: str, custom_ops: Collection[str]) -> str | None:
+    """Rules out nothing: the library may be one for compiled models."""
+    return None
+
+
+ACCELERATOR = Accelerator(
+    "external",
+    "the external delegate",
+    options={"library": text, "options": scalars},
+    device_files=("library",),
+    complete=_complete,
+    skips=_skips,
+    rules_need_runtime=False,
+)

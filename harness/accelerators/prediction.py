@@ -1,0 +1,125 @@
+"""What is expected of the ops of a model, told from the file alone: nothing runs.
+
+Every prediction is per delegate and, where the delegate belongs to a runtime, per runtime version. A
+verdict is certain only where a document or the delegate's own source settles it; it is `likely` where no
+document does and it came out so wherever it was seen; the rest is `uncertain`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from harness.record import ExpectedOps
+from harness.tflite import ModelInfo
+
+
+class Verdict(StrEnum):
+    """Whether a delegate will run an op. The values are those of documents."""
+
+    DELEGATED = "taken"
+    NOT_DELEGATED = "not taken"
+    UNCERTAIN = "uncertain"
+
+
+@dataclass(frozen=True)
+class OpVerdict:
+    """What is expected of one op."""
+
+    verdict: Verdict
+    reason: str | None = None  # why it is not delegated, or why that is not sure; None: no more to be said
+    source: str = ""  # the document that says so
+    remedy: str | None = None  # what to do about it
+    likely: bool = False  # as far as was seen, but not documented; `reason` then says what was seen
+
+    @property
+    def certain(self) -> bool:
+        """True where the verdict is settled by a document, source code or the runtime itself."""
+        return self.verdict is not Verdict.UNCERTAIN and not self.likely
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why the runtime, or the delegate's compiler, will refuse the model as a whole."""
+
+    reason: str
+    source: str
+    remedy: str | None = None
+    certain: bool = True
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One verdict per op of the primary subgraph, in order; none is delegated if `refusal` is certain."""
+
+    delegate: str
+    target: str  # what it holds for: "ai-edge-litert 2.3.0", "edgetpu_compiler 16.0"
+    ops: tuple[OpVerdict, ...]
+    partitions: int | None = None  # None: not known
+    refusal: Refusal | None = None
+
+    @property
+    def total(self) -> int:
+        """The number of ops."""
+        return len(self.ops)
+
+    def count(self, verdict: Verdict) -> int:
+        """The number of ops with this verdict, likely ones included."""
+        return sum(op.verdict is verdict for op in self.ops)
+
+    @property
+    def likely(self) -> int:
+        """The number of ops whose verdict is only likely."""
+        return sum(op.likely for op in self.ops)
+
+    @property
+    def refused(self) -> bool:
+        """True if the model is certain to be refused as a whole."""
+        return self.refusal is not None and self.refusal.certain
+
+    @property
+    def outcome(self) -> str:
+        """all, partly, none, refused or uncertain."""
+        if self.refusal is not None:
+            return "refused" if self.refusal.certain else "uncertain"
+        if self.count(Verdict.UNCERTAIN):
+            return "uncertain"
+        delegated = self.count(Verdict.DELEGATED)
+        return "none" if not delegated else "all" if delegated == self.total else "partly"
+
+
+def all_alike(
+    model: ModelInfo, delegate: str, target: str, verdict: OpVerdict, refusal: Refusal | None = None
+) -> Prediction:
+    """A prediction that says the same of every op."""
+    return Prediction(delegate, target, (verdict,) * len(model.ops), partitions=None, refusal=refusal)
+
+
+def refused_as_a_whole(prediction: Prediction) -> Prediction:
+    """The same, with no op delegated if the model is certain to be refused."""
+    why = prediction.refusal
+    if why is None or not why.certain:
+        return prediction
+    verdict = OpVerdict(Verdict.NOT_DELEGATED, why.reason, why.source, why.remedy)
+    return replace(prediction, ops=(verdict,) * prediction.total, partitions=None)
+
+
+_ANSWERS = {Verdict.DELEGATED: True, Verdict.NOT_DELEGATED: False, Verdict.UNCERTAIN: None}
+
+
+def expected(prediction: Prediction, model: ModelInfo) -> ExpectedOps:
+    """A prediction as a run records it, to explain what the device will report.
+
+    If the model was expected to be refused and ran all the same, the rules have nothing to say of its ops.
+    """
+    names = tuple(op.name for op in model.ops)
+    if prediction.refused:
+        return ExpectedOps(names, (None,) * len(names), (None,) * len(names))
+    reasons = (None if op.verdict is Verdict.DELEGATED else op.reason for op in prediction.ops)
+    return ExpectedOps(names, tuple(_ANSWERS[op.verdict] for op in prediction.ops), tuple(reasons))
+
+
+def joined(words: Sequence[str]) -> str:
+    """ "a, b and c"."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
