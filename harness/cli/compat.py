@@ -89,4 +89,4 @@ def compat(
         else lambda: output.write_text(compat_markdown.render(document), "--markdown", markdown),
         None if html is None else lambda: output.write_text(compat_html.render(document), "--html", html),
     )
-    end(3 if document["failed"] else 0, problems)
+    end(3 if document.failed else 0, problems)

@@ -38,7 +38,7 @@ def inspect(
     output.check_target(json_file)
     found = inspection.inspect(file, _profiles(device, devices_file))
     if json_file is not None:
-        output.write_json(found, json_file)
+        output.write_json(found.to_json(), json_file)
     else:
         output.put(lambda: render(found, output.console()))
 

@@ -40,7 +40,7 @@ def factor(value: float | None) -> str:
 
 
 def speedup(found: Speedup | Interval | None, *, wide: bool) -> str:
-    """A factor with its interval: wide as 3.42× [3.37–3.47], else as 3.42× ±0.05 (the longer side, rounded up)."""
+    """A factor with its interval: 3.42× [3.37–3.47] if `wide`, else 3.42× ±0.05 (the longer side)."""
     if found is None:
         return NONE
     value, low, high = found.value, found.low, found.high

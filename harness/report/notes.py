@@ -43,9 +43,7 @@ def _reasons(rows: Iterable[Row]) -> Groups:
         if row.reason:
             head = f"{glyph(row.status)} {row.status}"
             groups.setdefault((head, _not_delegated(row) or row.reason), []).append(row)
-    return {
-        (head, _common_reason(alike) or sentence): alike for (head, sentence), alike in groups.items()
-    }
+    return {(head, _common_reason(alike) or sentence): alike for (head, sentence), alike in groups.items()}
 
 
 def _common_reason(rows: Sequence[Row]) -> str | None:

@@ -9,11 +9,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+from msgspec import Struct
+
 from harness.errors import ResultsError
+from harness.record.plain import JsonObject
 from harness.report.figures import clean, printable
 
 
@@ -87,13 +91,16 @@ def check_target(target: str | None, option: str = "--json") -> None:
         raise ResultsError(f"cannot write {option} {target}: {why}")
 
 
-def write_json(document: Mapping[str, Any], target: str) -> None:
-    """The document as JSON to stdout ("-") or a file. Raises ResultsError."""
-    text = json.dumps(document, indent=1, allow_nan=False) + "\n"
+def write_json(document: Struct | JsonObject, target: str) -> None:
+    """The document as JSON to stdout ("-") or a file. Raises ResultsError.
+
+    The text is ASCII, so that any stdout and any name (some file names are no UTF-8) can be written.
+    """
+    text = json.dumps(msgspec.to_builtins(document), indent=1, allow_nan=False) + "\n"
     if target == "-":
         put(lambda: sys.stdout.write(text))
-        return
-    write_text(text, "--json", Path(target))
+    else:
+        write_text(text, "--json", Path(target))
 
 
 def write_text(text: str, option: str, path: Path) -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.analysis.compat import predictions
-from harness.analysis.compat.limits import needs
-from harness.analysis.compat.targets import target
+from harness.analysis import compat
+from harness.analysis.compat import Inspection
 from harness.config import DeviceProfile
-from harness.record.inspection import Inspection
+from harness.devices import host
 from harness.tflite import read_model_file
-from harness.tflite.describe import describe
 
 
 def inspect(file: Path, profiles: Sequence[DeviceProfile] = ()) -> Inspection:
@@ -19,6 +17,6 @@ def inspect(file: Path, profiles: Sequence[DeviceProfile] = ()) -> Inspection:
 
     Raises ModelError where the file can't be read.
     """
-    model = read_model_file(file)
-    predicted = [found for profile in profiles for found in predictions(model, target(profile))]
-    return {"file": str(file), **describe(model), "needs": needs(model), "predictions": predicted}
+    installed = host.installed_runtimes() if profiles else ()
+    targets = [compat.target(profile, installed) for profile in profiles]
+    return compat.inspect(str(file), read_model_file(file), targets)

@@ -16,7 +16,9 @@ def read(names: Sequence[str], results: Path, *, force: bool = False) -> Documen
     A run that was cut short gets its run.json now, if nobody writes to it any more. Raises ResultsError.
     """
     if len(names) > 1:
-        return analysis.document(analysis.pool([store.load(name, results) for name in names], force))
+        return analysis.document(
+            analysis.pool([store.load(name, results, launches=True) for name in names], force)
+        )
     run = store.load(names[0], results) if names else store.latest(results)
     document = analysis.document(run)
     if run.exported is None:

@@ -15,9 +15,9 @@ import pytest
 from delegates.wire import Failure, Launch
 from harness.analysis.fidelity import compare_outputs
 from harness.analysis.outputs import of_delegate
+from harness.config.standard import STANDARD
 from harness.models import resolve_model
 from harness.quantize import make_variants
-from harness.config.standard import STANDARD
 from harness.tflite import read_model_file
 from tests.device.conftest import answers, job, run
 from tests.models import dense_model, dynamic_model, int64_model
@@ -153,7 +153,7 @@ def test_timing_waits_for_the_result(software_gpu, shared):
     """Told to start, a GPU takes as long to compute as the read that follows then waits."""
     model = shared / "mlperf_tiny" / "pretrainedResnet.tflite"
     code = (
-        "import sys, time; from delegates import gpu, runtime\n"
+        "import sys, time; from delegates.backends import gpu, runtime\n"
         "s = gpu.DELEGATE.open(runtime.open_runtime('ai-edge-litert'), sys.argv[1], 1, {})\n"
         "s.allocate(); s.invoke(); s.outputs()\n"
         "a = time.perf_counter(); s.invoke(); b = time.perf_counter(); s.outputs(); c = time.perf_counter()\n"

@@ -224,7 +224,9 @@ def test_a_python_that_is_too_old_is_passed_over(transport_of, boards, tmp_path)
     script(folder / "python3.9", f'exec {sys.executable} "$@"')
     board = boards("board", PATH=str(folder))
     with transport_of(board.profile(python=None)) as transport:
-        (answer, _) = list(transport.start(Request("probe", questions=[ProbeRequest(sys.executable, "auto", [])])))
+        (answer, _) = list(
+            transport.start(Request("probe", questions=[ProbeRequest(sys.executable, "auto", [])]))
+        )
     assert answer.error is None
 
 

@@ -14,10 +14,9 @@ import time
 import pytest
 
 from delegates.wire import Request
-from harness.analysis.rows import exit_code
 from tests.cli.conftest import COMMAND, environment
 from tests.ssh.board import wait_for
-from tests.ssh.conftest import Watching
+from tests.ssh.conftest import Watching, exit_code
 
 
 @pytest.mark.slow

@@ -18,14 +18,14 @@ from pathlib import Path
 import pytest
 
 from delegates.wire import ProbeRequest, Request
-from harness.analysis.rows import exit_code
 from harness.errors import DeviceError
-from harness.store import latest
+from harness.record.plain import plain_struct
+from harness.session.stored import read
 from tests.cli.conftest import COMMAND, environment
 from tests.cli.test_hostile import heed_signals
 from tests.models import dense_model
 from tests.ssh.board import send, wait_for, with_environment
-from tests.ssh.conftest import TIMEOUTS, Watching
+from tests.ssh.conftest import TIMEOUTS, Watching, exit_code
 
 GONE_S = 5  # after a run, whatever happened to it, as long as the board could hear of it
 LOST_S = TIMEOUTS.quiet_s + 15  # where it could not: it waits for a sound, then takes 2 s and at most 10 more
@@ -52,8 +52,10 @@ def launches(document):
 
 
 def stored_launches(tmp_path):
-    stored = tmp_path.glob("results/*/launches.csv")
-    return sum(len(path.read_text().splitlines()) - 1 for path in stored)
+    stored = tmp_path.glob("results/*/events.jsonl")
+    lines = [line for path in stored for line in path.read_text().splitlines(keepends=True)]
+    events = [json.loads(line) for line in lines if line.endswith("\n")]
+    return sum(event["event"] == "launched" for event in events)
 
 
 def after_launches(tmp_path, count, act):
@@ -472,7 +474,7 @@ def test_ctrl_c_while_waiting_for_the_lock(board, tmp_path, cache, model, transp
 HOME = """
 import sys
 from pathlib import Path
-from harness.session.selection import Options
+from harness.session.options import Options
 from harness.config import load_config
 from harness.session.run import run
 from tests.ssh.conftest import TIMEOUTS, Watching
@@ -514,7 +516,7 @@ def test_a_home_that_slept_has_the_rest_measured(board, tmp_path, cache, slow_mo
     finally:
         send(signal.SIGCONT, home)
     assert process.wait(60) == 0
-    document = latest(tmp_path / "results")
+    document = plain_struct(read([], tmp_path / "results"))
     assert [cell["status"] for cell in document["cells"]] == ["ok"]
     assert launches(document)[0] >= 6
     assert is_quiet(board)

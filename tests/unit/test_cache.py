@@ -13,11 +13,11 @@ import pytest
 
 from harness import cache
 from harness.accelerators.edgetpu import compiler as edgetpu
+from harness.config.standard import STANDARD
 from harness.errors import ModelError
 from harness.models import resolve_model
 from harness.quantize import VariantSet, make_variants
 from harness.quantize.reasons import of_the_machine
-from harness.config.standard import STANDARD
 from harness.tflite import read_model_file
 from tests.models import dense_model
 

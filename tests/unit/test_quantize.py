@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 from harness.config import VariantSpec
+from harness.config.standard import STANDARD
 from harness.errors import ModelError
 from harness.models import resolve_model
 from harness.models.builtin import digits_files
 from harness.quantize import VariantSet, export_variants, make_variants
 from harness.quantize.calibration import spread
 from harness.quantize.reasons import with_unrolling
-from harness.config.standard import STANDARD
 from harness.record import FidelitySamples, Warning
 from harness.tflite import dequantize, read_model_file
 from tests.models import dense_model

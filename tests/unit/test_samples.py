@@ -12,12 +12,12 @@ from msgspec import structs
 from rich.console import Console
 
 from harness.analysis.rows import document
+from harness.config.standard import STANDARD
 from harness.errors import ModelError
 from harness.models import ModelSource, resolve_model
 from harness.quantize import make_variants
 from harness.quantize.calibration import InputSpec
 from harness.quantize.data import choose_data
-from harness.config.standard import STANDARD
 from harness.record import FidelitySamples
 from harness.report.table import render
 from tests.models import dense_model, int64_model

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
-import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +14,7 @@ from delegates.wire import MAX_LINE_BYTES, Request, WireError, encode, printable
 from harness.devices.timeouts import Timeouts
 from harness.devices.transports.answers import receive
 from harness.errors import DeviceError
+from harness.processes import Exit, Process
 
 _LOOK_S = 1.0
 _STOP_S = 15  # between asking a conductor to stop and ending it
@@ -44,24 +42,13 @@ class Connection:
         timeouts: Timeouts | None = None,
     ) -> None:
         self._request, self._bootstrap, self.timeouts = request, bootstrap, timeouts
-        # Its own session: Ctrl-C in the terminal reaches only us, and we ask it to stop.
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=folder,
-            start_new_session=True,
-        )
+        self._process = Process(command, folder=folder, kept_bytes=_STDERR_TAIL_BYTES)
         self.pid = self._process.pid
         self.asked = False  # whether the agent was there to get the request
         self.late: str | None = None  # what took too long, if something did: "said nothing for 60 s"
         self._read_bytes = 0
         self.status: int | None = None  # exit status, once closed
         self._sending = threading.Lock()
-        self._tail = bytearray()
-        self._stderr_reader = threading.Thread(target=self._read_stderr, daemon=True)
-        self._stderr_reader.start()
         self._over, self._ended = threading.Event(), threading.Event()
         self._due: float | None = None  # when the device counts as lost
         self._beating = False
@@ -87,7 +74,6 @@ class Connection:
 
     def read_line(self, limit: int) -> bytes:
         """Return the next line, empty at the end of the stream. Raises DeviceError beyond `limit` bytes."""
-        assert self._process.stdout is not None
         with self._in_time():
             line = self._process.stdout.readline(limit + 1)
         self._read_bytes += len(line)
@@ -99,7 +85,6 @@ class Connection:
 
     def send(self, *pieces: bytes, content: Path | bytes = b"") -> None:
         """Send bytes, then a file's content or more bytes, with no beat in between."""
-        assert self._process.stdin is not None
         source = content.open("rb") if isinstance(content, Path) else io.BytesIO(content)
         # ValueError, OSError: the process has ended; reading will tell
         with source as opened, self._sending, contextlib.suppress(OSError, ValueError):
@@ -117,36 +102,28 @@ class Connection:
         self._over.set()
         if not self.asked:
             self.kill()  # still starting, perhaps behind a frozen link: there is nothing to lose
-        elif self._process.stdin is not None:
+        else:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
 
     def close(self) -> str | None:
         """End the process. Returns how it ended where that was not in order, else None."""
         self.stop()
-        try:
-            status = self._process.wait(timeout=_STOP_S)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            status = self._process.wait()
-        self._stderr_reader.join(timeout=1)
-        self.status = status
+        self.status = self._process.wait(_STOP_S).status
         self._ended.set()
-        if status == 0:
+        if self.status == 0:
             return None
-        how = f"was killed by {_signal_name(-status)}" if status < 0 else f"ended with exit status {status}"
         last = self.stderr().splitlines()[-1:]
-        return f"the conductor {how}" + (f" ({last[0][:_LAST_WORDS]})" if last else "")
+        return f"the conductor {Exit(self.status)}" + (f" ({last[0][:_LAST_WORDS]})" if last else "")
 
     def stderr(self) -> str:
         """Return the last that it wrote to stderr."""
-        return printable(self._tail.decode("utf-8", "replace")).strip()
+        return printable(self._process.errors().decode("utf-8", "replace")).strip()
 
     def kill(self) -> None:
         """End the process at once, unless it has ended."""
-        if self._process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+        if self._process.alive:
+            self._process.kill()
 
     def give_up(self, late: str) -> None:
         """End it because it took too long; whoever reads from it gets `late` as the reason."""
@@ -171,23 +148,9 @@ class Connection:
                 return
 
     def _send_some(self, data: bytes) -> None:
-        assert self._process.stdin is not None
         with self._in_time():
             self._process.stdin.write(data)
 
     def _beat(self, beat_s: float) -> None:
         while not self._over.wait(beat_s):
             self.send(b"\n")
-
-    def _read_stderr(self) -> None:
-        assert self._process.stderr is not None
-        while data := os.read(self._process.stderr.fileno(), 65536):
-            self._tail += data
-            del self._tail[:-_STDERR_TAIL_BYTES]
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

@@ -15,7 +15,7 @@ from threading import Event
 from typing import IO, Any
 
 from delegates.wire import Request
-from harness import cache
+from harness import cache, processes
 from harness.config import SshTarget
 from harness.devices.timeouts import Timeouts
 from harness.devices.transports import ssh_command
@@ -24,6 +24,8 @@ from harness.devices.transports.bundle import Bundle
 from harness.devices.transports.cleaned import Cleaned
 from harness.devices.transports.connection import Bootstrap, Connection
 from harness.errors import DeviceError
+
+_CONTROL_S = 10.0  # for an answer of the link in the background
 
 
 class SshTransport:
@@ -102,7 +104,10 @@ class SshTransport:
             raise DeviceError(f"{self.name}: the connection was lost at once, or can't be shared")
 
     def _start_master(self, stderr: IO[bytes]) -> int:
-        """Return ssh's exit status once it is connected and in the background, or has failed."""
+        """Return ssh's exit status once it is connected and in the background, or has failed.
+
+        What stays in the background keeps `stderr` open: a pipe would never end, so it is a file.
+        """
         command, limit_s = ssh_command.master(self.target, self._folder), self.timeouts.connect_s
         try:
             self._connecting = subprocess.Popen(
@@ -110,7 +115,7 @@ class SshTransport:
                 cwd=self.target.folder, start_new_session=True,
             )  # fmt: skip
         except FileNotFoundError:
-            raise DeviceError("there is no ssh here; install the OpenSSH client") from None
+            raise DeviceError(ssh_command.NO_SSH) from None
         try:
             return self._connecting.wait(limit_s)
         except subprocess.TimeoutExpired:
@@ -154,12 +159,9 @@ class SshTransport:
     def _tell_master(self, what: str) -> bool:
         command = ssh_command.control(self.target, self._folder, what)
         try:
-            done = subprocess.run(
-                command, capture_output=True, cwd=self.target.folder, timeout=10, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired):
+            return processes.run(command, folder=self.target.folder, timeout_s=_CONTROL_S).exit.ok
+        except OSError:
             return False
-        return done.returncode == 0
 
     def _new_connection(self, request: Request, bootstrap: Bootstrap | None = None) -> Connection:
         command = ssh_command.session(self.target, self._folder)

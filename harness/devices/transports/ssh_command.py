@@ -14,6 +14,7 @@ from harness.config import SshTarget
 if TYPE_CHECKING:
     from harness.devices.transports.connection import Connection
 
+NO_SSH = "there is no ssh here; install the OpenSSH client"
 _SSH = "ssh"
 _LONGEST_ADVICE = 300  # characters of what ssh itself says to type
 _PERSIST_S = 900  # without a connection: variants may take minutes to make; when we end, it is told to
