@@ -203,9 +203,11 @@ def device(name: str, **keys: Any) -> DeviceProfile:
     Relative paths are relative to the working directory. Raises ConfigError, which names the key.
     """
     from harness.accelerators import check_options
-    from harness.config import profile_from
+    from harness.config import config_from
 
-    return check_options(profile_from(name, keys)).devices[name]
+    table = {key: _as_toml(value) for key, value in keys.items()}
+    tables = {"devices": {name: table}}
+    return check_options(config_from(tables, Path("qbench.device"), Path.cwd())).devices[name]
 
 
 def _options(model: Model | Sequence[Model], **given: Any) -> Options:
@@ -222,6 +224,11 @@ def _config(devices_file: PathText | None, wanted: Sequence[str | DeviceProfile]
     config = read_config(None if devices_file is None else Path(devices_file))
     made = {profile.name: profile for profile in wanted if not isinstance(profile, str)}
     return replace(config, devices={**config.devices, **made})
+
+
+def _as_toml(value: Any) -> Any:
+    """A value as devices.toml could hold it: lists for tuples, text for paths."""
+    return list(value) if isinstance(value, tuple) else _plain(value)
 
 
 def _name(wanted: str | DeviceProfile) -> str:
