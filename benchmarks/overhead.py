@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from delegates.agent import timing
-from delegates.backends.registry import DELEGATES
+from delegates.backends import registry
 from delegates.backends.runtime import open_runtime
 from delegates.probe import machine
 from delegates.wire import Job, Launch, Progress, Request
@@ -29,9 +29,9 @@ def timed_against_bare(model: str) -> float:
     """How much longer an inference seems when timed, in percent: the quietest of many short loops of each."""
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(allowed)})
-    session = DELEGATES["xnnpack"].open(open_runtime("auto"), model, 1, {})
-    session.allocate()
-    invoke = session.invoke
+    interpreter = registry.find("xnnpack").open(open_runtime("auto"), model, 1, {})
+    interpreter.allocate()
+    invoke = interpreter.invoke
     timed, bare = [], []
     for _ in range(LOOPS):
         timed.append(statistics.fmean(timing.block(invoke, CALLS, 10**12)))

@@ -151,7 +151,7 @@ def is_narrow(interval: Optional[Interval], precision: float) -> bool:
 
 
 def typical_floor(floors: Iterable[float]) -> Optional[Interval]:
-    """Floors of a cell's launches -> the cell's floor with its interval; None where no floor is above zero."""
+    """Floors of a cell's launches -> the cell's floor with its interval; None if all are zero."""
     found = locate([math.log(floor) for floor in floors if floor > 0])
     return None if found is None else _from_logs(found)
 
