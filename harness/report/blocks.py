@@ -32,9 +32,7 @@ def blocks(document: Document) -> list[Block]:
         models.setdefault(row.model, []).append(row)
         groups.setdefault((row.model, row.device), []).append(row)
     shared = {model: units(rows) for model, rows in models.items()}
-    return [
-        _block(rows, devices.get(device), shared[model]) for (model, device), rows in groups.items()
-    ]
+    return [_block(rows, devices.get(device), shared[model]) for (model, device), rows in groups.items()]
 
 
 def _block(rows: Sequence[Row], device: DeviceState | None, unit: Units) -> Block:

@@ -124,9 +124,7 @@ def _sizes(unit: figures.Unit) -> list[Column]:
 
 def _times(unit: figures.Unit, wide: bool) -> list[Column]:
     def time(key: Literal["median", "p90"]) -> Column:
-        return Column(
-            key, f"{key}\n{unit[0]}", lambda row: Shown(figures.number(_figure(row, key), unit))
-        )
+        return Column(key, f"{key}\n{unit[0]}", lambda row: Shown(figures.number(_figure(row, key), unit)))
 
     interval = "speedup\n[95 %]" if wide else "speedup\n± 95 %"
     return [time("median"), time("p90"), Column("speedup", interval, lambda row: _speedup(row, wide))]

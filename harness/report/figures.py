@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from delegates.wire import Ops
 from harness.record import Fidelity, Interval, Speedup
@@ -40,7 +40,7 @@ def factor(value: float | None) -> str:
 
 
 def speedup(found: Speedup | Interval | None, *, wide: bool) -> str:
-    """A factor with its interval: wide as 3.42× [3.37–3.47], else as 3.42× ±0.05 (the longer side, rounded up)."""
+    """A factor with its interval: 3.42× [3.37–3.47] if `wide`, else 3.42× ±0.05 (the longer side)."""
     if found is None:
         return NONE
     value, low, high = found.value, found.low, found.high
@@ -101,6 +101,12 @@ def brief(text: str, longest: int) -> str:
         return text
     tail = (longest - 1) // 3
     return f"{text[: longest - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def some(names: Sequence[str], most: int) -> str:
+    """The first of the names, and how many more there are: "ADD, MUL and 3 more"."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def plural(count: int, noun: str) -> str:

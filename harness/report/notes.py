@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from harness.record import Document, Row, Warning
 from harness.report import samples
 from harness.report.columns import glyph
-from harness.report.figures import clean
+from harness.report.figures import clean, some
 from harness.report.grouping import name_cells
 from harness.report.paragraphs import Paragraph
 
-OPS_NAMED = 5
+_OPS_NAMED = 5
 
 Groups = dict[tuple[str, str], list[Row]]  # (heading, sentence) -> the cells it is said of
 
@@ -43,9 +43,7 @@ def _reasons(rows: Iterable[Row]) -> Groups:
         if row.reason:
             head = f"{glyph(row.status)} {row.status}"
             groups.setdefault((head, _not_delegated(row) or row.reason), []).append(row)
-    return {
-        (head, _common_reason(alike) or sentence): alike for (head, sentence), alike in groups.items()
-    }
+    return {(head, _common_reason(alike) or sentence): alike for (head, sentence), alike in groups.items()}
 
 
 def _common_reason(rows: Sequence[Row]) -> str | None:
@@ -62,12 +60,9 @@ def _not_delegated(row: Row) -> str | None:
         by_reason.setdefault(group.reason or "no reason known", {})[group.op] = None
     if row.status == "fallback" and len(by_reason) == 1:
         return f"no op taken, so this is the CPU: {next(iter(by_reason))}"
-    return "; ".join(f"{_some([*ops])} left on the CPU: {reason}" for reason, ops in by_reason.items())
-
-
-def _some(ops: Sequence[str]) -> str:
-    more = f" and {len(ops) - OPS_NAMED} more" if len(ops) > OPS_NAMED else ""
-    return ", ".join(ops[:OPS_NAMED]) + more
+    return "; ".join(
+        f"{some([*ops], _OPS_NAMED)} left on the CPU: {reason}" for reason, ops in by_reason.items()
+    )
 
 
 def _warnings(rows: Iterable[Row]) -> Groups:

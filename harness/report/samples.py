@@ -47,7 +47,9 @@ def _samples(document: Document) -> str:
 
 
 def _in_words(samples: FidelitySamples, count: str) -> str:
-    words = _WORDS[samples.how].format(count=count or plural(samples.samples, "sample"), source=samples.source)
+    words = _WORDS[samples.how].format(
+        count=count or plural(samples.samples, "sample"), source=samples.source
+    )
     if not samples.calibrated_on:
         return words
     # On data that it was calibrated on, every variant looks good.

@@ -17,6 +17,7 @@ from harness.report import conclusions, notes
 from harness.report.blocks import Block, blocks
 from harness.report.columns import Column, Shown, classes_differ, columns
 from harness.report.figures import clean
+from harness.report.lines import print_indented
 from harness.report.paragraphs import Paragraph
 
 # What goes first where the columns are too many for the width. "brackets" is the long form of the
@@ -56,8 +57,7 @@ def _print(paragraph: Paragraph, console: Console) -> None:
         head.append(f"  {paragraph.about}", style="not bold")
     console.print(head)
     for line in paragraph.lines:
-        for part in Text(line).wrap(console, max(20, console.width - 4)):
-            console.print(Text("    ").append_text(part))
+        print_indented(line, 4, console)
 
 
 def _fitting(shown: Sequence[Block], best: Sequence[Row], console: Console) -> list[Table]:

@@ -13,11 +13,11 @@ import pytest
 
 from harness import cache
 from harness.accelerators.edgetpu import compiler as edgetpu
+from harness.config.standard import STANDARD
 from harness.errors import ModelError
 from harness.models import resolve_model
 from harness.quantize import VariantSet, make_variants
 from harness.quantize.reasons import of_the_machine
-from harness.config.standard import STANDARD
 from harness.tflite import read_model_file
 from tests.models import dense_model
 
@@ -275,9 +275,9 @@ def test_a_model_file_that_is_replaced_before_it_is_loaded_is_known_by_what_was_
     (tmp_path / "new").write_bytes(data + b"\0" * 7)  # still the same zip archive, but another file
     (tmp_path / "new").replace(tmp_path / "m.keras")
     late = make_variants(source, [BY_NAME["float32"]], cache=tmp_path / "cache")
-    assert late.sha256 == cache.digest(data + b"\0" * 7) != source.sha256
-    assert [v.source_sha256 for v in late.variants] == [late.sha256]
-    assert late.variants[0].sha256 == made.variants[0].sha256
+    assert late.model.sha256 == cache.digest(data + b"\0" * 7) != source.sha256
+    assert [v.variant.source_sha256 for v in late.variants] == [late.model.sha256]
+    assert late.variants[0].variant.sha256 == made.variants[0].variant.sha256
     again = resolve_model("m.keras", tmp_path)
     (tmp_path / "m.keras").write_bytes(data)
     with pytest.raises(ModelError, match=r"m\.keras: it was replaced while it was read; run again"):
@@ -312,9 +312,11 @@ def test_what_is_described_is_a_copy_that_later_changes_do_not_reach(tmp_path, n
     (variant,) = make_variants(resolve_model(name, tmp_path), [], cache=tmp_path / "cache").variants
     for path in (tmp_path / "a.tflite", folder / "a.tflite"):
         path.write_bytes(dense_model(seed=2, outputs=9))  # in place: a link would let it through
-    assert cache.digest_file(variant.path) == variant.sha256
-    assert read_model_file(variant.path).outputs == variant.outputs
-    assert variant.outputs[0].shape == (1, 3)
+    assert cache.digest_file(variant.path) == variant.variant.sha256
+    assert [t.name for t in read_model_file(variant.path).outputs] == [
+        t.name for t in variant.variant.outputs
+    ]
+    assert variant.variant.outputs[0].shape == (1, 3)
 
 
 def test_a_cache_that_is_full_is_no_verdict_on_a_file(tmp_path):
@@ -360,7 +362,7 @@ def test_a_twin_beside_a_ready_file_is_copied_and_called_by_its_own_name(tmp_pat
     twin.write_bytes(edgetpu.compile_model(model, compiler, tmp_path / "other").path.read_bytes())
     made = make_variants(resolve_model("m.tflite", tmp_path), [], cache=tmp_path / "cache")
     spec = DelegateSpec("edgetpu", {"compiler": "/nowhere"})
-    cell = Cell("c", made.model, made.variants[0].name, "d", "edgetpu", 1)
+    cell = Cell("c", made.model.name, made.variants[0].variant.name, "d", "edgetpu", 1)
     step.compile_cells([cell], [made], [Device(DeviceProfile("d", (spec,)))], tmp_path / "cache", print)
     sha256 = cache.digest_file(twin)
     twin.write_bytes(b"rebuilt")

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness.config.sources import anchored
 from harness.errors import ModelError
 from harness.quantize.calibration import InputSpec, generate, load_calibration, load_split, subsampled
 from harness.quantize.calibration.callables import evaluate_callable
 from harness.quantize.calibration.headers import arrays_in
-from harness.config.sources import anchored
 from harness.tflite import Quantization
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -173,7 +173,7 @@ def compile_all(tmp_path, model, standin_compiler):
     def run(**options):
         spec = DelegateSpec("edgetpu", {"compiler": str(standin_compiler.command), **options})
         devices = [Device(DeviceProfile(name, (spec,))) for name in "ab"]
-        variant = made.variants[0]
+        variant = made.variants[0].variant
         cells = [
             Cell(f"{name}{threads}", variant.model, variant.name, name, "edgetpu", threads)
             for name in "ab"

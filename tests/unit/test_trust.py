@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.config.standard import STANDARD
 from harness.errors import ModelError
 from harness.models import resolve_model
 from harness.quantize import make_variants
-from harness.config.standard import STANDARD
 from harness.quantize.trust import code_in_keras_file
 
 pytestmark = [

@@ -27,9 +27,10 @@ from harness.analysis.compat.document import (
     OpsInTheWay,
     Predicted,
 )
+from harness.analysis.compat.inspection import Inspection, inspect
 from harness.analysis.compat.limits import needs
 from harness.analysis.compat.predicted import in_the_way, predicted, predictions
-from harness.analysis.compat.targets import Target, needs_runtime, oldest_limiting, target
+from harness.analysis.compat.targets import Target, needs_runtime, target
 from harness.record import Document, FailedVariant, Model, Variant
 from harness.tflite import ModelInfo
 
@@ -40,6 +41,7 @@ __all__ = [
     "CompatReport",
     "CompatVariant",
     "DevicePrediction",
+    "Inspection",
     "NeedingOp",
     "Needs",
     "Observed",
@@ -47,8 +49,8 @@ __all__ = [
     "Predicted",
     "ReadModel",
     "Target",
+    "inspect",
     "needs",
-    "oldest_limiting",
     "predictions",
     "report",
     "target",
@@ -107,14 +109,14 @@ def _cells(variant: Variant, info: ModelInfo, target: Target, seen: observed.See
         for runtime in target.runtimes_for(delegate):
             prediction = predict(info, delegate.name, runtime, delegate.options)
             found = observed.find(seen, variant.sha256, target.profile.name, delegate, runtime)
-            named = runtime if needs_runtime(delegate.name) else None
+            named = needs_runtime(delegate.name)
             yield CompatCell(
                 model=variant.model,
                 variant=variant.name,
                 device=target.profile.name,
                 delegate=delegate.name,
-                runtime=named and named.name,
-                runtime_version=named and named.version,
+                runtime=runtime.name if named else None,
+                runtime_version=runtime.version if named else None,
                 predicted=predicted(prediction),
                 observed=found and replace(found, matches=_matches(prediction, found)),
                 in_the_way=in_the_way(info, prediction),

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from delegates.wire import Runtime
 from harness.accelerators import ACCELERATORS
 from harness.analysis.compat.document import Observed, Outcome
+from harness.analysis.compat.targets import needs_runtime
 from harness.config import DelegateSpec
 from harness.record import DeviceState, Document, Row
 from harness.record.plain import JsonObject, plain_object
@@ -49,10 +50,10 @@ def collect(documents: Iterable[Document]) -> Seen:
 def find(
     seen: Seen, sha256: str | None, device: str, delegate: DelegateSpec, runtime: Runtime
 ) -> Observed | None:
-    """The latest observation of a cell; where a compiler decides what is delegated, in any runtime."""
+    """The latest observation of a cell; in this runtime, if that makes a difference to what is taken."""
     if sha256 is None:
         return None
-    any_runtime = _has_compiler(delegate.name)
+    any_runtime = not needs_runtime(delegate.name)
     key = Key(sha256, device, delegate.name, _as_text(delegate.name, delegate.options))
     matching = [
         found
@@ -88,12 +89,7 @@ def _tells(row: Row) -> bool:
         return row.status in _OUTCOMES and row.ops is not None
     if row.refusal is not None:
         return row.refusal.stage in _TELLING_STAGES
-    return _has_compiler(row.delegate)
-
-
-def _has_compiler(delegate: str) -> bool:
-    """True for a delegate whose compiler decides what it takes. Stored runs may name delegates of others."""
-    known = ACCELERATORS.get(delegate)
+    known = ACCELERATORS.get(row.delegate)
     return known is not None and known.compiler is not None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import cast
 
-from msgspec.structs import astuple
+from msgspec.structs import asdict
 
 from harness.accelerators import OpVerdict, Prediction, Verdict, predict
 from harness.analysis.compat.document import DevicePrediction, OpsInTheWay, Outcome, Predicted
@@ -19,8 +19,14 @@ def predictions(model: ModelInfo, target: Target) -> list[DevicePrediction]:
     for delegate in target.profile.delegates:
         for runtime in target.runtimes_for(delegate):
             prediction = predict(model, delegate.name, runtime, delegate.options)
-            counts = astuple(predicted(prediction))
-            found.append(DevicePrediction(target.profile.name, delegate.name, *counts, prediction.ops))
+            found.append(
+                DevicePrediction(
+                    device=target.profile.name,
+                    delegate=delegate.name,
+                    **asdict(predicted(prediction)),
+                    ops=prediction.ops,
+                )
+            )
     return found
 
 

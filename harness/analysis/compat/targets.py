@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from delegates.wire import Runtime
 from harness.accelerators import ACCELERATORS
 from harness.analysis.compat.document import KnownFrom
 from harness.config import DelegateSpec, DeviceProfile
-from harness.versions import minor
 
 # The versions that rules are known for best; assumed where nothing says what a device has.
 KNOWN = (
@@ -48,15 +47,3 @@ def target(profile: DeviceProfile, installed: Sequence[Runtime]) -> Target:
             return Target(profile, (wanted[0],), "installed")
     named = tuple(runtime for runtime in (*KNOWN, _TENSORFLOW) if runtime.name == profile.runtime)
     return Target(profile, named or KNOWN, "profile" if named else "assumed")
-
-
-def oldest_limiting(targets: Iterable[Target]) -> tuple[int, int] | None:
-    """Major and minor version of the oldest tflite-runtime among them, which variants are made for."""
-    versions = [
-        minor(runtime.version)
-        for target in targets
-        if target.known_from != "assumed"
-        for runtime in target.runtimes
-        if runtime.name == "tflite-runtime"
-    ]
-    return min((version for version in versions if version is not None), default=None)
