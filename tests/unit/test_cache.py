@@ -17,7 +17,7 @@ from harness.config.standard import STANDARD
 from harness.errors import ModelError
 from harness.models import resolve_model
 from harness.quantize import VariantSet, make_variants
-from harness.quantize.reasons import of_the_machine
+from harness.quantize.backends.tflite_converter.reasons import of_the_machine
 from harness.tflite import read_model_file
 from tests.models import dense_model
 
@@ -216,17 +216,18 @@ def test_variants_after_any_damage_to_the_cache(net, kind, damage):
 @pytest.mark.slow
 def test_damaged_calibration_data_is_no_verdict_even_if_it_is_damaged_at_the_last_moment(net, monkeypatch):
     """In the converter's own hands it is the cache's failure, and the next run is whole again."""
-    from harness.quantize.children import Child
+    from harness.quantize.backends.tflite_converter.messages import Convert
+    from harness.quantize.backends.tflite_converter.workers import Worker
 
     folder, made = net
     for name in ("variants", "files"):
         shutil.rmtree(folder / "cache" / name)
-    ask = Child.ask
+    ask = Worker.ask
 
     def spoil(self, request, *more):
-        if request["do"] != "convert" or not request["calibration"]:
+        if not isinstance(request, Convert) or not request.calibration:
             return ask(self, request, *more)
-        data = Path(request["calibration"])
+        data = Path(request.calibration)
         content = data.read_bytes()
         data.write_bytes(content[:100])
         try:
@@ -235,7 +236,7 @@ def test_damaged_calibration_data_is_no_verdict_even_if_it_is_damaged_at_the_las
             data.write_bytes(content)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Child, "ask", spoil)
+        patched.setattr(Worker, "ask", spoil)
         spoiled = make_net(folder)
     assert [failure.name for failure in spoiled.failed] == ["int8"]
     assert make_net(folder) == made
@@ -245,21 +246,22 @@ def test_damaged_calibration_data_is_no_verdict_even_if_it_is_damaged_at_the_las
 @pytest.mark.slow
 def test_a_converter_that_was_killed_is_no_verdict(net, monkeypatch):
     """The system kills what takes its last memory."""
-    from harness.quantize.children import Child
+    from harness.quantize.backends.tflite_converter.messages import Convert
+    from harness.quantize.backends.tflite_converter.workers import Worker
 
     folder, made = net
     for name in ("variants", "files"):
         shutil.rmtree(folder / "cache" / name)
-    ask = Child.ask
+    ask = Worker.ask
 
     def kill(self, request, *more):
-        if request["do"] == "convert":
-            self._process.kill()
-            self._process.wait()
+        if isinstance(request, Convert):
+            self.process.kill()
+            self.process.wait()
         return ask(self, request, *more)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Child, "ask", kill)
+        patched.setattr(Worker, "ask", kill)
         killed = make_net(folder)
     assert {failure.name for failure in killed.failed} == {"float32", "int8"}
     assert "SIGKILL, as when the system has no memory left" in killed.failed[0].reason
