@@ -141,7 +141,8 @@ def test_a_compiled_model_after_any_damage_to_the_cache(tmp_path, standin_compil
         (home / name).write_bytes(damage(content))
         again = edgetpu.compile_model(model, compiler, home)
         assert again == made
-        assert again.path.read_bytes() == made.path.read_bytes() == before[f"files/{made.artifact.sha256}.tflite"]
+        stored = before[f"files/{made.artifact.sha256}.tflite"]
+        assert again.path.read_bytes() == made.path.read_bytes() == stored
 
 
 def test_a_compiler_that_crashed_is_no_verdict_that_stays(tmp_path, standin_compiler):
