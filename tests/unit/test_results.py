@@ -187,6 +187,7 @@ def put(document: Any, place: Sequence[Any], value: Any) -> Any:
     return changed
 
 
+@pytest.mark.slow
 def test_whatever_is_changed_in_a_document_is_refused_or_shown(tmp_path: Path) -> None:
     """By hand, by another tool, by a damaged disk: never an error that is no ResultsError."""
     path = stored(tmp_path).folder / "run.json"
