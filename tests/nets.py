@@ -34,7 +34,7 @@ def write_all(folder: Path) -> Path:
         "autoencoder": autoencoder("float32"),
         "autoencoder_int8": autoencoder("int8"),
         "dynamic": one("FULLY_CONNECTED", [X, Tensor("int8", [8, 64], 3)], [Tensor("float32", [1, 8])], {}),
-        "partly": chain("RELU", "LOG_SOFTMAX", "RELU6", "LOG_SOFTMAX", "RELU6"),
+        "partly": chain("RELU", "RELU6", "TANH", "LOG_SOFTMAX", "RELU6"),
         "custom": one("fake-op-double", [X], [X]),
         "slow": convolution(size=128, channels=64),
         "dense": dense_model(seed=1),

@@ -13,7 +13,6 @@ from tests.cli.conftest import ROOT
 from tests.models import dense_model
 
 
-@pytest.mark.smoke
 def test_run_prints_a_table_stores_the_run_and_show_prints_it_again(qbench, twins, tmp_path):
     done = qbench("run", "--model", twins, "--budget", "0.1")
     assert done.returncode == 0, done.stderr
