@@ -83,26 +83,20 @@ class Run:
 
     def to_frame(self) -> pd.DataFrame:
         """One row per cell, with a column per figure: `latency_ms.median`, `speedup.low`, …"""
-        import pandas as pd
+        from qbench.frames import rows_frame
 
-        cells = self.to_dict()["cells"]
-        flat = [{key: value for key, value in cell.items() if key not in _LISTS} for cell in cells]
-        frame = pd.json_normalize(flat)
-        frame["warnings"] = [[warning["code"] for warning in cell["warnings"]] for cell in cells]
-        return frame
+        return rows_frame(self.document)
 
     def samples(self) -> pd.DataFrame:
         """One row per timed inference.
 
         Columns: model, variant, delegate, device, threads, launch, block, run_ns (its time) and own_ns (the
-        CPU time of the process; empty where it was not measured).
+        CPU time of the process; empty where it was not measured). Raises ResultsError if they can't be read.
         """
-        import pandas as pd
+        from harness.store import with_launches
+        from qbench.frames import samples_frame
 
-        from harness.store import sample_rows
-
-        columns, rows = sample_rows(self._stored)
-        return pd.DataFrame(rows, columns=columns)
+        return samples_frame(with_launches(self._stored, self.folder))
 
     def __repr__(self) -> str:
         from harness.report.table import as_text
@@ -110,12 +104,11 @@ class Run:
         return as_text(self.document)
 
     def _repr_html_(self) -> str:
-        from harness.report.html import table_html
+        from harness.report.table_html import table_html
 
         return table_html(self.document)
 
 
-_LISTS = ("warnings", "ops", "compiled", "delegate_facts", "refusal")  # what is no figure
 _LISTED = 8  # cells in an error message
 
 

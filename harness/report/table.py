@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from itertools import chain
 
@@ -44,6 +45,14 @@ def render(document: Document, console: Console, stored: object = None) -> None:
         _print(paragraph, console)
     if stored is not None:
         console.print(Text(f"results: {clean(stored)}"), soft_wrap=True)
+
+
+def as_text(document: Document, width: int = 100) -> str:
+    """What `render` prints, as text without colours that is at most `width` characters wide."""
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    with console.capture() as capture:
+        render(document, console)
+    return capture.get().rstrip()
 
 
 def _title(block: Block) -> Text:
