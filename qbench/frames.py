@@ -31,9 +31,7 @@ def rows_frame(document: Document) -> pd.DataFrame:
 def samples_frame(run: Run) -> pd.DataFrame:
     """One row per timed inference, with the columns of samples.csv.gz (docs/results.md)."""
     columns = [*_TEXTS, "threads", "launch", "block", "run_ns", "own_ns"]
-    frames = [
-        pd.DataFrame(block, columns=columns) for cell in run.cells for block in _blocks(cell)
-    ]
+    frames = [pd.DataFrame(block, columns=columns) for cell in run.cells for block in _blocks(cell)]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
 
 

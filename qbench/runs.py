@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from harness import record
 from harness.errors import CellNotFound
@@ -57,12 +56,13 @@ class Run:
         """The row of a cell: `run["int8", "xnnpack"]`.
 
         The key is a variant, then as far as it takes to tell cells apart a delegate, a device and a model; a
-        number is a number of threads. Raises CellNotFound, which is a KeyError, for none or several cells.
+        number is a number of threads. A cell's id will do, too. Raises CellNotFound, which is a KeyError, for none or several cells.
         """
         asked = key if isinstance(key, tuple) else (key,)
+        by_id = [row for row in self.rows if row.id == key]
         names = [part for part in asked if isinstance(part, str)]
         threads = [part for part in asked if not isinstance(part, str)]
-        found = [
+        found = by_id or [
             row
             for row in self.rows
             if [row.variant, row.delegate, row.device, row.model][: len(names)] == names
@@ -78,7 +78,9 @@ class Run:
 
     def to_dict(self) -> dict[str, Any]:
         """The result document as `qbench run --json` writes it."""
-        found: dict[str, Any] = msgspec.to_builtins(self.document)
+        from harness.store import encode
+
+        found: dict[str, Any] = json.loads(encode(self.document))
         return found
 
     def to_frame(self) -> pd.DataFrame:
