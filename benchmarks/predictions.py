@@ -18,22 +18,22 @@ import hashlib
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from delegates.backends.registry import DELEGATES
 from delegates.wire import Runtime
-from harness import config
-from harness.accelerators import OpVerdict, Prediction, Verdict, predict
+from harness import config, record
+from harness.accelerators import ACCELERATORS, OpVerdict, Prediction, Verdict, predict
 from harness.accelerators.edgetpu import rules
 from harness.accelerators.edgetpu.log import MAPPED, parse
 from harness.analysis import compat
-from harness.analysis.compat import targets
+from harness.devices import host
 from harness.errors import QbenchError
+from harness.quantize import VariantSet
 from harness.report.progress import ProgressBar
-from harness.session import run, selection
+from harness.session import run, runtimes, variants
+from harness.session.options import Options
 from harness.tflite import read_model_file
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared"
@@ -57,7 +57,7 @@ def main() -> None:
     asked = parser.parse_args()
     models = ["digits", "mobilenet_v2", *found_models(asked.models)]
     for name, (runtime, delegate) in PROFILES.items():
-        if delegate in DELEGATES and (not asked.only or name in asked.only):
+        if delegate in ACCELERATORS and (not asked.only or name in asked.only):
             print_table(f"{delegate}, {runtime}", compare(name, runtime, delegate, models))
     if (asked.pairs_dir / "pairs.json").is_file() and (not asked.only or "edgetpu" in asked.only):
         tally = Tally()
@@ -77,42 +77,46 @@ def compare(name: str, runtime: str, delegate: str, models: Sequence[str]) -> It
     """(model and variant, verdict, what was wrong), measured through the ordinary path."""
     profile = config.DeviceProfile(name, (config.DelegateSpec(delegate),), runtime=runtime)
     setup = config.Config(Path("predictions"), {name: profile}, {})
-    target = targets.target(profile)
+    target = compat.target(profile, host.installed_runtimes())
     for model in models:
         with tempfile.TemporaryDirectory() as folder:
-            options = selection.Options(models=[model], devices=[name], budget_s=0.01, results=Path(folder))
+            options = Options(models=[model], devices=[name], budget_s=0.01, results=Path(folder))
             try:
                 document = run.run(options, setup, QUIET).document
-                made = run.make_all(
-                    options, setup, targets.oldest_limiting([target]), ProgressBar(quiet=True)
-                )
+                made = variants.make_all(options, setup, runtimes.oldest(target.runtimes), QUIET)
             except QbenchError as error:
                 yield model, "uncertain", str(error)
                 continue
-            report = compat.report(made, [target], [document])
-        measured = {cell["variant"]: cell for cell in document["cells"]}
-        for cell in report["cells"]:
-            yield f"{cell['model']} {cell['variant']}", *judge(cell, measured[cell["variant"]])
+            report = compat.report([read(one) for one in made], [target], [document])
+        measured = {row.variant: row for row in document.cells}
+        for cell in report.cells:
+            yield f"{cell.model} {cell.variant}", *judge(cell, measured[cell.variant])
 
 
-def judge(cell: Mapping[str, Any], measured: Mapping[str, Any]) -> tuple[str, str]:
+def read(made: VariantSet) -> compat.ReadModel:
+    """A model with what is inside its variants' files."""
+    pairs = tuple((one.variant, read_model_file(one.path)) for one in made.variants)
+    return compat.ReadModel(made.model, pairs, made.failed)
+
+
+def judge(cell: compat.CompatCell, measured: record.Row) -> tuple[str, str]:
     """The verdict on one cell, op kind by op kind."""
-    predicted, seen = cell["predicted"], cell["observed"]
+    predicted, seen = cell.predicted, cell.observed
     if seen is None:
-        return "uncertain", f"not observed: {measured['status']}: {measured['reason']}"
-    if seen["outcome"] == "refused" or predicted["outcome"] == "refused":
-        if seen["outcome"] == predicted["outcome"]:
+        return "uncertain", f"not observed: {measured.status}: {measured.reason}"
+    if "refused" in (seen.outcome, predicted.outcome):
+        if seen.outcome == predicted.outcome:
             return "exact", ""
-        verdict = "uncertain" if predicted["outcome"] == "uncertain" else "wrong"
-        return verdict, f"{predicted['outcome']} / {seen['reason']}"
+        verdict = "uncertain" if predicted.outcome == "uncertain" else "wrong"
+        return verdict, f"{predicted.outcome} / {seen.reason}"
     left = Counter[str]()
-    for group in measured["ops"]["not_delegated"]:
-        left[group["op"]] += group["count"]
+    for group in measured.ops.not_delegated if measured.ops else ():
+        left[group.op] += group.count
     certain, possible = Counter[str](), Counter[str]()
-    for group in cell["in_the_way"]:
-        possible[group["op"]] += group["count"]
-        surely = group["verdict"] == Verdict.NOT_DELEGATED and not group["likely"]
-        certain[group["op"]] += group["count"] if surely else 0
+    for ops in cell.in_the_way:
+        possible[ops.op] += ops.count
+        surely = ops.verdict == Verdict.NOT_DELEGATED and not ops.likely
+        certain[ops.op] += ops.count if surely else 0
     by_total = bool(set(left) - set(possible)) and left.total() <= possible.total()  # it names no kinds
     if by_total:
         certain, possible, left = (Counter(any=c.total()) for c in (certain, possible, left))
