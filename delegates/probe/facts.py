@@ -5,13 +5,20 @@ from __future__ import annotations
 import glob
 import os
 import platform
+import re
 import shutil
 import time
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Set
 
 from ..processes import output_of
 from ..wire import SystemInfo
 from .machine import available_memory_bytes, proc_kib
+
+_LIBRARY_FOLDERS = ("/lib", "/usr/lib", "/usr/lib/*-linux-gnu*", "/usr/local/lib", "/opt/*/lib")
+_LIBRARY = re.compile(
+    r"lib(edgetpu|tensorflowlite_.*delegate.*|vx_delegate.*|ethosu_delegate.*|armnnDelegate.*"
+    r"|QnnTFLiteDelegate.*|hexagon_.*delegate.*)\.so"
+)
 
 
 def facts(when: str) -> SystemInfo:
@@ -63,12 +70,14 @@ def changing() -> Dict[str, Any]:
 
 def _delegate_libraries() -> List[str]:
     """Delegate libraries that boards come with, found by name in the usual folders; links are resolved."""
-    folders = ("/lib", "/usr/lib", "/usr/lib/*-linux-gnu*", "/usr/local/lib", "/opt/*/lib")
-    names = ["libedgetpu.so*"]
-    names += ["lib%s*.so*" % kind for kind in ("tensorflowlite_*delegate", "vx_delegate", "ethosu_delegate")]
-    names += ["lib%s*.so*" % kind for kind in ("armnnDelegate", "QnnTFLiteDelegate", "hexagon_*delegate")]
-    found = [path for folder in folders for name in names for path in glob.glob(os.path.join(folder, name))]
-    return sorted({os.path.realpath(path) for path in found})
+    found: Set[str] = set()
+    for folder in (folder for pattern in _LIBRARY_FOLDERS for folder in glob.glob(pattern)):
+        try:
+            names = [name for name in os.listdir(folder) if _LIBRARY.match(name)]
+        except OSError:
+            continue
+        found.update(os.path.realpath(os.path.join(folder, name)) for name in names)
+    return sorted(found)
 
 
 def _cpu_seconds() -> Dict[str, float]:

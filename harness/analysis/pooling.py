@@ -7,12 +7,11 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from delegates.wire import Launch
 from harness.analysis import status
 from harness.analysis.differences import differences, some
-from harness.analysis.names import Key, key, key_of_row
+from harness.analysis.names import Key, key
 from harness.errors import ResultsError
-from harness.record import CellRun, Row, Run
+from harness.record import CellRun, Run
 
 _APART = 1_000_000  # between the launch numbers of two runs: launches of different runs never pair
 
@@ -44,6 +43,7 @@ def pool(runs: Sequence[Run], force: bool = False) -> Run:
         header=header,
         cells=tuple(_joined([one[name] for one in entries if name in one]) for name in entries[0]),
         finished_at=runs[-1].finished_at,
+        damage=tuple(text for run in runs for text in run.damage),
         exported=None,
         pooled=tuple(runs),
     )
@@ -51,29 +51,17 @@ def pool(runs: Sequence[Run], force: bool = False) -> Run:
 
 def _entries(run: Run, number: int) -> dict[Key, CellRun]:
     """The cells of the run with that number among all, with launches that are numbered apart."""
-    stored = {} if run.exported is None else {key_of_row(row): row for row in run.exported.cells}
     return {
         key(entry.cell): replace(
             entry,
-            launches=tuple(_launch(launch, number, stored.get(key(entry.cell))) for launch in entry.launches),
+            launches=tuple(
+                dataclasses.replace(launch, launch=number * _APART + launch.launch)
+                for launch in entry.launches
+            ),
             ended=status.ended(entry, run),
         )
         for entry in run.cells
     }
-
-
-def _launch(launch: Launch, number: int, stored: Row | None) -> Launch:
-    """The launch with its new number; of a run without events with what its row alone has kept."""
-    kept = (
-        launch
-        if stored is None
-        else dataclasses.replace(
-            launch,
-            ops=launch.ops or stored.ops,
-            delegate_facts=launch.delegate_facts or dict(stored.delegate_facts),
-        )
-    )
-    return dataclasses.replace(kept, launch=number * _APART + launch.launch)
 
 
 def _joined(entries: Sequence[CellRun]) -> CellRun:

@@ -101,7 +101,8 @@ class _Context:
         return [*found, *self._of_launches(entry, ops, compared)]
 
     def _of_launches(self, entry: CellRun, ops: Ops | None, compared: Compared | None) -> Iterator[Warning]:
-        yield from warnings.of_damage(entry.damage)
+        if entry.launches or entry.damage:
+            yield from warnings.of_damage((*entry.damage, *self.run.damage))
         if not entry.launches:
             return
         if ops is None:

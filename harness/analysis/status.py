@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from delegates.wire import OpGroup, Ops
@@ -31,7 +30,6 @@ _STATUS: dict[type[Ended], Status] = {
 # One that could not be measured (0) says nothing against what another run measured.
 _SEVERITY: dict[type[Ended], int] = {Done: 1, TimedOut: 2, Refused: 3, Crashed: 4}
 _OPS_NAMED = 4  # kinds of ops named one by one in a reason
-_LAUNCHES_BEFORE = re.compile(r"; the figures are those of the \d+ launch(es)? before$")
 
 
 def ended(cell: CellRun, run: Run) -> Ended:
@@ -80,8 +78,7 @@ def _taken(ops: Ops) -> int:
 
 
 def _sentence(end: Skipped | Unavailable | Refused | Crashed | TimedOut, launches: int) -> str:
-    reason = _LAUNCHES_BEFORE.sub("", end.reason)  # of a stored row: it has the sentence already
-    worker = None if isinstance(end, Skipped) else end.worker
+    reason, worker = end.reason, None if isinstance(end, Skipped) else end.worker
     if worker is not None and worker.signal and worker.signal not in reason:
         reason += f" ({worker.signal})"
     if launches:

@@ -17,7 +17,6 @@ from harness.cli.options import (
     Results,
     TrustModel,
     Variants,
-    read_config,
 )
 from harness.report import output
 
@@ -64,6 +63,7 @@ def compat(
     from harness.report import compat as terminal
     from harness.report import compat_html, compat_markdown
     from harness.report.progress import ProgressBar
+    from harness.session.settings import read_config
     from harness.session.compat import compat as predict
     from harness.session.options import Options
 

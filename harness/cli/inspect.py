@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import DevicesFile, JsonFile, TrustModel, read_config
+from harness.cli.options import DevicesFile, JsonFile, TrustModel
 from harness.report import output
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def _profiles(names: list[str] | None, devices_file: Path | None) -> list[Device
     if not names:
         return []
     from harness.session import selection
+    from harness.session.settings import read_config
     from harness.session.options import Options
 
     return selection.devices(read_config(devices_file), Options(devices=names))

@@ -18,7 +18,6 @@ from harness.cli.options import (
     Results,
     TrustModel,
     Variants,
-    read_config,
     read_percent,
     read_threads,
 )
@@ -101,6 +100,7 @@ def run(
     from harness.analysis import exit_code
     from harness.report.progress import ProgressBar
     from harness.report.table import render
+    from harness.session.settings import read_config
     from harness.session import run as session
     from harness.session.options import Options
 

@@ -34,5 +34,5 @@ class Run(Struct, frozen=True):
     finished_at: str | None = None
     interrupted: bool = False
     exported: Document | None = None  # of a run without events (an older qbench's): its rows as stored
-    pooled: tuple[Run, ...] = ()  # the runs that it was made of
     damage: tuple[str, ...] = ()  # what was stored and can't be read any more, where no cell is known
+    pooled: tuple[Run, ...] = ()  # the runs that it was made of

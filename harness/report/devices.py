@@ -87,7 +87,7 @@ def _compiler(device: ProbedDevice) -> str | None:
     if compiler.problem:
         return f"! {compiler.problem}"
     where = f" on {compiler.host}" if compiler.host else ""
-    return f"✓ edgetpu_compiler {compiler.version} ({compiler.command}{where})"
+    return f"✓ {compiler.name} {compiler.version} ({compiler.command}{where})"
 
 
 def _more(device: ListedDevice, console: Console) -> None:

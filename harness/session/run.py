@@ -17,13 +17,14 @@ from harness.devices.machines import Machine
 from harness.devices.state import device_state
 from harness.errors import DeviceError, ResultsError
 from harness.record import Document, Header, Run
-from harness.session import runtimes, selection, variants
+from harness.session import selection, variants
 from harness.session.jobs import Task, make_tasks
 from harness.session.measuring import Measuring
 from harness.session.options import Options
 from harness.session.plan import Device, Plan, make_plan
 from harness.session.usable import usable, why_not
 from harness.session.watcher import Watcher
+from harness.versions import oldest_limiting
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def _plan(
     profiles = [profile for machine in opened for profile in machine.profiles]
     answers = {name: answer for machine in opened for name, answer in machine.answers.items()}
     used = profiles if options.devices else usable(profiles, answers)
-    oldest = runtimes.oldest(answers[profile.name].runtime for profile in used)
+    oldest = oldest_limiting(answers[profile.name].runtime for profile in used)
     models = variants.make_all(options, config, oldest, watcher)
     plan = make_plan(models, _devices(used, opened), default_cache(), watcher.step)
     check_baseline(plan.as_run(header))

@@ -66,7 +66,7 @@ class GrowingFiles:
             raise
 
     def copied_to(self, folder: Path) -> GrowingFiles:
-        """A copy of all that was written, in another folder. Raises OSError, and leaves nothing there."""
+        """A copy of all that was written, in another folder. Raises OSError."""
         copy = GrowingFiles(folder)
         try:
             for name, descriptor in self._open.items():
@@ -74,7 +74,7 @@ class GrowingFiles:
                     source.seek(0)
                     shutil.copyfileobj(source, target)
         except OSError:
-            copy.discard()
+            copy.close()
             raise
         return copy
 

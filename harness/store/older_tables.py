@@ -61,7 +61,6 @@ def _launch(
         runtime=runtime,
         runtime_version=version,
         python=python,
-        threads=row.threads,
         affinity=[int(cpu) for cpu in affinity.split()] or None,
         init_ns=int(init_ns),
         first_ns=int(first_ns),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 import threading
 import uuid
 import zlib
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,7 +63,7 @@ class Writer:
         self._ends: Mapping[str, int] = dict.fromkeys(NAMES, 0)
         self._waiting: deque[Sequence[Piece]] = deque()
         self._lock = threading.Lock()
-        self._closed = False
+        self._over = self._closed = False
         self._append(_Batch(self._ends), events.Started(events.SCHEMA, header))
         self._write()
 
@@ -115,14 +116,17 @@ class Writer:
         with self._lock:
             self._take(_Batch(self._ends), events.Finished(finished_at, interrupted))
             self._rescue()
+            self._over = True
 
     def close(self) -> None:
         """Let others export the run."""
         with self._lock:
-            if not self._closed:
+            if self._closed:
+                return
+            if not self._over:
                 self._rescue()
-                self._closed = True
-                self._files.close()
+            self._closed = True
+            self._files.close()
 
     def discard(self) -> None:
         """Remove the folder: for a run that ended before anything was measured."""
@@ -169,13 +173,30 @@ class Writer:
         if not self._waiting:
             return
         try:
-            spare = self._files.copied_to(Path(tempfile.mkdtemp(prefix="qbench-")) / self.folder.name)
-            self._files.close()
-            self._files = spare
-            self._write()
-            self.problem = f"{self.problem}; everything measured is in {self.folder}"
+            spare = _spare(self._files, self._waiting)
         except OSError as error:
-            self.problem = f"{self.problem}; nor can a temporary folder take the run: {error}"
+            why = error.strerror or error
+            self.problem = f"{self.problem}; nor can a temporary folder take the run: {why}"
+            return
+        self._files.close()
+        self._files = spare
+        self._waiting.clear()
+        self.problem = f"{self.problem}; everything measured is in {self.folder}"
+
+
+def _spare(files: GrowingFiles, more: Iterable[Sequence[Piece]]) -> GrowingFiles:
+    """A copy in a temporary folder, with what could not be written. Raises OSError, leaving nothing there."""
+    made, copy = Path(tempfile.mkdtemp(prefix="qbench-")), None
+    try:
+        copy = files.copied_to(made / files.folder.name)
+        for pieces in more:
+            copy.write(pieces)
+    except OSError:
+        if copy is not None:
+            copy.close()
+        shutil.rmtree(made, ignore_errors=True)
+        raise
+    return copy
 
 
 class _Batch:

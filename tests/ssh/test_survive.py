@@ -69,6 +69,7 @@ def after_launches(tmp_path, count, act):
     return After(act)
 
 
+@pytest.mark.smoke
 @pytest.mark.slow
 def test_a_link_that_is_cut_in_the_middle_is_resumed_once(measure, board, tmp_path, slow_model):
     watching = after_launches(tmp_path, 2, board.cut)
@@ -149,6 +150,7 @@ while True:
 """
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_a_link_of_40_kB_a_second(measure, board, tmp_path):
     """It carries no timing: what is measured does not change, it only takes longer to get there."""

@@ -20,8 +20,8 @@ from harness.errors import ModelError
 from harness.models import resolve_model
 from harness.models.builtin import digits_files
 from harness.quantize import VariantSet, export_variants, make_variants
+from harness.quantize.backends.tflite_converter.reasons import with_unrolling
 from harness.quantize.calibration import spread
-from harness.quantize.reasons import with_unrolling
 from harness.record import FidelitySamples, Warning
 from harness.tflite import dequantize, read_model_file
 from tests.models import dense_model
@@ -332,7 +332,7 @@ def test_a_recurrent_layer_that_the_converter_dies_of_is_named_with_what_helps(z
 
 
 def test_a_crash_is_not_blamed_on_what_a_model_does_not_have():
-    assert with_unrolling("the converter died of SIGSEGV", []) == "the converter died of SIGSEGV"
+    assert with_unrolling("the converter was killed by SIGSEGV", []) == "the converter was killed by SIGSEGV"
     assert with_unrolling("no kernel", ["lstm"]) == "no kernel"
 
 

@@ -42,9 +42,14 @@ class Canonical:
 
 def write_canonical(loaded: Loaded, batch: int, out: Path) -> Canonical:
     """Write the model as a SavedModel of static shapes with one signature."""
+    inputs = [_static(spec, batch) for spec in loaded.inputs]
+    return Canonical(inputs, *_digests(write_saved_model(loaded, inputs, out)))
+
+
+def write_saved_model(loaded: Loaded, inputs: Sequence[Any], out: Path) -> Any:
+    """Write the model, traced with `inputs`, as a SavedModel with one signature. Returns the traced graph."""
     import tensorflow as tf
 
-    inputs = [_static(spec, batch) for spec in loaded.inputs]
     traced = tf.function(loaded.graph, input_signature=inputs, autograph=False)
     graph = traced.get_concrete_function()
     module = tf.Module()
@@ -54,7 +59,7 @@ def write_canonical(loaded: Loaded, batch: int, out: Path) -> Canonical:
     if len(resources) > len(module.variables_of_graph):
         module.owner = loaded.owner  # it has lookup tables, too
     tf.saved_model.save(module, str(out), signatures={"serving_default": graph})
-    return Canonical(inputs, *_digests(graph))
+    return graph
 
 
 def _digests(graph: Any) -> tuple[str, str]:
@@ -73,6 +78,27 @@ def _digests(graph: Any) -> tuple[str, str]:
         values.update(value.tobytes())
     structure = graph.graph.as_graph_def().SerializeToString(deterministic=True)
     return values.hexdigest(), hashlib.sha256(structure).hexdigest()
+
+
+def from_object(made: Any, variables: Sequence[Any] = ()) -> Loaded:
+    """A Keras model, a tf.Module or a function; a function alone does not keep its `variables` alive.
+
+    Raises ModelError for anything else.
+    """
+    import tensorflow as tf
+
+    if isinstance(made, tf.types.experimental.ConcreteFunction):
+        return from_concrete(made, variables)
+    if isinstance(made, tf.types.experimental.PolymorphicFunction):
+        return from_function(made, variables)
+    if hasattr(made, "layers") and callable(made):  # a model of Keras 3 or Keras 2
+        return from_keras(made)
+    if isinstance(made, tf.Module):
+        return from_module(made)
+    raise ModelError(
+        f"an object of type {type(made).__name__} is no model; expected a Keras model, a tf.Module with a "
+        "signature or a concrete function"
+    )
 
 
 def from_keras(model: Any) -> Loaded:

@@ -61,7 +61,7 @@ def with_unrolling(reason: str, recurrent: Sequence[str]) -> str:
 
     It dies of SIGSEGV on the loops of Keras' LSTM and GRU layers when it calibrates; unrolled ones convert.
     """
-    if not recurrent or "died of SIGSEGV" not in reason:
+    if not recurrent or "killed by SIGSEGV" not in reason:
         return reason
     some = ", ".join(recurrent[:3]) + (", …" if len(recurrent) > 3 else "")
     return f"{reason}, as it does on recurrent Keras layers ({some}); built with unroll=True they convert"

@@ -1,32 +1,29 @@
-"""Float models of every kind, built or loaded. Only the converter's child process imports this."""
+"""Float models of every kind, built or loaded. Only converter processes import this."""
 
 from __future__ import annotations
 
-import importlib
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
 
 from harness.errors import ModelError
 from harness.models.applications import APPLICATIONS, application_name
-from harness.models.builtin import ensure_digits
-from harness.quantize.reasons import one_line
-from harness.quantize.tracing import (
+from harness.quantize.backends.tflite_converter.digits import ensure_digits
+from harness.quantize.backends.tflite_converter.reasons import one_line
+from harness.quantize.backends.tflite_converter.tracing import (
     Loaded,
-    from_concrete,
-    from_function,
     from_keras,
-    from_module,
+    from_object,
     from_signatures,
 )
-from harness.quantize.trust import (
+from harness.quantize.backends.tflite_converter.trust import (
     code_in_keras_file,
     code_in_saved_model,
     is_refusal,
     refusal,
     weights_elsewhere,
 )
+from harness.quantize.user_code import find
 from harness.versions import release
 
 SAFE_KERAS = (3, 12)  # older ones run the Lambda layers of an .h5 whatever `safe_mode` says
@@ -40,7 +37,7 @@ def load(kind: str, source: str, path: Path | None, cache: Path, trust: bool = F
     import tensorflow as tf
 
     if kind == "callable":
-        return _from_object(*call(source))
+        return from_object(*call(source))
     if kind == "application":
         return from_keras(_application(source))
     if kind == "builtin":
@@ -54,27 +51,11 @@ def load(kind: str, source: str, path: Path | None, cache: Path, trust: bool = F
 
 
 def call(source: str) -> tuple[Any, list[Any]]:
-    """What `package.module:callable` returns, seeded, and the variables that were made on the way.
-
-    Modules of the working directory can be imported.
-    """
+    """What `package.module:callable` returns, seeded, and the variables that were made on the way."""
     import keras
     import tensorflow as tf
 
-    module_name, _, names = source.partition(":")
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        found: Any = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name and module_name.startswith(error.name):
-            raise ModelError(f"no module {error.name} here or among the installed packages") from None
-        raise
-    for name in names.split("."):
-        if not hasattr(found, name):
-            raise ModelError(f"module {module_name} has no {name}")
-        found = getattr(found, name)
-    if not callable(found):
-        raise ModelError(f"it is no callable but of type {type(found).__name__}")
+    found = find(source)
     variables: list[Any] = []
 
     def keep(make: Any, **settings: Any) -> Any:
@@ -147,21 +128,3 @@ def _refuse_code(path: Path, failure: Exception) -> None:
         code = f"Keras refuses it ({one_line(failure)})"
     if code is not None:
         raise refusal(code) from None
-
-
-def _from_object(made: Any, variables: list[Any]) -> Loaded:
-    """What a user's callable returned; a function alone does not keep its `variables` alive."""
-    import tensorflow as tf
-
-    if isinstance(made, tf.types.experimental.ConcreteFunction):
-        return from_concrete(made, variables)
-    if isinstance(made, tf.types.experimental.PolymorphicFunction):
-        return from_function(made, variables)
-    if hasattr(made, "layers") and callable(made):  # a model of Keras 3 or Keras 2
-        return from_keras(made)
-    if isinstance(made, tf.Module):
-        return from_module(made)
-    raise ModelError(
-        f"it returned an object of type {type(made).__name__}; wanted is a Keras model, a tf.Module with a "
-        "signature or a concrete function"
-    )
