@@ -63,9 +63,9 @@ def compat(
     from harness.report import compat as terminal
     from harness.report import compat_html, compat_markdown
     from harness.report.progress import ProgressBar
-    from harness.session.settings import read_config
     from harness.session.compat import compat as predict
     from harness.session.options import Options
+    from harness.session.settings import read_config
 
     for option, path in (("--markdown", markdown), ("--html", html), ("--json", json_file)):
         output.check_target(None if path is None else str(path), option)

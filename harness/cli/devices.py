@@ -31,8 +31,8 @@ def devices(
     from harness.devices import listing
     from harness.report.devices import render
     from harness.report.progress import ProgressBar
-    from harness.session.settings import read_config
     from harness.session.devices import list_devices, unreached
+    from harness.session.settings import read_config
 
     if clean is not None and (name or probe or json_file):
         raise ConfigError("--clean DEVICE cannot be combined with other devices, --probe or --json")

@@ -48,7 +48,7 @@ def _profiles(names: list[str] | None, devices_file: Path | None) -> list[Device
     if not names:
         return []
     from harness.session import selection
-    from harness.session.settings import read_config
     from harness.session.options import Options
+    from harness.session.settings import read_config
 
     return selection.devices(read_config(devices_file), Options(devices=names))

@@ -10,7 +10,6 @@ import typer
 from harness.errors import ConfigError
 from harness.versions import minor
 
-
 Models = Annotated[
     list[str] | None,
     typer.Option(

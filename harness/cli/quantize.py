@@ -46,8 +46,8 @@ def quantize(
     """Make the variants, each with its provenance beside it."""
     from harness.quantize import export_variants
     from harness.report.progress import ProgressBar
-    from harness.session.settings import read_config
     from harness.session.options import Options
+    from harness.session.settings import read_config
     from harness.session.variants import make_all
 
     config = read_config(devices_file)

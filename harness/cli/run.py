@@ -100,9 +100,9 @@ def run(
     from harness.analysis import exit_code
     from harness.report.progress import ProgressBar
     from harness.report.table import render
-    from harness.session.settings import read_config
     from harness.session import run as session
     from harness.session.options import Options
+    from harness.session.settings import read_config
 
     options = Options(
         models=model or ["digits"],

@@ -136,9 +136,7 @@ def config_from(tables: Mapping[str, Any], source: Path, folder: Path) -> Config
     devices = _entries(source, tables, "devices", lambda name, table: device(name, table, folder))
     variants = _entries(source, tables, "variants", lambda name, table: variant(name, table, folder))
     if not devices:
-        raise ConfigError(
-            f'{source}: no device; add a table such as [devices.cpu] with delegates = ["cpu"]'
-        )
+        raise ConfigError(f'{source}: no device; add a table such as [devices.cpu] with delegates = ["cpu"]')
     return Config(source, devices, variants)
 
 

@@ -26,11 +26,14 @@ def open_runs(names: Sequence[str], results: Path, *, force: bool = False) -> St
     A run that was cut short gets its run.json now, if nobody writes to it any more.
     """
     if len(names) > 1:
-        pooled = analysis.pool([store.load(name, results) for name in names], force)
+        pooled = analysis.pool([store.load(name, results, launches=True) for name in names], force)
         return StoredRun(pooled, analysis.document(pooled), store.find(names[0], results))
-    run = store.load(names[0], results) if names else store.latest(results)
+    folder, run = _open(names[0], results) if names else store.newest(results)
     document = analysis.document(run)
-    folder = store.find(names[0] if names else run.header.run_id, results)
     if run.exported is None:
         store.export_if_over(run, document, folder)
     return StoredRun(run, document, folder)
+
+
+def _open(name: str, results: Path) -> tuple[Path, Run]:
+    return store.find(name, results), store.load(name, results)

@@ -56,7 +56,7 @@ from harness.session.jobs import Task
 from harness.session.measuring import Measuring
 from harness.session.options import Options
 from harness.session.plan import Device, Plan, make_plan
-from harness.session.stored import read
+from harness.session.stored import open_runs
 from harness.session.usable import why_not
 from harness.versions import oldest_limiting
 from tests.fuzz.hostile import MARKER, HostileTransport, Replayed, mutated
@@ -317,7 +317,7 @@ class Fuzz:
         return "refused" if "no answer" in why else "taken"
 
     def _read_back(self, outcome: job.Outcome) -> None:
-        document = read([RUN], self.folder / "results")
+        document = open_runs([RUN], self.folder / "results").document
         if document != outcome.document:
             raise Broken("it is shown in another way than it was")
         _check(document, outcome.folder if self.chance.random() < 0.5 else None)  # the table takes longest

@@ -20,7 +20,7 @@ import pytest
 from delegates.wire import ProbeRequest, Request
 from harness.errors import DeviceError
 from harness.record.plain import plain_struct
-from harness.session.stored import read
+from harness.session.stored import open_runs
 from tests.cli.conftest import COMMAND, environment
 from tests.cli.test_hostile import heed_signals
 from tests.models import dense_model
@@ -518,7 +518,7 @@ def test_a_home_that_slept_has_the_rest_measured(board, tmp_path, cache, slow_mo
     finally:
         send(signal.SIGCONT, home)
     assert process.wait(60) == 0
-    document = plain_struct(read([], tmp_path / "results"))
+    document = plain_struct(open_runs([], tmp_path / "results").document)
     assert [cell["status"] for cell in document["cells"]] == ["ok"]
     assert launches(document)[0] >= 6
     assert is_quiet(board)

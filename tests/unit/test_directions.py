@@ -65,19 +65,14 @@ STILL: set[str] = {
     "harness.tflite is part of a circle",
     "config imports accelerators",
     "config imports quantize",
-    "devices imports session",
     "harness.accelerators.edgetpu.compiler imports subprocess",
     "harness.accelerators.edgetpu.remote imports subprocess",
     "harness.accelerators.options imports delegates.backends.registry.DELEGATES",
     "harness.analysis.compat.targets imports delegates.backends.runtime.installed",
     "harness.analysis.reasons imports delegates.backends.gpu_log.OTHER",
-    "harness.devices.transports.connection imports subprocess",
-    "harness.devices.transports.ssh imports subprocess",
     "harness.quantize.calibration.callables imports subprocess",
     "harness.quantize.children imports subprocess",
     "harness.quantize.converter imports delegates.probe.machine.die_with_parent",
-    "harness.session.plan imports delegates.backends.registry.DELEGATES",
-    "harness.session.run imports delegates.backends.registry.DELEGATES",
     "models imports quantize",
     "quantize imports analysis",
     "store imports accelerators",
@@ -217,7 +212,8 @@ def of_the_agent(room: str, used: str) -> bool:
     """Whether a room at home may import this: of `delegates` the wire, and in devices what probes a host."""
     if not used.startswith("delegates."):
         return True
-    return room_of(used) in {"wire", "stats"} or (room == "devices" and room_of(used) == "probe")
+    of_a_host = room_of(used) == "probe" or used.startswith("delegates.backends.runtime")
+    return room_of(used) in {"wire", "stats"} or (room == "devices" and of_a_host)
 
 
 def circles(home: Mapping[str, Path]) -> Iterator[set[str]]:
