@@ -103,10 +103,10 @@ class Run:
     def __repr__(self) -> str:
         from harness.report.table import as_text
 
-        return as_text(self.document)
+        return as_text(self.document).rstrip()
 
     def _repr_html_(self) -> str:
-        from harness.report.table_html import table_html
+        from harness.report.html import table_html
 
         return table_html(self.document)
 
