@@ -12,10 +12,9 @@ from delegates.wire import DEFAULT_BUDGET_S, DEFAULT_PRECISION
 from qbench.runs import Run
 
 if TYPE_CHECKING:
-    from harness.analysis.compat import CompatReport
+    from harness.analysis.compat import CompatReport, Inspection
     from harness.config import Config, DeviceProfile
     from harness.quantize import VariantSet
-    from harness.record.inspection import Inspection
     from harness.record.listing import Listing
     from harness.session.options import Options
     from harness.session.watcher import Watcher
@@ -25,7 +24,7 @@ Samples = Any  # what --calibration takes, or an object: arrays, a tf.data.Datas
 PathText = str | PathLike[str]
 
 
-def run(  # noqa: PLR0913 - the options of the command
+def run(
     model: Model | Sequence[Model] = "digits",
     *,
     devices: Sequence[str | DeviceProfile] = (),
@@ -95,7 +94,8 @@ def load(*runs: PathText, results: PathText = "results", force: bool = False) ->
     """
     from harness.session.stored import open_runs
 
-    names = [] if list(map(fspath, runs)) == ["latest"] else [fspath(name) for name in runs]
+    named = [fspath(name) for name in runs]
+    names = [] if named == ["latest"] else named
     opened = open_runs(names, Path(results), force=force)
     return Run(opened.run, opened.document, opened.folder)
 

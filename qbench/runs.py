@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from harness import record
 from harness.errors import CellNotFound
@@ -57,12 +56,13 @@ class Run:
         """The row of a cell: `run["int8", "xnnpack"]`.
 
         The key is a variant, then as far as it takes to tell cells apart a delegate, a device and a model; a
-        number is a number of threads. Raises CellNotFound, which is a KeyError, for none or several cells.
+        number is a number of threads. A cell's id will do, too. Raises CellNotFound, which is a KeyError, for none or several cells.
         """
         asked = key if isinstance(key, tuple) else (key,)
+        by_id = [row for row in self.rows if row.id == key]
         names = [part for part in asked if isinstance(part, str)]
         threads = [part for part in asked if not isinstance(part, str)]
-        found = [
+        found = by_id or [
             row
             for row in self.rows
             if [row.variant, row.delegate, row.device, row.model][: len(names)] == names
@@ -78,36 +78,32 @@ class Run:
 
     def to_dict(self) -> dict[str, Any]:
         """The result document as `qbench run --json` writes it."""
-        found: dict[str, Any] = msgspec.to_builtins(self.document)
+        from harness.store import encode
+
+        found: dict[str, Any] = json.loads(encode(self.document))
         return found
 
     def to_frame(self) -> pd.DataFrame:
         """One row per cell, with a column per figure: `latency_ms.median`, `speedup.low`, …"""
-        import pandas as pd
+        from qbench.frames import rows_frame
 
-        cells = self.to_dict()["cells"]
-        flat = [{key: value for key, value in cell.items() if key not in _LISTS} for cell in cells]
-        frame = pd.json_normalize(flat)
-        frame["warnings"] = [[warning["code"] for warning in cell["warnings"]] for cell in cells]
-        return frame
+        return rows_frame(self.document)
 
     def samples(self) -> pd.DataFrame:
         """One row per timed inference.
 
         Columns: model, variant, delegate, device, threads, launch, block, run_ns (its time) and own_ns (the
-        CPU time of the process; empty where it was not measured).
+        CPU time of the process; empty where it was not measured). Raises ResultsError if they can't be read.
         """
-        import pandas as pd
+        from harness.store import with_launches
+        from qbench.frames import samples_frame
 
-        from harness.store import sample_rows
-
-        columns, rows = sample_rows(self._stored)
-        return pd.DataFrame(rows, columns=columns)
+        return samples_frame(with_launches(self._stored, self.folder))
 
     def __repr__(self) -> str:
         from harness.report.table import as_text
 
-        return as_text(self.document)
+        return as_text(self.document).rstrip()
 
     def _repr_html_(self) -> str:
         from harness.report.html import table_html
@@ -115,7 +111,6 @@ class Run:
         return table_html(self.document)
 
 
-_LISTS = ("warnings", "ops", "compiled", "delegate_facts", "refusal")  # what is no figure
 _LISTED = 8  # cells in an error message
 
 

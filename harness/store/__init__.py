@@ -31,6 +31,7 @@ __all__ = [
     "new_run_id",
     "newest",
     "read_document",
+    "with_launches",
 ]
 
 

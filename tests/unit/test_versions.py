@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from harness.session.runtimes import oldest
 
 from delegates.wire import Runtime
-from harness.session.runtimes import oldest
 from harness.versions import minor, release
 
 
