@@ -14,12 +14,12 @@ MAX_LINE_BYTES = 64 * 1024 * 1024
 _LARGEST = 1 << 62  # no count, size or time of ours comes near it
 _DEEPEST = 8
 
-# check(value, where): the value as its annotation wants it. Raises WireError, which names `where` it is.
+# check(value, where): returns the value with its annotated type. Raises WireError, which names `where` it is.
 Check = Callable[[Any, str], Any]
 
 
 class WireError(Exception):
-    """A line that is not a message of ours."""
+    """A line is not a message, or one of its values is not of its type."""
 
 
 def encode(message: Any) -> str:
@@ -32,12 +32,12 @@ _to_json = json.JSONEncoder(default=vars, check_circular=False).encode
 
 
 def by_name(*kinds: Type[Any]) -> Dict[str, Type[Any]]:
-    """Dataclasses by the name that stands in a line."""
+    """The dataclasses by their names, which are the "kind" in a line."""
     return {kind.__name__: kind for kind in kinds}
 
 
 def decode(line: str, kinds: Mapping[str, Type[Any]]) -> Any:
-    """The message in a line. Raises WireError for anything that is none of `kinds`, to the last type."""
+    """The message in a line, every value of its annotated type. Raises WireError for anything else."""
     try:
         return build(json.loads(line), kinds)
     except (ValueError, RecursionError) as error:
@@ -45,7 +45,7 @@ def decode(line: str, kinds: Mapping[str, Type[Any]]) -> Any:
 
 
 def build(raw: Any, kinds: Mapping[str, Type[Any]]) -> Any:
-    """The message that a parsed line is. Raises WireError."""
+    """The message in a line that has been parsed already. Raises WireError."""
     if not isinstance(raw, dict):
         raise WireError("not a JSON object")
     name = raw.get("kind")
@@ -71,12 +71,12 @@ def _object(kind: Type[Any], raw: Any, where: str) -> Any:
 
 @functools.lru_cache(maxsize=None)
 def _checks(kind: Any) -> Dict[str, Check]:
-    """One check per field; made when the first such message comes."""
+    """One check per field of the dataclass."""
     return {name: _check_of(hint) for name, hint in typing.get_type_hints(kind).items()}
 
 
 def _check_of(hint: Any) -> Check:
-    """The check for an annotation; only the few forms that messages use exist."""
+    """The check for an annotation; there are only the few forms that messages use."""
     origin = getattr(hint, "__origin__", None)
     if hint is Any:
         return _plain
@@ -112,7 +112,7 @@ def _scalar(kind: Type[Any], value: Any, where: str) -> Any:
 
 
 def _ints(value: Any, where: str) -> Any:
-    """A list of int as it is. There are ten thousands of samples: no Python code runs for each of them."""
+    """Checks a list of int as a whole: there are tens of thousands of samples."""
     if not isinstance(value, list):
         raise WireError("%s: not a list" % where)
     if not set(map(type, value)) <= {int}:  # type(True) is bool
@@ -123,7 +123,7 @@ def _ints(value: Any, where: str) -> Any:
 
 
 def _plain(value: Any, where: str, depth: int = 0) -> Any:
-    """A JSON value that is not deep, and in which numbers are finite and of human size."""
+    """Any JSON value of limited depth whose numbers are finite and below 2**62."""
     if isinstance(value, (int, float)):
         if not abs(value) <= _LARGEST:  # nor NaN; an int may be larger than any float
             raise WireError("%s: a number out of bounds" % where)

@@ -634,6 +634,7 @@ def test_macs_and_parameters():
     assert work.macs(relu.ops[0], relu) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delegate", ["cpu", "xnnpack", "gpu", "edgetpu"])
 def test_ops_that_lack_tensors_are_predicted_all_the_same(delegate):
     """A file may say anything; every rule is asked of every op with too few inputs, or none."""

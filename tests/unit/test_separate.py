@@ -19,8 +19,6 @@ from harness.session import selection
 from tests.models import dense_model, int64_model
 from tests.unit.run_builder import cell, device, measured, run, variant
 
-REAL = Path(__file__).resolve().parents[3] / "shared" / "models"
-
 
 def models_of(folder: Path, cache: Path) -> dict[str, list[str]]:
     sets = separate(make_variants(resolve_model(folder.name, folder.parent), [], cache=cache))
@@ -150,12 +148,8 @@ def test_a_baseline_holds_for_the_models_of_a_folder_that_have_it():
         check_baseline(two_models_of_one_folder("c"))
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason=f"needs the real models in {REAL}")
-def test_real_folders(tmp_path):
-    assert models_of(REAL / "mlperf_tiny", tmp_path) == {
-        "ad01": ["ad01_fp32", "ad01_int8"],
-        "kws_ref_model": ["kws_ref_model", "kws_ref_model_float32"],
-        "pretrainedResnet": ["pretrainedResnet", "pretrainedResnet_quant"],
-    }
-    coral = models_of(REAL / "coral", tmp_path)
-    assert [len(names) for names in coral.values()] == [2, 1, 2]  # each beside its compiled form
+def test_whole_nets(nets, tmp_path):
+    """Forms of one net, in other types or compiled, are one model."""
+    found = models_of(nets, tmp_path)
+    assert found["autoencoder"] == ["autoencoder", "autoencoder_int8"]
+    assert found["resnet"] == ["resnet", "resnet_int8", "resnet_int8_edgetpu"]

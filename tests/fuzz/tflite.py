@@ -1,20 +1,15 @@
 """Fuzz the reader of .tflite files, and all that looks at what it read, with mutated models.
 
-    python -m benchmarks.fuzz_tflite [--inputs 20000] [--seed 1] [--models DIR]
-
 Each input is read, described, predicted for every delegate and printed. A ModelError of one clear line is
-the only exception allowed; memory is limited, and so is the CPU time of each input. What fails is kept in
-`fuzz-input.tflite`.
+the only exception allowed; the CPU time of each input is limited. What fails is kept in `fuzz-input.tflite`.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import random
 import re
-import resource
 import struct
 import time
 from collections import Counter
@@ -36,7 +31,6 @@ from tests.models import dense_model, dynamic_model, int64_model
 from tests.ops import Tensor, one
 
 MOST_SECONDS = 2.0  # of CPU time for one input, on a machine that is busy
-MOST_MEMORY = 4 << 30  # of address space, runtimes and numpy included
 WORDS = (0, 1, 4, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFC, 0xFFFFFFFF)
 
 
@@ -130,23 +124,3 @@ def fuzz(inputs: int, seed: int, models: Sequence[bytes]) -> Counter[str]:
             Path("fuzz-input.tflite").write_bytes(data)
             raise
     return ends
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--inputs", type=int, default=20_000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--models", type=Path, help="a folder of .tflite files to mutate, too")
-    options = parser.parse_args()
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-    found = sorted(options.models.rglob("*.tflite")) if options.models else []
-    models = sound_models() + [path.read_bytes() for path in found if path.stat().st_size < 200_000]
-    started = time.monotonic()
-    ends = fuzz(options.inputs, options.seed, models)
-    print(f"{options.inputs} inputs of {len(models)} models, {time.monotonic() - started:.0f} s: no surprise")
-    for end, count in ends.most_common():
-        print(f"  {count:6} {end}")
-
-
-if __name__ == "__main__":
-    main()
