@@ -20,7 +20,7 @@ from delegates.backends.runtime import open_runtime
 from delegates.probe import machine
 from delegates.wire import Job, Launch, Progress, Request
 from harness.devices.transports import bundle
-from harness.devices.transports.local import LocalRunner
+from harness.devices.transports.local import LocalTransport
 
 CALLS, LOOPS = 100, 3000
 
@@ -45,18 +45,18 @@ def timed_against_bare(model: str) -> float:
 
 def conductor_beside_worker(model: str) -> tuple[float | None, float]:
     """Share of a core (None where it is over too soon to tell) and MB of memory of the conductor."""
-    runner = LocalRunner(bundle.build(), print)
+    runner = LocalTransport(bundle.build(), print)
     job = Job("job", "g", model, None, "xnnpack", "auto", sys.executable)
     request = Request("run", [job], budget_s=30, min_launches=1, max_launches=1)
-    conversation = runner.ask(request)
-    pid, seen, memory = conversation.pid, [], 0
-    for message in conversation:
+    connection = runner.start(request)
+    pid, seen, memory = connection.pid, [], 0
+    for message in connection:
         if isinstance(message, Progress):
             seen.append((time.monotonic(), cpu_s(pid)))
         if isinstance(message, Launch):
             break
         memory = machine.proc_kib(f"/proc/{pid}/status", "VmHWM") or memory
-    conversation.close()
+    connection.close()
     if len(seen) < 2:
         return None, memory / 1024
     (began, used_before), (ended, used) = seen[0], seen[-1]

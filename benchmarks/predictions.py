@@ -23,10 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from delegates.backends.registry import DELEGATES
 from delegates.wire import Runtime
 from harness import config
-from harness.accelerators import OpVerdict, Prediction, Verdict, predict
+from harness.accelerators import ACCELERATORS, OpVerdict, Prediction, Verdict, predict
 from harness.accelerators.edgetpu import rules
 from harness.accelerators.edgetpu.log import MAPPED, parse
 from harness.analysis import compat
@@ -57,7 +56,7 @@ def main() -> None:
     asked = parser.parse_args()
     models = ["digits", "mobilenet_v2", *found_models(asked.models)]
     for name, (runtime, delegate) in PROFILES.items():
-        if delegate in DELEGATES and (not asked.only or name in asked.only):
+        if delegate in ACCELERATORS and (not asked.only or name in asked.only):
             print_table(f"{delegate}, {runtime}", compare(name, runtime, delegate, models))
     if (asked.pairs_dir / "pairs.json").is_file() and (not asked.only or "edgetpu" in asked.only):
         tally = Tally()

@@ -87,6 +87,9 @@ class Request:
     quiet_s: float = 0.0  # without a byte from home for so long, home counts as gone; 0: only at the end
 
 
+OTHER_OPS = "other ops"  # the kind of an OpGroup that a delegate counts without telling their kinds
+
+
 @dataclass(frozen=True)
 class OpGroup:
     """Ops of one kind that were not delegated."""

@@ -16,7 +16,9 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from harness.errors import ModelError
 
@@ -24,6 +26,7 @@ KEEP_BYTES = 2 << 30  # of private copies; they cost no more than a copy to make
 IN_USE_S = 24 * 3600.0  # what was used so lately may still be measured
 _FORM = 1  # of records: raised whenever they would be read otherwise
 _BLOCK_BYTES = 1 << 20
+T = TypeVar("T")
 
 
 def default_cache() -> Path:
@@ -130,6 +133,15 @@ def read_record(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return payload if whole and isinstance(payload, dict) else None
+
+
+def read_typed(path: Path, kind: type[T]) -> T | None:
+    """`read_record` as a struct; None, too, for an object that does not fit."""
+    payload = read_record(path)
+    try:
+        return None if payload is None else msgspec.convert(payload, kind)
+    except msgspec.ValidationError:
+        return None
 
 
 def _checksum(path: Path, payload: Any) -> str:

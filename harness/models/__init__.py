@@ -1,4 +1,4 @@
-"""Where a model comes from: Keras, SavedModel, callable, .tflite, a folder of them, or built in."""
+"""Where a model comes from: a file, a folder, a callable, a name, or an object of the program's own."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ import difflib
 import os
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from harness import cache
 from harness.errors import ModelError
 from harness.models.applications import APPLICATIONS, application_name
+from harness.models.objects import is_model, name_of
 
-Kind = Literal["keras", "saved_model", "callable", "tflite", "tflite_folder", "builtin", "application"]
+Kind = Literal[
+    "keras", "saved_model", "callable", "tflite", "tflite_folder", "builtin", "application", "object"
+]
 
 DIGITS = "digits"
-DIGITS_RECIPE = "digits 1"  # raised whenever harness.models.builtin would make another model
+DIGITS_RECIPE = "digits 1"  # raised whenever another model would be trained
 
 _KERAS_SUFFIXES = {".keras", ".h5", ".hdf5"}
 _CALLABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
@@ -26,21 +29,43 @@ _WANTED = "a .keras, .h5 or .tflite file, a SavedModel folder, a folder of .tfli
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model as the user named it. Nothing of it has been built or loaded yet."""
+    """A model as the user named it. Nothing of it has been built or loaded yet.
+
+    source: as the user gave it; of an object, what it is. path: of the file or folder, if there is one.
+    sha256: of the content; None if that is known only once it is built, saved or (.tflite) read. held: the
+    object itself, or the content of a .tflite.
+    """
 
     name: str  # short, for tables and file names
     kind: Kind
-    source: str  # as the user gave it
-    path: Path | None  # of the file or folder, where there is one
-    sha256: str | None  # of the content; None where that is known only once it is built, or read: .tflite
+    source: str
+    path: Path | None
+    sha256: str | None
+    held: object = field(default=None, repr=False, compare=False)
 
 
-def resolve_model(text: str, base: Path) -> ModelSource:
-    """What `--model text` means; relative paths start at `base`.
+def resolve_model(model: object, base: Path) -> ModelSource:
+    """The model that is meant by `--model`, a path or an object; relative paths start at `base`.
 
-    A built-in name wins over a file of that name; `./name` is always the file. Raises ModelError, with the
-    nearest name where nothing is meant by `text`.
+    model: a text, as --model takes it (a built-in name wins over a file of that name; `./name` is always the
+    file); a path; the content of a .tflite as bytes; a Keras model, a tf.Module, a tf.function or a concrete
+    function. Raises ModelError if it is none of these, with the nearest name for a text.
     """
+    if isinstance(model, str):
+        return _named(model, base)
+    if isinstance(model, os.PathLike):
+        return _at(str(model), base / Path(model).expanduser())
+    if isinstance(model, (bytes, bytearray, memoryview)):
+        return ModelSource("model", "tflite", "bytes", None, None, bytes(model))
+    kind = f"{type(model).__name__} object"
+    if is_model(model):
+        return ModelSource(name_of(model), "object", kind, None, None, model)
+    raise ModelError(
+        f"{kind}: not a model; expected a name, a path, a Keras model, a tf.Module, a tf.function or bytes"
+    )
+
+
+def _named(text: str, base: Path) -> ModelSource:
     if not text:
         raise ModelError(
             f"the model has no name; expected {_WANTED}, package.module:callable or a built-in name"
@@ -50,12 +75,16 @@ def resolve_model(text: str, base: Path) -> ModelSource:
     if name := application_name(text):
         return ModelSource(name, "application", text, None, cache.key(application=name))
     path = base / Path(text).expanduser()
+    if is_callable(text) and not path.exists():
+        return ModelSource(text.rpartition(":")[2].rpartition(".")[2], "callable", text, None, None)
+    return _at(text, path)
+
+
+def _at(text: str, path: Path) -> ModelSource:
     if path.is_dir():
         return _folder(text, path)
     if path.is_file():
         return _file(text, path)
-    if is_callable(text):
-        return ModelSource(text.rpartition(":")[2].rpartition(".")[2], "callable", text, None, None)
     raise ModelError(_unknown(text, path))
 
 

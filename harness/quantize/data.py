@@ -11,11 +11,12 @@ from msgspec.structs import replace
 from harness.config import VariantSpec
 from harness.models import ModelSource
 from harness.models.applications import APPLICATIONS, application_name
-from harness.models.builtin import digits_calibration, digits_samples
+from harness.models.builtin import INPUT, need_digits
 from harness.quantize.calibration import (
     GENERATED,
-    Calibration,
+    HeldData,
     InputSpec,
+    Samples,
     generate,
     load_calibration,
     load_split,
@@ -28,31 +29,34 @@ OTHER_SEED = 1  # of random samples that nothing was calibrated on
 
 @dataclass(frozen=True)
 class Data:
-    """The calibration data that is shared by all variants, and the samples that outputs are compared on.
+    """The calibration data that all variants share, and the samples that outputs are compared on.
 
-    Both are None, with the `problem`, where inputs are such (text) that there is no random data.
+    Both are None, and `problem` says why, if the inputs are such (text) that there is no random data.
     """
 
-    calibration: Calibration | None
-    compared_on: Path | None  # an .npz, as a Calibration's
+    calibration: Samples | None
+    compared_on: Path | None  # an .npz, as a Samples'
     samples: FidelitySamples | None
     problem: str = ""
 
 
 def choose_data(
     source: ModelSource,
-    calibration: str | None,
-    dataset: str | None,
+    calibration: str | HeldData | None,
+    dataset: str | HeldData | None,
     inputs: Sequence[InputSpec],
     folder: Path,
 ) -> Data:
-    """Data as it was asked for, each part on its own: what is right for one may be wrong for the other.
+    """Data as it was asked for; what is right for calibration may be wrong for comparing, and the reverse.
 
-    Calibration: what the user named, else the built-in model's own, else random data. Outputs are compared
-    on `dataset`, unless that is the calibration data itself; else on data that is right for the model
-    whatever it was calibrated with (the built-in model's test data; random data in the range that an
-    architecture is known to want); else on samples held back from the calibration data, or on that itself
-    where it is too little; else on random data of another seed. Raises ModelError.
+    Calibration: what the user gave, else the built-in model's own, else random data. Outputs are compared on
+    the first of these that there is:
+    - `dataset`, unless it is the calibration data itself;
+    - data that is right for the model whatever it was calibrated with: the built-in model's test data,
+      random data in the range that a known architecture wants;
+    - samples held back from the calibration data, or that data itself if it is too little;
+    - random data of another seed.
+    Raises ModelError.
     """
     if dataset == calibration or (dataset == "generate" and source.kind == "application"):
         dataset = None
@@ -63,7 +67,7 @@ def choose_data(
         shared = count_shared(found.path, main.path) if main is not None else 0
         return Data(main, found.path, replace(samples, calibrated_on=shared), problem)
     if source.kind == "builtin":
-        return Data(main, digits_samples(folder), FidelitySamples("built-in", COUNT, "built-in"))
+        return Data(main, _digits_test_data(folder), FidelitySamples("built-in", COUNT, "built-in"))
     if source.kind == "application":
         other = _of_application(source, inputs, COUNT, folder, OTHER_SEED)
     if main is None:
@@ -74,11 +78,11 @@ def choose_data(
 
 
 def of_spec(
-    spec: VariantSpec, main: Calibration | None, inputs: Sequence[InputSpec], folder: Path
-) -> Calibration | None:
-    """A variant's own calibration data where it names some, else the shared one if it needs any.
+    spec: VariantSpec, main: Samples | None, inputs: Sequence[InputSpec], folder: Path
+) -> Samples | None:
+    """A variant's own calibration data if it names some, else the shared data if it needs any.
 
-    Its own has samples held back, too: it may be what --calibration names.
+    Samples are held back from its own, too: it may be what --calibration names.
     """
     if spec.representative_dataset:
         return load_split(spec.representative_dataset, inputs, folder / "calibration")[0]
@@ -86,30 +90,45 @@ def of_spec(
 
 
 def _calibration(
-    source: ModelSource, text: str | None, inputs: Sequence[InputSpec], folder: Path
-) -> tuple[Calibration | None, Calibration | None, str]:
-    """The calibration data, other data of its kind where that is needed, and why there is none.
+    source: ModelSource, asked: str | HeldData | None, inputs: Sequence[InputSpec], folder: Path
+) -> tuple[Samples | None, Samples | None, str]:
+    """The calibration data, other data of its kind if that is needed, and why there is none.
 
     A `dataset` changes nothing here: the same calibration makes the same variants.
     """
-    if text is None and source.kind == "builtin":
-        return digits_calibration(folder), None, ""
-    if text in (None, "generate") and source.kind == "application":
+    if asked is None and source.kind == "builtin":
+        return _digits_calibration(folder), None, ""
+    if asked in (None, "generate") and source.kind == "application":
         return _of_application(source, inputs, GENERATED, folder), None, ""
-    if text is not None and source.kind in ("builtin", "application"):
-        return load_calibration(text, inputs, folder / "calibration"), None, ""
-    if text is None and (problem := no_random_data(inputs)):
+    if asked is not None and source.kind in ("builtin", "application"):
+        return load_calibration(asked, inputs, folder / "calibration"), None, ""
+    if asked is None and (problem := no_random_data(inputs)):
         return None, None, problem
-    return *load_split(text or "generate", inputs, folder / "calibration", COUNT), ""
+    return *load_split(asked or "generate", inputs, folder / "calibration", COUNT), ""
 
 
 def _of_application(
     source: ModelSource, inputs: Sequence[InputSpec], samples: int, folder: Path, seed: int = 0
-) -> Calibration:
+) -> Samples:
     known = APPLICATIONS[application_name(source.source) or source.name]
     ranges = {spec.name: (known.low, known.high) for spec in inputs}
     return generate(inputs, samples, folder / "calibration", seed, ranges)
 
 
-def _samples(data: Calibration, how: str) -> FidelitySamples:
+def _digits_calibration(folder: Path) -> Samples:
+    from harness.quantize.calibration.arrays import load, store
+
+    images = load(need_digits(folder).calibration)
+    sha256, path = store(images, folder / "calibration")
+    return Samples("built-in", len(images[INPUT]), sha256, path, generated=False)
+
+
+def _digits_test_data(folder: Path) -> Path:
+    """The test images as an .npz under the model's input name."""
+    from harness.quantize.calibration.arrays import load, store
+
+    return store({INPUT: load(need_digits(folder).evaluation)["x"]}, folder / "calibration")[1]
+
+
+def _samples(data: Samples, how: str) -> FidelitySamples:
     return FidelitySamples(data.source, min(COUNT, data.samples), how)  # type: ignore[arg-type]

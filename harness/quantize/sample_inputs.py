@@ -10,8 +10,9 @@ from pathlib import Path
 from harness.errors import ModelError
 from harness.quantize.calibration import (
     GENERATED,
-    Calibration,
+    HeldData,
     InputSpec,
+    Samples,
     generate,
     load_calibration,
     load_split,
@@ -24,15 +25,15 @@ COUNT = 16  # at most, per model
 Inputs = Mapping[str, tuple[Tensor, ...]]  # variant name -> the inputs of its file
 
 
-def of_dataset(text: str, specs: Sequence[InputSpec], cache: Path) -> Calibration:
-    """At most 16 samples of what --dataset names, evenly spread.
+def of_dataset(asked: str | HeldData, specs: Sequence[InputSpec], cache: Path) -> Samples:
+    """At most 16 samples of a dataset, as --dataset takes it, evenly spread.
 
     Random ones are of another seed than those for calibration. Raises ModelError.
     """
     folder = cache / "calibration"
     try:
-        found = load_calibration(text, specs, folder)
-        other = load_split(text, specs, folder, COUNT)[1] if found.generated else None
+        found = load_calibration(asked, specs, folder)
+        other = load_split(asked, specs, folder, COUNT)[1] if found.generated else None
         return other or subsampled(found, folder, COUNT)
     except ModelError as error:
         raise ModelError(re.sub(r"^calibration\b", "dataset", str(error))) from None
@@ -72,13 +73,13 @@ def write(data: Path, inputs: Inputs, cache: Path) -> dict[str, Path]:
 
 
 def of_ready_files(
-    inputs: Inputs, calibration: str | None, dataset: str | None, cache: Path
+    inputs: Inputs, calibration: str | HeldData | None, dataset: str | HeldData | None, cache: Path
 ) -> tuple[dict[str, Path], FidelitySamples | None]:
     """`write` for .tflite files from elsewhere, whose inputs may differ from each other in shape.
 
     Files whose inputs have the same shapes get the same values, from `dataset` or `calibration`, else
-    random ones in the range that a quantized input can express. Where neither is possible (text), they get
-    none. Raises ModelError where the data does not fit.
+    random ones in the range that a quantized input can express, else (text) none. Raises ModelError if the
+    data does not fit.
     """
     written: dict[str, Path] = {}
     samples = None
@@ -94,7 +95,7 @@ def of_ready_files(
 
 
 def no_random_data(specs: Sequence[InputSpec]) -> str | None:
-    """Why there is no random data for such inputs (text, for example), or None where there is."""
+    """Why there is no random data for such inputs (text, for example), or None if there is."""
     from harness.quantize.calibration.arrays import sample_dtype
 
     try:
@@ -123,7 +124,7 @@ def _keys(names: Mapping[str, object], tensors: Sequence[Tensor]) -> list[str]:
 
 
 def _unique(tensors: Sequence[Tensor]) -> list[str]:
-    """The inputs' names; where those don't tell them apart, numbers in their order."""
+    """The inputs' names; if several share one, numbers in their order."""
     names = [tensor.name for tensor in tensors]
     return names if len(set(names)) == len(names) else [str(index) for index in range(len(names))]
 
@@ -138,8 +139,11 @@ def _alike(inputs: Inputs) -> list[Inputs]:
 
 
 def _data(
-    specs: Sequence[InputSpec], calibration: str | None, dataset: str | None, cache: Path
-) -> Calibration | None:
+    specs: Sequence[InputSpec],
+    calibration: str | HeldData | None,
+    dataset: str | HeldData | None,
+    cache: Path,
+) -> Samples | None:
     if dataset is not None:
         return of_dataset(dataset, specs, cache)
     if calibration is not None:

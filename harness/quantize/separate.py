@@ -15,7 +15,7 @@ from harness import cache
 from harness.record import FailedVariant, Tensor, Variant
 
 if TYPE_CHECKING:
-    from harness.quantize import MadeVariant, VariantSet
+    from harness.quantize.variants import MadeVariant, VariantSet
 
 Interface = tuple[tuple[tuple[str, tuple[int, ...]], ...], ...]
 

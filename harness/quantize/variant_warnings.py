@@ -1,11 +1,11 @@
-"""What has to be said of a variant wherever its figures are shown."""
+"""Warnings about a variant, shown wherever its figures are."""
 
 from __future__ import annotations
 
 from harness.config import VariantSpec
 from harness.models import Kind
-from harness.quantize.calibration import Calibration
-from harness.quantize.conversion import Made
+from harness.quantize.backends.tflite_converter.results import ConversionResult, Version
+from harness.quantize.calibration import Samples
 from harness.record import Warning
 
 _RANDOM_WEIGHTS = Warning(
@@ -21,9 +21,9 @@ _GENERATED = Warning(
 def warnings_of(
     kind: Kind,
     spec: VariantSpec,
-    calibration: Calibration | None,
-    outcome: Made,
-    oldest: tuple[int, int] | None,
+    calibration: Samples | None,
+    result: ConversionResult,
+    oldest: Version | None,
 ) -> tuple[Warning, ...]:
     """Notes of its settings, then what limits the meaning of its figures, then where it runs."""
     warnings = [Warning("note", note) for note in spec.notes]
@@ -31,13 +31,13 @@ def warnings_of(
         warnings.append(_RANDOM_WEIGHTS)
     if calibration is not None and calibration.generated:
         warnings.append(_GENERATED)
-    if outcome.compatible or outcome.too_new:
-        warnings.append(_form(outcome, ".".join(str(part) for part in oldest or ())))
+    if result.compatible or result.too_new:
+        warnings.append(_form(result, ".".join(str(part) for part in oldest or ())))
     return tuple(warnings)
 
 
-def _form(outcome: Made, oldest: str) -> Warning:
-    if outcome.too_new:
-        return Warning("too-new", f"needs runtime {outcome.too_new} or newer: {oldest} will refuse it")
+def _form(result: ConversionResult, oldest: str) -> Warning:
+    if result.too_new:
+        return Warning("too-new", f"needs runtime {result.too_new} or newer: {oldest} will refuse it")
     form = "one scale per dense layer instead of one per channel"
     return Warning("compatible-form", f"made with {form}, because runtime {oldest} cannot run the usual form")

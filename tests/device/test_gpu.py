@@ -15,9 +15,9 @@ import pytest
 from delegates.wire import Failure, Launch
 from harness.analysis.fidelity import compare_outputs
 from harness.analysis.outputs import of_delegate
+from harness.config.standard import STANDARD
 from harness.models import resolve_model
 from harness.quantize import make_variants
-from harness.config.standard import STANDARD
 from harness.tflite import read_model_file
 from tests.device.conftest import answers, job, run
 from tests.models import dense_model, dynamic_model, int64_model
@@ -82,10 +82,10 @@ def test_outputs_are_those_of_the_cpu(runner, shared, software_gpu, tmp_path, pr
 def seven_variants(runner, model, base, env, cache):
     """Variant -> what its gpu and its cpu cell came to."""
     made = make_variants(resolve_model(model, base), STANDARD, cache=cache)
-    assert [v.name for v in made.variants] == [spec.name for spec in STANDARD]
+    assert [v.variant.name for v in made.variants] == [spec.name for spec in STANDARD]
     for variant in made.variants:
         jobs = [on_gpu(variant.path, env), job(variant.path, id="cpu")]
-        inputs = str(made.inputs[variant.name])
+        inputs = str(made.inputs[variant.variant.name])
         yield variant, ask(runner, *(replace(j, inputs=inputs) for j in jobs))
 
 
@@ -94,9 +94,9 @@ def test_all_seven_variants_compute_what_the_cpu_does(runner, software_gpu, tmp_
     taken = {}
     for variant, found in seven_variants(runner, "digits", tmp_path, software_gpu, tmp_path):
         # Of dynamic's layers the CPU quantizes the inputs as they come, the GPU calculates in float.
-        atol = 1e-3 if variant.name == "dynamic" else 1e-5
+        atol = 1e-3 if variant.variant.name == "dynamic" else 1e-5
         assert_same(found["gpu"], found["cpu"], variant.path, atol)
-        taken[variant.name] = (found["gpu"].ops.delegated, found["gpu"].ops.total)
+        taken[variant.variant.name] = (found["gpu"].ops.delegated, found["gpu"].ops.total)
     assert taken.pop("int16x8") == (1, 9)
     assert all(delegated == total for delegated, total in taken.values())
 
@@ -111,7 +111,7 @@ def test_faults_of_the_accelerator_come_to_light(runner, shared, software_gpu, t
     for variant, found in seven_variants(runner, "pretrainedResnet.h5", base, software_gpu, tmp_path):
         if variant.name in ("float32", "float16"):
             assert_same(found["gpu"], found["cpu"], variant.path)
-        elif variant.name == "int16x8":
+        elif variant.variant.name == "int16x8":
             assert found["gpu"].reason.startswith("the GPU accelerator failed by a fault of its own: ")
         else:
             figures = compare_outputs(found["cpu"].outputs, found["gpu"].outputs)

@@ -13,11 +13,11 @@ import pytest
 
 from harness import cache
 from harness.accelerators.edgetpu import compiler as edgetpu
+from harness.config.standard import STANDARD
 from harness.errors import ModelError
 from harness.models import resolve_model
 from harness.quantize import VariantSet, make_variants
-from harness.quantize.reasons import of_the_machine
-from harness.config.standard import STANDARD
+from harness.quantize.backends.tflite_converter.reasons import of_the_machine
 from harness.tflite import read_model_file
 from tests.models import dense_model
 
@@ -140,8 +140,9 @@ def test_a_compiled_model_after_any_damage_to_the_cache(tmp_path, standin_compil
     for name, content in before.items():
         (home / name).write_bytes(damage(content))
         again = edgetpu.compile_model(model, compiler, home)
-        assert (again.path, again.sha256) == (made.path, made.sha256)
-        assert again.path.read_bytes() == made.path.read_bytes() == before[f"files/{made.sha256}.tflite"]
+        assert again == made
+        stored = before[f"files/{made.artifact.sha256}.tflite"]
+        assert again.path.read_bytes() == made.path.read_bytes() == stored
 
 
 def test_a_compiler_that_crashed_is_no_verdict_that_stays(tmp_path, standin_compiler):
@@ -160,9 +161,9 @@ def test_a_compiler_that_crashed_is_no_verdict_that_stays(tmp_path, standin_comp
     (tmp_path / "sick").touch()
     with pytest.raises(ModelError, match="bad_alloc") as raised:
         edgetpu.compile_model(model, compiler, tmp_path / "cache")
-    assert not isinstance(raised.value, edgetpu.Refused)
+    assert not isinstance(raised.value, edgetpu.ModelRefused)
     (tmp_path / "sick").unlink()
-    assert edgetpu.compile_model(model, compiler, tmp_path / "cache").report.verdict == "compiled"
+    assert edgetpu.compile_model(model, compiler, tmp_path / "cache").artifact.subgraphs == 1
 
 
 @pytest.fixture(scope="module")
@@ -215,17 +216,18 @@ def test_variants_after_any_damage_to_the_cache(net, kind, damage):
 @pytest.mark.slow
 def test_damaged_calibration_data_is_no_verdict_even_if_it_is_damaged_at_the_last_moment(net, monkeypatch):
     """In the converter's own hands it is the cache's failure, and the next run is whole again."""
-    from harness.quantize.children import Child
+    from harness.quantize.backends.tflite_converter.messages import Convert
+    from harness.quantize.backends.tflite_converter.workers import Worker
 
     folder, made = net
     for name in ("variants", "files"):
         shutil.rmtree(folder / "cache" / name)
-    ask = Child.ask
+    ask = Worker.ask
 
     def spoil(self, request, *more):
-        if request["do"] != "convert" or not request["calibration"]:
+        if not isinstance(request, Convert) or not request.calibration:
             return ask(self, request, *more)
-        data = Path(request["calibration"])
+        data = Path(request.calibration)
         content = data.read_bytes()
         data.write_bytes(content[:100])
         try:
@@ -234,7 +236,7 @@ def test_damaged_calibration_data_is_no_verdict_even_if_it_is_damaged_at_the_las
             data.write_bytes(content)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Child, "ask", spoil)
+        patched.setattr(Worker, "ask", spoil)
         spoiled = make_net(folder)
     assert [failure.name for failure in spoiled.failed] == ["int8"]
     assert make_net(folder) == made
@@ -244,21 +246,22 @@ def test_damaged_calibration_data_is_no_verdict_even_if_it_is_damaged_at_the_las
 @pytest.mark.slow
 def test_a_converter_that_was_killed_is_no_verdict(net, monkeypatch):
     """The system kills what takes its last memory."""
-    from harness.quantize.children import Child
+    from harness.quantize.backends.tflite_converter.messages import Convert
+    from harness.quantize.backends.tflite_converter.workers import Worker
 
     folder, made = net
     for name in ("variants", "files"):
         shutil.rmtree(folder / "cache" / name)
-    ask = Child.ask
+    ask = Worker.ask
 
     def kill(self, request, *more):
-        if request["do"] == "convert":
-            self._process.kill()
-            self._process.wait()
+        if isinstance(request, Convert):
+            self.process.kill()
+            self.process.wait()
         return ask(self, request, *more)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Child, "ask", kill)
+        patched.setattr(Worker, "ask", kill)
         killed = make_net(folder)
     assert {failure.name for failure in killed.failed} == {"float32", "int8"}
     assert "SIGKILL, as when the system has no memory left" in killed.failed[0].reason
@@ -275,9 +278,9 @@ def test_a_model_file_that_is_replaced_before_it_is_loaded_is_known_by_what_was_
     (tmp_path / "new").write_bytes(data + b"\0" * 7)  # still the same zip archive, but another file
     (tmp_path / "new").replace(tmp_path / "m.keras")
     late = make_variants(source, [BY_NAME["float32"]], cache=tmp_path / "cache")
-    assert late.sha256 == cache.digest(data + b"\0" * 7) != source.sha256
-    assert [v.source_sha256 for v in late.variants] == [late.sha256]
-    assert late.variants[0].sha256 == made.variants[0].sha256
+    assert late.model.sha256 == cache.digest(data + b"\0" * 7) != source.sha256
+    assert [v.variant.source_sha256 for v in late.variants] == [late.model.sha256]
+    assert late.variants[0].variant.sha256 == made.variants[0].variant.sha256
     again = resolve_model("m.keras", tmp_path)
     (tmp_path / "m.keras").write_bytes(data)
     with pytest.raises(ModelError, match=r"m\.keras: it was replaced while it was read; run again"):
@@ -312,9 +315,11 @@ def test_what_is_described_is_a_copy_that_later_changes_do_not_reach(tmp_path, n
     (variant,) = make_variants(resolve_model(name, tmp_path), [], cache=tmp_path / "cache").variants
     for path in (tmp_path / "a.tflite", folder / "a.tflite"):
         path.write_bytes(dense_model(seed=2, outputs=9))  # in place: a link would let it through
-    assert cache.digest_file(variant.path) == variant.sha256
-    assert read_model_file(variant.path).outputs == variant.outputs
-    assert variant.outputs[0].shape == (1, 3)
+    assert cache.digest_file(variant.path) == variant.variant.sha256
+    assert [t.name for t in read_model_file(variant.path).outputs] == [
+        t.name for t in variant.variant.outputs
+    ]
+    assert variant.variant.outputs[0].shape == (1, 3)
 
 
 def test_a_cache_that_is_full_is_no_verdict_on_a_file(tmp_path):
@@ -348,21 +353,20 @@ def test_the_hash_of_a_saved_model_is_of_all_that_is_copied(tmp_path):
 
 
 def test_a_twin_beside_a_ready_file_is_copied_and_called_by_its_own_name(tmp_path, standin_compiler):
-    from harness.accelerators.edgetpu import step
-    from harness.analysis.accelerators import of_compiled
-    from harness.config import DelegateSpec, DeviceProfile
-    from harness.store import Cell, Device
+    from harness.accelerators.edgetpu.step import EdgeTpuCompiler
+    from harness.config import DelegateSpec
+    from harness.devices.transports.run_once import run_once
 
     model = tmp_path / "m.tflite"
     model.write_bytes(dense_model(seed=1))
     compiler = edgetpu.find(str(standin_compiler.command))
     twin = tmp_path / "m_edgetpu.tflite"
     twin.write_bytes(edgetpu.compile_model(model, compiler, tmp_path / "other").path.read_bytes())
-    made = make_variants(resolve_model("m.tflite", tmp_path), [], cache=tmp_path / "cache")
+    (made,) = make_variants(resolve_model("m.tflite", tmp_path), [], cache=tmp_path / "cache").variants
+    step = EdgeTpuCompiler(tmp_path / "cache", run_once, print)
     spec = DelegateSpec("edgetpu", {"compiler": "/nowhere"})
-    cell = Cell("c", made.model, made.variants[0].name, "d", "edgetpu", 1)
-    step.compile_cells([cell], [made], [Device(DeviceProfile("d", (spec,)))], tmp_path / "cache", print)
+    found = step.compile(made.variant, made.path, spec, given=made.given)
     sha256 = cache.digest_file(twin)
     twin.write_bytes(b"rebuilt")
-    assert cell.compiled.sha256 == sha256 == cache.digest_file(cell.compiled.path)
-    assert of_compiled(cell.compiled)["file"] == "m_edgetpu.tflite"
+    assert found.artifact.sha256 == sha256 == cache.digest_file(found.path)
+    assert found.artifact.file == "m_edgetpu.tflite"

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness.config.sources import anchored
 from harness.errors import ModelError
 from harness.quantize.calibration import InputSpec, generate, load_calibration, load_split, subsampled
 from harness.quantize.calibration.callables import evaluate_callable
 from harness.quantize.calibration.headers import arrays_in
-from harness.config.sources import anchored
-from harness.tflite import Quantization
+from harness.record import Quantization
 
 ROOT = Path(__file__).resolve().parents[2]
 X = InputSpec("serving_default_x:0", "float32", (1, 2, 3))
@@ -552,14 +552,14 @@ def test_callables(module, name, inputs, values):
     ("name", "inputs", "found"),
     [
         ("mine:nothing", [X], "mine:nothing: it has no samples"),
-        ("mine:none", [X], "it returns NoneType; expected an array, a dict or an iterable"),
+        ("mine:none", [X], "mine:none: expected an array, a dict of arrays or an iterable, found NoneType"),
         ("mine:wrong_shape", [X], "wants shape (samples, 2, 3), found (3, 3)"),
         ("mine:uneven", [X, IDS], "different numbers of samples: [2, 3]"),
         ("mine:array", [X, IDS], "a sample is one array, the model has 2 inputs"),
         ("mine:raises", [X], "mine:raises: raised ValueError: no data"),
         ("mine:exits", [X], "raised SystemExit: bye"),
-        ("mine:dies", [X], "its process was ended by SIGSEGV: last words"),
-        ("mine:dies_after_a_notice", [X], "its process was ended by SIGSEGV: last words"),
+        ("mine:dies", [X], "its process was killed by SIGSEGV: last words"),
+        ("mine:dies_after_a_notice", [X], "its process was killed by SIGSEGV: last words"),
         ("mine:number", [X], "it is not callable but of type int"),
         ("mine:arry", [X], 'no "arry" in mine; did you mean array?'),
         ("gone.mine:array", [X], "no module gone, neither installed nor in"),

@@ -413,7 +413,10 @@ def test_edgetpu_likely_takes_an_add_directly_behind_a_pad():
     tensors |= {"b": Tensor("int8", [1, 4, 4, 3]), "c": Tensor("int8", [1, 4, 4, 3])}
     ops = [Op("PAD", ["a", "pads"], ["b"]), Op("ADD", ["x", "b"], ["c"])]
     found = predict(read_model(build(tensors, ops, ["a", "x"], ["c"])), "edgetpu", TFLITE)
-    assert [(op.verdict, op.likely) for op in found.ops] == [(Verdict.DELEGATED, False), (Verdict.DELEGATED, True)]
+    assert [(op.verdict, op.likely) for op in found.ops] == [
+        (Verdict.DELEGATED, False),
+        (Verdict.DELEGATED, True),
+    ]
     assert found.ops[1].source.endswith("issues/690")
     assert (found.outcome, found.likely) == ("all", 1)
 
@@ -511,7 +514,7 @@ def test_ops_of_other_subgraphs_count_for_what_a_runtime_loads():
     refused = predict(model, "xnnpack", TFLITE)
     assert refused.outcome == "refused" and "FULLY_CONNECTED version 12" in refused.refusal.reason
     assert predict(model, "xnnpack", LITERT).outcome == "all"
-    assert needs(model)["release"] == "2.17"
+    assert needs(model).release == "2.17"
 
 
 @pytest.mark.parametrize("delegate", ["edgetpu", "gpu"])

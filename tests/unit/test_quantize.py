@@ -15,13 +15,14 @@ import numpy as np
 import pytest
 
 from harness.config import VariantSpec
+from harness.config.standard import STANDARD
 from harness.errors import ModelError
 from harness.models import resolve_model
 from harness.models.builtin import digits_files
-from harness.quantize import FidelitySamples, VariantSet, export_variants, make_variants
+from harness.quantize import VariantSet, export_variants, make_variants
+from harness.quantize.backends.tflite_converter.reasons import with_unrolling
 from harness.quantize.calibration import spread
-from harness.quantize.reasons import with_unrolling
-from harness.config.standard import STANDARD
+from harness.record import FidelitySamples, Warning
 from harness.tflite import dequantize, read_model_file
 from tests.models import dense_model
 
@@ -106,11 +107,11 @@ net.export(sys.argv[1] + "/saved")
 """
 
 
-def invoke(variant, samples: Path, folder: Path, runtime: str = "ai_edge_litert"):
+def invoke(made, samples: Path, folder: Path, runtime: str = "ai_edge_litert"):
     """(inputs and outputs as the interpreter describes them, raw outputs for every sample)."""
-    result = folder / f"{variant.name}.npy"
+    result = folder / f"{made.variant.name}.npy"
     done = subprocess.run(
-        [sys.executable, "-c", INVOKE, runtime, variant.path, samples, result],
+        [sys.executable, "-c", INVOKE, runtime, made.path, samples, result],
         capture_output=True,
         text=True,
         check=True,
@@ -118,8 +119,12 @@ def invoke(variant, samples: Path, folder: Path, runtime: str = "ai_edge_litert"
     return json.loads(done.stdout), np.load(result)
 
 
+def codes(made) -> set[str]:
+    return {warning.code for warning in made.variant.warnings}
+
+
 def by_name(made: VariantSet) -> dict:
-    return {variant.name: variant for variant in made.variants}
+    return {one.variant.name: one for one in made.variants}
 
 
 @pytest.fixture
@@ -165,18 +170,18 @@ def files(tmp_path_factory):
 @needs_converter
 @pytest.mark.slow
 def test_all_seven_are_what_they_are_called(digits):
-    assert [v.name for v in digits.variants] == [spec.name for spec in STANDARD]
-    assert [v.scheme for v in digits.variants] == [spec.name for spec in STANDARD]
+    assert [v.variant.name for v in digits.variants] == [spec.name for spec in STANDARD]
+    assert [v.variant.scheme for v in digits.variants] == [spec.name for spec in STANDARD]
     assert not digits.failed
 
 
 @needs_converter
 @pytest.mark.slow
 def test_size_and_hash_are_the_file_s(digits):
-    for variant in digits.variants:
-        content = variant.path.read_bytes()
-        assert variant.size_bytes == len(content)
-        assert variant.sha256 == hashlib.sha256(content).hexdigest()
+    for made in digits.variants:
+        content = made.path.read_bytes()
+        assert made.variant.size_bytes == len(content)
+        assert made.variant.sha256 == hashlib.sha256(content).hexdigest()
 
 
 @needs_converter
@@ -185,8 +190,8 @@ def test_quantization_is_as_the_interpreter_has_it_and_leads_back_to_real_values
     variants, samples = by_name(digits), digits.inputs["int8"]
     _, real = invoke(variants["float32"], samples, tmp_path)
     for name in ("int8", "uint8"):
-        variant = variants[name]
-        told, raw = invoke(variant, samples, tmp_path)
+        variant = variants[name].variant
+        told, raw = invoke(variants[name], samples, tmp_path)
         known = [(t.name, t.quantization.scales[0], t.quantization.zero_points[0]) for t in
                  (*variant.inputs, *variant.outputs)]  # fmt: skip
         assert [tuple(t) for t in told] == known
@@ -199,7 +204,7 @@ def test_quantization_is_as_the_interpreter_has_it_and_leads_back_to_real_values
 def test_digits_has_learned(digits, cache, tmp_path):
     evaluation = np.load(digits_files(cache).evaluation)
     samples = tmp_path / "x.npz"
-    np.savez(samples, **{by_name(digits)["float32"].inputs[0].name: evaluation["x"]})
+    np.savez(samples, **{by_name(digits)["float32"].variant.inputs[0].name: evaluation["x"]})
     _, scores = invoke(by_name(digits)["float32"], samples, tmp_path)
     assert len(scores) == len(evaluation["y"]) == 360
     assert (scores.argmax(axis=1) == evaluation["y"]).mean() > 0.95
@@ -212,16 +217,16 @@ def test_digits_has_learned(digits, cache, tmp_path):
 )
 def test_every_variant_loads_on_the_old_runtime(digits, tmp_path):
     for variant in digits.variants:
-        invoke(variant, digits.inputs[variant.name], tmp_path, runtime="tflite_runtime")
+        invoke(variant, digits.inputs[variant.variant.name], tmp_path, runtime="tflite_runtime")
 
 
 @needs_converter
 @pytest.mark.slow
 def test_the_older_form_is_made_only_where_it_is_needed_and_says_so(digits, cache):
-    assert [v.name for v in digits.variants if "compatible-form" in dict(v.warnings)] == ["dynamic"]
+    assert [v.variant.name for v in digits.variants if "compatible-form" in codes(v)] == ["dynamic"]
     usual = make_digits(cache, oldest=None, specs=[BY_NAME["dynamic"]]).variants[0]
-    assert not usual.warnings
-    assert usual.sha256 != by_name(digits)["dynamic"].sha256
+    assert not usual.variant.warnings
+    assert usual.variant.sha256 != by_name(digits)["dynamic"].variant.sha256
     needs = read_model_file(usual.path).min_runtime_version
     assert tuple(int(n) for n in needs.split(".")[:2]) > OLD_RUNTIME
 
@@ -231,7 +236,7 @@ def test_the_older_form_is_made_only_where_it_is_needed_and_says_so(digits, cach
 def test_runtimes_before_2_10_get_one_scale_per_dense_layer(cache):
     """They take one per channel, too, and compute nonsense."""
     (variant,) = make_digits(cache, oldest=(2, 9), specs=[BY_NAME["int8"]]).variants
-    assert "compatible-form" in dict(variant.warnings)
+    assert "compatible-form" in codes(variant)
     info = read_model_file(variant.path)
     weights = [info.tensors[op.inputs[1]] for op in info.ops if op.name == "FULLY_CONNECTED"]
     assert weights
@@ -256,7 +261,7 @@ def test_a_damaged_entry_is_made_again(digits, cache):
     again = make_digits(cache, on_progress=lambda *step: told.append(step))
     assert told == [("int8", 7, 7)]
     assert again == digits
-    assert damaged.path.stat().st_size == damaged.size_bytes
+    assert damaged.path.stat().st_size == damaged.variant.size_bytes
 
 
 @needs_converter
@@ -268,11 +273,13 @@ def test_export_copies_the_files_with_their_provenance(digits, tmp_path):
         assert path.read_bytes() == variant.path.read_bytes()
     record = json.loads((tmp_path / "out" / "digits_int8.json").read_text())
     variant = by_name(digits)["int8"]
-    assert record["source_sha256"] == digits.sha256
+    assert record["source_sha256"] == digits.model.sha256
     assert record["converter"]["name"] == "TFLiteConverter"
     assert record["calibration"]["samples"] == 128
     assert record["settings"]["inference_input_type"] == "int8"
-    assert record["inputs"][0]["quantization"]["scales"] == list(variant.inputs[0].quantization.scales)
+    assert record["inputs"][0]["quantization"]["scales"] == list(
+        variant.variant.inputs[0].quantization.scales
+    )
 
 
 @needs_converter
@@ -291,10 +298,10 @@ def test_custom_settings_and_retired_names(digits, cache, tmp_path):
     )
     wrong = dataclasses.replace(spec, name="wrong", optimizations=("FASTEST",))
     made = make_digits(cache, specs=[spec, wrong])
-    variant = made.variants[0]
+    variant = made.variants[0].variant
     assert (variant.inputs[0].dtype, variant.outputs[0].dtype) == ("uint8", "float32")
     assert variant.inputs[0].quantization.scales[0] == pytest.approx(0.5 / 255, rel=1e-3)
-    assert variant.warnings == (("note", "OPTIMIZE_FOR_SIZE is DEFAULT"),)
+    assert variant.warnings == (Warning("note", "OPTIMIZE_FOR_SIZE is DEFAULT"),)
     assert [f.name for f in made.failed] == ["wrong"]
     assert "FASTEST" in made.failed[0].reason
 
@@ -305,10 +312,10 @@ def test_one_variant_that_cannot_be_made_costs_no_other_and_is_remembered(zoo, c
     source = resolve_model("zoo:no_16_bit", zoo)
     specs = [BY_NAME["float32"], BY_NAME["int8"], BY_NAME["int16x8"]]
     made = make_variants(source, specs, cache=cache)
-    assert [v.name for v in made.variants] == ["float32", "int8"]
+    assert [v.variant.name for v in made.variants] == ["float32", "int8"]
     assert [f.name for f in made.failed] == ["int16x8"]
     assert "ATAN2" in made.failed[0].reason and "\n" not in made.failed[0].reason
-    assert [dict(v.warnings).keys() for v in made.variants] == [set(), {"generated-calibration"}]
+    assert [codes(v) for v in made.variants] == [set(), {"generated-calibration"}]
     told = []
     assert make_variants(source, specs, cache=cache, on_progress=lambda *s: told.append(s)) == made
     assert not told
@@ -321,11 +328,11 @@ def test_a_recurrent_layer_that_the_converter_dies_of_is_named_with_what_helps(z
     (failed,) = made.failed
     assert "SIGSEGV" in failed.reason and "(memory); built with unroll=True" in failed.reason
     made = make_variants(resolve_model("zoo:unrolled", zoo), [BY_NAME["int8"]], cache=cache)
-    assert [v.name for v in made.variants] == ["int8"]
+    assert [v.variant.name for v in made.variants] == ["int8"]
 
 
 def test_a_crash_is_not_blamed_on_what_a_model_does_not_have():
-    assert with_unrolling("the converter died of SIGSEGV", []) == "the converter died of SIGSEGV"
+    assert with_unrolling("the converter was killed by SIGSEGV", []) == "the converter was killed by SIGSEGV"
     assert with_unrolling("no kernel", ["lstm"]) == "no kernel"
 
 
@@ -338,11 +345,11 @@ def test_inputs_are_told_apart_by_name_and_a_batch_is_fixed(zoo, cache):
     np.savez(zoo / "data.npz", large=large.astype(np.float32), small=small.astype(np.float32))
     source = resolve_model("zoo:two_inputs", zoo)
     made = make_variants(source, [BY_NAME["int8"]], calibration="data.npz", batch=4, cache=cache)
-    inputs = {t.shape: t for t in made.variants[0].inputs}
+    inputs = {t.shape: t for t in made.variants[0].variant.inputs}
     assert set(inputs) == {(4, 4), (4, 6)}
     assert inputs[4, 4].quantization.scales[0] == pytest.approx(1 / 255, rel=1e-3)
     assert inputs[4, 6].quantization.scales[0] == pytest.approx(10 / 255, rel=1e-3)
-    assert made.variants[0].calibration["samples"] == 38
+    assert made.variants[0].variant.calibration.samples == 38
     assert made.fidelity_samples == FidelitySamples("data.npz", 12, "held-back")
     with np.load(made.inputs["int8"]) as samples:
         held_back = large[spread(50, 12)]
@@ -409,7 +416,10 @@ def test_ready_files_keep_their_names_and_one_bad_file_costs_no_other(tmp_path, 
     for stem, content in contents.items():
         (folder / f"{stem}.tflite").write_bytes(content)
     made = make_variants(resolve_model("ready", tmp_path), STANDARD, cache=tmp_path / "cache")
-    assert [(v.name, v.scheme) for v in made.variants] == [("a", "float32"), ("twin", "float32")]
+    assert [(v.variant.name, v.variant.scheme) for v in made.variants] == [
+        ("a", "float32"),
+        ("twin", "float32"),
+    ]
     assert [f.name for f in made.failed] == ["cut", "empty"]
     assert made.inputs["a"] == made.inputs["twin"]
     with np.load(made.inputs["a"]) as samples:
@@ -424,7 +434,7 @@ def test_files_whose_stems_are_the_same_stay_two_variants(tmp_path, no_children)
     if len(list(folder.iterdir())) < 3:
         pytest.skip("needs a file system that tells upper from lower case")
     made = make_variants(resolve_model("ready", tmp_path), STANDARD, cache=tmp_path / "cache")
-    assert [v.name for v in made.variants] == ["a.TFLITE", "a.tflite", "b"]
+    assert [v.variant.name for v in made.variants] == ["a.TFLITE", "a.tflite", "b"]
     assert [v.given.name for v in made.variants] == ["a.TFLITE", "a.tflite", "b.tflite"]
 
 
@@ -435,7 +445,7 @@ def test_a_file_name_that_no_runtime_can_open_costs_no_other(tmp_path, no_childr
     for name in ("a.tflite", odd):
         (folder / name).write_bytes(dense_model(seed=1))
     made = make_variants(resolve_model("ready", tmp_path), STANDARD, cache=tmp_path / "cache")
-    assert [v.name for v in made.variants] == ["a"]
+    assert [v.variant.name for v in made.variants] == ["a"]
     (failed,) = made.failed
     assert failed.name == r"x\xff"
     assert "not UTF-8" in failed.reason
@@ -459,7 +469,7 @@ def test_a_single_ready_file_is_named_by_its_scheme_and_a_bad_one_is_an_error(tm
     (tmp_path / "good.tflite").write_bytes(dense_model(seed=1))
     (tmp_path / "bad.tflite").write_bytes(b"")
     good = make_variants(resolve_model("good.tflite", tmp_path), STANDARD, cache=tmp_path / "cache")
-    assert [(v.name, v.converter) for v in good.variants] == [("float32", None)]
+    assert [(v.variant.name, v.variant.converter) for v in good.variants] == [("float32", None)]
     with pytest.raises(ModelError, match=r"bad\.tflite"):
         make_variants(resolve_model("bad.tflite", tmp_path), STANDARD, cache=tmp_path / "cache")
 

@@ -8,15 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import structs
 from rich.console import Console
 
 from harness.analysis.rows import document
+from harness.config.standard import STANDARD
 from harness.errors import ModelError
 from harness.models import ModelSource, resolve_model
-from harness.quantize import FidelitySamples, make_variants
+from harness.quantize import make_variants
 from harness.quantize.calibration import InputSpec
 from harness.quantize.data import choose_data
-from harness.config.standard import STANDARD
+from harness.record import FidelitySamples
 from harness.report.table import render
 from tests.models import dense_model, int64_model
 from tests.unit.run_builder import typical
@@ -111,7 +113,7 @@ def test_ready_files(data, calibration, dataset, expected):
         dataset=dataset,
         cache=data / "c",
     )
-    assert made.fidelity_samples == expected
+    assert made.model.fidelity_samples == expected
     values = values_of(made.inputs["float32"])
     assert values.shape == (16, 4) and np.abs(values).max() <= 1
 
@@ -119,7 +121,7 @@ def test_ready_files(data, calibration, dataset, expected):
 def test_a_ready_file_without_data(data):
     (data / "net.tflite").write_bytes(int64_model())
     made = make_variants(resolve_model("net.tflite", data), STANDARD, cache=data / "cache")
-    assert made.fidelity_samples == FidelitySamples("generate", 16, "random")
+    assert made.model.fidelity_samples == FidelitySamples("generate", 16, "random")
 
 
 def decibels(made, folder: Path) -> float:
@@ -127,8 +129,8 @@ def decibels(made, folder: Path) -> float:
     variants = by_name(made)
     _, real = invoke(variants["float32"], made.inputs["float32"], folder)
     _, raw = invoke(variants["int8"], made.inputs["int8"], folder)
-    scale, zero = (variants["int8"].outputs[0].quantization.scales[0],
-                   variants["int8"].outputs[0].quantization.zero_points[0])  # fmt: skip
+    quantization = variants["int8"].variant.outputs[0].quantization
+    scale, zero = quantization.scales[0], quantization.zero_points[0]
     noise = (raw.astype(float) - zero) * scale - real
     return float(10 * np.log10(np.sum(real**2) / np.sum(noise**2)))
 
@@ -146,8 +148,8 @@ def test_wrongly_scaled_calibration_shows_on_a_dataset(data):
     wrong = made("wrong.npy", "right.npy")
     assert decibels(wrong, data) < 10
     assert decibels(made("right.npy", None), data) > 20
-    assert wrong.variants[1].calibration["samples"] == 48
-    assert wrong.variants[1].sha256 == made("wrong.npy", None).variants[1].sha256
+    assert wrong.variants[1].variant.calibration.samples == 48
+    assert wrong.variants[1].variant.sha256 == made("wrong.npy", None).variants[1].variant.sha256
 
 
 @needs_converter
@@ -160,7 +162,7 @@ def test_wrongly_scaled_calibration_shows_on_the_built_in_model(tmp_path):
         calibration=str(tmp_path / "wrong.npy"),
         cache=tmp_path / "cache",
     )
-    assert made.fidelity_samples == FidelitySamples("built-in", 16, "built-in")
+    assert made.model.fidelity_samples == FidelitySamples("built-in", 16, "built-in")
     assert decibels(made, tmp_path) < 10
 
 
@@ -189,10 +191,11 @@ def test_wrongly_scaled_calibration_shows_on_the_built_in_model(tmp_path):
 def test_the_samples_are_said_and_stored(samples, said):
     """The count is that of the samples compared, two here: there may have been time for fewer."""
     run = typical()
-    run.models = [replace(run.models[0], fidelity_samples=samples)]
+    made = run.models[0]
+    run.models = [replace(made, model=structs.replace(made.model, fidelity_samples=samples))]
     made = document(run)
     stored = made["models"][0]["fidelity_samples"]
-    assert stored == (None if samples is None else vars(samples))
+    assert stored == (None if samples is None else structs.asdict(samples))
     assert f"against float32/cpu@cpu{said}" in printed(made)
 
 

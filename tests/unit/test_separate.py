@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from harness.analysis.baseline import baselines, check_baseline
 from harness.analysis.rows import document
@@ -13,8 +14,8 @@ from harness.errors import ConfigError
 from harness.models import resolve_model
 from harness.quantize import make_variants
 from harness.quantize.separate import interface, separate
+from harness.record import Quantization, Tensor
 from harness.session import selection
-from harness.tflite import Quantization, TensorInfo
 from tests.models import dense_model, int64_model
 from tests.unit.run_builder import cell, device, measured, run, variant
 
@@ -23,8 +24,9 @@ REAL = Path(__file__).resolve().parents[3] / "shared" / "models"
 
 def models_of(folder: Path, cache: Path) -> dict[str, list[str]]:
     sets = separate(make_variants(resolve_model(folder.name, folder.parent), [], cache=cache))
-    assert all(v.model == made.model for made in sets for v in (*made.variants, *made.failed))
-    return {made.model: [v.name for v in (*made.variants, *made.failed)] for made in sets}
+    found = {made.model.name: [*(one.variant for one in made.variants), *made.failed] for made in sets}
+    assert all(v.model == model for model, variants in found.items() for v in variants)
+    return {model: [v.name for v in variants] for model, variants in found.items()}
 
 
 @pytest.fixture
@@ -67,16 +69,16 @@ def test_a_file_that_cannot_be_read_is_a_model_of_its_own_where_there_are_severa
     }  # fmt: skip
 
 
-def tensors(*described: tuple[str, str, tuple[int, ...]]) -> tuple[TensorInfo, ...]:
+def tensors(*described: tuple[str, str, tuple[int, ...]]) -> tuple[Tensor, ...]:
     scale = Quantization((0.5,), (3,), None)
     return tuple(
-        TensorInfo(name, dtype, shape, shape, scale if dtype.endswith("int8") else None, False)
+        Tensor(name, dtype, shape, shape, scale if dtype.endswith("int8") else None)
         for name, dtype, shape in described
     )
 
 
-def with_tensors(inputs: tuple[TensorInfo, ...], outputs: tuple[TensorInfo, ...]):
-    return replace(variant("a"), inputs=inputs, outputs=outputs)
+def with_tensors(inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]):
+    return replace(variant("a").variant, inputs=inputs, outputs=outputs)
 
 
 def test_variants_of_one_model_may_differ_in_names_order_types_and_leading_ones():
@@ -117,14 +119,20 @@ def test_models_never_share_a_name_with_those_of_a_folder(tmp_path):
         make_variants(resolve_model(text, tmp_path), [], cache=tmp_path / "c") for text in ("a.tflite", "zoo")
     ]
     sets = selection.unique_sets([one for several in made for one in separate(several)])
-    assert [(s.model, s.variants[0].model) for s in sets] == [("a", "a"), ("a-2", "a-2"), ("b", "b")]
+    assert [(s.model.name, s.variants[0].variant.model) for s in sets] == [
+        ("a", "a"),
+        ("a-2", "a-2"),
+        ("b", "b"),
+    ]
 
 
 def two_models_of_one_folder(baseline: str | None):
     variants = [variant(name, model=name[0], scheme="int8") for name in ("a1", "a2", "b1")]
-    cells = [measured(cell(v.name, "cpu", model=v.model), [2.0, 2.1]) for v in variants]
+    cells = [measured(cell(name, "cpu", model=name[0]), [2.0, 2.1]) for name in ("a1", "a2", "b1")]
     built = run(cells, variants, [device("cpu")], baseline=baseline)
-    built.models[:] = [replace(model, source="zoo/") for model in built.models]
+    built.models[:] = [
+        dataclasses.replace(made, model=replace(made.model, source="zoo/")) for made in built.models
+    ]
     return built
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.config.standard import STANDARD
 from harness.errors import ModelError
 from harness.models import resolve_model
 from harness.quantize import make_variants
-from harness.config.standard import STANDARD
-from harness.quantize.trust import code_in_keras_file
+from harness.quantize.backends.tflite_converter.trust import code_in_keras_file
 
 pytestmark = [
     pytest.mark.slow,
@@ -38,7 +38,7 @@ HARMLESS = ["tf_keras-harmless.h5", "tf_keras-harmless.keras", "ops.h5", "metada
 LOAD = """
 import json, sys
 from pathlib import Path
-from harness.quantize import sources
+from harness.quantize.backends.tflite_converter import sources
 folder, trust = Path(sys.argv[1]), sys.argv[2] == "trust"
 sys.path.insert(0, str(folder))
 found = {}
@@ -126,7 +126,8 @@ def test_functions_in_keras_own_modules_are_none_of_its_layers(tmp_path, part, f
 def test_a_keras_3_that_ignores_safe_mode_gets_no_file_with_code(folder):
     """Those before 3.12 run the Lambda layers of an .h5 whatever they are told."""
     code = (
-        "import keras, sys; from pathlib import Path; from harness.quantize import sources\n"
+        "import keras, sys; from pathlib import Path\n"
+        "from harness.quantize.backends.tflite_converter import sources\n"
         "keras.__version__, load = '3.11.3', keras.models.load_model\n"
         "keras.models.load_model = lambda path, **options: load(path, **{**options, 'safe_mode': False})\n"
         "folder = Path(sys.argv[1])\n"
@@ -168,7 +169,8 @@ def test_the_real_files_of_keras_2_need_no_trust():
     if not models.is_dir():
         pytest.skip(f"needs the real models in {models}")
     code = (
-        "import sys; from pathlib import Path; from harness.quantize import sources\n"
+        "import sys; from pathlib import Path\n"
+        "from harness.quantize.backends.tflite_converter import sources\n"
         "for path in map(Path, sys.argv[1:]): sources.load('keras', path.name, path, path.parent)"
     )
     _python("-c", code, *map(str, sorted(models.glob("*.h5"))))

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import platform
 import re
 import shutil
-import signal
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import cache
+from harness import cache, processes
 from harness.accelerators.base import CompiledFile
 from harness.accelerators.edgetpu.log import OpStatus, Report, parse
 from harness.accelerators.edgetpu.remote import Host
@@ -186,35 +182,20 @@ def _is_final(report: Report) -> bool:
 def _run(command: Sequence[str], timeout_s: float) -> tuple[str, str]:
     """What it wrote, and how it ended if not by itself with status 0.
 
-    The compiler is a script that starts a program: both are ended together. Its output goes to a file,
-    which can't fill up as a pipe can.
+    The compiler is a script that starts a program: both are ended together.
     """
-    with tempfile.TemporaryFile() as file:
-        try:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
-            )
-        except OSError as error:
-            return "", f"cannot be started: {error.strerror or error}"
-        try:
-            status: int | None = process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            status = None
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        file.seek(max(0, file.seek(0, os.SEEK_END) - _KEPT_BYTES))
-        text = file.read().decode("utf-8", "replace")
-    return text, _how_it_ended(status, timeout_s)
+    try:
+        done = processes.run(command, timeout_s=timeout_s, merged=True, kept_bytes=_KEPT_BYTES)
+    except OSError as error:
+        return "", f"cannot be started: {error.strerror or error}"
+    status = None if done.exit.late_s is not None else done.exit.status
+    return done.output.decode("utf-8", "replace"), _how_it_ended(status, timeout_s)
 
 
 def _how_it_ended(status: int | None, timeout_s: float) -> str:
     if status is None:
         return f"no verdict within {timeout_s:g} s; compiler_timeout in the profile gives it longer"
-    if status < 0:
-        return f"it was killed by {signal.Signals(-status).name}"
-    return f"it ended with exit status {status} and no verdict" if status else ""
+    return f"it {processes.Exit(status)}" + (" and no verdict" if status > 0 else "") if status else ""
 
 
 def _from_json(raw: Mapping[str, Any]) -> Report:

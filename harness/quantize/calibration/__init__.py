@@ -1,65 +1,50 @@
-"""Representative data: arrays, images, callables or generated."""
+"""Representative data for calibration, and samples to compare outputs on."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import ModelError
-from harness.quantize.calibration.request import LIMIT, Request, parse
-from harness.tflite import Quantization
+from harness.quantize.calibration.held import HeldData, as_source
+from harness.quantize.calibration.request import LIMIT, Interval, Options, Request, parse
+from harness.quantize.calibration.samples import InputSpec, Samples
 
 if TYPE_CHECKING:
     from harness.quantize.calibration.arrays import Arrays
+
+__all__ = [
+    "GENERATED",
+    "HELD_BACK",
+    "HeldData",
+    "InputSpec",
+    "Samples",
+    "as_source",
+    "generate",
+    "load_calibration",
+    "load_split",
+    "spread",
+    "subsampled",
+]
 
 GENERATED = 32  # random samples: more of them don't widen the ranges
 HELD_BACK = 16  # samples that are not calibrated on, at most
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """Samples for the converter and for comparing outputs, checked against the model's inputs.
-
-    `path` is an .npz: one array per input, named as the model names its inputs, shape (samples, *input
-    shape without the batch dimension), real (not quantized) values: float32, or the input's own type
-    where it holds whole numbers (token ids, raw pixels) or booleans.
-    """
-
-    source: str  # as the user gave it, "generate", or "built-in"
-    samples: int
-    sha256: str
-    path: Path
-    generated: bool
-    how: str | None = None  # how the data was made to fit, e.g. "resized to 96x96, scaled to [0, 1]"
-
-
-@dataclass(frozen=True)
-class InputSpec:
-    """A model input: dtype is numpy's name, shape has the static batch dimension first.
-
-    With a quantization, samples are real values and not of `dtype`.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-    quantization: Quantization | None = None
-
-
 def load_calibration(
-    text: str,
+    asked: str | HeldData,
     inputs: Sequence[InputSpec],
     cache: Path,
     *,
     resize: str = "bilinear",
-    scale: tuple[float, float] | None = None,
+    scale: Interval | None = None,
     limit: int = LIMIT,
-) -> Calibration:
-    """Calibration data from what --calibration names, written into the folder `cache`.
+) -> Samples:
+    """Calibration data that a program holds, or that --calibration names, written into the folder `cache`.
 
-    `text` is a source and, behind commas, its options:
+    A text is a source and, behind commas, its options:
 
     - `data.npy` for a model with one input, `data.npz` for several named ones;
     - a folder of images, subfolders included, sorted by name: `photos,scale=-1..1,resize=nearest`; scaled
@@ -69,39 +54,39 @@ def load_calibration(
       (TensorFlow's representative_dataset), dicts, or (x, y) batches of a Keras or tf.data dataset;
     - `generate`, `generate,range=0..255`: random data, see `generate`.
 
-    `samples=N` goes with each. `resize`, `scale` and `limit` are what counts where `text` does not say.
+    `samples=N` goes with each. `resize`, `scale` and `limit` count if the text does not say otherwise.
     Raises ModelError, one line, for whatever does not fit the inputs.
     """
-    request = parse(text, resize, scale, limit)
+    request = parse(asked, Options(limit, resize, scale))
     if request.reader is None:
         return _generated(request, inputs, cache)
-    arrays, notes = _read(request, inputs, request.samples)
-    return _stored(text, arrays, notes, cache)
+    arrays, notes = _read(request, inputs, request.options.samples)
+    return _stored(request.text, arrays, notes, cache)
 
 
 def load_split(
-    text: str, inputs: Sequence[InputSpec], cache: Path, held_back: int = HELD_BACK
-) -> tuple[Calibration, Calibration | None]:
+    asked: str | HeldData, inputs: Sequence[InputSpec], cache: Path, held_back: int = HELD_BACK
+) -> tuple[Samples, Samples | None]:
     """Calibration data as `load_calibration` has it, and samples of the same source that it does not hold.
 
     At most `held_back` samples are held back, evenly spread over the source: those that calibration would
-    have no use for, else up to a quarter of all. None where there are fewer than four. Random data has
-    another seed.
+    have no use for, else up to a quarter of all; None if there are fewer than four. Random data has another
+    seed.
     """
-    request = parse(text, "bilinear", None, LIMIT)
+    request = parse(asked, Options())
     if request.reader is None:
         return _generated(request, inputs, cache), _generated(request, inputs, cache, held_back)
-    arrays, notes = _read(request, inputs, request.samples + held_back)
+    arrays, notes = _read(request, inputs, request.options.samples + held_back)
     total = len(next(iter(arrays.values())))
-    count = min(held_back, max(total - request.samples, total // 4))
+    count = min(held_back, max(total - request.options.samples, total // 4))
     if not count:
-        return _stored(text, arrays, notes, cache), None
+        return _stored(request.text, arrays, notes, cache), None
     chosen = spread(total, count)
     rest = [index for index in range(total) if index not in set(chosen)]
     told = [*notes, f"{count} of {total} samples held back"]
     return (
-        _stored(text, {name: array[rest] for name, array in arrays.items()}, told, cache),
-        _stored(text, {name: array[chosen] for name, array in arrays.items()}, notes, cache),
+        _stored(request.text, {name: array[rest] for name, array in arrays.items()}, told, cache),
+        _stored(request.text, {name: array[chosen] for name, array in arrays.items()}, notes, cache),
     )
 
 
@@ -115,8 +100,8 @@ def generate(
     samples: int,
     cache: Path,
     seed: int = 0,
-    ranges: Mapping[str, tuple[float, float]] | None = None,
-) -> Calibration:
+    ranges: Mapping[str, Interval] | None = None,
+) -> Samples:
     """Uniform random samples, the same for the same seed, in each input's range [low, high).
 
     The range is what `ranges` says for the input's name, else what a quantized input can express, else
@@ -141,22 +126,22 @@ def generate(
         )
         said.append(f"{spec.name} in [{low:g}, {high:g})")
     sha256, path = store(finish(arrays, inputs, "calibration generate", samples)[0], cache)
-    return Calibration("generate", samples, sha256, path, True, f"uniform random: {', '.join(said)}")
+    return Samples("generate", samples, sha256, path, True, f"uniform random: {', '.join(said)}")
 
 
-def subsampled(calibration: Calibration, cache: Path, count: int) -> Calibration:
+def subsampled(data: Samples, cache: Path, count: int) -> Samples:
     """At most `count` of its samples, evenly spread, in the folder `cache`. Raises ModelError."""
     from harness.quantize.calibration.arrays import load, store
 
-    if calibration.samples <= count:
-        return calibration
-    chosen = spread(calibration.samples, count)
-    arrays = {name: array[chosen] for name, array in load(calibration.path).items()}
+    if data.samples <= count:
+        return data
+    chosen = spread(data.samples, count)
+    arrays = {name: array[chosen] for name, array in load(data.path).items()}
     sha256, path = store(arrays, cache)
-    return replace(calibration, samples=count, sha256=sha256, path=path)
+    return replace(data, samples=count, sha256=sha256, path=path)
 
 
-def _range(spec: InputSpec) -> tuple[float, float]:
+def _range(spec: InputSpec) -> Interval:
     import numpy as np
 
     if spec.quantization is not None:
@@ -170,13 +155,13 @@ def _range(spec: InputSpec) -> tuple[float, float]:
 
 def _generated(
     request: Request, inputs: Sequence[InputSpec], cache: Path, second: int | None = None
-) -> Calibration:
-    """Random data in the range asked for; `second` many samples of another seed, where that is given."""
-    told = request.options.get("range")
+) -> Samples:
+    """Random data in the range asked for; with `second`, so many samples of another seed."""
+    told = request.options.range
     ranges = dict.fromkeys((spec.name for spec in inputs), told) if told else None
     if second is not None:
         return generate(inputs, second, cache, seed=1, ranges=ranges)
-    count = request.samples if "samples" in request.given else GENERATED
+    count = request.options.samples if request.count_given else GENERATED
     return generate(inputs, count, cache, ranges=ranges)
 
 
@@ -185,13 +170,13 @@ def _read(request: Request, inputs: Sequence[InputSpec], limit: int) -> tuple[Ar
     from harness.quantize.calibration.arrays import finish
 
     assert request.reader is not None
-    arrays, notes = request.reader(request.source, inputs, {**request.options, "samples": limit})
+    arrays, notes = request.reader(request.source, inputs, replace(request.options, samples=limit))
     arrays, more = finish(arrays, inputs, f"calibration {request.source}", limit)
     return arrays, [*notes, *more]
 
 
-def _stored(text: str, arrays: Arrays, notes: Sequence[str], cache: Path) -> Calibration:
+def _stored(text: str, arrays: Arrays, notes: Sequence[str], cache: Path) -> Samples:
     from harness.quantize.calibration.arrays import store
 
     sha256, path = store(arrays, cache)
-    return Calibration(text, len(next(iter(arrays.values()))), sha256, path, False, ", ".join(notes) or None)
+    return Samples(text, len(next(iter(arrays.values()))), sha256, path, False, ", ".join(notes) or None)

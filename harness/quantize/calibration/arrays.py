@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from harness.cache import keep
 from harness.errors import ModelError
-from harness.quantize.calibration import InputSpec
 from harness.quantize.calibration.headers import arrays_in
+from harness.quantize.calibration.samples import InputSpec
 
 Arrays = dict[str, npt.NDArray[Any]]
 Item = TypeVar("Item")
@@ -24,12 +24,12 @@ Item = TypeVar("Item")
 _write_array: Any = np.lib.format.write_array  # numpy 1 has no types for it
 
 
-def read(source: str, inputs: Sequence[InputSpec], options: Mapping[str, Any]) -> tuple[Arrays, list[str]]:
-    """The samples asked for of an .npy or .npz file, under the model's input names.
+def read(source: str, inputs: Sequence[InputSpec], limit: int) -> tuple[Arrays, list[str]]:
+    """The first `limit` samples of an .npy or .npz file, under the model's input names, and what was done.
 
-    Shapes and types are checked by the headers; more than these samples is not read.
+    Shapes and types are checked by the headers; other samples are not read.
     """
-    where, limit = f"calibration {source}", options["samples"]
+    where = f"calibration {source}"
     stored = match(arrays_in(Path(source).expanduser(), where), inputs, where)
     for spec in inputs:
         check_shape(stored[spec.name].shape, spec, where)

@@ -1,28 +1,24 @@
-"""A user's callable as calibration data: it may import TensorFlow, so it runs in a child process."""
+"""A user's callable as a source of samples: it may import TensorFlow, so it runs in a process of its own."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import signal
-import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
 
+import msgspec
+
+from harness import processes
 from harness.errors import ModelError
-from harness.quantize.calibration import InputSpec
 from harness.quantize.calibration.arrays import Arrays, load
+from harness.quantize.calibration.samples import InputSpec
 
 TIMEOUT_S = 900.0  # a dataset may have to be unpacked first
-
-
-def read(source: str, inputs: Sequence[InputSpec], options: Mapping[str, Any]) -> tuple[Arrays, list[str]]:
-    """What the callable returns or yields, its arrays under the model's input names."""
-    return evaluate_callable(source, inputs, options["samples"]), []
+_WORKER = "harness.quantize.calibration.worker"
 
 
 def evaluate_callable(
@@ -30,57 +26,39 @@ def evaluate_callable(
 ) -> Arrays:
     """At most about `limit` samples (whole batches) of `package.module:callable`, one array per input.
 
-    Raises ModelError when it cannot be imported, raises, dies, hangs, or gives what is no data.
+    Raises ModelError if it cannot be imported, raises, dies, takes too long, or gives what is no data.
     """
     where = f"calibration {text}"
     with tempfile.TemporaryDirectory(prefix="qbench-") as folder:
         result = Path(folder) / "samples.npz"
-        request = {
-            "text": text,
-            "limit": limit,
-            "result": str(result),
-            "inputs": [(spec.name, spec.dtype, spec.shape) for spec in inputs],
-        }
-        with (Path(folder) / "output").open("w+b") as output:
-            status = _run(json.dumps(request), output, timeout_s, where)
-            if result.exists():
-                arrays = load(result)
-                return {spec.name: arrays[f"arr_{i}"] for i, spec in enumerate(inputs)}
-            error = result.with_suffix(".error")
-            if error.exists():
-                raise ModelError(f"{where}: {error.read_text(encoding='utf-8')}")
-            raise ModelError(f"{where}: its process {_end(status)}{_tail(output)}")
+        done = _run(text, inputs, limit, result, timeout_s)
+        if result.exists():
+            arrays = load(result)
+            return {spec.name: arrays[f"arr_{i}"] for i, spec in enumerate(inputs)}
+        error = result.with_suffix(".error")
+        if error.exists():
+            raise ModelError(f"{where}: {error.read_text(encoding='utf-8')}")
+        if done.exit.late_s is not None:
+            raise ModelError(f"{where}: no data after {timeout_s:g} s; it was stopped")
+        raise ModelError(f"{where}: its process {done.exit}{_last_words(done.output)}")
 
 
-def _run(request: str, output: IO[bytes], timeout_s: float, where: str) -> int:
+def _run(
+    text: str, inputs: Sequence[InputSpec], limit: int, result: Path, timeout_s: float
+) -> processes.Finished:
+    from harness.quantize.calibration.worker import Request
+
+    request = json.dumps(msgspec.to_builtins(Request(text, limit, str(result), tuple(inputs))))
     # -P keeps a folder of the user's that is called "harness" from being taken for ours.
-    command = [sys.executable, "-P", "-m", "harness.quantize.calibration.child", request]
+    command = [sys.executable, "-P", "-m", _WORKER, request]
     ours = str(Path(__file__).parents[3])
     paths = [ours, *filter(None, [os.environ.get("PYTHONPATH")])]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    try:
-        return subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=env,
-            timeout=timeout_s,
-            check=False,
-        ).returncode
-    except subprocess.TimeoutExpired:
-        raise ModelError(f"{where}: no data after {timeout_s:g} s; it was stopped") from None
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    return processes.run(command, timeout_s=timeout_s, environment=environment, merged=True, kept_bytes=4096)
 
 
-def _end(status: int) -> str:
-    return f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-
-
-def _tail(output: IO[bytes]) -> str:
+def _last_words(output: bytes) -> str:
     """The last line that the process wrote; not a notice of TensorFlow's (I0000 …, W0000 …)."""
-    output.seek(0, os.SEEK_END)
-    output.seek(max(0, output.tell() - 4096))
-    lines = output.read().decode("utf-8", "replace").split("\n")
-    said = (line.strip() for line in reversed(lines))
-    last = next((line for line in said if line and not re.match(r"[IW]\d{4} |WARNING:", line)), "")
+    lines = (line.strip() for line in reversed(output.decode("utf-8", "replace").split("\n")))
+    last = next((line for line in lines if line and not re.match(r"[IW]\d{4} |WARNING:", line)), "")
     return f": {last[:300]}" if last else ""

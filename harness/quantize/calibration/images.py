@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.errors import ModelError
-from harness.quantize.calibration import InputSpec
 from harness.quantize.calibration.arrays import Arrays, first_line, sample_dtype
+from harness.quantize.calibration.request import Options
+from harness.quantize.calibration.samples import InputSpec
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -24,7 +25,7 @@ _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")  # Pillow knows 
 MOST_PIXELS = 89_478_485  # 256 MiB in RGB; Pillow warns from there on
 
 
-def read(source: str, inputs: Sequence[InputSpec], options: Mapping[str, Any]) -> tuple[Arrays, list[str]]:
+def read(source: str, inputs: Sequence[InputSpec], options: Options) -> tuple[Arrays, list[str]]:
     """Images as (samples, height, width, channels); more than asked for are subsampled evenly.
 
     Evenly, because folders are often sorted by class. Raises ModelError.
@@ -32,15 +33,15 @@ def read(source: str, inputs: Sequence[InputSpec], options: Mapping[str, Any]) -
     where = f"calibration {source}"
     spec, mode = _image_input(inputs, where)
     every = _files(Path(source).expanduser(), where)
-    count = min(len(every), options["samples"])
+    count = min(len(every), options.samples)
     files = [every[i * len(every) // count] for i in range(count)]
-    low, high = options["scale"] or _default_scale(spec, where)
+    low, high = options.scale or _default_scale(spec, where)
     array = np.empty((count, *spec.shape[1:]), np.float32)
     for row, file in zip(array, files, strict=True):
-        pixels = _pixels(file, mode, spec.shape[2], spec.shape[1], options["resize"])
+        pixels = _pixels(file, mode, spec.shape[2], spec.shape[1], options.resize)
         row[...] = (pixels * ((high - low) / 255) + low).reshape(row.shape)
     subsampled = [f"{count} of {len(every)} images, evenly spread"] if count < len(every) else []
-    how = f"resized to {spec.shape[2]}x{spec.shape[1]} ({options['resize']}, aspect ratio not kept)"
+    how = f"resized to {spec.shape[2]}x{spec.shape[1]} ({options.resize}, aspect ratio not kept)"
     values = array.astype(sample_dtype(spec, where))
     return {spec.name: values}, [*subsampled, how, mode, f"scaled to [{low:g}, {high:g}]"]
 

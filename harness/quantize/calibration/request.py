@@ -1,59 +1,87 @@
-"""Sources of samples and their options, read from a text such as `photos,scale=-1..1`."""
+"""What is asked of a source of samples: a text such as `photos,scale=-1..1`, or data that a program holds."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.config.checks import suggest
 from harness.config.sources import is_callable, split_options
 from harness.errors import ModelError
+from harness.quantize.calibration.held import HeldData
+from harness.quantize.calibration.samples import InputSpec
 
 if TYPE_CHECKING:
-    from harness.quantize.calibration import InputSpec
     from harness.quantize.calibration.arrays import Arrays
 
 LIMIT = 256  # samples used at most, unless told otherwise; TensorFlow's guide asks for 100 to 500
 RESIZES = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")  # Pillow's filters
 
-Reader = Callable[[str, "Sequence[InputSpec]", Mapping[str, Any]], "tuple[Arrays, list[str]]"]
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How samples are to be read.
+
+    samples: at most so many. resize: a Pillow filter. scale: what images are scaled to; None: as the input
+    wants it. range: of random data; None: as the input wants it.
+    """
+
+    samples: int = LIMIT
+    resize: str = "bilinear"
+    scale: Interval | None = None
+    range: Interval | None = None
+
+
+Reader = Callable[[str, Sequence[InputSpec], Options], "tuple[Arrays, list[str]]"]
 
 
 @dataclass(frozen=True)
 class Request:
-    """A parsed --calibration text: the reader (None: data is generated), the options, and those given."""
+    """A source, its options, and the reader of it; None: data is generated.
+
+    text: as the user named it. count_given: whether the user said how many samples.
+    """
 
     text: str
     source: str
     reader: Reader | None
-    options: Mapping[str, Any]
-    given: frozenset[str]
-
-    @property
-    def samples(self) -> int:
-        return int(self.options["samples"])
+    options: Options
+    count_given: bool = False
 
 
-def parse(text: str, resize: str, scale: tuple[float, float] | None, limit: int) -> Request:
-    """The request in `text`. Raises ModelError for a source or an option that there is not."""
-    source, options = split_options(text)
+def parse(asked: str | HeldData, options: Options) -> Request:
+    """The request; `options` is what counts if a text does not say otherwise.
+
+    Raises ModelError for a source or an option that does not exist.
+    """
+    if isinstance(asked, HeldData):
+        return Request(asked.name, asked.name, _read_held(asked), options)
+    source, given = split_options(asked)
     reader, allowed = _reader(source)
-    for key in options:
-        if key in _OPTIONS and key not in allowed:
-            raise ModelError(f'calibration {text}: "{key}" is for other sources; known: {", ".join(allowed)}')
+    for key in given:
+        if key in _CHECKS and key not in allowed:
+            raise ModelError(
+                f'calibration {asked}: "{key}" is for other sources; known: {", ".join(allowed)}'
+            )
         if key not in allowed:
-            raise ModelError(f'calibration {text}: unknown option "{key}"{suggest(key, allowed)}')
-    asked: dict[str, Any] = {"resize": resize, "scale": scale, "samples": limit}
-    asked |= {key: _OPTIONS[key](text, key, value) for key, value in options.items()}
-    return Request(text, source, reader, asked, frozenset(options))
+            raise ModelError(f'calibration {asked}: unknown option "{key}"{suggest(key, allowed)}')
+    for key, value in given.items():
+        options = _CHECKS[key](asked, key, value, options)
+    return Request(asked, source, reader, options, "samples" in given)
+
+
+def _read_held(data: HeldData) -> Reader:
+    return lambda source, inputs, options: data.read(inputs, options.samples)
 
 
 def _reader(source: str) -> tuple[Reader | None, tuple[str, ...]]:
     """The reader of a source (None: data is generated), and the options that it knows."""
-    from harness.quantize.calibration import arrays, callables, images
+    from harness.quantize.calibration import arrays, images
 
     if not source:
         raise ModelError(
@@ -65,15 +93,41 @@ def _reader(source: str) -> tuple[Reader | None, tuple[str, ...]]:
     if path.is_dir():
         return images.read, ("samples", "scale", "resize")
     if path.exists():
-        return arrays.read, ("samples",)
+        return lambda name, inputs, options: arrays.read(name, inputs, options.samples), ("samples",)
     if is_callable(source):
-        return callables.read, ("samples",)
+        return _read_callable, ("samples",)
     raise ModelError(
         f"calibration {source}: no such file or folder, and neither package.module:callable nor generate"
     )
 
 
-def _interval(text: str, key: str, value: str) -> tuple[float, float]:
+def _read_callable(source: str, inputs: Sequence[InputSpec], options: Options) -> tuple[Arrays, list[str]]:
+    from harness.quantize.calibration.callables import evaluate_callable
+
+    return evaluate_callable(source, inputs, options.samples), []
+
+
+def _samples(text: str, key: str, value: str, options: Options) -> Options:
+    if not value.isdecimal() or not 0 < int(value) < 10**9:
+        raise ModelError(f"calibration {text}: {key}={value} is not a whole number above 0")
+    return replace(options, samples=int(value))
+
+
+def _scale(text: str, key: str, value: str, options: Options) -> Options:
+    return replace(options, scale=_interval(text, key, value))
+
+
+def _range(text: str, key: str, value: str, options: Options) -> Options:
+    return replace(options, range=_interval(text, key, value))
+
+
+def _resize(text: str, key: str, value: str, options: Options) -> Options:
+    if value not in RESIZES:
+        raise ModelError(f"calibration {text}: {key}={value}: unknown way to resize{suggest(value, RESIZES)}")
+    return replace(options, resize=value)
+
+
+def _interval(text: str, key: str, value: str) -> Interval:
     number = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
     found = re.fullmatch(rf"({number})\.\.({number})", value)
     if found is None or not float(found[1]) < float(found[2]):
@@ -81,21 +135,9 @@ def _interval(text: str, key: str, value: str) -> tuple[float, float]:
     return float(found[1]), float(found[2])
 
 
-def _count(text: str, key: str, value: str) -> int:
-    if not value.isdecimal() or not 0 < int(value) < 10**9:
-        raise ModelError(f"calibration {text}: {key}={value} is not a whole number above 0")
-    return int(value)
-
-
-def _filter(text: str, key: str, value: str) -> str:
-    if value not in RESIZES:
-        raise ModelError(f"calibration {text}: {key}={value}: unknown way to resize{suggest(value, RESIZES)}")
-    return value
-
-
-_OPTIONS: Mapping[str, Callable[[str, str, str], Any]] = {
-    "samples": _count,
-    "scale": _interval,
-    "range": _interval,
-    "resize": _filter,
+_CHECKS: Mapping[str, Callable[[str, str, str, Options], Options]] = {
+    "samples": _samples,
+    "scale": _scale,
+    "range": _range,
+    "resize": _resize,
 }

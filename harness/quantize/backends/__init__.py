@@ -1,0 +1,1 @@
+"""Programs that make variants of a float model; one package per converter."""

@@ -1,0 +1,181 @@
+"""From a model source to .tflite files in the cache: what is missing is made by converter processes."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+from msgspec import structs
+
+from harness import cache
+from harness.errors import ModelError
+from harness.models import ModelSource, copy_source, digest_source
+from harness.models.builtin import digits_files
+from harness.quantize.backends.tflite_converter import installed
+from harness.quantize.backends.tflite_converter.messages import Convert, Converted, Failed, Prepare, Prepared
+from harness.quantize.backends.tflite_converter.reasons import with_unrolling
+from harness.quantize.backends.tflite_converter.results import (
+    ConversionResult,
+    Entry,
+    ResultCache,
+    Task,
+    Version,
+)
+from harness.quantize.backends.tflite_converter.workers import WorkerPool, how_many
+from harness.quantize.calibration.samples import InputSpec
+
+FORM = 1  # of the canonical model: raised whenever `sources` or `tracing` would write another one
+
+Progress = Callable[[str, int, int], None]  # variant, how many are done, of how many
+
+
+class Conversion:
+    """One model on its way to its variants; a context, because it has processes and a folder."""
+
+    def __init__(
+        self, source: ModelSource, batch: int, folder: Path, tasks: int, trust: bool = False
+    ) -> None:
+        """tasks: how many variants may be asked for. trust: code in the model's file may run.
+
+        Raises ModelError if TensorFlow is missing.
+        """
+        self.converter = installed.converter()
+        self.source, self._batch, self._cache, self._trust = source, batch, folder, trust
+        self._workers = how_many(tasks)
+        self._work = tempfile.TemporaryDirectory(prefix="qbench-", ignore_cleanup_errors=True)
+        self._pool = WorkerPool(Path(self._work.name))
+        self._canonical: Path | None = None  # written in this run
+        self._recurrent: Sequence[str] = ()  # its recurrent layers, if it is known to have some
+        self._results = ResultCache(folder, lambda: self.content, self.converter)
+
+    def __enter__(self) -> Self:
+        """Find out the model's inputs and the hash of its content, from the cache if it knows them."""
+        try:
+            self._use(self._known() or self._prepare())
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.close()
+        self._work.cleanup()
+
+    def make(
+        self, tasks: Sequence[Task], oldest: Version | None, progress: Progress
+    ) -> list[ConversionResult]:
+        """Every task's result, in order."""
+        missing = self._missing(tasks, oldest)
+        if missing and self._canonical is None:
+            known = self.source.sha256
+            self._use(self._prepare())
+            if self.source.sha256 != known:  # the calibration data was fitted to the inputs of the other one
+                raise ModelError(f"{self.source.source}: it was replaced while it was read; run again")
+            missing = self._missing(tasks, oldest)
+        if missing:
+            self._pool.start(min(self._workers, len(missing)))
+            finished = iter(range(len(tasks) - len(missing) + 1, len(tasks) + 1))
+            self._pool.run(
+                [partial(self._make_one, task, oldest) for task in missing],
+                lambda index: progress(missing[index].name, next(finished), len(tasks)),
+            )
+        return [self._results.result(task, oldest) for task in tasks]
+
+    def _missing(self, tasks: Sequence[Task], oldest: Version | None) -> list[Task]:
+        """What has to be made, slowest first: calibration takes longest, and int16 activations on top."""
+        missing = [task for task in tasks if not self._results.is_settled(task, oldest)]
+        return sorted(missing, key=lambda task: (task.calibration is None, "INT16" not in str(task.settings)))
+
+    def _known(self) -> Prepared | None:
+        """What the cache knows of the canonical model."""
+        if self.source.kind == "builtin" and digits_files(self._cache) is None:
+            return None
+        return cache.read_typed(self._prepared_file(), Prepared) if self.source.sha256 else None
+
+    def _use(self, prepared: Prepared) -> None:
+        """A file or a name stands for the graph (whose inner names vary); anything else has but its graph."""
+        self.inputs: tuple[InputSpec, ...] = prepared.inputs
+        self.content = cache.key(
+            structure=self.source.sha256 or prepared.structure,
+            values=prepared.values,
+            made_by=self._made_by(),
+        )
+
+    def _prepare(self) -> Prepared:
+        # Whether variants of a callable or an object are cached shows only once it is built or loaded.
+        self._pool.start(1 if self.source.kind in ("callable", "object") else self._workers)
+        path, canonical = self._copied(), Path(self._work.name) / "model"
+        answer = self._pool.ask(self._request(path, canonical), Prepared)
+        if isinstance(answer, Failed):
+            reason = answer.reason
+            if path is not None:
+                reason = reason.replace(str(path), str(self.source.path or self.source.source))
+            raise ModelError(f"{self.source.source}: {reason}")
+        self._canonical, self._recurrent = canonical, answer.recurrent
+        if self.source.sha256:
+            cache.write_record(self._prepared_file(), msgspec.to_builtins(answer))
+        return answer
+
+    def _request(self, path: Path | None, out: Path) -> Prepare:
+        kind, trust = self.source.kind, self._trust
+        if path is not None and kind == "object":
+            kind, trust = "keras" if path.is_file() else "saved_model", True
+        source, folder = self.source.source, str(self._cache.absolute())
+        return Prepare(kind, source, str(path) if path else None, self._batch, folder, str(out), trust)
+
+    def _copied(self) -> Path | None:
+        """A copy of the user's file, folder or object that nobody changes; None if there is nothing to copy.
+
+        From now on a file's or folder's source is its content.
+        """
+        folder = Path(self._work.name) / "source"
+        if self.source.kind == "object":
+            from harness.quantize.backends.tflite_converter.saving import save
+
+            folder.mkdir(exist_ok=True)
+            return save(self.source.held, folder)
+        if self.source.path is None:
+            return None
+        folder.mkdir()
+        copy = copy_source(self.source.path, folder)
+        self.source = replace(self.source, sha256=digest_source(copy))
+        return copy
+
+    def _prepared_file(self) -> Path:
+        source = self.source
+        key = cache.key(source=source.sha256, kind=source.kind, batch=self._batch, made_by=self._made_by())
+        return self._cache / "models" / f"{key}.json"
+
+    def _made_by(self) -> dict[str, str | int | None]:
+        return {**structs.asdict(self.converter), "keras": installed.version_of("keras"), "form": FORM}
+
+    def _make_one(self, task: Task, oldest: Version | None) -> None:
+        entry = self._results.find(task) or self._convert(task)
+        if self._results.is_too_new(entry, oldest) and not task.compatible:
+            self._make_one(task.in_older_form, oldest)
+
+    def _convert(self, task: Task) -> Entry:
+        out = Path(self._work.name) / f"{self._results.key(task)}.tflite"
+        request = Convert(
+            saved_model=str(self._canonical),
+            inputs=self.inputs,
+            settings=task.settings,
+            calibration=str(task.calibration.path.absolute()) if task.calibration else None,
+            compatible=task.compatible,
+            out=str(out),
+        )
+        answer = self._pool.ask(request, Converted)
+        if isinstance(answer, Failed):
+            reason = with_unrolling(answer.reason, self._recurrent)
+            return self._results.keep_failure(task, reason, answer.final)
+        data = out.read_bytes()
+        out.unlink()
+        return self._results.keep(task, data)

@@ -1,0 +1,84 @@
+"""What home asks of a converter process, and what it answers: one JSON object per line."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+from msgspec import Struct
+
+from harness.quantize.calibration.samples import InputSpec
+
+
+class Settings(Struct, frozen=True):
+    """The converter's own settings, in its own words: they identify what it makes."""
+
+    optimizations: tuple[str, ...] = ()
+    supported_ops: tuple[str, ...] = ()
+    supported_types: tuple[str, ...] = ()
+    inference_input_type: str | None = None
+    inference_output_type: str | None = None
+
+
+class Prepare(Struct, frozen=True, tag="prepare"):
+    """Write a model as the canonical SavedModel (see `tracing`) to `out`. Answer: `Prepared`."""
+
+    kind: str  # a models.Kind
+    source: str  # as the user named it
+    path: str | None
+    batch: int
+    cache: str
+    out: str
+    trust: bool  # code in the model's file may run
+
+
+class Convert(Struct, frozen=True, tag="convert"):
+    """Convert the canonical SavedModel and write the .tflite to `out`. Answer: `Converted`."""
+
+    saved_model: str
+    inputs: tuple[InputSpec, ...]
+    settings: Settings
+    calibration: str | None  # an .npz, as a Samples'
+    compatible: bool  # the form that older runtimes load
+    out: str
+
+
+class Prepared(Struct, frozen=True, tag="prepared"):
+    """The canonical SavedModel is written."""
+
+    inputs: tuple[InputSpec, ...]
+    values: str  # SHA-256 of its variables and constants
+    structure: str  # SHA-256 of its graph
+    recurrent: tuple[str, ...] = ()  # names of Keras layers that are loops in it
+
+
+class Converted(Struct, frozen=True, tag="converted"):
+    """The .tflite is written."""
+
+
+class Failed(Struct, frozen=True, tag="failed"):
+    """It went wrong, for a reason in one line."""
+
+    reason: str
+    final: bool = False  # the converter's judgement of the model: it would say so again
+
+
+Request = Prepare | Convert
+Answer = Prepared | Converted | Failed
+
+
+def encode(message: Request | Answer) -> bytes:
+    """The message as one line. Names of files may hold bytes that are not UTF-8: the line is ASCII."""
+    return json.dumps(msgspec.to_builtins(message)).encode("ascii") + b"\n"
+
+
+def decode_request(line: bytes) -> Request:
+    """What home asks."""
+    request: Request = msgspec.convert(json.loads(line), Request)
+    return request
+
+
+def decode_answer(line: bytes) -> Answer:
+    """What a converter process answers."""
+    answer: Answer = msgspec.convert(json.loads(line), Answer)
+    return answer

@@ -1,0 +1,161 @@
+"""What the converter made of a model, or why it made nothing, in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct, structs
+
+from harness import cache
+from harness.quantize.backends.tflite_converter.messages import Settings
+from harness.quantize.calibration.samples import Samples
+from harness.record import Converter
+from harness.tflite import ModelInfo, read_model, read_model_file
+from harness.versions import release
+
+Version = tuple[int, int]  # major and minor
+
+# tflite-runtime 2.7 to 2.9 load int8 dense layers with one scale per channel, but use one scale for all
+# (seen on x86-64: digits in int8 always the same class; right from 2.10 on).
+_DENSE_PER_CHANNEL: Version = (2, 10)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A variant to make. `compatible` asks for the form that older runtimes load."""
+
+    name: str
+    settings: Settings
+    calibration: Samples | None
+    compatible: bool = False
+
+    @property
+    def in_older_form(self) -> Task:
+        """The same variant for older runtimes."""
+        return replace(self, compatible=True)
+
+
+@dataclass(frozen=True)
+class ConversionResult:
+    """A file in the cache, or the reason why there is none."""
+
+    path: Path | None
+    reason: str | None = None
+    compatible: bool = False  # made in the older form
+    too_new: str | None = None  # the runtime version that even this file needs
+
+
+class Entry(Struct, frozen=True, omit_defaults=True):
+    """What the cache knows of a task: its file, or why the converter refuses it (`failed`)."""
+
+    sha256: str = ""
+    size_bytes: int = 0
+    min_runtime: str | None = None
+    failed: str | None = None
+
+
+class ResultCache:
+    """The results for one model. An entry that is damaged, or that lacks its file, counts as missing."""
+
+    def __init__(self, folder: Path, content: Callable[[], str], converter: Converter) -> None:
+        """folder: the cache. content: gives the hash of the model's content."""
+        self._folder, self._content, self._converter = folder, content, converter
+        self._known: dict[str, Entry] = {}  # key -> what was found whole, or made, in this run
+        self._lost: dict[str, str] = {}  # key -> a reason that may not hold next time
+
+    def key(self, task: Task) -> str:
+        """The name of a task's entry: the SHA-256 of all that its result depends on."""
+        return cache.key(
+            model=self._content(),
+            settings=msgspec.to_builtins(task.settings),
+            calibration=task.calibration.sha256 if task.calibration else None,
+            converter=structs.asdict(self._converter),
+            compatible=task.compatible,
+        )
+
+    def find(self, task: Task) -> Entry | None:
+        """The entry of a task; None if it has to be made."""
+        key = self.key(task)
+        if key not in self._known:
+            entry = cache.read_typed(self._file(key), Entry)
+            if entry is None or not (entry.failed or self._is_whole(entry)):
+                return None
+            self._known[key] = entry
+        return self._known[key]
+
+    def keep(self, task: Task, data: bytes) -> Entry:
+        """Keep a .tflite that was made. Raises ModelError if it is none, or the cache can't be written."""
+        info = read_model(data, "the converter's result")
+        cache.put(self._folder / "files", data, ".tflite")
+        return self._store(task, Entry(cache.digest(data), len(data), info.min_runtime_version))
+
+    def keep_failure(self, task: Task, reason: str, final: bool) -> Entry:
+        """Remember why a task failed; in the cache only if it is `final`, the converter's judgement."""
+        entry = Entry(failed=reason)
+        if final:
+            return self._store(task, entry)
+        self._lost[self.key(task)] = reason
+        return entry
+
+    def is_settled(self, task: Task, oldest: Version | None) -> bool:
+        """True if nothing has to be made for `result`."""
+        entry = self.find(task)
+        if entry is None:
+            return False
+        return (
+            task.compatible
+            or not self.is_too_new(entry, oldest)
+            or self.is_settled(task.in_older_form, oldest)
+        )
+
+    def result(self, task: Task, oldest: Version | None) -> ConversionResult:
+        """A task's result, in the older form if `oldest` needs that and it could be made."""
+        entry = self.find(task)
+        if entry is None:
+            return ConversionResult(None, self._lost.get(self.key(task), "lost from the cache"))
+        if entry.failed:
+            return ConversionResult(None, entry.failed)
+        too_new = self.is_too_new(entry, oldest)
+        if too_new and not task.compatible:
+            older = self.result(task.in_older_form, oldest)
+            if older.path is not None:
+                return older
+        needed = entry.min_runtime if too_new else None
+        return ConversionResult(self._path(entry), None, task.compatible, needed)
+
+    def is_too_new(self, entry: Entry, oldest: Version | None) -> bool:
+        """True if the oldest runtime that is meant to run a file refuses it, or computes it wrongly."""
+        if oldest is None or entry.failed:
+            return False
+        if entry.min_runtime and release(entry.min_runtime)[:2] > oldest:
+            return True
+        return oldest < _DENSE_PER_CHANNEL and _has_dense_per_channel(read_model_file(self._path(entry)))
+
+    def _store(self, task: Task, entry: Entry) -> Entry:
+        key = self.key(task)
+        cache.write_record(self._file(key), msgspec.to_builtins(entry))
+        self._known[key] = entry
+        return entry
+
+    def _is_whole(self, entry: Entry) -> bool:
+        return cache.get(self._folder / "files", entry.sha256, ".tflite") is not None
+
+    def _path(self, entry: Entry) -> Path:
+        return self._folder / "files" / f"{entry.sha256}.tflite"
+
+    def _file(self, key: str) -> Path:
+        return self._folder / "variants" / f"{key}.json"
+
+
+def _has_dense_per_channel(info: ModelInfo) -> bool:
+    """True if a dense layer computes in int8 with one scale per channel."""
+    for op in info.ops:
+        if op.name == "FULLY_CONNECTED":
+            activation, weights = (info.tensors[index] for index in op.inputs[:2])
+            quantization = weights.quantization
+            if activation.dtype == "int8" and quantization and len(quantization.scales) > 1:
+                return True
+    return False

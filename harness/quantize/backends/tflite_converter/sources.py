@@ -1,0 +1,130 @@
+"""Float models of every kind, built or loaded. Only converter processes import this."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from harness.errors import ModelError
+from harness.models.applications import APPLICATIONS, application_name
+from harness.quantize.backends.tflite_converter.digits import ensure_digits
+from harness.quantize.backends.tflite_converter.reasons import one_line
+from harness.quantize.backends.tflite_converter.tracing import (
+    Loaded,
+    from_keras,
+    from_object,
+    from_signatures,
+)
+from harness.quantize.backends.tflite_converter.trust import (
+    code_in_keras_file,
+    code_in_saved_model,
+    is_refusal,
+    refusal,
+    weights_elsewhere,
+)
+from harness.quantize.user_code import find
+from harness.versions import release
+
+SAFE_KERAS = (3, 12)  # older ones run the Lambda layers of an .h5 whatever `safe_mode` says
+
+
+def load(kind: str, source: str, path: Path | None, cache: Path, trust: bool = False) -> Loaded:
+    """Build or load the model; code in its file runs only with `trust`.
+
+    Raises ModelError, or whatever the model's own code raises.
+    """
+    import tensorflow as tf
+
+    if kind == "callable":
+        return from_object(*call(source))
+    if kind == "application":
+        return from_keras(_application(source))
+    if kind == "builtin":
+        return from_keras(_load_keras(ensure_digits(cache).model, trust=False))
+    assert path is not None
+    if kind == "saved_model":
+        if not trust and (code := code_in_saved_model(path)):
+            raise refusal(code)
+        return from_signatures(tf.saved_model.load(str(path)))
+    return from_keras(_load_keras(path, trust))
+
+
+def call(source: str) -> tuple[Any, list[Any]]:
+    """What `package.module:callable` returns, seeded, and the variables that were made on the way."""
+    import keras
+    import tensorflow as tf
+
+    found = find(source)
+    variables: list[Any] = []
+
+    def keep(make: Any, **settings: Any) -> Any:
+        variables.append(make(**settings))
+        return variables[-1]
+
+    keras.utils.set_random_seed(0)
+    with tf.variable_creator_scope(keep):
+        return found(), variables
+
+
+def _application(source: str) -> Any:
+    """An architecture with seeded random weights that keep activations in a sane range.
+
+    Untouched, random weights let the signal die away layer by layer (1e-5 at the end of MobileNetV2), and
+    what is quantized then cannot even be prepared. One forward pass gives the batch normalizations the
+    statistics that they would have learned.
+    """
+    import keras
+    import numpy as np
+
+    spec = APPLICATIONS[application_name(source) or source]
+    keras.utils.set_random_seed(0)
+    shape = (spec.side, spec.side, 3)
+    model = getattr(keras.applications, spec.class_name)(weights=None, input_shape=shape)
+    layers = model._flatten_layers()
+    norms = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    if norms:
+        images = np.random.default_rng(0).uniform(spec.low, spec.high, (4, *shape)).astype(np.float32)
+        model(images, training=True)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    return model
+
+
+def _load_keras(path: Path, trust: bool) -> Any:
+    """A Keras file; what Keras 3 refuses, Keras 2 (tf_keras) may take, but never code without `trust`."""
+    import keras
+
+    if path.suffix.lower() == ".keras" and not zipfile.is_zipfile(path):  # Keras says "File not found"
+        raise ModelError("not a Keras model, or not all of it: a .keras file is a zip archive")
+    if not trust and (elsewhere := weights_elsewhere(path)):  # as Keras 3 refuses it in a .keras
+        raise refusal(elsewhere)
+    if not trust and release(keras.__version__) < SAFE_KERAS:
+        _refuse_code(path, ModelError("its configuration cannot be read"))
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=not trust)
+    except Exception as error:
+        failure = error
+    if not trust:
+        _refuse_code(path, failure)
+    try:
+        import tf_keras
+
+        return tf_keras.models.load_model(path, compile=False, safe_mode=not trust)
+    except Exception:
+        raise failure from None
+
+
+def _refuse_code(path: Path, failure: Exception) -> None:
+    """Raise if the file holds code, or (`failure`) if it cannot be looked into."""
+    try:
+        code = code_in_keras_file(path)
+    except ModelError:
+        raise failure from None
+    if code is None and is_refusal(failure):
+        code = f"Keras refuses it ({one_line(failure)})"
+    if code is not None:
+        raise refusal(code) from None

@@ -1,0 +1,139 @@
+"""Converter processes, as home has them: several side by side, each replaced when it dies."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import TypeVar
+
+from delegates.probe.machine import available_memory_bytes
+from harness.processes import Exit, Process
+from harness.quantize.backends.tflite_converter.messages import (
+    Answer,
+    Converted,
+    Failed,
+    Prepared,
+    Request,
+    decode_answer,
+    encode,
+)
+
+TIMEOUT_S = 1800.0  # nothing that a converter does in earnest takes longer
+MEMORY_PER_WORKER = 3 << 29  # 1.5 GB: TensorFlow and a mobile model with its intermediate forms
+
+A = TypeVar("A", Prepared, Converted)
+
+
+class Worker:
+    """One converter process. Never raises for what happens in it: that is an answer, too."""
+
+    def __init__(self, scratch: Path) -> None:
+        """scratch: the folder for its temporary files."""
+        command = [sys.executable, "-P", "-m", "harness.quantize.backends.tflite_converter.worker"]
+        self.process = Process(command, environment=_environment(scratch))
+
+    def ask(self, request: Request, timeout_s: float = TIMEOUT_S) -> Answer:
+        """The answer to a request; `Failed` if the process dies of it, or takes longer than that."""
+        with self.process.within(timeout_s):
+            with contextlib.suppress(OSError):  # it died: its end says how
+                self.process.stdin.write(encode(request))
+                self.process.stdin.flush()
+            line = self.process.stdout.readline()
+        return decode_answer(line) if line.endswith(b"\n") else Failed(self._how_it_ended())
+
+    def _how_it_ended(self) -> str:
+        end = self.process.wait()
+        why = ", as when the system has no memory left" if _is_out_of_memory(end) else ""
+        lines = self.process.errors().decode(errors="replace").splitlines()
+        last = next((text for line in reversed(lines) if (text := _error_part(line))), None)
+        return f"the converter {end}{why}" + (f" ({last})" if last else "")
+
+
+class WorkerPool:
+    """Converter processes that work side by side, started when there is work."""
+
+    def __init__(self, scratch: Path) -> None:
+        """scratch: the folder for temporary files: TensorFlow leaves some behind when it is killed."""
+        self._scratch = scratch
+        self._idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+        self._all: list[Worker] = []
+
+    def start(self, count: int) -> None:
+        """Have at least `count` workers; they import TensorFlow while others already work."""
+        while len(self._all) < count:
+            self._idle.put(self._started())
+
+    def ask(self, request: Request, wanted: type[A]) -> A | Failed:
+        """The answer of an idle worker. One that has died is replaced before its next request."""
+        worker = self._idle.get()
+        try:
+            if not worker.process.alive:
+                worker = self._started()
+            answer = worker.ask(request)
+        finally:
+            self._idle.put(worker)
+        if isinstance(answer, (wanted, Failed)):
+            return answer
+        return Failed(f"the converter answered {type(answer).__name__.lower()}")
+
+    def run(self, jobs: Sequence[Callable[[], None]], done: Callable[[int], None]) -> None:
+        """Run jobs that `ask`, as many at a time as there are workers; `done` gets the index of each."""
+        with ThreadPoolExecutor(len(self._all)) as pool:
+            try:
+                futures = {pool.submit(job): index for index, job in enumerate(jobs)}
+                for future in as_completed(futures):
+                    future.result()
+                    done(futures[future])
+            except BaseException:  # also Ctrl-C: a job that waits for a worker ends with it
+                pool.shutdown(wait=False, cancel_futures=True)
+                self.close()
+                raise
+
+    def close(self) -> None:
+        """End all workers, whatever they do."""
+        for worker in self._all:
+            worker.process.close()
+
+    def _started(self) -> Worker:
+        worker = Worker(self._scratch)
+        self._all.append(worker)
+        return worker
+
+
+def how_many(tasks: int) -> int:
+    """Workers for so many tasks: one per core that this process may use, fewer if memory is short."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    memory = available_memory_bytes()
+    return max(1, min(tasks, cores, cores if memory is None else memory // MEMORY_PER_WORKER))
+
+
+def _is_out_of_memory(end: Exit) -> bool:
+    return end.signal == "SIGKILL" and end.late_s is None
+
+
+def _environment(scratch: Path) -> Mapping[str, str]:
+    """Modules as this process finds them, no GPU, few log lines, the same hash seed in every worker."""
+    path = [entry or str(Path.cwd()) for entry in sys.path]
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(path),
+        "TMPDIR": str(scratch),
+        "PYTHONHASHSEED": "0",
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+
+
+def _error_part(line: str) -> str | None:
+    """What follows "error:" or an exception's name in a line of a dead worker's last words."""
+    _, found, rest = line.rpartition("error: ")
+    if not found:
+        head, found, rest = line.partition(": ")
+        if not found or not head.endswith("Error"):
+            return None
+    return rest.strip()[:200] or None

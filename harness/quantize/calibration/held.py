@@ -1,0 +1,93 @@
+"""Samples that a program holds: arrays, dicts of arrays, datasets, iterables."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import ModelError
+from harness.quantize.calibration.samples import InputSpec
+
+if TYPE_CHECKING:
+    from harness.quantize.calibration.arrays import Arrays
+
+_MOST_ITEMS = 4096  # taken of an iterator, which can be read once only: more than any use needs
+
+
+class HeldData:
+    """Data in the memory of this process, with a name for documents and messages.
+
+    An iterator is read once; what was taken of it is kept for whoever asks next.
+    """
+
+    def __init__(self, value: object) -> None:
+        """value: an array, a dict of arrays, a tf.data or Keras dataset, or an iterable of samples."""
+        self.value = value
+        self.name = _name(value)
+        self._kept = _Kept(value) if isinstance(value, Iterator) else value
+
+    def __eq__(self, other: object) -> bool:
+        """True for the same object."""
+        return isinstance(other, HeldData) and other.value is self.value
+
+    def __hash__(self) -> int:
+        """By the object."""
+        return id(self.value)
+
+    def read(self, inputs: Sequence[InputSpec], limit: int) -> tuple[Arrays, list[str]]:
+        """About `limit` samples (whole batches; an array whole), under the model's input names.
+
+        Raises ModelError if that is no data for these inputs, or reading it raises.
+        """
+        from harness.quantize.calibration.arrays import first_line, match
+        from harness.quantize.calibration.collecting import collect
+
+        where = f"calibration {self.name}"
+        if isinstance(self.value, Mapping):
+            return match(dict(_as_arrays(self.value)), inputs, where), []
+        try:
+            arrays = collect(self._kept, inputs, limit, where)
+        except ModelError:
+            raise
+        except Exception as error:
+            raise ModelError(f"{where}: raised {type(error).__name__}: {first_line(error)}") from error
+        return {spec.name: array for spec, array in zip(inputs, arrays, strict=True)}, []
+
+
+def as_source(data: object) -> str | HeldData | None:
+    """What --calibration and --dataset take as a text, or the data itself; None stays None.
+
+    A path is a text. Whoever needs the data several times calls this once: an iterator is read once only.
+    """
+    if data is None or isinstance(data, (str, HeldData)):
+        return data
+    return str(data) if hasattr(data, "__fspath__") else HeldData(data)
+
+
+class _Kept(Iterable[Any]):
+    """An iterator that can be read again from its beginning."""
+
+    def __init__(self, items: Iterator[Any]) -> None:
+        self._rest, self._taken = itertools.islice(items, _MOST_ITEMS), list[Any]()
+
+    def __iter__(self) -> Iterator[Any]:
+        yield from self._taken
+        for item in self._rest:
+            self._taken.append(item)
+            yield item
+
+
+def _as_arrays(value: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
+    import numpy as np
+
+    return ((str(name), np.asarray(array)) for name, array in value.items())
+
+
+def _name(value: object) -> str:
+    """What it is, in words: `array float32 (100, 8, 8, 1)`, `dict of image, mask`, `BatchDataset`."""
+    if isinstance(value, Mapping):
+        return f"dict of {', '.join(map(str, value))}"
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        return f"array {getattr(value.dtype, 'name', value.dtype)} {tuple(value.shape)}"
+    return type(value).__name__.lstrip("_")

@@ -1,0 +1,54 @@
+"""A process that calls a user's callable and writes its samples; started by `callables`.
+
+The only argument is a `Request` as JSON. The process writes `result`, an .npz with one array per input in
+their order; or, beside it, an .error with one line.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from harness.errors import ModelError
+from harness.quantize.calibration.arrays import first_line
+from harness.quantize.calibration.collecting import collect
+from harness.quantize.calibration.samples import InputSpec
+from harness.quantize.user_code import find
+
+WHERE = "it"  # whoever reads the error knows which callable is meant
+
+
+class Request(Struct, frozen=True):
+    """What to call, and what for."""
+
+    text: str  # package.module:callable
+    limit: int  # of samples
+    result: str
+    inputs: tuple[InputSpec, ...]
+
+
+def main(request: Request) -> int:
+    """Call, collect, write. Returns the exit status."""
+    result = Path(request.result)
+    try:
+        arrays = collect(find(request.text)(), request.inputs, request.limit, WHERE)
+        with result.with_suffix(".tmp").open("wb") as file:
+            np.savez(file, *arrays)
+        result.with_suffix(".tmp").rename(result)
+    except ModelError as error:
+        message = str(error).removeprefix(f"{WHERE}: ")
+    except (Exception, SystemExit) as error:
+        message = f"raised {type(error).__name__}: {first_line(error)}"
+    else:
+        return 0
+    result.with_suffix(".error").write_text(message, encoding="utf-8")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(msgspec.convert(json.loads(sys.argv[1]), Request)))

@@ -1,0 +1,34 @@
+"""Variants as files for somebody else: `qbench quantize --out`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import msgspec
+
+from harness.errors import ModelError
+from harness.quantize.variants import VariantSet
+from harness.record.plain import plain_object
+
+
+def export_variants(made: VariantSet, out: Path) -> list[Path]:
+    """Copy every variant to `out` as <model>_<variant>.tflite, its provenance beside it as .json.
+
+    Files of these names are replaced. Returns the paths of the .tflite files. Raises ModelError if `out`
+    cannot be written.
+    """
+    paths = []
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for one in made.variants:
+            path = out / f"{one.variant.model}_{one.variant.name}.tflite"
+            shutil.copyfile(one.path, path)
+            provenance = {**msgspec.to_builtins(one.variant), "source": made.model.source}
+            text = json.dumps(plain_object(provenance), indent=2, sort_keys=True) + "\n"
+            path.with_suffix(".json").write_text(text, encoding="utf-8")
+            paths.append(path)
+    except OSError as error:
+        raise ModelError(f"--out {out}: cannot be written: {error.strerror or error}") from None
+    return paths

@@ -1,0 +1,127 @@
+"""A model's variants, made or taken from the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from harness import cache as store
+from harness.config import VariantSpec
+from harness.errors import ModelError
+from harness.models import ModelSource
+from harness.quantize import sample_inputs
+from harness.quantize.backends.tflite_converter.conversion import Conversion, Progress
+from harness.quantize.backends.tflite_converter.messages import Settings
+from harness.quantize.backends.tflite_converter.results import ConversionResult, Task, Version
+from harness.quantize.calibration import as_source
+from harness.quantize.data import Data, choose_data, of_spec
+from harness.quantize.ready import take_ready
+from harness.quantize.variant_warnings import warnings_of
+from harness.quantize.variants import MadeVariant, VariantSet, described, inputs_of, read
+from harness.record import FailedVariant, Model, Variant, Warning
+from harness.record.plain import plain_object
+
+
+def make_variants(  # noqa: PLR0913 - each is an option of the command
+    source: ModelSource,
+    specs: Sequence[VariantSpec],
+    *,
+    calibration: object = None,
+    dataset: object = None,
+    trust_model: bool = False,
+    batch: int = 1,
+    oldest_runtime: Version | None = None,
+    cache: Path | None = None,
+    on_progress: Progress | None = None,
+) -> VariantSet:
+    """Make `specs` of a model, or take from the cache what was made before; what `qbench quantize` does.
+
+    source: from `resolve_model`. A ready .tflite, or each of a folder, is a variant as it is: `specs` and
+        `batch` don't apply.
+    calibration: a text or path, as --calibration takes it, or data: an array, a dict of arrays, a dataset of
+        Keras or TensorFlow, an iterable of samples. None: the built-in model's own data, else random data,
+        with a warning on every variant that was calibrated on it.
+    dataset: samples that outputs are compared on, given as `calibration` is; None: samples that nothing was
+        calibrated on, as far as there are any (`fidelity_samples` tells).
+    trust_model: let code in the model's file run, such as Lambda layers; else a file with code is refused.
+        A callable and an object are code of the user's own, and trusted. Variants made before come from the
+        cache either way: they are data, and nothing of the model runs then.
+    batch: what open batch dimensions are fixed to.
+    oldest_runtime: major and minor version of the oldest TFLite runtime that must load the variants; one
+        that needs a newer runtime is made again in the older form, with a warning.
+    cache: folder to use instead of `default_cache()`.
+    on_progress: called with each variant that had to be made, the number done and the number in all.
+
+    Raises ModelError if the model, the calibration data or the cache cannot be used, or TensorFlow is
+    missing. A variant that cannot be made, or a .tflite of a folder that cannot be read, is a
+    FailedVariant.
+    """
+    if batch < 1:
+        raise ModelError(f"{source.source}: a batch of {batch} is none; give at least 1")
+    folder = cache or store.default_cache()
+    asked, compared = as_source(calibration), as_source(dataset)
+    if source.kind in ("tflite", "tflite_folder"):
+        return take_ready(source, asked, compared, folder)
+    with Conversion(source, batch, folder, len(specs), trust_model) as conversion:
+        data = choose_data(source, asked, compared, conversion.inputs, folder)
+        tasks = {s: _task(s, data, conversion, folder) for s in specs if _is_possible(s, data)}
+        results = conversion.make(list(tasks.values()), oldest_runtime, on_progress or _silent)
+    blank = Variant(
+        source.name,
+        "",
+        source_sha256=(source.path and conversion.source.sha256) or conversion.content,
+        converter=conversion.converter,
+        settings={"batch": batch},
+    )
+    failed = {spec.name: data.problem for spec in specs if spec not in tasks}
+    variants = []
+    for (spec, task), result in zip(tasks.items(), results, strict=True):
+        if result.path is None:
+            failed[spec.name] = result.reason or ""
+        else:
+            warnings = warnings_of(source.kind, spec, task.calibration, result, oldest_runtime)
+            variants.append(MadeVariant(_finished(blank, task, result, result.path, warnings), result.path))
+    inputs: dict[str, Path] = {}
+    if data.compared_on is not None:
+        inputs = sample_inputs.write(data.compared_on, inputs_of(variants), folder)
+    return VariantSet(
+        Model(source.name, blank.source_sha256, source.source, data.samples),
+        tuple(variants),
+        tuple(FailedVariant(source.name, s.name, failed[s.name]) for s in specs if s.name in failed),
+        inputs,
+    )
+
+
+def _is_possible(spec: VariantSpec, data: Data) -> bool:
+    return bool(data.calibration or spec.representative_dataset or not spec.needs_calibration)
+
+
+def _silent(variant: str, done: int, total: int) -> None:
+    """Nobody wants to know."""
+
+
+def _task(spec: VariantSpec, data: Data, conversion: Conversion, folder: Path) -> Task:
+    settings = Settings(
+        spec.optimizations,
+        spec.supported_ops,
+        spec.supported_types,
+        spec.inference_input_type,
+        spec.inference_output_type,
+    )
+    return Task(spec.name, settings, of_spec(spec, data.calibration, conversion.inputs, folder))
+
+
+def _finished(
+    blank: Variant, task: Task, result: ConversionResult, path: Path, warnings: tuple[Warning, ...]
+) -> Variant:
+    """What the file tells, and how it was made."""
+    settings = {**msgspec.to_builtins(task.settings), **(blank.settings or {})}
+    return replace(
+        described(replace(blank, name=task.name), read(path), str(path)),
+        settings=plain_object({**settings, "compatible_form": result.compatible}),
+        calibration=task.calibration.record if task.calibration else None,
+        warnings=warnings,
+    )

@@ -1,0 +1,92 @@
+"""Ready .tflite files as variants."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from harness import cache
+from harness.errors import ModelError
+from harness.models import ModelSource, tflite_files
+from harness.quantize import sample_inputs
+from harness.quantize.calibration import HeldData
+from harness.quantize.separate import digest_of, named_apart
+from harness.quantize.variants import MadeVariant, VariantSet, described, inputs_of, read
+from harness.record import FailedVariant, Model, Variant
+
+
+def take_ready(
+    source: ModelSource, calibration: str | HeldData | None, dataset: str | HeldData | None, folder: Path
+) -> VariantSet:
+    """The variants of a .tflite, of its bytes, or of a folder of such files.
+
+    One alone is named by its scheme, those of a folder by their stems, or by the whole file name if stems
+    are the same (a.tflite and a.TFLITE). Files of a folder that are different models have different
+    `model`s: `separate` makes sets of them. Raises ModelError.
+    """
+    copies = folder / "copies"
+    if source.kind == "tflite":
+        found = _alone(source, copies)
+        variants, failed, sha256 = [found], list[FailedVariant](), found.variant.sha256
+    else:
+        variants, failed = _of_folder(source, copies)
+        sha256 = digest_of(variants, failed)
+    cache.prune(copies)
+    inputs, samples = sample_inputs.of_ready_files(inputs_of(variants), calibration, dataset, folder)
+    model = Model(source.name, sha256, source.source, samples)
+    return VariantSet(model, tuple(variants), tuple(failed), inputs)
+
+
+def _alone(source: ModelSource, copies: Path) -> MadeVariant:
+    blank = Variant(source.name, "")
+    if isinstance(source.held, bytes):
+        found = _of_content(blank, source.held, source.source)
+        return _kept(replace(found, name=str(found.scheme)), source.held, copies, None)
+    assert source.path is not None
+    found, data = _of_file(blank, source.path)
+    return _kept(replace(found, name=str(found.scheme)), data, copies, source.path)
+
+
+def _of_folder(source: ModelSource, copies: Path) -> tuple[list[MadeVariant], list[FailedVariant]]:
+    assert source.path is not None
+    files = tflite_files(source.path)
+    stems = Counter(path.stem for path in files)
+    variants, failed = [], []
+    for path in files:
+        name = path.stem if stems[path.stem] == 1 else path.name
+        try:
+            found, data = _of_file(Variant(source.name, name), path)
+        except ModelError as error:
+            failed.append(FailedVariant(source.name, _printable(name), str(error)))
+            continue
+        variants.append(_kept(found, data, copies, path))
+    variants = named_apart(variants, source.name)
+    if any(made.variant.model != source.name for made in variants):
+        failed = [replace(failure, model=failure.name) for failure in failed]
+    return variants, failed
+
+
+def _of_file(blank: Variant, path: Path) -> tuple[Variant, bytes]:
+    """What a file tells, and its content. Raises ModelError if it can't be used."""
+    if _printable(str(path.absolute())) != str(path.absolute()):
+        raise ModelError(f"{_printable(str(path))}: the path is not UTF-8; rename it")
+    data = read(path)
+    return _of_content(blank, data, str(path)), data
+
+
+def _of_content(blank: Variant, data: bytes, where: str) -> Variant:
+    found = described(blank, data, where)
+    return replace(found, source_sha256=found.sha256)
+
+
+def _kept(found: Variant, data: bytes, copies: Path, given: Path | None) -> MadeVariant:
+    """The variant with a copy of its own: the user's file may be rebuilt while that is measured."""
+    return MadeVariant(found, cache.keep(copies / f"{found.sha256}.tflite", data), given)
+
+
+def _printable(name: str) -> str:
+    """A file name with bytes that are no text written as escapes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

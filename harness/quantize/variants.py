@@ -1,0 +1,60 @@
+"""What quantize hands on: variants whose files are on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from harness import cache
+from harness.errors import ModelError
+from harness.record import FailedVariant, Model, Tensor, Variant
+from harness.tflite import as_tensor, read_model
+
+
+@dataclass(frozen=True)
+class MadeVariant:
+    """A variant whose file is on this machine."""
+
+    variant: Variant
+    path: Path  # in the cache, where nobody changes it
+    given: Path | None = None  # the user's ready .tflite, of which `path` is a copy
+
+
+@dataclass(frozen=True)
+class VariantSet:
+    """All variants of one model, and the inputs that their outputs are compared on."""
+
+    model: Model
+    variants: tuple[MadeVariant, ...] = ()
+    failed: tuple[FailedVariant, ...] = ()
+    inputs: Mapping[str, Path] = field(default_factory=dict)  # variant name -> .npz of sample inputs
+
+
+def described(variant: Variant, data: bytes, where: str) -> Variant:
+    """The variant with all that its file tells. Raises ModelError if that is no .tflite."""
+    info = read_model(data, where)
+    return replace(
+        variant,
+        scheme=info.scheme,
+        size_bytes=len(data),
+        sha256=cache.digest(data),
+        inputs=tuple(map(as_tensor, info.inputs)),
+        outputs=tuple(map(as_tensor, info.outputs)),
+        custom_ops=tuple(sorted({op.name for op in info.ops if op.custom})),
+    )
+
+
+def inputs_of(variants: Sequence[MadeVariant]) -> dict[str, tuple[Tensor, ...]]:
+    """Variant name -> the inputs of its file."""
+    return {made.variant.name: made.variant.inputs for made in variants}
+
+
+def read(path: Path) -> bytes:
+    """A file's content. Raises ModelError if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
