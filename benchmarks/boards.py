@@ -39,7 +39,7 @@ from harness.cache import digest_file
 from harness.config import load_config
 from harness.devices import machines
 from harness.devices.transports import bootstrapping, bundle
-from harness.devices.transports.ssh import SshRunner
+from harness.devices.transports.ssh import SshTransport
 from harness.report.progress import ProgressBar
 from harness.session.run import run
 from harness.session.selection import Options
@@ -55,7 +55,7 @@ Interpreter.invoke = lambda self: time.sleep(0.05)
 
 
 @dataclass
-class Place:
+class WorkFolder:
     """A folder with boards, models and a cache of its own."""
 
     folder: Path
@@ -96,7 +96,7 @@ def boards(count: int) -> Iterator[Place]:
             for width in (256, 1024):
                 (folder / "net" / f"dense{width}.tflite").write_bytes(dense_model(1, width, width))
             with mock.patch.dict(os.environ, QBENCH_CACHE=str(folder / "cache")):
-                yield Place(folder, made)
+                yield WorkFolder(folder, made)
         finally:
             for board in made:
                 board.stop()
@@ -104,21 +104,21 @@ def boards(count: int) -> Iterator[Place]:
 
 def once(place: Place, devices: list[str], config: Path, **options: Any) -> Ran:
     """One whole run, with the fewest launches there are."""
-    runners: list[SshRunner] = []
+    runners: list[SshTransport] = []
 
     def listen(*arguments: Any) -> Any:
         runner = original(*arguments)
         runners.append(runner)
         return runner
 
-    original = machines._runner
+    original = machines._transport
     values = {
         "models": [str(place.folder / "net")], "budget_s": 0.3, "precision": 1.0,
         "results": place.folder / "results", **options,
     }  # fmt: skip
     chosen = Options(devices=devices, **values)
     started = time.monotonic()
-    with mock.patch.object(machines, "_runner", listen):
+    with mock.patch.object(machines, "_transport", listen):
         document = run(chosen, load_config(config), ProgressBar(quiet=True)).document
     seconds = time.monotonic() - started
     failed = {cell["reason"] for cell in document["cells"] if cell["latency_ms"] is None}
@@ -185,7 +185,7 @@ CHECK = 'for piece in iter(lambda: file.read(_PIECE_BYTES), b""):'
 
 
 def kept(repeat: int, files: Sequence[Path]) -> None:
-    print(f"\nA conversation with a board that has all files, with and without hashing them, {repeat} pairs")
+    print(f"\nA connection with a board that has all files, with and without hashing them, {repeat} pairs")
     print(
         f"{'file':28} {'MB':>6} {'without':>9} {'with':>9} {'hashing, from memory':>25} {'from the disk':>20}"
     )
@@ -215,12 +215,12 @@ def talk(place: Place, file: Path) -> float:
     """Seconds from the request to the last answer, over a connection that is there."""
     profile = load_config(place.config("kept")).devices["board0"]
     with machines.open_all([profile], print) as (machine,):
-        runner = machine.runner
-        assert isinstance(runner, SshRunner)
-        runner.place(file)
-        runner.connect()
+        runner = machine.transport
+        assert isinstance(runner, SshTransport)
+        runner.remote_path(file)
+        runner.open_link()
         started = time.monotonic()
-        list(runner.ask(Request("probe")))
+        list(runner.start(Request("probe")))
         return time.monotonic() - started
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from delegates.backends.registry import DELEGATES
+from harness.accelerators import ACCELERATORS
 from harness.analysis.compat import predictions
 from harness.analysis.compat.limits import needs
 from harness.analysis.compat.targets import KNOWN, Target
@@ -115,7 +115,7 @@ def look_at(data: bytes, targets: Sequence[Target]) -> str:
 def fuzz(inputs: int, seed: int, models: Sequence[bytes]) -> Counter[str]:
     """Look at so many mutated models. Returns how often each ending came; raises what nobody should see."""
     chance, ends = random.Random(seed), Counter[str]()
-    device = DeviceProfile("fuzz", tuple(DelegateSpec(name) for name in DELEGATES if name != "external"))
+    device = DeviceProfile("fuzz", tuple(DelegateSpec(name) for name in ACCELERATORS if name != "external"))
     targets = [Target(device, KNOWN, "assumed")]
     for model in models:
         look_at(model, targets)  # what is imported or cached once is no part of an input's time

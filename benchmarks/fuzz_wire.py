@@ -4,7 +4,7 @@
 
 An input is one stream of answers of a board, made from what a real conductor answered on this machine:
 
-arrival   delegates/bootstrap.py's answers, read before the conductor is there
+bootstrapper   delegates/bootstrap.py's answers, read before the conductor is there
 probe     what a board and its Pythons are: read, planned with, and shown as by `qbench devices --probe`
 run       measurements: taken into a run, result document, results store, read back, table
 
@@ -44,9 +44,9 @@ from harness.analysis import rows
 from harness.config import Config, SshTarget, load_config
 from harness.devices import listing, machines
 from harness.devices.transports import connection, ssh_command
-from harness.devices.transports.bootstrapping import Arrival, Place
+from harness.devices.transports.bootstrapping import Bootstrapper, WorkFolder
 from harness.devices.transports.bundle import Bundle
-from harness.devices.transports.connection import Conversation
+from harness.devices.transports.connection import Connection
 from harness.errors import DeviceError
 from harness.report.devices import render as render_devices
 from harness.report.progress import ProgressBar
@@ -79,7 +79,7 @@ class Recorded:
 
 
 def record(folder: Path) -> Recorded:
-    """One real run, probe and arrival on this machine, listened to."""
+    """One real run, probe and bootstrapper on this machine, listened to."""
     model = folder / "net.tflite"
     model.write_bytes(dense_model(seed=1))
     path = folder / "devices.toml"
@@ -98,7 +98,7 @@ def record(folder: Path) -> Recorded:
     run = dataclasses.replace(
         run, devices=[dataclasses.replace(d, profile=config.devices["board"]) for d in run.devices]
     )
-    lines = {"arrival": _arrived(folder), "probe": heard[:probed], "run": _shorter(heard[probed:])}
+    lines = {"bootstrapper": _arrived(folder), "probe": heard[:probed], "run": _shorter(heard[probed:])}
     return Recorded(lines, run, task.request, config)
 
 
@@ -128,7 +128,7 @@ def _shorter(lines: list[str]) -> list[str]:
     return kept
 
 
-class Listening(Conversation):
+class Listening(Connection):
     """Remembers what was answered."""
 
     def read_line(self, limit: int) -> bytes:
@@ -137,23 +137,23 @@ class Listening(Conversation):
         return line
 
 
-def _arrival_of(talk: Conversation, notes: list[str]) -> Arrival:
+def _arrival_of(talk: Connection, notes: list[str]) -> Bootstrapper:
     target = SshTarget("board")
-    return Arrival("board", talk, lambda: ssh_command.explain_end(target, talk), notes.append)
+    return Bootstrapper("board", talk, lambda: ssh_command.explain_end(target, talk), notes.append)
 
 
 def _arrived(folder: Path) -> list[str]:
     """What bootstrap.py says when a file is missing or damaged, and when it has emptied the board."""
-    place = Place(str(folder / "workdir"), "workdir").taken("r", 0.0)
+    place = WorkFolder(str(folder / "workdir"), "workdir").locked_for("r", 0.0)
     wrong = Bundle(b"print()", "ab")  # it has not this SHA-256
     lines = [MARKER.decode() + "\n"]
     for do in ("run", "clean"):
         talk = Listening(["sh", "-c", ssh_command._BEGIN], Request("probe"))
-        arrival = _arrival_of(talk, [])
-        arrival.greet()
-        arrival.begin(place, wrong, {wrong.sha256: wrong.data}, do, ssh_command.choice(sys.executable))
+        bootstrapper = _arrival_of(talk, [])
+        bootstrapper.greet()
+        bootstrapper.begin(place, wrong, {wrong.sha256: wrong.data}, do, ssh_command.choice(sys.executable))
         with contextlib.suppress(DeviceError):
-            arrival.finish("cleaned", {wrong.sha256: wrong.data})
+            bootstrapper.finish("cleaned", {wrong.sha256: wrong.data})
         talk.close()
         lines += [line.decode() for line in talk.said if line.startswith(b"{")]
     return [*lines, '{"waiting": "me@home (run r) for 3 s"}\n', '{"ready": true, "lock": null}\n']
@@ -218,7 +218,7 @@ class Fuzz:
         self._crashes: list[str] = []
         self._every = [line for lines in recorded.lines.values() for line in lines]
         self._kinds: dict[str, Callable[[bytes], str]] = {
-            "arrival": self._arrival, "probe": self._probe, "run": self._run,
+            "bootstrapper": self._arrival, "probe": self._probe, "run": self._run,
         }  # fmt: skip
 
     def one(self) -> None:
@@ -245,10 +245,10 @@ class Fuzz:
     def _arrival(self, stream: bytes) -> str:
         self.watch.folder = "/nowhere"
         talk, notes = Replayed(stream, Request("probe")), []
-        arrival = _arrival_of(talk, notes)
+        bootstrapper = _arrival_of(talk, notes)
         try:
-            arrival.begin(Place(None, "workdir"), Bundle(b"", "ab"), {})
-            arrival.finish(self.chance.choice(("ready", "cleaned")), {})
+            bootstrapper.begin(WorkFolder(None, "workdir"), Bundle(b"", "ab"), {})
+            bootstrapper.finish(self.chance.choice(("ready", "cleaned")), {})
         except DeviceError as error:
             shown(str(error), one_line=True)
             return "refused"
@@ -320,11 +320,11 @@ class Fuzz:
         made = [dataclasses.replace(d, facts_before={}, facts_after={}, problem=None) for d in run.devices]
         return dataclasses.replace(run, cells=cells, devices=made, finished_at=None)
 
-    def _process(self, stream: bytes, request: Request) -> Conversation:
+    def _process(self, stream: bytes, request: Request) -> Connection:
         """The same from a real process, which says it on stderr too."""
         path = self.folder / "stream"
         path.write_bytes(stream)
-        return Conversation(["sh", "-c", f"cat '{path}'; tail -c 300 '{path}' >&2; exit 3"], request)
+        return Connection(["sh", "-c", f"cat '{path}'; tail -c 300 '{path}' >&2; exit 3"], request)
 
     def crashed(self, arguments: threading.ExceptHookArgs) -> None:
         self._crashes.append(repr(arguments.exc_value))

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from delegates.wire import Request
-from harness.devices.transports.connection import Conversation
+from harness.devices.transports.connection import Connection
 
 MARKER = b"@the order's marker@"
 OVERSIZED = 65 << 20  # more than any line may have
@@ -33,11 +33,11 @@ KEYS = [
 ]  # fmt: skip
 
 
-class Replayed(Conversation):
+class Replayed(Connection):
     """Answers from memory instead of a process; everything else is home's own."""
 
     def __init__(self, answers: bytes, request: Request) -> None:
-        self._request, self._arrive, self.patience = request, None, None
+        self._request, self._bootstrap, self.timeouts = request, None, None
         self.asked, self.late, self.status, self._read_bytes = False, None, None, 0
         self._answers, self._tail = answers, bytearray(answers[-300:])
         self._process = SimpleNamespace(stdout=None)
@@ -62,26 +62,26 @@ class Replayed(Conversation):
 
 
 class HostileRunner:
-    """A board as harness.runners.Runner; answers what it is told to, after a lost link something else."""
+    """A board as harness.runners.Transport; answers what it is told to, after a lost link something else."""
 
-    def __init__(self, answers: Callable[[Request], Conversation], linked: bool = True) -> None:
-        self.place_name, self.lock, self._answers, self._linked = "the board", None, answers, linked
+    def __init__(self, answers: Callable[[Request], Connection], linked: bool = True) -> None:
+        self.name, self.lock, self._answers, self._linked = "the board", None, answers, linked
 
     def python(self, wanted: str | None) -> str:
         return wanted or "python3"
 
-    def place(self, path: Path) -> str:
+    def remote_path(self, path: Path) -> str:
         return f"files/{path.name}"
 
-    def take(self, run_id: str, wait_s: float | None) -> None: ...
+    def lock_for(self, run_id: str, wait_s: float | None) -> None: ...
 
-    def ask(self, request: Request) -> Conversation:
+    def start(self, request: Request) -> Connection:
         return self._answers(request)
 
-    def connected(self) -> bool:
+    def link_is_up(self) -> bool:
         return self._linked
 
-    def reconnect(self, stopped: Event) -> bool:
+    def restore_link(self, stopped: Event) -> bool:
         return not self._linked
 
     def close(self) -> None: ...

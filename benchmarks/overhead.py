@@ -15,12 +15,12 @@ import time
 from pathlib import Path
 
 from delegates.agent import timing
-from delegates.backends.registry import DELEGATES
+from delegates.backends import registry
 from delegates.backends.runtime import open_runtime
 from delegates.probe import machine
 from delegates.wire import Job, Launch, Progress, Request
 from harness.devices.transports import bundle
-from harness.devices.transports.local import LocalRunner
+from harness.devices.transports.local import LocalTransport
 
 CALLS, LOOPS = 100, 3000
 
@@ -29,9 +29,9 @@ def timed_against_bare(model: str) -> float:
     """How much longer an inference seems when timed, in percent: the quietest of many short loops of each."""
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(allowed)})
-    session = DELEGATES["xnnpack"].open(open_runtime("auto"), model, 1, {})
-    session.allocate()
-    invoke = session.invoke
+    interpreter = registry.find("xnnpack").open(open_runtime("auto"), model, 1, {})
+    interpreter.allocate()
+    invoke = interpreter.invoke
     timed, bare = [], []
     for _ in range(LOOPS):
         timed.append(statistics.fmean(timing.block(invoke, CALLS, 10**12)))
@@ -45,18 +45,18 @@ def timed_against_bare(model: str) -> float:
 
 def conductor_beside_worker(model: str) -> tuple[float | None, float]:
     """Share of a core (None where it is over too soon to tell) and MB of memory of the conductor."""
-    runner = LocalRunner(bundle.build(), print)
+    runner = LocalTransport(bundle.build(), print)
     job = Job("job", "g", model, None, "xnnpack", "auto", sys.executable)
     request = Request("run", [job], budget_s=30, min_launches=1, max_launches=1)
-    conversation = runner.ask(request)
-    pid, seen, memory = conversation.pid, [], 0
-    for message in conversation:
+    connection = runner.start(request)
+    pid, seen, memory = connection.pid, [], 0
+    for message in connection:
         if isinstance(message, Progress):
             seen.append((time.monotonic(), cpu_s(pid)))
         if isinstance(message, Launch):
             break
         memory = machine.proc_kib(f"/proc/{pid}/status", "VmHWM") or memory
-    conversation.close()
+    connection.close()
     if len(seen) < 2:
         return None, memory / 1024
     (began, used_before), (ended, used) = seen[0], seen[-1]

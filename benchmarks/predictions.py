@@ -8,7 +8,8 @@ shared/edgetpu beside the checkout).
 
 exact: every op came out as predicted, and all of it was certain. likely: the same, but some verdicts were
 only likely. uncertain: nothing said was wrong, but not all was said, or the delegate says only how many ops
-it left and not which. likely wrong: a likely verdict was wrong. wrong: a certain one was.
+it left and not which. likely wrong: a likely verdict was wrong. wrong: a certain one was, and the exit
+status is 1.
 """
 
 from __future__ import annotations
@@ -16,24 +17,25 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import sys
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from delegates.backends.registry import DELEGATES
 from delegates.wire import Runtime
 from harness import config
-from harness.accelerators import OpVerdict, Prediction, Verdict, predict
+from harness.accelerators import ACCELERATORS, OpVerdict, Prediction, Verdict, predict
 from harness.accelerators.edgetpu import rules
 from harness.accelerators.edgetpu.log import MAPPED, parse
-from harness.analysis import compat
-from harness.analysis.compat import targets
+from harness.analysis.compat import CompatCell
 from harness.errors import QbenchError
-from harness.report.progress import ProgressBar
-from harness.session import run, selection
+from harness.record import Row
+from harness.session.compat import compat
+from harness.session.options import Options
+from harness.session.run import run
+from harness.session.watcher import Silent
 from harness.tflite import read_model_file
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared"
@@ -43,9 +45,8 @@ PROFILES = {
     "litert": ("ai-edge-litert", "xnnpack"),
     "gpu": ("ai-edge-litert", "gpu"),
 }
-QUIET = ProgressBar(quiet=True)
 VERDICTS = ("exact", "likely", "uncertain", "likely wrong", "wrong")
-Row = tuple[str, str, str]
+Judged = tuple[str, str, str]  # model, verdict, remark
 BY_TOTAL = "by total only"
 
 
@@ -56,14 +57,16 @@ def main() -> None:
     parser.add_argument("--only", action="append", help="a profile: tflite, litert, gpu or edgetpu")
     asked = parser.parse_args()
     models = ["digits", "mobilenet_v2", *found_models(asked.models)]
+    wrong = 0
     for name, (runtime, delegate) in PROFILES.items():
-        if delegate in DELEGATES and (not asked.only or name in asked.only):
-            print_table(f"{delegate}, {runtime}", compare(name, runtime, delegate, models))
+        if delegate in ACCELERATORS and (not asked.only or name in asked.only):
+            wrong += print_table(f"{delegate}, {runtime}", compare(name, runtime, delegate, models))
     if (asked.pairs_dir / "pairs.json").is_file() and (not asked.only or "edgetpu" in asked.only):
         tally = Tally()
-        print_table("edgetpu, op by op", from_pairs(asked.pairs_dir, tally))
+        wrong += print_table("edgetpu, op by op", from_pairs(asked.pairs_dir, tally))
         print(f"  {tally.words()}")
-        print_table("edgetpu, logs: kinds of ops alone", from_logs(asked.pairs_dir / "logs"))
+        wrong += print_table("edgetpu, logs: kinds of ops alone", from_logs(asked.pairs_dir / "logs"))
+    sys.exit(wrong > 0)
 
 
 def found_models(folder: Path) -> list[str]:
@@ -73,46 +76,42 @@ def found_models(folder: Path) -> list[str]:
     return [str(path) for path in (*sources, *ready) if path.exists()]
 
 
-def compare(name: str, runtime: str, delegate: str, models: Sequence[str]) -> Iterator[Row]:
+def compare(name: str, runtime: str, delegate: str, models: Sequence[str]) -> Iterator[Judged]:
     """(model and variant, verdict, what was wrong), measured through the ordinary path."""
     profile = config.DeviceProfile(name, (config.DelegateSpec(delegate),), runtime=runtime)
     setup = config.Config(Path("predictions"), {name: profile}, {})
-    target = targets.target(profile)
     for model in models:
         with tempfile.TemporaryDirectory() as folder:
-            options = selection.Options(models=[model], devices=[name], budget_s=0.01, results=Path(folder))
+            options = Options(models=[model], devices=[name], budget_s=0.01, results=Path(folder))
             try:
-                document = run.run(options, setup, QUIET).document
-                made = run.make_all(
-                    options, setup, targets.oldest_limiting([target]), ProgressBar(quiet=True)
-                )
+                document = run(options, setup, Silent()).document
+                report = compat(options, setup, Silent())  # beside the run, which lies in the same folder
             except QbenchError as error:
                 yield model, "uncertain", str(error)
                 continue
-            report = compat.report(made, [target], [document])
-        measured = {cell["variant"]: cell for cell in document["cells"]}
-        for cell in report["cells"]:
-            yield f"{cell['model']} {cell['variant']}", *judge(cell, measured[cell["variant"]])
+        measured = {row.variant: row for row in document.cells}
+        for cell in report.cells:
+            yield f"{cell.model} {cell.variant}", *judge(cell, measured[cell.variant])
 
 
-def judge(cell: Mapping[str, Any], measured: Mapping[str, Any]) -> tuple[str, str]:
+def judge(cell: CompatCell, measured: Row) -> tuple[str, str]:
     """The verdict on one cell, op kind by op kind."""
-    predicted, seen = cell["predicted"], cell["observed"]
+    predicted, seen = cell.predicted, cell.observed
     if seen is None:
-        return "uncertain", f"not observed: {measured['status']}: {measured['reason']}"
-    if seen["outcome"] == "refused" or predicted["outcome"] == "refused":
-        if seen["outcome"] == predicted["outcome"]:
+        return "uncertain", f"not observed: {measured.status}: {measured.reason}"
+    if "refused" in (seen.outcome, predicted.outcome):
+        if seen.outcome == predicted.outcome:
             return "exact", ""
-        verdict = "uncertain" if predicted["outcome"] == "uncertain" else "wrong"
-        return verdict, f"{predicted['outcome']} / {seen['reason']}"
+        verdict = "uncertain" if predicted.outcome == "uncertain" else "wrong"
+        return verdict, f"{predicted.outcome} / {seen.reason}"
     left = Counter[str]()
-    for group in measured["ops"]["not_delegated"]:
-        left[group["op"]] += group["count"]
+    for group in () if measured.ops is None else measured.ops.not_delegated:
+        left[group.op] += group.count
     certain, possible = Counter[str](), Counter[str]()
-    for group in cell["in_the_way"]:
-        possible[group["op"]] += group["count"]
-        surely = group["verdict"] == Verdict.NOT_DELEGATED and not group["likely"]
-        certain[group["op"]] += group["count"] if surely else 0
+    for ops in cell.in_the_way:
+        possible[ops.op] += ops.count
+        surely = ops.verdict == Verdict.NOT_DELEGATED and not ops.likely
+        certain[ops.op] += ops.count if surely else 0
     by_total = bool(set(left) - set(possible)) and left.total() <= possible.total()  # it names no kinds
     if by_total:
         certain, possible, left = (Counter(any=c.total()) for c in (certain, possible, left))
@@ -155,7 +154,7 @@ class Tally:
         )
 
 
-def from_pairs(folder: Path, tally: Tally) -> Iterator[Row]:
+def from_pairs(folder: Path, tally: Tally) -> Iterator[Judged]:
     """Source models and what the compiler mapped of them, op by op; equal ones once."""
     pairs = json.loads((folder / "pairs.json").read_text("utf-8"))["pairs"]
     tally.pairs = len(pairs)
@@ -188,7 +187,7 @@ def judge_ops(prediction: Prediction, left: Collection[int]) -> tuple[str, str]:
     return ("likely", f"{prediction.likely} ops") if prediction.likely else ("exact", "")
 
 
-def from_logs(folder: Path) -> Iterator[Row]:
+def from_logs(folder: Path) -> Iterator[Judged]:
     """Logs whose models are not at hand: no kind of op that the Edge TPU has not may be mapped in them."""
     known = rules.rules()["ops"]
     for path in sorted([*folder.glob("*.log"), *folder.glob("*.txt")]):
@@ -206,7 +205,8 @@ def from_logs(folder: Path) -> Iterator[Row]:
             yield path.name, "exact" if called == total - report.mapped else "uncertain", remark
 
 
-def print_table(title: str, rows: Iterator[Row]) -> None:
+def print_table(title: str, rows: Iterator[Judged]) -> int:
+    """Returns how many rows are wrong."""
     print(f"\n{title}")
     counts, by_total = Counter[str](), 0
     for name, verdict, remark in rows:
@@ -215,6 +215,7 @@ def print_table(title: str, rows: Iterator[Row]) -> None:
         print(f"  {verdict:12}  {name}  {remark}", flush=True)
     words = [f"{counts[verdict]} {verdict}" for verdict in VERDICTS]
     print("  " + ", ".join([*words, f"{by_total} of them {BY_TOTAL}"] if by_total else words))
+    return counts["wrong"]
 
 
 if __name__ == "__main__":

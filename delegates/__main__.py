@@ -1,4 +1,4 @@
-"""Device entry: a worker of the conductor's, a look at one Python, or home's request."""
+"""The device's entry point: a worker, a probe of this Python, or the conductor, which home starts."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import sys
 
 
 def main() -> None:
-    # Each role imports only what it needs: workers are started by the dozen.
+    """Be what the command line says; each role imports only what it needs, as workers start by the dozen."""
     if sys.argv[1:] == ["work"]:
         from .agent import worker
 
         worker.main()
     elif sys.argv[1:] == ["probe"]:
-        from .probe import questions
+        from .probe import python
 
-        questions.main()
+        python.main()
     else:
-        from .agent import home
+        from .agent import serve
 
-        home.conduct()
+        serve.main()
 
 
 if __name__ == "__main__":

@@ -6,15 +6,17 @@ docs/statistics.md for why these and not others.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
 
 NS_PER_MS = 1_000_000
-CONFIDENCE = 0.95
 
 # Student's t at 0.975, by degrees of freedom 1..4 (NIST/SEMATECH e-Handbook, table 1.3.6.7.2).
 _T_975 = (12.706205, 4.302653, 3.182446, 2.776445)
-_SAYS_NOTHING = math.log(100)  # half the width from which on an interval of logarithms counts as none
+_Z_975 = 1.959964  # the normal distribution's quantile
+_EXACT = 200  # values, up to which the distribution of signed ranks is counted out
+_SAYS_NOTHING = math.log(100)  # an interval of logarithms with more than this half-width counts as none
 
 
 class Interval(NamedTuple):
@@ -126,45 +128,55 @@ def speedup(
     """Floors (launch number -> ns) of two cells that took turns -> how many times faster the candidate is.
 
     None without a common launch. Ratios are averaged as logarithms, and a launch is what was repeated,
-    not an inference. The interval is widened by one step of the clock (`timer_resolution_ns`) in either:
-    what the clock can't tell apart, repeating it doesn't either. One that reaches a hundredfold is none.
+    not an inference. The interval is widened by one step of the clock (`timer_resolution_ns`) at either end:
+    what the clock can't tell apart, repetition can't either.
     """
     found = locate(log_ratios(baseline, candidate))
     if found is None:
         return None
-    if found.low is None or found.high is None:
-        return Interval(math.exp(found.value), None, None)
     shortest = min(floor for floor in (*baseline.values(), *candidate.values()) if floor > 0)
-    step = timer_resolution_ns / shortest
-    if half_width(found) + step > _SAYS_NOTHING:
-        return Interval(math.exp(found.value), None, None)
-    return Interval(math.exp(found.value), math.exp(found.low - step), math.exp(found.high + step))
+    return _from_logs(found, timer_resolution_ns / shortest)
 
 
-def half_width(interval: Interval) -> float:
-    """Half the width of an interval of logarithms: a relative error for small ones. Infinite if unknown."""
-    if interval.low is None or interval.high is None:
-        return math.inf
-    return (interval.high - interval.low) / 2
+def is_narrow(interval: Optional[Interval], precision: float) -> bool:
+    """Whether the half-width of a ratio's interval is at most `precision` (0.01 is 1 %) of its value.
+
+    The bounds of a ratio lie symmetrically on the logarithmic scale: that is where half the width is taken.
+    False where there is no interval. This is the one test of "narrow enough": the stopping rule on the
+    device and the `wide-interval` warning at home both use it.
+    """
+    if interval is None or interval.low is None or interval.high is None or interval.low <= 0:
+        return False
+    return math.log(interval.high / interval.low) / 2 <= precision
 
 
+def typical_floor(floors: Iterable[float]) -> Optional[Interval]:
+    """Floors of a cell's launches -> the cell's floor with its interval; None if all are zero."""
+    found = locate([math.log(floor) for floor in floors if floor > 0])
+    return None if found is None else _from_logs(found)
+
+
+@functools.lru_cache(maxsize=None)
 def signed_rank_cut(count: int) -> int:
     """Which of the ordered pairwise means, from either end, bounds the 95 % interval of `count` values.
 
-    The exact distribution of the signed-rank statistic: every rank belongs to the sum or not, with
-    equal chance.
+    Up to 200 values by the exact distribution of the signed-rank statistic: every rank belongs to the sum
+    or not, with equal chance. For more by its normal approximation (Hollander, Wolfe & Chicken, 3.1).
     """
-    ways = [1]
+    if count > _EXACT:
+        spread = math.sqrt(count * (count + 1) * (2 * count + 1) / 24)
+        return int(count * (count + 1) / 4 - _Z_975 * spread)
+    width = count // 8 + 1  # bytes for the number of ways to a sum; those to all sums stand in one integer
+    ways = 1
     for rank in range(1, count + 1):
-        longer = ways + [0] * rank
-        for total, number in enumerate(ways):
-            longer[total + rank] += number
-        ways = longer
-    limit, total, cut = (1 - CONFIDENCE) / 2 * 2**count, 0, 0
-    while total + ways[cut] <= limit:
-        total += ways[cut]
+        ways += ways << (8 * width * rank)
+    packed = ways.to_bytes(width * (count * (count + 1) // 2 + 1), "little")
+    limit, total, cut = 2**count // 40, 0, 0  # 2.5 % at either end
+    while True:
+        total += int.from_bytes(packed[width * cut : width * (cut + 1)], "little")
+        if total > limit:
+            return max(cut, 1)
         cut += 1
-    return max(cut, 1)
 
 
 def outlier_share(samples: Sequence[float]) -> float:
@@ -202,6 +214,19 @@ def two_modes(samples: Sequence[float], apart: float = 1.1, share: float = 0.1) 
         return None
     centres = [math.exp(left / split), math.exp((whole - left) / (count - split))]
     return centres if centres[1] >= apart * centres[0] else None
+
+
+def _from_logs(found: Interval, widening: float = 0.0) -> Interval:
+    """An interval of logarithms as one of ratios, wider by `widening` (relative) at either end.
+
+    One that spans more than a factor of 100 around its middle says nothing: it has no bounds.
+    """
+    value = math.exp(found.value)
+    if found.low is None or found.high is None:
+        return Interval(value, None, None)
+    if (found.high - found.low) / 2 + widening > _SAYS_NOTHING:
+        return Interval(value, None, None)
+    return Interval(value, math.exp(found.low - widening), math.exp(found.high + widening))
 
 
 def _student(values: Sequence[float]) -> Interval:

@@ -1,32 +1,40 @@
-"""What crosses between home and device: JSON lines, one object per line, checked on arrival.
+"""The messages between home and device, and the words for what they speak of.
 
-Home sends one Request; the device answers with SystemInfo, Launch, Failure, Progress and at last Done.
+Home sends one Request; the device answers with SystemInfo, ProbeResult, Launch, Failure and Progress, and
+at last with Done. Each message is one line of JSON.
+
+cell      one variant of a model with one delegate and number of threads on one device; its Job measures it
+group     the jobs that are compared with each other: their workers take turns
+launch    one worker process of a job, from its start to its end; it is what is repeated, because times
+          differ more between processes than within one
+block     the inferences of one turn: timed one by one, in a row
+floor     the fastest tenth of the quietest block of a launch (stats.launch_floor): what is compared
+baseline  the job of a group that the others are compared with: speedup = its floor / theirs
 """
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-import json
 import re
-import typing
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Optional, Type, TypeVar, Union
+from typing import Any, Dict, List, Optional, Union
 
-WIRE_VERSION = 2
+from . import codec
+from .codec import MAX_LINE_BYTES, WireError
 
-# A line longer than this is refused unread: outputs are bounded far below it.
-MAX_LINE_BYTES = 64 * 1024 * 1024
+__all__ = [
+    "DEFAULT_BUDGET_S", "DEFAULT_PRECISION", "MAX_LINE_BYTES", "STAGES", "Done", "Failure", "Job", "Launch",
+    "Message", "OpGroup", "Ops", "Output", "ProbeRequest", "ProbeResult", "Progress", "Request", "Runtime",
+    "SystemInfo", "WireError", "build", "decode", "encode", "printable",
+]  # fmt: skip
+
+# What a run asks for where the user says nothing.
+DEFAULT_BUDGET_S = 1.0  # seconds of timed work per job
+DEFAULT_PRECISION = 0.01  # half the width of the interval, as a part of the value
 
 STAGES = ("runtime", "delegate", "load", "allocate", "invoke", "crash", "timeout", "link")
 
-_MOST = 1 << 62  # no count, size or time of ours comes near it
-_DEEPEST = 8
+# What a terminal obeys, what changes the direction of text, and halves of characters.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-class WireError(Exception):
-    """A line that is not a message of ours."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +77,17 @@ class Request:
     do: str
     jobs: List[Job] = field(default_factory=list)
     questions: List[ProbeRequest] = field(default_factory=list)
-    budget_s: float = 1.0  # timed work per job
-    precision: float = 0.01  # enough once the interval's half-width is at most this part of the value
+    budget_s: float = DEFAULT_BUDGET_S  # timed work per job
+    precision: float = (
+        DEFAULT_PRECISION  # enough once the interval's half-width is at most this part of the value
+    )
     min_launches: int = 6  # fresh worker processes per job, before the interval is looked at
     max_launches: int = 20
     first_launch: int = 0  # the number of the first one: more than 0 where a run is resumed
     quiet_s: float = 0.0  # without a byte from home for so long, home counts as gone; 0: only at the end
-    wire: int = WIRE_VERSION
+
+
+OTHER_OPS = "other ops"  # the kind of an OpGroup that a delegate counts without telling their kinds
 
 
 @dataclass(frozen=True)
@@ -120,7 +132,6 @@ class Launch:
     runtime: str
     runtime_version: str
     python: str
-    threads: int
     affinity: Optional[List[int]]  # as the kernel says, None where it cannot
     init_ns: int  # from opening the model to tensors allocated
     first_ns: int  # the first inference
@@ -196,11 +207,7 @@ class Done:
 
 
 Message = Union[Job, ProbeRequest, Request, SystemInfo, ProbeResult, Launch, Failure, Progress, Done]
-_KINDS: Dict[str, Type[Any]] = {
-    kind.__name__: kind
-    for kind in (Job, ProbeRequest, Request, SystemInfo, ProbeResult, Launch, Failure, Progress, Done)
-}
-T = TypeVar("T")
+_KINDS = codec.by_name(Job, ProbeRequest, Request, SystemInfo, ProbeResult, Launch, Failure, Progress, Done)
 
 
 def printable(text: str) -> str:
@@ -210,81 +217,14 @@ def printable(text: str) -> str:
 
 def encode(message: Message) -> str:
     """One line of ASCII JSON, newline included."""
-    return json.dumps({"kind": type(message).__name__, **dataclasses.asdict(message)}) + "\n"
+    return codec.encode(message)
 
 
 def decode(line: str) -> Any:
     """The message in a line. Raises WireError for anything that is not one, to the last type."""
-    try:
-        return build(json.loads(line))
-    except (ValueError, RecursionError) as error:
-        raise WireError("not JSON: %s" % error) from None
+    return codec.decode(line, _KINDS)
 
 
 def build(raw: Any) -> Any:
     """The message that a parsed line is. Raises WireError."""
-    if not isinstance(raw, dict):
-        raise WireError("not a JSON object")
-    raw = dict(raw)
-    name = raw.pop("kind", None)
-    kind = _KINDS.get(name) if isinstance(name, str) else None
-    if kind is None:
-        raise WireError("unknown kind of message %.40r" % (name,))
-    return _build(kind, raw, kind.__name__)
-
-
-@functools.lru_cache(maxsize=None)
-def _hints(kind: Type[Any]) -> Dict[str, Any]:
-    return typing.get_type_hints(kind)
-
-
-def _build(kind: Type[T], raw: Any, where: str) -> T:
-    if not isinstance(raw, dict):
-        raise WireError("%s: not an object" % where)
-    hints = _hints(typing.cast(Any, kind))
-    unknown = sorted(set(raw) - set(hints))
-    if unknown:
-        raise WireError("%s: unknown key %.40r" % (where, unknown[0]))
-    values = {key: _check(hints[key], value, where + "." + key) for key, value in raw.items()}
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise WireError("%s: %s" % (where, error)) from None
-
-
-def _check(hint: Any, value: Any, where: str) -> Any:
-    """`value` as the annotation `hint` wants it; only the few forms used above exist."""
-    origin = getattr(hint, "__origin__", None)
-    if hint is Any:
-        return _plain(value, where)
-    if origin is Union:
-        return None if value is None else _check(hint.__args__[0], value, where)
-    if origin in (list, List):
-        if not isinstance(value, list):
-            raise WireError("%s: not a list" % where)
-        return [_check(hint.__args__[0], item, where) for item in value]
-    if origin in (dict, Dict):
-        if not isinstance(value, dict):
-            raise WireError("%s: not an object" % where)
-        return {key: _check(hint.__args__[1], item, where) for key, item in value.items()}
-    if dataclasses.is_dataclass(hint):
-        return _build(typing.cast(Type[Any], hint), value, where)
-    wanted = (int, float) if hint is float else hint
-    if not isinstance(value, wanted) or (isinstance(value, bool) and hint is not bool):
-        raise WireError("%s: %s expected" % (where, hint.__name__))
-    return hint(_plain(value, where))
-
-
-def _plain(value: Any, where: str, depth: int = 0) -> Any:
-    """A JSON value that is not deep, and in which numbers are finite and of human size."""
-    if isinstance(value, (int, float)):
-        if not abs(value) <= _MOST:  # nor NaN; an int may be larger than any float
-            raise WireError("%s: a number out of bounds" % where)
-        return value
-    if depth == _DEEPEST:
-        raise WireError("%s: too deep" % where)
-    if isinstance(value, list):
-        return [_plain(item, where, depth + 1) for item in value]
-    if isinstance(value, dict):
-        return {key: _plain(item, where, depth + 1) for key, item in value.items()}
-    return value
+    return codec.build(raw, _KINDS)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+
+from delegates.wire import Runtime
 
 Version = tuple[int, ...]
+_LIMITING = ("tflite-runtime",)  # their version says which op versions of TensorFlow's they know
 
 
 def release(text: str) -> Version:
@@ -22,6 +26,15 @@ def release(text: str) -> Version:
 
 
 def minor(text: str) -> tuple[int, int] | None:
-    """Major and minor number; None where the text has not got both."""
+    """Major and minor number; None if the text does not have both."""
     numbers = release(text)
     return (numbers[0], numbers[1]) if len(numbers) > 1 else None
+
+
+def oldest_limiting(runtimes: Iterable[Runtime | None]) -> tuple[int, int] | None:
+    """Major and minor version of the oldest runtime that limits which ops variants may have.
+
+    None if there is no such runtime among them.
+    """
+    versions = [minor(found.version) for found in runtimes if found is not None and found.name in _LIMITING]
+    return min((version for version in versions if version is not None), default=None)

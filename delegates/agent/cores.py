@@ -1,4 +1,4 @@
-"""Which CPUs compared cells run on: always the same ones, the fastest there are."""
+"""The CPUs that compared jobs run on: always the same, the fastest."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import os
 from typing import List, Optional
 
 
-def choose(threads: int) -> Optional[List[int]]:
-    """As many of the allowed CPUs as threads, the fastest first; None where the platform can't pin.
+def fastest(threads: int) -> Optional[List[int]]:
+    """The numbers of as many CPUs as `threads`, of those this process may use; None if it can't be pinned.
 
-    Among equals the highest number wins: interrupts and the rest of the system favour CPU 0.
+    Of equally fast ones the highest numbers: interrupts and the rest of the system favour CPU 0.
     """
     if not hasattr(os, "sched_getaffinity"):
         return None
@@ -18,7 +18,7 @@ def choose(threads: int) -> Optional[List[int]]:
 
 
 def _speed(cpu: int) -> int:
-    """cpu_capacity on Arm (big.LITTLE), else the highest frequency, else 0."""
+    """A number to compare CPUs by: cpu_capacity on Arm (big.LITTLE), else the highest frequency, else 0."""
     for name in ("cpu_capacity", "cpufreq/cpuinfo_max_freq"):
         try:
             with open("/sys/devices/system/cpu/cpu%d/%s" % (cpu, name), encoding="ascii") as file:

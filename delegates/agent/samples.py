@@ -1,4 +1,4 @@
-"""Sample inputs in, outputs out: what the variants are compared on."""
+"""Sample inputs, and the model's outputs for them, by which variants are compared."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 from time import perf_counter_ns
 from typing import Any, Dict, List, Optional, Sequence
 
-from ..backends.interpreter import InterpreterSession
+from ..backends.interpreter import Interpreter
 from ..wire import Output
 
 # Values per output tensor that go home for comparison; a larger one is subsampled evenly.
@@ -16,8 +16,8 @@ MAX_OUTPUT_VALUES = 1 << 18
 def read(path: Optional[str], inputs: Sequence[Dict[str, Any]]) -> List[List[Any]]:
     """The samples in an .npz, each as one array per input of the model, in the model's order.
 
-    Arrays are found by the input's name, else by position. Without a file: one sample of zeros.
-    Raises ValueError when an array can't be an input.
+    Arrays belong to the inputs of their names if all have one, else to the inputs in their order. Without a
+    file there is one sample of zeros. Raises ValueError for arrays that don't fit the inputs.
     """
     import numpy as np
 
@@ -47,33 +47,35 @@ def _fit(sample: Any, detail: Dict[str, Any]) -> Any:
     return np.resize(sample, shape)
 
 
-def outputs(session: InterpreterSession, samples: Sequence[Sequence[Any]], limit_ns: int) -> List[Output]:
+def outputs(interpreter: Interpreter, samples: Sequence[Sequence[Any]], limit_ns: int) -> List[Output]:
     """The model's outputs for the samples, in order, as many as fit into `limit_ns`, at least one."""
     runs: List[List[Any]] = []
     end = perf_counter_ns() + limit_ns
     for sample in samples:
-        session.set_inputs(sample)
-        session.invoke()
-        runs.append(session.outputs())
+        interpreter.set_inputs(sample)
+        interpreter.invoke()
+        runs.append(interpreter.outputs())
         if perf_counter_ns() >= end:
             break
-    session.set_inputs(samples[0])
+    interpreter.set_inputs(samples[0])
     if len({tuple(array.shape for array in run) for run in runs}) > 1:
-        runs = runs[:1]  # sizes known only when it has run: samples can't be laid side by side
+        runs = runs[:1]  # sizes that depend on the values: such outputs can't be stacked
     most = max(1, MAX_OUTPUT_VALUES // len(samples))
-    return [_pack(name, arrays, most) for name, arrays in zip(session.output_names(), zip(*runs))]
+    return [_pack(name, arrays, most) for name, arrays in zip(interpreter.output_names(), zip(*runs))]
 
 
 def _pack(name: str, arrays: Sequence[Any], most: int) -> Output:
-    """At most `most` values per sample, however many samples there was time for: else a slow cell's values
-    are not the same ones as a fast one's.
+    """An output of several runs, with at most `most` values per sample.
+
+    That number does not depend on how many samples there was time for: so a slow cell's values are the same
+    ones as a fast cell's.
     """
     import numpy as np
 
     values = np.stack(arrays)
     subsampled = values[0].size > most
     if subsampled:
-        # Not every n-th: in a tensor whose last dimension divides n that would be one channel only.
+        # Not every n-th value: if the number of channels divides n, those all are of one channel.
         places = np.linspace(0, values[0].size - 1, most).astype(np.int64)
         values = values.reshape(len(arrays), -1)[:, places]
     data = base64.b64encode(np.ascontiguousarray(values, dtype="<f4").tobytes())

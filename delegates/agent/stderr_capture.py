@@ -1,8 +1,8 @@
-"""What native libraries write while a model is opened: heard, and passed on.
+"""Keeps what native libraries write while a model is opened, and still lets it through to stderr.
 
-Runtimes say on file descriptor 2 alone what a delegate took and why not the rest. A thread could not read
-along, as libraries may write while they hold Python's lock; a forked process can, whatever is written and
-however this process ends.
+Only there do runtimes say which ops a delegate took and why not the others. A thread could not read it, as
+libraries may write while they hold Python's lock; a forked process can, whatever is written and however this
+process ends.
 """
 
 from __future__ import annotations
@@ -11,63 +11,68 @@ import os
 import signal
 import tempfile
 import time
+from typing import Any
 
 _KEPT_BYTES = 1 << 20
 _DESCRIPTORS = 256  # more than a worker ever has
-_PATIENCE_S = 2.0  # for the rest of the text: something that was started may hold the pipe open
+_COPIER_ENDS_S = 2.0  # a process that a library has started may keep the pipe open
 
 
-class Heard:
-    """From now until `stop`, descriptors 1 and 2 are written to the old 2 and kept, too."""
+class StderrCapture:
+    """Within `with`, what is written to file descriptors 1 and 2 goes to the old 2 and is kept, too.
 
-    def __init__(self) -> None:
+    Afterwards `text` holds it, at most its first megabyte.
+    """
+
+    text = ""
+
+    def __enter__(self) -> StderrCapture:
         self._kept = tempfile.TemporaryFile()
         read_end, write_end = os.pipe()
-        self._before = os.dup(2)
-        self._pid = os.fork()
-        if self._pid == 0:
-            _pass_on(read_end, self._before, self._kept.fileno())
+        self._stderr = os.dup(2)
+        self._copier = os.fork()
+        if self._copier == 0:
+            _copy(read_end, self._stderr, self._kept.fileno())
         os.close(read_end)
         os.dup2(write_end, 1)
         os.dup2(write_end, 2)
         os.close(write_end)
+        return self
 
-    def stop(self) -> str:
-        """Listen no longer. Returns what was written, at most its first megabyte."""
-        os.dup2(self._before, 1)
-        os.dup2(self._before, 2)
-        os.close(self._before)
-        self._wait()
+    def __exit__(self, *raised: Any) -> None:
+        os.dup2(self._stderr, 1)
+        os.dup2(self._stderr, 2)
+        os.close(self._stderr)
+        self._wait_for_copier()
         self._kept.seek(0)
-        text = self._kept.read(_KEPT_BYTES).decode("utf-8", "replace")
+        self.text = self._kept.read(_KEPT_BYTES).decode("utf-8", "replace")
         self._kept.close()
-        return text
 
-    def _wait(self) -> None:
-        """The listener ends when nobody holds the pipe any more."""
-        deadline = time.monotonic() + _PATIENCE_S
-        while os.waitpid(self._pid, os.WNOHANG)[0] == 0:
+    def _wait_for_copier(self) -> None:
+        """It ends when nobody holds the pipe any more."""
+        deadline = time.monotonic() + _COPIER_ENDS_S
+        while os.waitpid(self._copier, os.WNOHANG)[0] == 0:
             if time.monotonic() > deadline:
-                os.kill(self._pid, signal.SIGKILL)
-                os.waitpid(self._pid, 0)
+                os.kill(self._copier, signal.SIGKILL)
+                os.waitpid(self._copier, 0)
                 return
             time.sleep(0.0005)
 
 
-def _pass_on(source: int, target: int, kept: int) -> None:
-    """In the forked process: copy until the end, then end. Never returns."""
+def _copy(source: int, target: int, kept: int) -> None:
+    """In the forked process: copy until the end of `source`, then exit. Never returns."""
     try:
-        open_here = sorted((source, target, kept))
-        for low, high in zip([-1, *open_here], [*open_here, _DESCRIPTORS]):
+        needed = sorted((source, target, kept))
+        for low, high in zip([-1, *needed], [*needed, _DESCRIPTORS]):
             os.closerange(low + 1, high)
-        left = _KEPT_BYTES
+        room = _KEPT_BYTES
         while True:
             data = os.read(source, 65536)
             if not data:
                 break
-            if left > 0:
-                os.write(kept, data[:left])
-                left -= len(data)
+            if room > 0:
+                os.write(kept, data[:room])
+                room -= len(data)
             os.write(target, data)
     finally:
         os._exit(0)

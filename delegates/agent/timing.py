@@ -21,12 +21,12 @@ def timed(call: Callable[[], Any]) -> Tuple[int, Any]:
 
 
 def block(invoke: Callable[[], Any], calls: int, limit_ns: int) -> List[int]:
-    """The times of up to `calls` inferences in a row; no new one is begun after `limit_ns`.
+    """Times (ns) of up to `calls` inferences in a row, at least one; none is begun after `limit_ns`.
 
-    At least one is timed. The garbage collector is off, so that it can't fall into a sample.
+    The garbage collector is off meanwhile, so that it adds to no sample.
     """
     samples: List[int] = []
-    clock, keep = perf_counter_ns, samples.append  # found once, not in every sample
+    clock, keep = perf_counter_ns, samples.append  # looked up once, not for every sample
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -43,29 +43,28 @@ def block(invoke: Callable[[], Any], calls: int, limit_ns: int) -> List[int]:
             gc.enable()
 
 
-def block_of_own_time(invoke: Callable[[], Any], calls: int, limit_ns: int) -> Tuple[List[int], List[int]]:
-    """As `block`, with the CPU time that this process had during each inference beside it.
+def block_with_cpu_time(invoke: Callable[[], Any], calls: int, limit_ns: int) -> Tuple[List[int], List[int]]:
+    """As `block`, and the CPU time (ns) that this process used during each inference.
 
     For work of one thread on the CPU the two differ by the time the core was given to others. Reading
     that clock takes a system call, outside of what is timed.
     """
     samples: List[int] = []
-    own: List[int] = []
+    cpu_times: List[int] = []
     end = perf_counter_ns() + limit_ns
     while True:
-        own_start = process_time_ns()
+        start = process_time_ns()
         samples += block(invoke, 1, 0)
-        own.append(process_time_ns() - own_start)
+        cpu_times.append(process_time_ns() - start)
         if len(samples) >= calls or perf_counter_ns() >= end:
-            return samples, own
+            return samples, cpu_times
 
 
 def warm_up(invoke: Callable[[], Any], limit_ns: int) -> int:
-    """Inferences that don't count, until they stop getting faster; returns how many.
+    """Run inferences that don't count until they stop getting faster; returns how many.
 
-    The rule: blocks of 5 ms (of one inference where that is longer) until two in a row are not more
-    than 1 % faster than the fastest before them, each judged by its fastest tenth; no new block is begun
-    after `limit_ns`.
+    That is when two blocks in a row, of 5 ms (or one inference) each, are not more than 1 % faster than the
+    fastest before them, by their fastest tenths. No block is begun after `limit_ns`.
     """
     end = perf_counter_ns() + limit_ns
     calls, best, steady = 0, float("inf"), 0
@@ -80,9 +79,9 @@ def warm_up(invoke: Callable[[], Any], limit_ns: int) -> int:
 
 
 def timer_resolution_ns() -> float:
-    """The step the clock makes, even where reading it takes longer: steps come in groups, so far apart.
+    """The step (ns) in which the clock moves, even if reading it takes longer; 1 if no step shows.
 
-    1 where the readings show no such grid.
+    The differences between readings are multiples of that step: they come in groups, one step apart.
     """
     readings = [perf_counter_ns() for _ in range(2000)]
     steps = sorted(after - before for before, after in zip(readings, readings[1:]))  # noqa: RUF007

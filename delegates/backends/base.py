@@ -1,4 +1,4 @@
-"""A delegate as the device knows it: its name, how to open it, whether it is there, what it took."""
+"""A delegate as the device knows it: how to open a model with it, whether it is there, what it was handed."""
 
 from __future__ import annotations
 
@@ -6,37 +6,41 @@ from typing import Any, Callable, Dict, NamedTuple, Optional
 
 from ..wire import Ops
 from . import graph
-from .interpreter import InterpreterSession
-from .runtime import Opened
+from .interpreter import Interpreter
+from .runtime import Opened, open_runtime
 
 Options = Dict[str, Any]
 
 
 class DelegateMissing(Exception):
-    """The delegate's library or hardware can't be had; the text says why and what to do."""
+    """The delegate's library or hardware is not available; the text says why and what to do."""
 
-    said = ""  # the library's own words, where it had any
+    log = ""  # what the library wrote about it, if anything
 
 
 def nothing_missing(runtime: Opened, options: Options) -> Optional[str]:
+    """For delegates that every runtime has."""
     return None
 
 
-def as_it_is(error: Exception, said: str, options: Options) -> Exception:
+def unchanged(error: Exception, log: str, options: Options) -> Exception:
+    """For delegates whose errors are clear as they are."""
     return error
 
 
-def nothing_software(options: Options) -> Optional[str]:
+def no_software(options: Options) -> Optional[str]:
+    """For delegates that no software stands in for."""
     return None
 
 
-def no_facts(options: Options, said: str) -> Dict[str, Any]:
+def no_facts(options: Options, log: str) -> Dict[str, Any]:
+    """For delegates without hardware or a library of their own."""
     return {}
 
 
-def from_nodes(session: InterpreterSession) -> Ops:
-    """What the delegate took, as the interpreter's own nodes tell."""
-    return graph.read_ops(session.interpreter, session.nodes)
+def ops_of_nodes(interpreter: Interpreter) -> Ops:
+    """What was delegated, according to the interpreter's list of nodes."""
+    return graph.read_ops(interpreter.raw, interpreter.nodes)
 
 
 class Delegate(NamedTuple):
@@ -44,32 +48,36 @@ class Delegate(NamedTuple):
 
     name: str
 
-    # open(runtime, model path, threads, options): a session whose tensors are not yet allocated.
-    open: Callable[[Opened, str, int, Options], InterpreterSession]
+    # open(runtime, model path, threads, options): the model, its tensors not yet allocated.
+    open: Callable[[Opened, str, int, Options], Interpreter]
 
-    # missing(runtime, options): why it can't be had with this runtime on this device, or None.
+    # missing(runtime, options): why it can't be used with this runtime on this device, or None.
     missing: Callable[[Opened, Options], Optional[str]] = nothing_missing
 
-    # True where every op the runtime runs counts as taken, because there is nothing to hand over to.
-    takes_all: bool = False
+    # True where every op counts as delegated, because the runtime itself is what was asked for.
+    all_delegated: bool = False
 
     # True where the work is done by this process's own threads on the CPU.
     on_cpu: bool = False
 
-    # True where what its library writes while the model is opened is to be kept for the functions below.
-    talks: bool = False
+    # True where the functions below need the log: what its library writes while a model is opened.
+    keeps_log: bool = False
 
-    # ops(session): what it took, and of what it left the reason where it gave one itself.
-    ops: Callable[[InterpreterSession], Ops] = from_nodes
+    # ops(interpreter): what was delegated; reasons for the rest only where the delegate itself gives them.
+    ops: Callable[[Interpreter], Ops] = ops_of_nodes
 
-    # facts(options, what it wrote): the hardware and library that were used, as plain JSON types.
+    # facts(options, log): the hardware and library that were used, as plain JSON types.
     facts: Callable[[Options, str], Dict[str, Any]] = no_facts
 
-    # explain(error, what it wrote, options): the error in plain words; DelegateMissing where it can't be had.
-    explain: Callable[[Exception, str, Options], Exception] = as_it_is
+    # explain(error, log, options): the error in plain words; DelegateMissing where it is not available.
+    explain: Callable[[Exception, str, Options], Exception] = unchanged
 
-    # software(options): what of software would play the hardware, None where hardware is there.
-    software: Callable[[Options], Optional[str]] = nothing_software
+    # software(options): the software that would stand in for the hardware; None where there is hardware.
+    software: Callable[[Options], Optional[str]] = no_software
 
-    # What to consider when a process that uses it is killed by a signal.
+    # What the user can try when a process that uses it is killed by a signal.
     crash_hint: str = ""
+
+    # open_runtime(name): what runs the models. A TFLite runtime of this Python, unless the delegate stands
+    # for a tool of its own: then that tool, whatever `name` asks for. Raises RuntimeMissing.
+    open_runtime: Callable[[str], Opened] = open_runtime

@@ -1,4 +1,4 @@
-"""LiteRT's CompiledModel behind the few methods of its Interpreter that qbench uses."""
+"""LiteRT's CompiledModel with the few methods of its Interpreter that qbench uses."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from typing import Any, Dict, List
 
 Detail = Dict[str, Any]
 
-# What its TensorBuffer can be written and read as (ai-edge-litert 2.3).
+# The types that its TensorBuffer can be written and read as (ai-edge-litert 2.3).
 _DTYPES = ("float32", "float16", "int32", "int8", "uint8", "bool", "bool_")
 
 
 class CompiledInterpreter:
-    """A compiled model and its buffers; what its tensors are is read from a plain Interpreter.
+    """A compiled model and its buffers; its tensors' details are read from a plain Interpreter.
 
-    The two name tensors differently (a signature's names, the graph's names) and order them differently:
-    the tensors' indices tell which is which.
+    The two name and order tensors differently (by signature, by graph), so they are matched by index.
     """
 
     def __init__(self, model: Any, plain: Any) -> None:
@@ -25,7 +24,7 @@ class CompiledInterpreter:
         self._details: Dict[int, Detail] = {}
 
     def allocate_tensors(self) -> None:
-        """Make the buffers. Raises ValueError where the signature does not lead to all tensors."""
+        """Make the buffers. Raises ValueError if the signature lacks a tensor or Python can't fill one."""
         signature, names = next(iter(self._model.get_signature_list().items()))
         self._inputs = self._model.create_input_buffers(0)
         self._outputs = self._model.create_output_buffers(0)
@@ -46,22 +45,27 @@ class CompiledInterpreter:
                 )
 
     def get_input_details(self) -> List[Detail]:
+        """Descriptions of the input tensors, in the graph's order."""
         return list(self._plain.get_input_details())
 
     def get_output_details(self) -> List[Detail]:
+        """Descriptions of the output tensors, in the graph's order."""
         return list(self._plain.get_output_details())
 
     def get_tensor_details(self) -> List[Detail]:
+        """Descriptions of all tensors of the graph."""
         return list(self._plain.get_tensor_details())
 
     def _get_ops_details(self) -> List[Detail]:
-        """The graph's nodes before any delegate: which of them the GPU took is not told node by node."""
+        """The nodes without any delegate: which of them run on the GPU is only in the log."""
         return list(self._plain._get_ops_details())
 
     def set_tensor(self, index: int, array: Any) -> None:
+        """Copy an array into the input with this tensor index."""
         self._buffers[index].write(array)
 
     def get_tensor(self, index: int) -> Any:
+        """A copy of the tensor with this index, in its own type and shape."""
         import numpy as np
 
         detail = self._details[index]
@@ -69,4 +73,5 @@ class CompiledInterpreter:
         return self._buffers[index].read(int(np.prod(shape)), detail["dtype"]).reshape(shape)
 
     def invoke(self) -> None:
+        """Run the model's first signature."""
         self._model.run_by_index(0, self._inputs, self._outputs)

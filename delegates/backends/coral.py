@@ -1,4 +1,4 @@
-"""Edge TPUs: which are there, and why libedgetpu, which never says, did not open one.
+"""Edge TPUs: which are connected, and why libedgetpu, which gives no reason, did not open one.
 
 Sources: libedgetpu's usb_ml_commands and edgetpu_c.h, Coral's "Get started" pages and the gasket driver's
 sysfs; gathered, not tried on hardware.
@@ -12,12 +12,12 @@ import re
 from typing import List, NamedTuple, Optional
 
 _FRESH = ("1a6e", "089a")  # a USB Accelerator before its first use: it waits for its firmware
-_USED = ("18d1", "9302")  # the same afterwards: it has gone and come back under another id
+_USED = ("18d1", "9302")  # the same afterwards: it has reconnected under another id
 _PCI = ("0x1ac1", "0x089a")
 
 
 class Roots(NamedTuple):
-    """Where the system shows its devices; tests point them at a made-up tree."""
+    """Where the system shows its devices; tests name other folders."""
 
     dev: str = "/dev"
     sys: str = "/sys"
@@ -29,6 +29,8 @@ HERE = Roots()
 
 
 class Tpu(NamedTuple):
+    """An Edge TPU that the system shows."""
+
     kind: str  # "usb" or "pci"
     node: str  # the file that is opened: /dev/apex_0, /dev/bus/usb/002/003
     transport: str  # "PCIe", "USB 3 (5000 Mb/s)", "USB 2 (480 Mb/s)", "USB"
@@ -42,7 +44,7 @@ def find(roots: Roots = HERE) -> List[Tpu]:
 
 
 def chosen(tpus: List[Tpu], device: str) -> Optional[Tpu]:
-    """The one that a device string means: "", ":1", "usb", "usb:0", "pci:0"."""
+    """The Edge TPU that a device string ("", ":1", "usb", "usb:0", "pci:0") names, or None."""
     kind, _, number = device.partition(":")
     fitting = [tpu for tpu in tpus if not kind or tpu.kind == kind]
     index = int(number) if number.isdigit() else 0
@@ -50,7 +52,7 @@ def chosen(tpus: List[Tpu], device: str) -> Optional[Tpu]:
 
 
 def why_none(device: str, roots: Roots = HERE) -> str:
-    """Why the library, which is there, opened no Edge TPU: one cause and the one thing to do."""
+    """Why an installed library opened no Edge TPU: one cause and one thing to do."""
     tpus = find(roots)
     tpu = chosen(tpus, device)
     if tpu is None:
@@ -107,7 +109,7 @@ def _pci(roots: Roots) -> List[Tpu]:
 
 
 def _temperature(node: str, roots: Roots) -> Optional[float]:
-    """The gasket driver gives thousandths of a degree; USB devices have no such reading."""
+    """Degrees Celsius from the gasket driver; USB devices have no such reading."""
     value = _read(os.path.join(roots.sys, "class/apex", os.path.basename(node), "temp"))
     return int(value) / 1000 if value.lstrip("-").isdigit() else None
 
@@ -135,7 +137,7 @@ def _pci_without_driver(roots: Roots) -> bool:
 
 
 def _holder(tpu: Tpu, roots: Roots) -> Optional[str]:
-    """ "123 (python)": a process that has the device's file open, among those we may look into."""
+    """The process that has the device's file open, as "123 (python)"; root sees all, others their own."""
     for link in glob.glob(os.path.join(roots.proc, "[0-9]*/fd/*")):
         try:
             if os.path.realpath(link) == os.path.realpath(tpu.node):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from .base import Delegate, Options
-from .interpreter import InterpreterSession
+from .interpreter import Interpreter
 from .runtime import Opened
 
 
-def _open(runtime: Opened, model: str, threads: int, options: Options) -> InterpreterSession:
+def _open(runtime: Opened, model: str, threads: int, options: Options) -> Interpreter:
     resolvers = getattr(runtime.module, "OpResolverType", None)
     extra = {}
     if resolvers is not None:  # runtimes without it have no default delegate to switch off
         extra["experimental_op_resolver_type"] = resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    return InterpreterSession(runtime.module.Interpreter(model_path=model, num_threads=threads, **extra))
+    return Interpreter(runtime.module.Interpreter(model_path=model, num_threads=threads, **extra))
 
 
-DELEGATE = Delegate("cpu", _open, takes_all=True, on_cpu=True)
+DELEGATE = Delegate("cpu", _open, all_delegated=True, on_cpu=True)

@@ -13,12 +13,12 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from . import coral, elf, library
 from .base import Delegate, DelegateMissing, Options
-from .interpreter import InterpreterSession
+from .interpreter import Interpreter
 from .runtime import Opened
 
 _LIBRARIES = {"darwin": "libedgetpu.1.dylib", "win32": "edgetpu.dll"}
 
-# What the library says while it prepares, and what that means. Source: threads of its issue tracker.
+# Errors of the library, and what they mean. Source: its issue tracker.
 _MEANINGS = (
     (
         "requires runtime version",
@@ -41,12 +41,12 @@ _MEANINGS = (
 )
 
 
-def _open(runtime: Opened, model: str, threads: int, options: Options) -> InterpreterSession:
+def _open(runtime: Opened, model: str, threads: int, options: Options) -> Interpreter:
     return library.open_with(runtime, model, threads, _library(options), _device(options))
 
 
 def _missing(runtime: Opened, options: Options) -> Optional[str]:
-    """Tried for real: nothing else can tell, and an Edge TPU may be behind any library."""
+    """Loads the library: nothing else can tell, because a library may use any kind of device."""
     problem = library.unusable(_library(options))
     if problem is None:
         try:
@@ -61,13 +61,13 @@ def _missing(runtime: Opened, options: Options) -> Optional[str]:
 
 
 def _why_none(options: Options, error: DelegateMissing) -> str:
-    """What this machine shows of the device, and the library's own words: mostly it has none."""
+    """What the system shows about the device, and what the library wrote, which is mostly nothing."""
     why = coral.why_none(options.get("device", ""))
-    return "%s (it says: %s)" % (why, error.said) if error.said else why
+    return "%s (it says: %s)" % (why, error.log) if error.log else why
 
 
 def _no_library(options: Options, problem: str) -> str:
-    """`problem` says what to do of a library that is there; one that is not is to be installed or named."""
+    """What to do about a library with a `problem`, or about one that is not installed."""
     name, named = _library(options), bool(options.get("library"))
     if elf.find(name) is not None:
         return "no usable library: %s" % problem
@@ -80,7 +80,7 @@ def _no_library(options: Options, problem: str) -> str:
     return text + '; install libedgetpu1-std, or name the library in the profile with library = "…"'
 
 
-def _explain(error: Exception, said: str, options: Options) -> Exception:
+def _explain(error: Exception, log: str, options: Options) -> Exception:
     if isinstance(error, DelegateMissing):
         problem = library.unusable(_library(options))
         if problem is None:
@@ -92,8 +92,10 @@ def _explain(error: Exception, said: str, options: Options) -> Exception:
     return error
 
 
-def _facts(options: Options, said: str) -> Dict[str, Any]:
-    """library, library_build (std, max), runtime (the library's own words), transport, temperature_c."""
+def _facts(options: Options, log: str) -> Dict[str, Any]:
+    """Keys: library, library_build (std, max), runtime (the library's version), device, transport,
+    temperature_c, devices_seen_by_pycoral; what is unknown is left out.
+    """
     path = library.loaded_from(os.path.expanduser(_library(options)))
     tpu = coral.chosen(coral.find(), options.get("device", ""))
     found: Dict[str, Any] = {
@@ -113,13 +115,13 @@ def _library(options: Options) -> str:
 
 
 def _device(options: Options) -> Dict[str, Any]:
-    """libedgetpu's own options: the device, and what else the profile gives."""
+    """The options that libedgetpu gets: the device, and what the profile gives in `options`."""
     device = {"device": options["device"]} if options.get("device") else {}
     return {**device, **options.get("options", {})}
 
 
 def _build(path: str) -> Optional[str]:
-    """ "std" clocks USB devices down, "max" doesn't; the file itself does not say which it is."""
+    """ "std" (USB devices at a lower clock) or "max", told from the path: the file itself does not say."""
     packaged = path.startswith("/usr/lib/")
     for build, folder in (("std", "/throttled/"), ("max", "/direct/")):  # folders of Google's archive
         if folder in path or (packaged and glob.glob("/var/lib/dpkg/info/libedgetpu1-%s*.list" % build)):
@@ -137,7 +139,7 @@ def _runtime_version(name: str) -> Optional[str]:
 
 
 def pypi_pycoral() -> Optional[str]:
-    """What PyPI's `pycoral` says it is, where that was installed instead of Google's; else None."""
+    """The summary of PyPI's `pycoral`, if that is installed instead of Google's; else None."""
     from importlib import import_module, util
 
     spec = util.find_spec("pycoral")
@@ -155,9 +157,9 @@ def _is_googles(folders: Sequence[str]) -> bool:
 
 
 def _listed_by_pycoral() -> Optional[List[Any]]:
-    """Google's own list, where its package is here and can be imported beside this runtime.
+    """The devices that Google's package lists, if it is installed and can be imported.
 
-    It brings tflite-runtime along: with another runtime in the process it is left alone.
+    It needs tflite-runtime, so it is not imported beside another runtime.
     """
     from importlib import import_module, util
 

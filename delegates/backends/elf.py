@@ -1,7 +1,7 @@
-"""Shared libraries of Linux: where a name leads to, and what is wrong with a file, told from its ELF header.
+"""Shared libraries of Linux: which file a name leads to, and whether its ELF header shows it can be loaded.
 
-The dynamic linker says "No such file" of a library for another machine, and a truncated one kills the process
-that loads it (SIGBUS). Source: the ELF format, elf(5).
+The dynamic linker says "No such file" about a library for another machine, and a truncated one kills the
+process that loads it (SIGBUS). Source: elf(5).
 """
 
 from __future__ import annotations
@@ -27,14 +27,13 @@ class _NotElf(Exception):
 class _Header(NamedTuple):
     bits: int
     machine: int
-    end: int  # of all that the header says is in the file, in bytes
+    end: int  # how many bytes the file has at least, according to its header
 
 
 def find(library: str) -> Optional[str]:
-    """The file that a path, or a name as the dynamic linker looks it up, leads to; None where there is none.
+    """The file that a path or name leads to, found as the dynamic linker does; None if there is none.
 
-    Of several with that name the first that has no problem counts: the linker passes over those for other
-    machines.
+    Of several with that name it is the first without a problem: the linker skips those for other machines.
     """
     path = os.path.expanduser(library)
     if os.sep in path:
@@ -57,7 +56,7 @@ def _folders() -> List[str]:
 
 
 def problem(path: str) -> Optional[str]:
-    """The reason why this process can't load the file, and what to do; None if nothing seems wrong."""
+    """Why this process can't load the file, and what to do; None if nothing seems wrong."""
     try:
         own = _read(_SELF)
     except (OSError, _NotElf):  # not Linux, or nothing to compare with
@@ -107,7 +106,7 @@ def _header(file: BinaryIO, start: bytes) -> _Header:
 
 
 def _entries(file: BinaryIO, offset: int, size: int, count: int) -> List[bytes]:
-    """The entries of a table in the file, as many as are there."""
+    """The entries of a table in the file; fewer than `count` if the file ends before."""
     if not size:
         return []
     file.seek(offset)
@@ -121,7 +120,7 @@ def _segment_end(entry: bytes, wide: bool, order: str) -> int:
 
 
 def _section_end(entry: bytes, wide: bool, order: str) -> int:
-    """sh_offset + sh_size, where it takes any room."""
+    """sh_offset + sh_size, or 0 for a section without data in the file."""
     (kind,) = struct.unpack_from(order + "I", entry, 4)
     if kind == _NO_DATA:
         return 0

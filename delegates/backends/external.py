@@ -6,11 +6,11 @@ from typing import Any, Dict, Optional
 
 from . import library
 from .base import Delegate, Options
-from .interpreter import InterpreterSession
+from .interpreter import Interpreter
 from .runtime import Opened
 
 
-def _open(runtime: Opened, model: str, threads: int, options: Options) -> InterpreterSession:
+def _open(runtime: Opened, model: str, threads: int, options: Options) -> Interpreter:
     return library.open_with(runtime, model, threads, options["library"], options.get("options", {}))
 
 
@@ -18,7 +18,7 @@ def _missing(runtime: Opened, options: Options) -> Optional[str]:
     return library.unusable(options["library"])
 
 
-def _facts(options: Options, said: str) -> Dict[str, Any]:
+def _facts(options: Options, log: str) -> Dict[str, Any]:
     return library.facts(options["library"])
 
 

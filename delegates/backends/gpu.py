@@ -9,15 +9,15 @@ from typing import Any, Dict, Optional
 
 from ..wire import Ops
 from . import gpu_log, library, vulkan
-from .base import Delegate, DelegateMissing, Options, from_nodes
+from .base import Delegate, DelegateMissing, Options, ops_of_nodes
 from .compiled import CompiledInterpreter
-from .interpreter import InterpreterSession
+from .interpreter import Interpreter
 from .runtime import Opened
 
 _RUNTIME = "ai-edge-litert"
 
 
-def _open(runtime: Opened, model: str, threads: int, options: Options) -> InterpreterSession:
+def _open(runtime: Opened, model: str, threads: int, options: Options) -> Interpreter:
     if "library" in options:
         return library.open_with(runtime, model, threads, options["library"], options.get("options", {}))
     from ai_edge_litert import compiled_model as litert
@@ -30,14 +30,14 @@ def _open(runtime: Opened, model: str, threads: int, options: Options) -> Interp
         options=litert.Options(
             hardware_accelerators=wanted,
             cpu_options=litert.CpuOptions(num_threads=threads),
-            # In this mode a run ends when the GPU has finished, not when it has been told what to do.
+            # In this mode a run ends when the GPU has finished, not when its work has been queued.
             gpu_options=litert.GpuOptions(
                 enforce_f32=options.get("precision") == "float32", benchmark_mode=True
             ),
         ),
     )
     plain = runtime.module.Interpreter(model_path=model, num_threads=threads)
-    return InterpreterSession(CompiledInterpreter(compiled, plain))
+    return Interpreter(CompiledInterpreter(compiled, plain))
 
 
 def _missing(runtime: Opened, options: Options) -> Optional[str]:
@@ -62,27 +62,27 @@ def _has_options() -> bool:
     return hasattr(compiled_model, "GpuOptions")
 
 
-def _ops(session: InterpreterSession) -> Ops:
-    if session.nodes is not None:  # a library's
-        return from_nodes(session)
-    return gpu_log.ops(session.said, from_nodes(session))
+def _ops(interpreter: Interpreter) -> Ops:
+    if interpreter.nodes is not None:  # a library's
+        return ops_of_nodes(interpreter)
+    return gpu_log.ops(interpreter.log, ops_of_nodes(interpreter))
 
 
-def _facts(options: Options, said: str) -> Dict[str, Any]:
-    """library, or: adapter, kind, software (true where the CPU plays the GPU), precision asked for."""
+def _facts(options: Options, log: str) -> Dict[str, Any]:
+    """Keys: library, or adapter, backend, kind, software (bool: the CPU stands in), precision."""
     if "library" in options:
         return library.facts(options["library"])
-    found = gpu_log.adapter(said)
+    found = gpu_log.adapter(log)
     return {**found, "precision": options.get("precision", "float16")}
 
 
-def _explain(error: Exception, said: str, options: Options) -> Exception:
+def _explain(error: Exception, log: str, options: Options) -> Exception:
     if "library" in options:
         return error
-    if gpu_log.NO_ADAPTER in said:
-        return DelegateMissing(vulkan.why_none() or gpu_log.why_no_adapter(said))
-    reason = gpu_log.why_failed(str(error), said)
-    if reason is None:  # LiteRT puts its source files before each part of what it says
+    if gpu_log.NO_ADAPTER in log:
+        return DelegateMissing(vulkan.why_none() or gpu_log.why_no_adapter(log))
+    reason = gpu_log.why_failed(str(error), log)
+    if reason is None:  # LiteRT puts the name of a source file before each part of its text
         reason = " ".join(re.sub(r"└|ERROR: |\[\S+?:\d+\]", " ", str(error)).split())
     return RuntimeError(reason)
 
@@ -96,7 +96,7 @@ DELEGATE = Delegate(
     "gpu",
     _open,
     _missing,
-    talks=True,
+    keeps_log=True,
     ops=_ops,
     facts=_facts,
     explain=_explain,

@@ -1,6 +1,6 @@
-"""What LiteRT's GPU accelerator writes while it compiles a model: only there it says what it took.
+"""What LiteRT's GPU accelerator logs while it compiles a model: only there it says which ops it runs.
 
-The forms are those of ai-edge-litert 2.3.
+The patterns are those of ai-edge-litert 2.3.
 """
 
 from __future__ import annotations
@@ -21,85 +21,86 @@ _SOME = re.compile(
 _NONE = "No operations will run on the GPU"
 _LIST = "Following operations are not supported by GPU delegate:\n"
 _FAULT = re.compile(r"WebGPU error: (.+)")
-OTHER = "other ops"  # a count of ops of kinds that it does not tell
+OTHER = "other ops"  # ops whose kinds are not in the log
 _APART = "supported, but not in the one part of the graph that the GPU takes"
 
 
-def adapter(said: str) -> Dict[str, Any]:
-    """adapter, backend, kind, software (the CPU plays the GPU); empty where none was used."""
-    found = _ADAPTER.search(said)
+def adapter(log: str) -> Dict[str, Any]:
+    """Keys: adapter, backend, kind, software (bool: the CPU stands in); empty if none was used."""
+    found = _ADAPTER.search(log)
     if found is None:
         return {}
     name, backend, kind = (part.strip() for part in found.groups())
     return {"adapter": name, "backend": backend, "kind": kind, "software": "CPU" in kind}
 
 
-def why_no_adapter(said: str) -> str:
-    """The reason, in its own words, why it took none of the devices that are here."""
-    found = _REQUIRED.search(said)
+def why_no_adapter(log: str) -> str:
+    """Why the accelerator accepts none of the devices, in its own words if it gives any."""
+    found = _REQUIRED.search(log)
     why = ": %s" % found.group(1) if found else ""
     return "the GPU accelerator accepts no Vulkan device that is here" + why
 
 
-def ops(said: str, graph: Ops) -> Ops:
-    """What it took of the nodes in `graph`, all of which stand there as not delegated.
+def ops(log: str, graph: Ops) -> Ops:
+    """`graph` (in which no op is delegated) with what the log says was delegated.
 
-    It names kinds of ops, each with one reason, and how many nodes it left in all; those that it would have
-    taken elsewhere in the graph are among them.
+    The log names kinds of ops, each with one reason, and how many nodes stay on the CPU in all. Some of
+    those are of kinds it supports: the GPU gets one connected part of the graph only.
     """
-    left = _left(said, graph.total)
-    if not left:
+    remaining = _remaining(log, graph.total)
+    if not remaining:
         return Ops(graph.total, graph.total, 1)
-    reasons = _reasons(said)
+    reasons = _reasons(log)
     named = [group for group in graph.not_delegated if group.op in reasons]
     count = sum(group.count for group in named)
-    if count <= left:
+    if count <= remaining:
         groups = [OpGroup(g.op, g.count, g.dtypes, reasons[g.op]) for g in named]
-        if count < left:
-            groups.append(OpGroup(OTHER, left - count, [], _APART if reasons else None))
-    else:  # some of these kinds are taken here and left there: it does not say which
+        if count < remaining:
+            groups.append(OpGroup(OTHER, remaining - count, [], _APART if reasons else None))
+    else:  # nodes of one kind are on both sides, and the log does not say which where
         kinds = dict.fromkeys(group.op for group in named)
         why = "; ".join("%s: %s" % (kind, reasons[kind]) for kind in kinds)
-        groups = [OpGroup(" or ".join(kinds), left, [], why)]
-    return Ops(graph.total, graph.total - left, 1 if left < graph.total else 0, groups)
+        groups = [OpGroup(" or ".join(kinds), remaining, [], why)]
+    return Ops(graph.total, graph.total - remaining, 1 if remaining < graph.total else 0, groups)
 
 
-def why_failed(error: str, said: str) -> Optional[str]:
-    """Why a model did not compile, in plain words; None where nothing known was said."""
-    if _DYNAMIC in said:
+def why_failed(error: str, log: str) -> Optional[str]:
+    """Why a model did not compile, in plain words; None if the log has no known reason."""
+    if _DYNAMIC in log:
         return (
             "the GPU takes tensors of fixed sizes only, and the size of some in this model is known only when"
             " it runs; fix the batch size, and leave out ops such as WHERE or NON_MAX_SUPPRESSION"
         )
-    fault = _FAULT.search(said)
+    fault = _FAULT.search(log)
     if fault is not None:
         return "the GPU accelerator failed by a fault of its own: %s" % fault[1]
     if _NOT_ALL in error:
-        counts = _SOME.search(said)
+        counts = _SOME.search(log)
         share = (
             "only %s of %d ops" % (counts[1], int(counts[1]) + int(counts[2])) if counts else "not all ops"
         )
-        why = "; ".join("%s: %s" % item for item in sorted(_reasons(said).items()))
+        why = "; ".join("%s: %s" % item for item in sorted(_reasons(log).items()))
         return "the GPU takes %s, and fallback is false: %s" % (share, why or "it does not say why")
     return None
 
 
-def _left(said: str, total: int) -> int:
-    """Nodes left to the CPU. Nothing is said where it took all; nothing was taken without an adapter."""
-    counts = _SOME.search(said)
+def _remaining(log: str, total: int) -> int:
+    """How many of the `total` nodes stay on the CPU."""
+    counts = _SOME.search(log)
     if counts is not None:
         return int(counts[2])
-    return total if _NONE in said or _ADAPTER.search(said) is None else 0
+    # Without an adapter all of them do; if none does, the log has no line about it.
+    return total if _NONE in log or _ADAPTER.search(log) is None else 0
 
 
-def _reasons(said: str) -> Dict[str, str]:
-    """Kind of op -> reason, from the lines that follow the headline: "GATHER_ND: Operation is …"."""
+def _reasons(log: str) -> Dict[str, str]:
+    """Kind of op -> reason, from lines such as "GATHER_ND: Operation is …" below the headline."""
     found: Dict[str, List[str]] = {}
-    for line in said.partition(_LIST)[2].splitlines():
+    for line in log.partition(_LIST)[2].splitlines():
         op = re.match(r"(?:CUSTOM )?([^\s:]+): (.+)", line)
         if op is None:
             break
-        # Behind some reasons stands the tensor's name, which differs from op to op.
+        # Some reasons end in the name of a tensor, which differs from op to op.
         reason = re.sub(r"(is not supported)\. .+", r"\1", op[2]).rstrip(". ")
         if reason not in found.setdefault(op[1], []):
             found[op[1]].append(reason)

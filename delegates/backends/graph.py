@@ -1,4 +1,4 @@
-"""What a delegate took, read from an interpreter's own list of nodes."""
+"""Which ops were delegated, read from an interpreter's list of nodes."""
 
 from __future__ import annotations
 
@@ -10,46 +10,47 @@ from ..wire import OpGroup, Ops
 def delegated_nodes(nodes: Sequence[Dict[str, Any]]) -> Set[int]:
     """Indices of the nodes that DELEGATE nodes stand for.
 
-    `nodes` is Interpreter._get_ops_details(): every node of the primary subgraph, then one DELEGATE
-    node per partition. Walking back from a DELEGATE node's outputs to its inputs gives what it took.
+    `nodes` is Interpreter._get_ops_details(): every node of the primary subgraph, then one DELEGATE node
+    per partition. A partition's nodes are those between the inputs and the outputs of its DELEGATE node.
     """
     real = [node for node in nodes if node["op_name"] != "DELEGATE"]
     producer = {tensor: node for node in real for tensor in _ids(node["outputs"])}
-    taken: Set[int] = set()
+    delegated: Set[int] = set()
     for node in nodes:
         if node["op_name"] == "DELEGATE":
-            taken |= _walk_back(_ids(node["outputs"]), set(_ids(node["inputs"])), producer)
-    return taken
+            delegated |= _walk_back(_ids(node["outputs"]), set(_ids(node["inputs"])), producer)
+    return delegated
 
 
 def read_ops(interpreter: Any, nodes: Optional[Sequence[Dict[str, Any]]] = None) -> Ops:
-    """The ops the delegate took, as a count, and those it left; the reasons come from the rules at home.
+    """How many ops were delegated, and which were not; the reasons are given at home.
 
-    `nodes` are the interpreter's, by default as they are now.
+    `nodes` are the interpreter's, by default those it has now.
     """
     if nodes is None:
         nodes = interpreter._get_ops_details()
     real = [node for node in nodes if node["op_name"] != "DELEGATE"]
-    taken = delegated_nodes(nodes)
+    delegated = delegated_nodes(nodes)
     dtypes, constant = _tensors(interpreter, real)
-    left: Dict[Tuple[str, Tuple[str, ...]], List[int]] = {}
+    remaining: Dict[Tuple[str, Tuple[str, ...]], List[int]] = {}
     for node in real:
-        if node["index"] not in taken:
+        if node["index"] not in delegated:
             kind = (node["op_name"], _signature(node, dtypes, constant))
-            left.setdefault(kind, []).append(int(node["index"]))
+            remaining.setdefault(kind, []).append(int(node["index"]))
     groups = [
         OpGroup(op=op, count=len(indices), dtypes=list(kinds), nodes=indices)
-        for (op, kinds), indices in sorted(left.items())
+        for (op, kinds), indices in sorted(remaining.items())
     ]
     return Ops(
         total=len(real),
-        delegated=len(real) - sum(map(len, left.values())),
+        delegated=len(real) - sum(map(len, remaining.values())),
         partitions=len(nodes) - len(real),
         not_delegated=groups,
     )
 
 
 def _walk_back(outputs: Iterable[int], stop: Set[int], producer: Dict[int, Dict[str, Any]]) -> Set[int]:
+    """Indices of the nodes that lead to the tensors `outputs`, up to the tensors `stop`."""
     found: Set[int] = set()
     todo = [tensor for tensor in outputs if tensor not in stop]
     while todo:
@@ -61,7 +62,7 @@ def _walk_back(outputs: Iterable[int], stop: Set[int], producer: Dict[int, Dict[
 
 
 def _tensors(interpreter: Any, nodes: Sequence[Dict[str, Any]]) -> Tuple[Dict[int, str], Set[int]]:
-    """dtype of every tensor, and which are constants (made by no node and no input of the model)."""
+    """The dtype of every tensor, and the constants: tensors that are neither inputs nor made by a node."""
     dtypes = {t["index"]: _dtype(t["dtype"]) for t in interpreter.get_tensor_details()}
     made = {tensor for node in nodes for tensor in _ids(node["outputs"])}
     made |= {t["index"] for t in interpreter.get_input_details()}
@@ -69,7 +70,7 @@ def _tensors(interpreter: Any, nodes: Sequence[Dict[str, Any]]) -> Tuple[Dict[in
 
 
 def _signature(node: Dict[str, Any], dtypes: Dict[int, str], constant: Set[int]) -> Tuple[str, ...]:
-    """The dtypes that decide whether an op can be taken: activations and, marked, constant weights."""
+    """The dtypes that decide whether an op can be delegated: activations and, marked, constant weights."""
     inputs = [
         dtypes[t] + (" weights" if t in constant else "") for t in _ids(node["inputs"])[:2] if t in dtypes
     ]
@@ -81,5 +82,5 @@ def _dtype(dtype: Any) -> str:
 
 
 def _ids(tensors: Iterable[Any]) -> List[int]:
-    """Tensor indices as ints; -1 stands for an optional input left out."""
+    """Tensor indices as ints, without -1, which stands for an optional input that is not there."""
     return [int(tensor) for tensor in tensors if int(tensor) >= 0]

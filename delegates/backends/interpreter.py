@@ -1,4 +1,4 @@
-"""An opened model: set inputs, invoke, read outputs as real values."""
+"""An opened model: set its inputs, invoke it, read its outputs as real values."""
 
 from __future__ import annotations
 
@@ -7,37 +7,42 @@ from typing import Any, Dict, List, Optional, Sequence
 Detail = Dict[str, Any]
 
 
-class InterpreterSession:
-    """The TFLite Interpreter behind the five things qbench does with a model."""
+class Interpreter:
+    """A runtime's Interpreter, or whatever has its methods (as compiled.py), behind what qbench does with it.
 
-    said = ""  # what the delegate wrote while the model was opened, where it is listened to
+    `raw` is that interpreter; `log` is what the delegate wrote while the model was opened, if it is kept.
+    """
+
+    log = ""
 
     def __init__(self, interpreter: Any, nodes: Optional[List[Detail]] = None) -> None:
-        """`nodes`: the graph's as the delegate left it, where others may change it again later."""
-        self.interpreter, self.nodes = interpreter, nodes
+        """`nodes`: the graph's nodes as the delegate left them, if they may be changed again later."""
+        self.raw, self.nodes = interpreter, nodes
         self.invoke = interpreter.invoke
 
     def allocate(self) -> None:
-        self.interpreter.allocate_tensors()
-        self._inputs: List[Detail] = self.interpreter.get_input_details()
-        self._outputs: List[Detail] = self.interpreter.get_output_details()
+        """Allocate tensors; from then on inputs and outputs are known."""
+        self.raw.allocate_tensors()
+        self._inputs: List[Detail] = self.raw.get_input_details()
+        self._outputs: List[Detail] = self.raw.get_output_details()
 
     @property
     def inputs(self) -> Sequence[Detail]:
+        """The runtime's descriptions of the input tensors."""
         return self._inputs
 
     def set_inputs(self, arrays: Sequence[Any]) -> None:
-        """One array of real values per input, each of the input's shape; quantized here."""
+        """Copy in one array of real values per input, each of the input's shape; they are quantized here."""
         for detail, array in zip(self._inputs, self.native(arrays)):
-            self.interpreter.set_tensor(detail["index"], array)
+            self.raw.set_tensor(detail["index"], array)
 
     def invoke_with_copies(self, arrays: Sequence[Any]) -> None:
         """What an app does: copy the inputs in (already in their tensors' types), invoke, copy out."""
         for detail, array in zip(self._inputs, arrays):
-            self.interpreter.set_tensor(detail["index"], array)
+            self.raw.set_tensor(detail["index"], array)
         self.invoke()
         for detail in self._outputs:
-            self.interpreter.get_tensor(detail["index"])
+            self.raw.get_tensor(detail["index"])
 
     def native(self, arrays: Sequence[Any]) -> List[Any]:
         """The arrays of real values in the types and shapes of the input tensors."""
@@ -45,9 +50,10 @@ class InterpreterSession:
 
     def outputs(self) -> List[Any]:
         """One float32 array of real values per output."""
-        return [dequantize(self.interpreter.get_tensor(d["index"]), d) for d in self._outputs]
+        return [dequantize(self.raw.get_tensor(d["index"]), d) for d in self._outputs]
 
     def output_names(self) -> List[str]:
+        """The output tensors' names, in the order of `outputs`."""
         return [str(detail["name"]) for detail in self._outputs]
 
 

@@ -1,4 +1,4 @@
-"""Delegates that are libraries: opened with load_delegate, asked what they are."""
+"""Delegates that are shared libraries, opened with the runtime's load_delegate."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any, Dict, Mapping, Optional
 
 from . import elf
 from .base import DelegateMissing
-from .interpreter import InterpreterSession
+from .interpreter import Interpreter
 from .runtime import Opened
 
 # What every delegate library exports, see external_delegate_interface.h of TensorFlow Lite.
 _SYMBOLS = ("tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate")
-_FAILED = "Failed to load delegate from %s"  # the runtime's words before those of the library
+_FAILED = "Failed to load delegate from %s"  # what the runtime puts before the library's own text
 _NONE = "%s is no delegate library: it lacks %s"
 _NOT_FOUND = re.compile(r"(\S+): cannot open shared object file: No such file")
-_PACKAGES = {  # of Debian, with what delegates are known to need
+_PACKAGES = {  # libraries that delegates need -> their Debian packages
     "libusb-1.0.so.0": "libusb-1.0-0",
     "libc++.so.1": "libc++1",
     "libEGL.so.1": "libegl1",
@@ -28,22 +28,22 @@ _PACKAGES = {  # of Debian, with what delegates are known to need
 
 def open_with(
     runtime: Opened, model: str, threads: int, library: str, options: Mapping[str, Any]
-) -> InterpreterSession:
+) -> Interpreter:
     """The model with the library's delegate, tensors not yet allocated.
 
-    What the delegate leaves runs as it does in an app that uses the runtime's defaults: on XNNPACK where
-    that takes it. XNNPACK comes in when tensors are allocated, so the nodes are read here.
-    Raises DelegateMissing where the library does not load or gives no delegate.
+    Ops that are not delegated run as in an app with the runtime's defaults: on XNNPACK if it supports them.
+    XNNPACK changes the nodes when tensors are allocated, so they are read before.
+    Raises DelegateMissing if the library does not load or gives no delegate.
     """
     delegate = load(runtime, library, options)
     interpreter = runtime.module.Interpreter(
         model_path=model, num_threads=threads, experimental_delegates=[delegate]
     )
-    return InterpreterSession(interpreter, nodes=interpreter._get_ops_details())
+    return Interpreter(interpreter, nodes=interpreter._get_ops_details())
 
 
 def load(runtime: Opened, library: str, options: Mapping[str, Any]) -> Any:
-    """The library's delegate. Raises DelegateMissing where the library does not load or gives none."""
+    """The library's delegate. Raises DelegateMissing if the library does not load or gives none."""
     path = os.path.expanduser(library)
     problem = _in_the_file(library)
     if problem is not None:
@@ -54,15 +54,15 @@ def load(runtime: Opened, library: str, options: Mapping[str, Any]) -> Any:
         raise DelegateMissing(_why(library, error)) from error
     except AttributeError as error:
         raise DelegateMissing(_NONE % (library, _SYMBOLS[0])) from error
-    except ValueError as error:  # with what the library reported, which may be nothing
-        said = " ".join(str(error).replace(_FAILED % path, "").split())
-        missing = DelegateMissing("%s gave no delegate: %s" % (library, said or "it does not say why"))
-        missing.said = said
+    except ValueError as error:  # its text holds what the library reported, which may be nothing
+        log = " ".join(str(error).replace(_FAILED % path, "").split())
+        missing = DelegateMissing("%s gave no delegate: %s" % (library, log or "it does not say why"))
+        missing.log = log
         raise missing from error
 
 
 def unusable(library: str) -> Optional[str]:
-    """Why the file can't be loaded as a delegate, or None. Nothing of it is called but its constructors."""
+    """Why the file can't be loaded as a delegate, or None. It is loaded, but no function of it is called."""
     problem = _in_the_file(library)
     if problem is not None:
         return problem
@@ -75,13 +75,13 @@ def unusable(library: str) -> Optional[str]:
 
 
 def _in_the_file(library: str) -> Optional[str]:
-    """Looked at before it is loaded: a truncated library would end this process."""
+    """What is wrong with the file, found without loading it: a truncated library would end this process."""
     path = elf.find(library)
     return None if path is None else elf.problem(path)
 
 
 def _why(library: str, error: OSError) -> str:
-    """The dynamic linker's words; where it is another library that is missing, which, and its package."""
+    """The dynamic linker's text; if another library is missing, which one and the package that has it."""
     found = _NOT_FOUND.match(str(error))
     if found is None or os.path.basename(found.group(1)) == os.path.basename(library):
         return "the library does not load: %s" % error
@@ -90,7 +90,7 @@ def _why(library: str, error: OSError) -> str:
 
 
 def loaded_from(library: str) -> str:
-    """Where this process has the library from: a name is looked up by the dynamic linker."""
+    """The path from which this process has loaded the library."""
     name = os.path.basename(library)
     try:
         with open("/proc/self/maps", encoding="utf-8", errors="replace") as file:
@@ -101,9 +101,10 @@ def loaded_from(library: str) -> str:
 
 
 def _text(value: Any) -> str:
-    """TOML's true is true to a library, too."""
+    """An option's value as text; booleans as in TOML."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def facts(library: str) -> Dict[str, Any]:
+    """Key: library, the path it was loaded from."""
     return {"library": loaded_from(os.path.expanduser(library))}

@@ -16,10 +16,11 @@ _PACKAGE = __name__.rpartition(".")[0]
 
 def find(name: str) -> Delegate:
     """The delegate of that name. Raises LookupError if there is none."""
+    module = "%s.%s" % (_PACKAGE, name)
     try:
-        found = getattr(importlib.import_module("%s.%s" % (_PACKAGE, name)), "DELEGATE", None)
+        found = getattr(importlib.import_module(module), "DELEGATE", None) if name.isidentifier() else None
     except ModuleNotFoundError as error:
-        if error.name != "%s.%s" % (_PACKAGE, name):
+        if error.name != module:
             raise
         found = None
     if not isinstance(found, Delegate):

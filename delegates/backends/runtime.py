@@ -1,4 +1,4 @@
-"""Which TFLite runtimes a Python has, and how to open one. One process, one runtime."""
+"""The TFLite runtimes of this Python: which are installed, and how to open one (one per process)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ class RuntimeMissing(Exception):
 
 
 class Opened(NamedTuple):
-    """An imported runtime. `module` holds Interpreter, load_delegate and (since 2.5) OpResolverType."""
+    """What runs models: a runtime's `module`, with Interpreter, load_delegate and (since 2.5) OpResolverType.
+
+    A delegate that stands for a tool of its own puts into `module` whatever its other functions need.
+    """
 
     name: str
     version: str

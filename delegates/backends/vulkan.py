@@ -1,7 +1,7 @@
-"""Which Vulkan devices there are, asked of the system's loader: the GPU accelerator gives no cause.
+"""Which Vulkan devices the system's loader finds: LiteRT's GPU accelerator does not say why it finds none.
 
-Structs and numbers: Vulkan 1.0 specification (vulkan_core.h). What a device has to offer: Dawn, on which
-LiteRT's accelerator is built, says "Vulkan shaderUniform*ArrayDynamicIndexing required" where it takes none.
+Structs and numbers: Vulkan 1.0 specification (vulkan_core.h). The features needed are those that Dawn, on
+which the accelerator is built, asks for ("Vulkan shaderUniform*ArrayDynamicIndexing required").
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _DRIVERS = "VK_DRIVER_FILES"
 _SWIFTSHADER = ("/usr/lib/chromium*/vk_swiftshader_icd.json", "/opt/google/chrome*/vk_swiftshader_icd.json")
 
 
-# Places in VkPhysicalDeviceFeatures of what the accelerator needs; llvmpipe of Mesa 22 has two of the four.
+# Features that the accelerator needs, by index in VkPhysicalDeviceFeatures. llvmpipe of Mesa 22 has two.
 _NEEDED = {
     33: "shaderUniformBufferArrayDynamicIndexing",
     34: "shaderSampledImageArrayDynamicIndexing",
@@ -29,6 +29,8 @@ _FEATURES = 55  # VkBool32 each
 
 
 class Device(NamedTuple):
+    """A Vulkan device: its name, what kind it is, whether it is software."""
+
     name: str
     kind: str
     software: bool
@@ -36,7 +38,7 @@ class Device(NamedTuple):
 
 
 class NoVulkan(Exception):
-    """There is no loader, or it finds no driver."""
+    """There is no Vulkan loader, or it finds no driver."""
 
 
 class _InstanceCreateInfo(ctypes.Structure):
@@ -53,7 +55,7 @@ class _InstanceCreateInfo(ctypes.Structure):
 
 
 class _Properties(ctypes.Structure):
-    """VkPhysicalDeviceProperties: what is needed, and room for the limits behind it."""
+    """VkPhysicalDeviceProperties; `rest` is room for the limits, which are not read."""
 
     _fields_ = [
         ("versions_and_ids", ctypes.c_uint32 * 4),
@@ -64,7 +66,7 @@ class _Properties(ctypes.Structure):
 
 
 def devices() -> List[Device]:
-    """All that drivers offer, hardware and software. Raises NoVulkan."""
+    """All devices of all drivers, hardware and software. Raises NoVulkan."""
     try:
         loader = ctypes.CDLL("libvulkan.so.1")
     except OSError:
@@ -82,7 +84,7 @@ def devices() -> List[Device]:
 
 
 def why_none() -> Optional[str]:
-    """The reason why the GPU accelerator finds no Vulkan device, and what to do; None if it finds one."""
+    """Why the GPU accelerator finds no Vulkan device it can use, and what to do; None if it finds one."""
     try:
         found = devices()
     except NoVulkan as error:
@@ -98,7 +100,7 @@ def why_none() -> Optional[str]:
 
 
 def only_software() -> Optional[str]:
-    """The software device's name where the GPU accelerator takes no other, else None."""
+    """The name of the software device if the GPU accelerator finds no hardware, else None."""
     try:
         found = [device for device in devices() if not device.lacks]
     except NoVulkan:
@@ -125,7 +127,7 @@ def _listed(loader: ctypes.CDLL, instance: ctypes.c_void_p) -> List[Device]:
 
 
 def _hint() -> str:
-    """Never used unasked: a software device would pass for a GPU."""
+    """How to use a software device on purpose; without being asked it would pass for a GPU."""
     files = [path for pattern in _SWIFTSHADER for path in sorted(glob.glob(pattern))]
     if not files or os.environ.get(_DRIVERS):
         return ""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Optional
 
 from .base import Delegate, Options
-from .interpreter import InterpreterSession
+from .interpreter import Interpreter
 from .runtime import Opened
 
 
-def _open(runtime: Opened, model: str, threads: int, options: Options) -> InterpreterSession:
+def _open(runtime: Opened, model: str, threads: int, options: Options) -> Interpreter:
     resolver = runtime.module.OpResolverType.AUTO
-    return InterpreterSession(
+    return Interpreter(
         runtime.module.Interpreter(
             model_path=model, num_threads=threads, experimental_op_resolver_type=resolver
         )

@@ -1,25 +1,33 @@
-"""The machine: what it is, and what changes while it works. Whatever can't be read is left out."""
+"""The machine: what it is, and what changes while it works. What can't be read is left out, or None."""
 
 from __future__ import annotations
 
 import glob
 import os
 import platform
+import re
 import shutil
-import subprocess
 import time
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Set
 
+from ..processes import output_of
 from ..wire import SystemInfo
 from .machine import available_memory_bytes, proc_kib
 
+_LIBRARY_FOLDERS = ("/lib", "/usr/lib", "/usr/lib/*-linux-gnu*", "/usr/local/lib", "/opt/*/lib")
+_LIBRARY = re.compile(
+    r"lib(edgetpu|tensorflowlite_.*delegate.*|vx_delegate.*|ethosu_delegate.*|armnnDelegate.*"
+    r"|QnnTFLiteDelegate.*|hexagon_.*delegate.*)\.so"
+)
+
 
 def facts(when: str) -> SystemInfo:
+    """The machine now; `when` is "before" or "after" the measurement."""
     return SystemInfo(when=when, machine=machine(), changing=changing())
 
 
 def machine() -> Dict[str, Any]:
-    """os, kernel, arch, cpu, board, cores, memory_bytes, python, delegate_libraries (paths)."""
+    """Keys: os, kernel, arch, cpu, board, cores, memory_bytes, python, delegate_libraries (paths)."""
     total = proc_kib("/proc/meminfo", "MemTotal")
     return {
         "os": platform.system(),
@@ -35,10 +43,10 @@ def machine() -> Dict[str, Any]:
 
 
 def changing() -> Dict[str, Any]:
-    """Load, free memory, governors, frequencies, temperatures, throttling, and how CPU time was used.
+    """Load, free memory, governors, frequencies, temperatures, throttling, and CPU time.
 
     `cpu_*_s` count seconds of all CPUs since boot, `own_cpu_s` those of this process and its ended
-    children; only differences between two moments mean something.
+    children: the difference between two moments is what was used between them.
     """
     found: Dict[str, Any] = {
         "clock_s": time.monotonic(),
@@ -61,21 +69,23 @@ def changing() -> Dict[str, Any]:
 
 
 def _delegate_libraries() -> List[str]:
-    """Files in the usual places with the names of delegates that boards come with; a link's target only."""
-    folders = ("/lib", "/usr/lib", "/usr/lib/*-linux-gnu*", "/usr/local/lib", "/opt/*/lib")
-    names = ["libedgetpu.so*"]
-    names += ["lib%s*.so*" % kind for kind in ("tensorflowlite_*delegate", "vx_delegate", "ethosu_delegate")]
-    names += ["lib%s*.so*" % kind for kind in ("armnnDelegate", "QnnTFLiteDelegate", "hexagon_*delegate")]
-    found = [path for folder in folders for name in names for path in glob.glob(os.path.join(folder, name))]
-    return sorted({os.path.realpath(path) for path in found})
+    """Delegate libraries that boards come with, found by name in the usual folders; links are resolved."""
+    found: Set[str] = set()
+    for folder in (folder for pattern in _LIBRARY_FOLDERS for folder in glob.glob(pattern)):
+        try:
+            names = [name for name in os.listdir(folder) if _LIBRARY.match(name)]
+        except OSError:
+            continue
+        found.update(os.path.realpath(os.path.join(folder, name)) for name in names)
+    return sorted(found)
 
 
 def _cpu_seconds() -> Dict[str, float]:
-    """The first line of /proc/stat: user nice system idle iowait irq softirq steal (proc(5))."""
+    """Keys: cpu_busy_s, cpu_steal_s, cpu_total_s, from the first line of /proc/stat (proc(5))."""
     words = (_read("/proc/stat") or "").split("\n")[0].split()
     if len(words) < 9 or words[0] != "cpu":
         return {}
-    ticks = [int(word) for word in words[1:9]]
+    ticks = [int(word) for word in words[1:9]]  # user nice system idle iowait irq softirq steal
     second = os.sysconf("SC_CLK_TCK")
     busy = sum(ticks) - ticks[3] - ticks[4] - ticks[7]
     return {
@@ -94,20 +104,20 @@ def _pressure() -> Optional[float]:
 
 
 def _throttle_count() -> Optional[int]:
-    """How often x86 cores were throttled since boot, all together."""
+    """How often the cores of an x86 processor were throttled since boot, summed."""
     counts = _read_all("/sys/devices/system/cpu/cpu*/thermal_throttle/*_throttle_count")
     return sum(int(count) for count in counts if count.isdigit()) if counts else None
 
 
 def _throttle_flags() -> Optional[int]:
-    """A Raspberry Pi's `vcgencmd get_throttled` (throttled=0x50005), where there is one."""
+    """The bits that a Raspberry Pi's `vcgencmd get_throttled` prints ("throttled=0x50005")."""
     tool = shutil.which("vcgencmd")
     if tool is None:
         return None
+    output = output_of([tool, "get_throttled"], timeout_s=5) or ""
     try:
-        done = subprocess.run([tool, "get_throttled"], stdout=subprocess.PIPE, timeout=5, check=False)
-        return int(done.stdout.decode("ascii", "replace").strip().rpartition("=")[2], 16)
-    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return int(output.strip().rpartition("=")[2], 16)
+    except ValueError:
         return None
 
 

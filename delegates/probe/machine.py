@@ -1,4 +1,4 @@
-"""The process and its machine: affinity, memory, life and death. Linux first; elsewhere None."""
+"""This process and its machine: affinity, memory, who ends it. Off Linux most is None or does nothing."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def first_to_go() -> None:
 
 
 def pin(cpus: Optional[List[int]]) -> None:
-    """Keep this process and the threads it will start on `cpus`, where the platform can.
+    """Keep this process and the threads it will start on `cpus`, if the platform can.
 
-    Raises ValueError, naming the CPUs there are, for one that this process may not use.
+    Raises ValueError for a CPU that this process may not use; it names those it may.
     """
     if cpus and hasattr(os, "sched_setaffinity"):
         allowed = sorted(os.sched_getaffinity(0))
@@ -39,16 +39,18 @@ def pin(cpus: Optional[List[int]]) -> None:
 
 
 def affinity() -> Optional[List[int]]:
+    """The CPUs this process may run on; None if the platform does not say."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
 
 
 def peak_memory_bytes() -> Optional[int]:
-    """The most memory this process has had resident (VmHWM: unlike ru_maxrss not inherited)."""
+    """The most memory that was resident in this process (VmHWM: ru_maxrss counts the parent's, too)."""
     value = proc_kib("/proc/self/status", "VmHWM")
     return None if value is None else value * 1024
 
 
 def available_memory_bytes() -> Optional[int]:
+    """Memory that new processes can have without swapping (MemAvailable)."""
     value = proc_kib("/proc/meminfo", "MemAvailable")
     return None if value is None else value * 1024
 

@@ -1,4 +1,4 @@
-"""Other Pythons of a device: where people keep them, and what would give one a runtime."""
+"""Other Pythons of a device: where to look for them, and how to give one a runtime."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import shutil
 import sys
 from typing import Dict, List, Optional, Tuple
 
-# In the order in which they are tried: first what was most likely made for the purpose.
-_PLACES = (
+# In the order in which they are tried: first those most likely made for TFLite.
+_FOLDERS = (
     "~/venv", "~/.venv", "~/*venv*", "~/*", "~/.virtualenvs/*", "~/venvs/*", "/opt/*", "/opt/*/venv",
     "~/.pyenv/versions/*", "~/mini*3", "~/mini*3/envs/*", "/usr/local", "~/.local",
 )  # fmt: skip
@@ -20,7 +20,7 @@ _MOST = 16  # asking one takes up to seconds on a small board
 
 
 def others(known: Optional[str]) -> List[str]:
-    """Paths of other interpreters than `known`, a path, at most 16."""
+    """Paths of at most 16 interpreters, without the one at the path `known`."""
     found: Dict[Tuple[str, str], str] = {}
     for path in _candidates():
         # A virtual environment's python is a link to another one, but has packages of its own.
@@ -34,15 +34,17 @@ def others(known: Optional[str]) -> List[str]:
 
 def _candidates() -> List[str]:
     paths = []
-    for place in _PLACES:
-        for name in _NAMES if place in ("/usr/local", "~/.local") else _NAMES[:1]:
-            paths += sorted(glob.glob(os.path.join(os.path.expanduser(place), "bin", name)))
+    for folder in _FOLDERS:
+        for name in _NAMES if folder in ("/usr/local", "~/.local") else _NAMES[:1]:
+            paths += sorted(glob.glob(os.path.join(os.path.expanduser(folder), "bin", name)))
     on_path = [shutil.which(name) for name in _NAMES]
     return paths + [path for path in on_path if path is not None]
 
 
 def advice(executable: Optional[str], version: Optional[str]) -> str:
-    """A shell command that makes an environment qbench finds, from this Python (None: the one we run in).
+    """A shell command that makes an environment with a runtime where qbench finds it.
+
+    It is made of the Python at `executable` (None: the one that runs this), of that version.
 
     Wheels (November 2026): ai-edge-litert for CPython 3.10 to 3.14 on x86-64 and arm64, glibc 2.27 and
     newer; tflite-runtime 2.14 for 3.8 to 3.11, 2.11 for 3.7; both break with numpy 2.

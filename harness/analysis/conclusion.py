@@ -6,14 +6,21 @@ Made of a document's cells alone, so that stored and pooled runs are read as a f
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
+from delegates import stats
+from delegates.wire import DEFAULT_PRECISION
+from harness import record
 from harness.accelerators import barring
+from harness.analysis import intervals, ties
 from harness.analysis.distance import is_far
+from harness.analysis.intervals import could_be_one
+from harness.record import BaselineName, Document, Row
 
-Cell = Mapping[str, Any]  # a cell of the result document
+__all__ = ["NO_WINNERS", "Conclusion", "Verdict", "barred_by", "conclude", "could_be_one"]
+
 Verdict = Literal["fastest", "tied", "baseline", "not-shown", "none"]
 
 # Another model, outputs that are none or wrong, no time: fast means nothing there. Accelerators have more.
@@ -24,13 +31,11 @@ NO_WINNERS = barring() | {
     "delegate-differs",
     "zero-times",
 }
-_ALIKE_DB = 3.0  # twice the noise
-_ROUNDING_DB = 100.0  # from here on only float32's own rounding differs
 
 
 @dataclass(frozen=True)
 class Conclusion:
-    """Of one model and baseline.
+    """The conclusion of one model and baseline.
 
     `cell` has the star: the fastest one (`verdict` "fastest"); of several that can't be told apart the one
     with the best fidelity ("tied"); the baseline, because all others are slower ("baseline") or none is
@@ -39,180 +44,101 @@ class Conclusion:
 
     model: str
     verdict: Verdict
-    cell: Cell | None
+    cell: Row | None
     reason: str | None = None  # what decided among ties: SQNR, top-1, ops, size or speed
-    ties: list[Cell] = field(default_factory=list)  # as fast, as far as can be told; the fastest first
-    undecided: list[Cell] = field(default_factory=list)  # may be faster than the baseline, or not
+    ties: list[Row] = field(default_factory=list)  # as fast, as far as can be told; the fastest first
+    undecided: list[Row] = field(default_factory=list)  # may be faster than the baseline, or not
     budget_s: float | None = None  # about what would decide the first of them
-    barred: list[Cell] = field(default_factory=list)  # faster, but ruled out by a warning or their status
+    barred: list[Row] = field(default_factory=list)  # faster, but ruled out by a warning or their status
 
-    def as_dict(self) -> dict[str, Any]:
+    def by_id(self) -> record.Conclusion:
         """The conclusion as the result document has it, with cells by their id."""
-        return {
-            "model": self.model,
-            "verdict": self.verdict,
-            "cell": None if self.cell is None else self.cell.get("id"),
-            "reason": self.reason,
-            "ties": [cell.get("id") for cell in self.ties],
-            "undecided": [cell.get("id") for cell in self.undecided],
-            "budget_s": self.budget_s,
-            "barred": [cell.get("id") for cell in self.barred],
-        }
+        return record.Conclusion(
+            model=self.model,
+            verdict=self.verdict,
+            cell=None if self.cell is None else self.cell.id,
+            reason=self.reason,
+            ties=_ids(self.ties),
+            undecided=_ids(self.undecided),
+            budget_s=self.budget_s,
+            barred=_ids(self.barred),
+        )
 
 
-def conclude(document: Mapping[str, Any]) -> list[Conclusion]:
+def conclude(document: Document) -> list[Conclusion]:
     """One conclusion for each model and baseline; nothing where there was nothing to compare."""
-    groups: dict[tuple[Any, ...], list[Cell]] = {}
-    for cell in document["cells"]:
-        if cell["speedup"] is not None:
-            groups.setdefault((cell["model"], *cell["speedup"]["baseline"].values()), []).append(cell)
-    precision, budget_s = document.get("precision") or 0.01, document.get("budget_s")
-    return [_of_group(group, precision, budget_s) for group in groups.values() if len(group) > 1]
+    groups: dict[tuple[str, BaselineName], list[Row]] = {}
+    for row in document.cells:
+        if row.speedup is not None:
+            groups.setdefault((row.model, row.speedup.baseline), []).append(row)
+    precision = document.precision or DEFAULT_PRECISION
+    return [_of_group(group, precision, document.budget_s) for group in groups.values() if len(group) > 1]
 
 
-def could_be_one(speedup: Mapping[str, Any]) -> bool:
-    """True where the interval includes 1, or there is none: no difference was shown."""
-    return not _has_interval(speedup) or speedup["low"] <= 1 <= speedup["high"]
-
-
-def barred_by(cell: Cell) -> list[str]:
+def barred_by(row: Row) -> list[str]:
     """The reasons that rule a cell out: its status, or its warnings' codes in order; empty for a real one."""
-    if cell["status"] not in ("ok", "partial"):  # fell back to the CPU, or failed in a later launch
-        return [cell["status"]]
-    found = [warning["code"] for warning in cell["warnings"] if warning["code"] in NO_WINNERS]
-    if not found and cell["fidelity"] and is_far(cell["fidelity"]):  # of runs stored before it was a warning
+    if row.status not in ("ok", "partial"):  # fell back to the CPU, or failed in a later launch
+        return [row.status]
+    found = [warning.code for warning in row.warnings if warning.code in NO_WINNERS]
+    if not found and row.fidelity and is_far(row.fidelity):  # of runs stored before it was a warning
         found = ["variant-differs"]
-    if not found and not (cell["latency_ms"] or {}).get("median"):
+    if not found and not (row.latency_ms and row.latency_ms.median):
         found = ["zero-times"]
     return [*dict.fromkeys(found)]
 
 
-def _of_group(group: Sequence[Cell], precision: float, budget_s: float | None) -> Conclusion:
-    model = group[0]["model"]
-    real = [cell for cell in group if not barred_by(cell)]
-    out = [cell for cell in group if cell not in real]
-    alone = not any(cell["baseline"] for cell in real)  # the baseline itself is barred, or a fallback
-    shown = [cell for cell in real if cell["baseline"] or _is_faster(cell)]
+def _ids(rows: Iterable[Row]) -> tuple[str, ...]:
+    return tuple(row.id or f"{row.variant}/{row.delegate}@{row.device}" for row in rows)
+
+
+def _of_group(group: Sequence[Row], precision: float, budget_s: float | None) -> Conclusion:
+    model = group[0].model
+    real = [row for row in group if not barred_by(row)]
+    out = [row for row in group if row not in real]
+    alone = not any(row.baseline for row in real)  # the baseline itself is barred, or a fallback
+    shown = [row for row in real if row.baseline or intervals.is_faster(row)]
     if alone:  # whatever has an interval; else a single launch has to do
-        shown = [cell for cell in real if _has_interval(cell["speedup"])] or real
+        shown = [row for row in real if intervals.has_interval(row)] or real
     if not shown:
-        return Conclusion(model, "none", None, barred=_fastest_first(out))
-    first = _fastest_first(shown)[0]
-    barred = _fastest_first(cell for cell in out if _value(cell) > _value(first))
-    if first["baseline"]:
+        return Conclusion(model, "none", None, barred=intervals.fastest_first(out))
+    first = intervals.fastest_first(shown)[0]
+    barred = intervals.fastest_first(row for row in out if intervals.value(row) > intervals.value(first))
+    if first.baseline:
         return _baseline(model, first, real, precision, budget_s, barred)
-    alike = [cell for cell in real if cell is first or _may_be_as_fast(cell, first)]
-    winner, reason = _pick([cell for cell in alike if cell in shown])
-    ties = _fastest_first(cell for cell in alike if cell is not winner)
-    verdict: Verdict = "tied" if ties else "fastest"
-    return Conclusion(model, verdict, winner, reason if ties else None, ties, barred=barred)
+    alike = [row for row in real if row is first or intervals.may_be_as_fast(row, first)]
+    winner, reason = ties.pick([row for row in alike if row in shown])
+    equal = intervals.fastest_first(row for row in alike if row is not winner)
+    verdict: Verdict = "tied" if equal else "fastest"
+    return Conclusion(model, verdict, winner, reason if equal else None, equal, barred=barred)
 
 
 def _baseline(
     model: str,
-    baseline: Cell,
-    real: Sequence[Cell],
+    baseline: Row,
+    real: Sequence[Row],
     precision: float,
     budget_s: float | None,
-    barred: list[Cell],
+    barred: list[Row],
 ) -> Conclusion:
-    equal = [cell for cell in real if not cell["baseline"] and could_be_one(cell["speedup"])]
+    equal = [row for row in real if not row.baseline and could_be_one(intervals.of(row))]
     if not equal:
         return Conclusion(model, "baseline", baseline, barred=barred)
-    undecided = _fastest_first(cell for cell in equal if _half_width(cell) > precision)
+    undecided = intervals.fastest_first(
+        row for row in equal if not stats.is_narrow(intervals.bounds(row), precision)
+    )
     needed = _budget(undecided[0], precision, budget_s) if undecided else None
     return Conclusion(model, "not-shown", baseline, undecided=undecided, budget_s=needed, barred=barred)
 
 
-def _budget(cell: Cell, precision: float, budget_s: float | None) -> float | None:
+def _budget(row: Row, precision: float, budget_s: float | None) -> float | None:
     """About the --budget at which the interval leaves out 1, or is as narrow as asked; None if unknown.
 
     An interval narrows with the square root of the launches. Rounded up to one digit.
     """
-    if not budget_s or _value(cell) <= 0 or not math.isfinite(_half_width(cell)):
+    half_width = intervals.half_width(row)
+    if not budget_s or intervals.value(row) <= 0 or not math.isfinite(half_width):
         return None
-    needed = max(abs(math.log(_value(cell))), precision)
-    raw = budget_s * max(_half_width(cell) / needed, 1.5) ** 2
+    needed = max(abs(math.log(intervals.value(row))), precision)
+    raw = budget_s * max(half_width / needed, 1.5) ** 2
     digit = 10.0 ** math.floor(math.log10(raw))
     return math.ceil(raw / digit - 1e-9) * digit
-
-
-def _pick(alike: Sequence[Cell]) -> tuple[Cell, str | None]:
-    """The cell to take of those that are as fast, and what decided."""
-    left = _fastest_first(alike)
-    best_db = max(map(_sqnr_db, left))
-    steps = (
-        ("SQNR", lambda cell: _sqnr_db(cell) >= best_db - _ALIKE_DB),
-        ("top-1", _top1),
-        ("ops", _delegated),
-        ("size", lambda cell: -(cell["size_bytes"] or math.inf)),
-        ("speed", _value),
-    )
-    for reason, figure in steps:
-        best = max(map(figure, left))
-        kept = [cell for cell in left if figure(cell) == best]
-        if len(kept) == 1 and len(left) > 1:
-            return kept[0], reason
-        left = kept
-    return left[0], None
-
-
-def _sqnr_db(cell: Cell) -> float:
-    """The SQNR in dB, capped at what float32's rounding leaves; -inf for outputs that were not compared."""
-    fidelity = cell["fidelity"]
-    if fidelity is None:
-        return -math.inf
-    if fidelity["sqnr_db"] is None:
-        return _ROUNDING_DB if fidelity["max_abs_error"] == 0 else -math.inf
-    return min(float(fidelity["sqnr_db"]), _ROUNDING_DB)
-
-
-def _top1(cell: Cell) -> float:
-    same = (cell["fidelity"] or {}).get("top1_agreement")
-    return 1.0 if same is None else float(same)
-
-
-def _delegated(cell: Cell) -> float:
-    """More where fewer ops were left: a share would reward the ops that only convert inputs and outputs."""
-    ops = cell["ops"]
-    return float(ops["delegated"] - ops["total"]) if ops else -math.inf
-
-
-def _value(cell: Cell) -> float:
-    return float(cell["speedup"]["value"])
-
-
-def _is_faster(cell: Cell) -> bool:
-    return not could_be_one(cell["speedup"]) and _low(cell) > 1
-
-
-def _low(cell: Cell) -> float:
-    """The interval's lower bound; the value itself where there is no interval."""
-    low = cell["speedup"]["low"]
-    return _value(cell) if low is None else float(low)
-
-
-def _high(cell: Cell) -> float:
-    high = cell["speedup"]["high"]
-    return _value(cell) if high is None else float(high)
-
-
-def _half_width(cell: Cell) -> float:
-    """Half the width of the interval's logarithm: a relative error; infinite without an interval."""
-    if not _has_interval(cell["speedup"]) or _low(cell) <= 0:
-        return math.inf
-    return math.log(_high(cell) / _low(cell)) / 2
-
-
-def _has_interval(speedup: Mapping[str, Any]) -> bool:
-    return speedup["low"] is not None and speedup["high"] is not None
-
-
-def _may_be_as_fast(cell: Cell, first: Cell) -> bool:
-    """True if the intervals overlap. A missing one reaches from the value up: nothing was shown."""
-    return _low(first) <= _high(cell) and (_low(cell) <= _high(first) or not _has_interval(cell["speedup"]))
-
-
-def _fastest_first(cells: Iterable[Cell]) -> list[Cell]:
-    """Equal ones by their id, so that the order of a document's cells decides nothing."""
-    return sorted(cells, key=lambda cell: (-_value(cell), str(cell.get("id"))))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Callable, Collection, Sequence
-from typing import TypedDict
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from delegates.wire import Output
 from harness.analysis import ranked
+from harness.record import Fidelity
 
 Array = npt.NDArray[np.float64]
 
@@ -19,71 +20,80 @@ _SAMPLES_TO_VARY = 4
 _VARIES = 0.01  # of a reference's size, over the samples
 
 
-class Fidelity(TypedDict):
-    """The distance of outputs from those of the reference, over all samples.
+@dataclass(frozen=True)
+class Values:
+    """An output tensor, decoded. `array` is None where data and shape disagree."""
 
-    - `cosine`: of the two outputs as vectors; 1 is the same direction.
-    - `max_abs_error`: largest difference, in the output's own unit.
-    - `sqnr_db`: 10 log10(sum reference^2 / sum (reference - candidate)^2), signal to quantization noise.
-      None where there is no noise (`max_abs_error` is 0 then) or no signal: JSON has no infinity.
-    - `top1_agreement`: share of samples with the same largest class; only for one output of shape
-      (samples, classes >= 2) that was sent whole, and only if it is a classifier. A sample with NaN agrees
-      with nothing.
-    - `output`: name of the worst output; None where there is only one.
-    - `samples`: how many were compared.
-    - `same_rows`: of a list sorted by scores (see ranked.py), the share of rows that are in both, in
-      whatever order; None where there is no such list. The other figures are then of rows in both.
-    - `labels`: how many values are labels, not quantities (ARG_MAX), of which only `same_labels`, the share
-      that is the same, says anything. Where the only output is labels, that is the `top1_agreement`, too.
-    - `collapsed`: the candidate's outputs are the same for every sample, the reference's are not.
+    name: str
+    shape: tuple[int, ...]  # (samples, *tensor shape), or (samples, kept) where subsampled
+    subsampled: bool
+    array: Array | None
 
-    With several outputs cosine, error and SQNR are those of the worst one. Values that are not finite leave
-    them None (`count_nonfinite` tells).
-    """
 
-    cosine: float | None
-    max_abs_error: float | None
-    sqnr_db: float | None
-    top1_agreement: float | None
-    output: str | None
-    samples: int
-    same_rows: float | None
-    labels: int
-    same_labels: float | None
-    collapsed: bool
+def decode(outputs: Sequence[Output]) -> tuple[Values, ...]:
+    """The values of outputs as float64."""
+    return tuple(
+        Values(output.name, tuple(map(int, output.shape)), output.subsampled, _array(output))
+        for output in outputs
+    )
 
 
 def compare_outputs(
     reference: Sequence[Output],
     candidate: Sequence[Output],
     *,
+    named: str = "",
+    classifier: bool = True,
+    labels: Collection[int] = (),
+    most: int | None = None,
+) -> Fidelity | None:
+    """As `compare`, of outputs as they cross the wire."""
+    return compare(
+        decode(reference),
+        decode(candidate),
+        named=named,
+        classifier=classifier,
+        labels=labels,
+        most=most,
+    )
+
+
+def compare(
+    reference: Sequence[Values],
+    candidate: Sequence[Values],
+    *,
+    named: str = "",
     classifier: bool = True,
     labels: Collection[int] = (),
     most: int | None = None,
 ) -> Fidelity | None:
     """Figures over all samples, or None where the outputs cannot be laid side by side (`unlike` tells why).
 
-    classifier: whether the largest value of an output can be a class. labels: places of the outputs that hold
-    labels, not quantities. most: only so many samples, the first ones.
+    What they mean: docs/results.md, "fidelity". With several outputs cosine, error and SQNR are those of
+    the worst one. Values that are not finite leave them None (`count_nonfinite` tells).
+
+    named: what the reference is called. classifier: whether the largest value of an output can be a class.
+    labels: places of the outputs that hold labels, not quantities. most: only so many samples, the first.
     """
     if unlike(reference, candidate) is not None:
         return None
     pairs = _pairs(reference, candidate, most)
     aligned, same_rows = ranked.align(pairs)
     kept = [(i, pair) for i, pair in enumerate(aligned) if pair]
-    named = [(reference[i].name, _figures(*pair)) for i, pair in kept if i not in labels]
-    figures = [found for _, found in named] or [_of_labels(*pair) for _, pair in kept]
+    by_name = [(reference[i].name, _figures(*pair)) for i, pair in kept if i not in labels]
+    figures = [found for _, found in by_name] or [_of_labels(*pair) for _, pair in kept]
     same = [ref == cand for i, (ref, cand) in kept if i in labels]
     same_labels = min((float(np.mean(equal)) for equal in same), default=None)
     top1 = None
     if len(pairs) == 1 and not reference[0].subsampled:
         top1 = same_labels if same else _top1(*pairs[0]) if classifier else None
     return Fidelity(
+        reference=named,
         cosine=_worst(figures, "cosine", min),
         max_abs_error=_worst(figures, "max_abs_error", max),
         sqnr_db=_worst(figures, "sqnr_db", min),
         top1_agreement=top1,
-        output=_worst_output(named) if len(pairs) > 1 else None,
+        output=_worst_output(by_name) if len(pairs) > 1 else None,
         samples=len(pairs[0][0]),
         same_rows=same_rows,
         labels=sum(equal.size for equal in same),
@@ -92,22 +102,13 @@ def compare_outputs(
     )
 
 
-def count_nonfinite(outputs: Sequence[Output]) -> int:
+def count_nonfinite(outputs: Sequence[Values]) -> int:
     """How many output values are NaN or infinite."""
-    arrays = [decode(output) for output in outputs]
-    return sum(int(np.count_nonzero(~np.isfinite(array))) for array in arrays if array is not None)
+    arrays = [output.array for output in outputs if output.array is not None]
+    return sum(int(np.count_nonzero(~np.isfinite(array))) for array in arrays)
 
 
-def decode(output: Output) -> Array | None:
-    """The values as float64, shaped as the output says; None where data and shape disagree."""
-    try:
-        values = np.frombuffer(base64.b64decode(output.data, validate=True), "<f4")
-        return values.astype(np.float64).reshape([int(size) for size in output.shape])
-    except ValueError:
-        return None
-
-
-def unlike(reference: Sequence[Output], candidate: Sequence[Output]) -> str | None:
+def unlike(reference: Sequence[Values], candidate: Sequence[Values]) -> str | None:
     """The reason why outputs can't be compared with the reference's; None if they can."""
     if len(reference) != len(candidate) or not reference:
         return f"{len(candidate)} against {len(reference)} outputs"
@@ -117,38 +118,45 @@ def unlike(reference: Sequence[Output], candidate: Sequence[Output]) -> str | No
             return f"output {cand.name} has shape {mine} where the other has {theirs}"
         if ref.subsampled != cand.subsampled:
             return f"of output {cand.name} only one was sent whole"
-        if decode(ref) is None or decode(cand) is None:
+        if ref.array is None or cand.array is None:
             return f"the values of output {cand.name} are not as many as its shape says"
     return None
 
 
-def samples_of(outputs: Sequence[Output]) -> int:
+def samples_of(outputs: Sequence[Values]) -> int:
     """For how many samples there are outputs."""
-    return min((int(output.shape[0]) for output in outputs if output.shape), default=0)
+    return min((output.shape[0] for output in outputs if output.shape), default=0)
 
 
-def _matched(reference: Sequence[Output], candidate: Sequence[Output]) -> list[tuple[Output, Output]]:
+def _array(output: Output) -> Array | None:
+    try:
+        values = np.frombuffer(base64.b64decode(output.data, validate=True), "<f4")
+        return values.astype(np.float64).reshape([int(size) for size in output.shape])
+    except ValueError:
+        return None
+
+
+def _matched(reference: Sequence[Values], candidate: Sequence[Values]) -> list[tuple[Values, Values]]:
     """Outputs that belong together: by name where both have the same names, else by position."""
-    named = {output.name: output for output in candidate}
-    same_names = len(named) == len(candidate) and {output.name for output in reference} == set(named)
+    by_name = {output.name: output for output in candidate}
+    same_names = len(by_name) == len(candidate) and {output.name for output in reference} == set(by_name)
     return [
-        (ref, named[ref.name] if same_names else by_position)
+        (ref, by_name[ref.name] if same_names else by_position)
         for ref, by_position in zip(reference, candidate, strict=True)
     ]
 
 
 def _pairs(
-    reference: Sequence[Output], candidate: Sequence[Output], most: int | None
+    reference: Sequence[Values], candidate: Sequence[Values], most: int | None
 ) -> list[tuple[Array, Array]]:
     """The values of outputs that belong together, of the samples that both had time for."""
     count = min(samples_of(reference), samples_of(candidate))
     count = count if most is None else min(count, most)
-    pairs = []
-    for ref, cand in _matched(reference, candidate):
-        left, right = decode(ref), decode(cand)
-        if left is not None and right is not None:
-            pairs.append((left[:count], right[:count]))
-    return pairs
+    return [
+        (ref.array[:count], cand.array[:count])
+        for ref, cand in _matched(reference, candidate)
+        if ref.array is not None and cand.array is not None
+    ]
 
 
 def _of_labels(ref: Array, cand: Array) -> dict[str, float]:

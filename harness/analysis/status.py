@@ -2,77 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
+from delegates.wire import OpGroup, Ops
 from harness.accelerators import ACCELERATORS, label
+from harness.record import (
+    CellRun,
+    Crashed,
+    Done,
+    Ended,
+    Pending,
+    Refused,
+    Run,
+    Skipped,
+    Status,
+    TimedOut,
+    Unavailable,
+)
 
-if TYPE_CHECKING:
-    from delegates.wire import Failure, OpGroup, Ops
-    from harness.store import Cell, Run
-
-_STATUS_OF_STAGE = {
-    "runtime": "unavailable",
-    "delegate": "unavailable",
-    "link": "unavailable",
-    "crash": "crashed",
-    "timeout": "timeout",
+_STATUS: dict[type[Ended], Status] = {
+    Skipped: "skipped",
+    Unavailable: "unavailable",
+    Refused: "refused",
+    Crashed: "crashed",
+    TimedOut: "timeout",
 }
+# One that could not be measured (0) says nothing against what another run measured.
+_SEVERITY: dict[type[Ended], int] = {Done: 1, TimedOut: 2, Refused: 3, Crashed: 4}
 _OPS_NAMED = 4  # kinds of ops named one by one in a reason
 
-Verdict = tuple[str, str | None]  # status, reason
+
+def ended(cell: CellRun, run: Run) -> Ended:
+    """How a cell of a run ended; for one that is pending, what that comes to."""
+    if not isinstance(cell.ended, Pending | Done):
+        return cell.ended
+    if cell.launches:
+        return Done()
+    if run.interrupted:
+        return Skipped("interrupted before it was measured")
+    if run.finished_at is None:
+        return Skipped("the run had not come to it yet when this was stored")
+    return Crashed("the device ended without an answer for this cell")
 
 
-def verdict(cell: Cell, run: Run, ops: Ops | None) -> Verdict:
-    """Status and reason as CONTRACT.md's result document wants them; `ops` is what the delegate took."""
-    status, reason = _verdict(cell, run, ops)
-    return status, " ".join(reason.split()) if reason else None
+def worst(ends: Iterable[Ended]) -> Ended:
+    """The end of a cell that several runs have: the worst; the first of equals."""
+    return max(ends, key=lambda end: _SEVERITY.get(type(end), 0))
 
 
-def cell_ops(cell: Cell) -> Ops | None:
-    """What the delegate took, as the first launch that could tell says.
+def status(end: Ended, delegate: str, ops: Ops | None, launches: int) -> tuple[Status, str | None]:
+    """Status and reason as the result document wants them (docs/results.md); `ops` of `cell_ops`."""
+    if isinstance(end, Pending | Done):
+        word, reason = _from_ops(delegate, ops)
+    else:
+        word, reason = _STATUS[type(end)], _sentence(end, launches)
+    return word, " ".join(reason.split()) if reason else None
+
+
+def cell_ops(cell: CellRun) -> Ops | None:
+    """What the delegate took, as the first launch says in which it took least; None if none could tell.
 
     Of a compiled variant it counts the ops of the variant, which the compiler has put together to one.
     """
-    ops = next((m.ops for m in cell.measurements if m.ops is not None), None)
-    if ops is None or cell.compiled is None:
-        return ops
-    return ACCELERATORS[cell.delegate].count(ops, cell.compiled.artifact)
+    told = [launch.ops for launch in cell.launches if launch.ops is not None]
+    least = min(told, key=_taken, default=None)
+    accelerator = ACCELERATORS.get(cell.cell.delegate.name)
+    if least is None or accelerator is None or cell.cell.artifact is None:
+        return least
+    return accelerator.count(least, cell.cell.artifact)
 
 
-def _verdict(cell: Cell, run: Run, ops: Ops | None) -> Verdict:
-    if cell.skipped is not None:
-        return "skipped", cell.skipped
-    if cell.refused is not None:
-        return "refused", cell.refused
-    if cell.unavailable is not None:
-        return "unavailable", cell.unavailable
-    if cell.refusal is not None:
-        return _STATUS_OF_STAGE.get(cell.refusal.stage, "refused"), _why_refused(cell.refusal, cell)
-    if cell.measurements:
-        return _from_ops(cell.delegate, ops)
-    return _unanswered(run)
+def _taken(ops: Ops) -> int:
+    """0: none of the ops; 1: some; 2: all."""
+    return 2 if ops.delegated >= ops.total else 1 if ops.delegated else 0
 
 
-def _unanswered(run: Run) -> Verdict:
-    if run.interrupted:
-        return "skipped", "interrupted before it was measured"
-    if run.finished_at is None:
-        return "skipped", "the run had not come to it yet when this was stored"
-    return "crashed", "the device ended without an answer for this cell"
-
-
-def _why_refused(refusal: Failure, cell: Cell) -> str:
-    reason = refusal.reason
-    if refusal.signal and refusal.signal not in reason:
-        reason += f" ({refusal.signal})"
-    if cell.measurements:
-        done = len(cell.measurements)
-        reason += f"; the figures are those of the {done} launch{'es' if done > 1 else ''} before"
+def _sentence(end: Skipped | Unavailable | Refused | Crashed | TimedOut, launches: int) -> str:
+    reason, worker = end.reason, None if isinstance(end, Skipped) else end.worker
+    if worker is not None and worker.signal and worker.signal not in reason:
+        reason += f" ({worker.signal})"
+    if launches:
+        reason += f"; the figures are those of the {launches} launch{'es' if launches > 1 else ''} before"
     return reason
 
 
-def _from_ops(delegate: str, ops: Ops | None) -> Verdict:
+def _from_ops(delegate: str, ops: Ops | None) -> tuple[Status, str | None]:
     """The `cpu` delegate has nothing to hand over to: all its ops ran where they were asked to."""
     if delegate == "cpu" or ops is None or ops.delegated >= ops.total:
         return "ok", None
@@ -95,7 +109,7 @@ def _why_not_all(delegate: str, ops: Ops) -> str:
 
 
 def _count(groups: Sequence[OpGroup]) -> str:
-    """ "3 ADD, 1 SOFTMAX": the most frequent first."""
+    """Ops by kind, the most frequent first: "3 ADD, 1 SOFTMAX"."""
     counts: dict[str, int] = {}
     for group in groups:
         counts[group.op] = counts.get(group.op, 0) + group.count

@@ -1,4 +1,4 @@
-"""The qbench command: parse, call, print; the one place that turns errors into text and exit codes."""
+"""The qbench command: every error becomes one line of text and an exit code here."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ app = typer.Typer(
 def main() -> None:
     """Entry point of the `qbench` command."""
     streams.prepare()
-    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: children end, temporary folders go
+    for number in (
+        signal.SIGTERM,
+        signal.SIGHUP,
+    ):  # like Ctrl-C: children are ended, temporary folders removed
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
     try:
@@ -53,7 +56,7 @@ def main() -> None:
 
 
 def _fail_unforeseen(error: Exception) -> NoReturn:
-    """Typer's complaints about usage, what the operating system refused, and bugs of ours."""
+    """Report wrong usage (Typer's complaints), what the operating system refused, and bugs of ours."""
     if os.environ.get("QBENCH_DEBUG"):
         sys.stderr.write(printable(traceback.format_exc()))
     if hasattr(error, "format_message"):  # click's UsageError; which copy of click Typer uses varies
@@ -85,6 +88,7 @@ def qbench(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
+    """Show the help where no command is given."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
         raise typer.Exit(QbenchError.exit_code)

@@ -61,29 +61,26 @@ def compat(
 
     Says why not the others. Needs none of the hardware; what stored runs have observed stands beside it.
     """
-    from harness import store as stored
-    from harness.analysis.compat import report, targets
     from harness.report import compat as terminal
     from harness.report import compat_html, compat_markdown
     from harness.report.progress import ProgressBar
-    from harness.session import run as job
-    from harness.session import selection
+    from harness.session.compat import compat as predict
+    from harness.session.options import Options
 
     for option, path in (("--markdown", markdown), ("--html", html), ("--json", json_file)):
         output.check_target(None if path is None else str(path), option)
-    options = selection.Options(
+    options = Options(
         models=model or ["digits"],
         devices=device or [],
         variants=variant or [],
         calibration=calibration,
         trust_model=trust_model,
         batch=batch,
+        results=results,
     )
     config = read_config(devices_file)
-    wanted = [targets.target(profile) for profile in selection.devices(config, options)]
     with ProgressBar(quiet) as progress:
-        models = job.make_all(options, config, targets.oldest_limiting(wanted), progress)
-    document = report(models, wanted, stored.load_all(results))
+        document = predict(options, config, progress)
     problems = output.problems(
         None if json_file == "-" else lambda: terminal.render(document, output.console()),
         None if json_file is None else lambda: output.write_json(document, json_file),
@@ -92,4 +89,4 @@ def compat(
         else lambda: output.write_text(compat_markdown.render(document), "--markdown", markdown),
         None if html is None else lambda: output.write_text(compat_html.render(document), "--html", html),
     )
-    end(3 if document["failed"] else 0, problems)
+    end(3 if document.failed else 0, problems)

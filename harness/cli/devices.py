@@ -31,6 +31,7 @@ def devices(
     from harness.devices import listing
     from harness.report.devices import render
     from harness.report.progress import ProgressBar
+    from harness.session.devices import list_devices, unreached
 
     if clean is not None and (name or probe or json_file):
         raise ConfigError("--clean DEVICE cannot be combined with other devices, --probe or --json")
@@ -38,10 +39,10 @@ def devices(
     with ProgressBar(quiet=False) as progress:
         if clean is not None:
             gone = listing.clean(config, clean, progress.note)
-            output.say(f"{clean}: removed {gone['files']} files, {gone['bytes']} bytes")
+            output.say(f"{clean}: removed {gone.files} files, {gone.bytes} bytes")
             return
-        found = listing.describe(config, name or [], probe, progress.note)
+        found = list_devices(config, name or [], probe=probe, note=progress.note)
     problems = output.problems(
         lambda: render(found, output.console()) if json_file is None else output.write_json(found, json_file)
     )
-    end(4 if any(device.get("problem") for device in found["devices"]) else 0, problems)
+    end(4 if unreached(found) else 0, problems)

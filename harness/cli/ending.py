@@ -1,4 +1,4 @@
-"""The end of a command: its exit code, and output that could not be delivered."""
+"""The end of a command: its exit code, and what could not be printed or written."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from harness.errors import QbenchError
 from harness.report import output
 
 INTERRUPTED = 130
-_FIRST = (INTERRUPTED, QbenchError.exit_code, 4, 1, 3, 0)  # where several apply, the first that does
+_FIRST = (INTERRUPTED, QbenchError.exit_code, 4, 1, 3, 0)  # the first of these that applies
 
 
 def end(code: int, problems: Sequence[str] = ()) -> None:
-    """End the command with `code`, or with a graver one where there are `problems`, which are said."""
+    """End the command with `code`, or 2 if that goes first and there are `problems`, which are printed."""
     for problem in problems:
         output.say(problem)
     codes = [code, *(QbenchError.exit_code for _ in problems)]

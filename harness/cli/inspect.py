@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,7 @@ from harness.cli.options import DevicesFile, JsonFile, TrustModel, read_config
 from harness.report import output
 
 if TYPE_CHECKING:
-    from harness.tflite import ModelInfo
+    from harness.config import DeviceProfile
 
 EXAMPLE = "Example: qbench inspect model.tflite --device xnnpack"
 
@@ -32,34 +32,22 @@ def inspect(
     json_file: JsonFile = None,
 ) -> None:
     """Show what is inside a .tflite, op by op."""
-    from harness.analysis.compat.limits import needs
     from harness.report.inspection import render
-    from harness.tflite import read_model_file
-    from harness.tflite.describe import describe
+    from harness.session import inspection
 
     output.check_target(json_file)
-    model = read_model_file(file)
-    document = {
-        "file": str(file),
-        **describe(model),
-        "needs": needs(model),
-        "predictions": _predictions(model, device, devices_file),
-    }
+    found = inspection.inspect(file, _profiles(device, devices_file))
     if json_file is not None:
-        output.write_json(document, json_file)
+        output.write_json(found.to_json(), json_file)
     else:
-        output.put(lambda: render(document, output.console()))
+        output.put(lambda: render(found, output.console()))
 
 
-def _predictions(
-    model: ModelInfo, devices: list[str] | None, devices_file: Path | None
-) -> list[dict[str, Any]]:
-    """One per delegate and runtime of the profiles; nothing without a profile."""
-    if not devices:
+def _profiles(names: list[str] | None, devices_file: Path | None) -> list[DeviceProfile]:
+    """Return the profiles named; without a name devices.toml is not even read."""
+    if not names:
         return []
-    from harness.analysis.compat import predictions
-    from harness.analysis.compat.targets import target
     from harness.session import selection
+    from harness.session.options import Options
 
-    profiles = selection.devices(read_config(devices_file), selection.Options(devices=devices))
-    return [found for profile in profiles for found in predictions(model, target(profile))]
+    return selection.devices(read_config(devices_file), Options(devices=names))

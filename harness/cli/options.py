@@ -1,4 +1,4 @@
-"""What several commands take, and how it is read."""
+"""Options that several commands have, and the checks of their values."""
 
 from __future__ import annotations
 
@@ -63,6 +63,7 @@ JsonFile = Annotated[
 
 
 def read_config(devices_file: Path | None) -> Config:
+    """Return the profiles and variants of a devices.toml. Raises ConfigError, with file and key."""
     from harness.accelerators import check_options
     from harness.config import find_devices_file, load_config
 
@@ -74,6 +75,7 @@ def read_config(devices_file: Path | None) -> Config:
 
 
 def read_threads(text: str | None) -> list[int]:
+    """Return the numbers of "4" or "1,2,4"; none where the option was not given. Raises ConfigError."""
     from harness.config import MOST_THREADS
 
     try:
@@ -88,7 +90,7 @@ def read_threads(text: str | None) -> list[int]:
 
 
 def read_percent(option: str, text: str) -> float:
-    """A part of one from "1%" or "1" or "0.5 %". Raises ConfigError."""
+    """Return 0.01 for "1%", "1" or "1 %". Raises ConfigError."""
     try:
         part = float(text.strip().removesuffix("%")) / 100
     except ValueError:
@@ -99,6 +101,7 @@ def read_percent(option: str, text: str) -> float:
 
 
 def read_version(text: str | None) -> tuple[int, int] | None:
+    """Return major and minor number of a version; None where the option was not given. Raises ConfigError."""
     if text is None:
         return None
     version = minor(text)

@@ -47,11 +47,11 @@ def quantize(
     """Make the variants, each with its provenance beside it."""
     from harness.quantize import export_variants
     from harness.report.progress import ProgressBar
-    from harness.session import run as job
-    from harness.session import selection
+    from harness.session.options import Options
+    from harness.session.variants import make_all
 
     config = read_config(devices_file)
-    options = selection.Options(
+    options = Options(
         models=model or ["digits"],
         variants=variant or [],
         calibration=calibration,
@@ -59,7 +59,7 @@ def quantize(
         batch=batch,
     )
     with ProgressBar(quiet) as progress:
-        sets = job.make_all(options, config, read_version(for_runtime), progress)
+        sets = make_all(options, config, read_version(for_runtime), progress)
     paths = [path for made in sets for path in export_variants(made, out)]
     problems = output.problems(lambda: output.put_lines(paths))
     if not quiet:
@@ -72,7 +72,7 @@ def quantize(
 
 
 def _tell_warnings(sets: Sequence[VariantSet]) -> None:
-    """What has to be said of the variants, each sentence once per model."""
+    """Print the variants' warnings, each sentence once per model."""
     said: dict[tuple[str, str], list[str]] = {}
     for variant in (one.variant for made in sets for one in made.variants):
         for warning in variant.warnings:

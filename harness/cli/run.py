@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from delegates.wire import DEFAULT_BUDGET_S, DEFAULT_PRECISION
 from harness.cli.ending import INTERRUPTED, end
 from harness.cli.options import (
     Batch,
@@ -24,7 +25,7 @@ from harness.cli.options import (
 from harness.report import output
 
 EXAMPLE = "Example: qbench run --model model.keras --device xnnpack --calibration samples.npz"
-LONGEST_BUDGET_S = 86_400.0  # a day per cell
+LONGEST_BUDGET_S = 86_400.0  # one day
 
 
 def run(
@@ -61,7 +62,7 @@ def run(
     budget: Annotated[
         float,
         typer.Option(min=0.01, max=LONGEST_BUDGET_S, metavar="SECONDS", help="Timed work per cell, at most."),
-    ] = 1.0,
+    ] = DEFAULT_BUDGET_S,
     precision: Annotated[
         str,
         typer.Option(
@@ -69,7 +70,7 @@ def run(
             help="Stop before the budget is spent where the speedup's 95 % interval is no wider than this to"
             " either side.",
         ),
-    ] = "1%",
+    ] = f"{100 * DEFAULT_PRECISION:g}%",
     threads: Annotated[
         str | None,
         typer.Option(metavar="N[,N…]", help="Thread counts to measure, instead of those of the profiles."),
@@ -97,13 +98,13 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Measure a model's variants on devices and store the run."""
-    from harness.analysis.rows import exit_code
+    from harness.analysis import exit_code
     from harness.report.progress import ProgressBar
     from harness.report.table import render
-    from harness.session import run as job
-    from harness.session import selection
+    from harness.session import run as session
+    from harness.session.options import Options
 
-    options = selection.Options(
+    options = Options(
         models=model or ["digits"],
         devices=device or [],
         variants=variant or [],
@@ -122,7 +123,7 @@ def run(
     config = read_config(devices_file)
     output.check_target(json_file)
     with ProgressBar(quiet) as progress:
-        outcome = job.run(options, config, progress)
+        outcome = session.run(options, config, progress)
     document = outcome.document
     problems = output.problems(
         None if json_file == "-" else lambda: render(document, output.console(), outcome.folder),
@@ -132,4 +133,4 @@ def run(
         problems.append(outcome.problem)
     elif problems:
         problems[-1] += f"; the run is stored in {outcome.folder}"
-    end(INTERRUPTED if document["interrupted"] else exit_code(document), problems)
+    end(INTERRUPTED if document.interrupted else exit_code(document), problems)

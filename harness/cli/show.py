@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -30,20 +30,10 @@ def show(
 ) -> None:
     """Print a stored run's table again."""
     from harness.report.table import render
+    from harness.session.stored import read
 
-    document = _stored(which or [], results, force)
+    document = read(which or [], results, force=force)
     if json_file is not None:
         output.write_json(document, json_file)
     else:
         output.put(lambda: render(document, output.console(), None))
-
-
-def _stored(names: list[str], folder: Path, force: bool) -> dict[str, Any]:
-    """The document of the latest run, of one, or pooled of several."""
-    from harness.store import find, latest, load
-
-    if len(names) < 2:
-        return load(names[0], folder) if names else latest(folder)
-    from harness.analysis.pooling import Stored, pool
-
-    return pool([Stored(load(name, folder), find(name, folder).parent) for name in names], force)

@@ -1,4 +1,4 @@
-"""The command's standard streams, made fit for use when the caller closed them or they cannot be written."""
+"""Standard streams that work even where the caller closed them or they can't be written."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from harness.errors import ResultsError
 
 
 def prepare() -> None:
-    """Fill the standard streams that are closed; failed writes become one clear error, or nothing.
+    """Open the standard streams that are closed, and turn failed writes into one clear error, or none.
 
-    Standard output that is full or closed raises ResultsError once; a reader that has gone away has seen
-    enough. What standard error cannot take is dropped: there is no other place to say it.
+    Standard output that is full or closed raises ResultsError once; one whose reader has gone is ignored.
+    What can't be written to standard error is dropped: there is no other place to report it.
     """
     _fill_descriptors()
     output, errors = _Output(1, closed=sys.stdout is None), _Errors(2)
@@ -23,14 +23,14 @@ def prepare() -> None:
 
 
 def _fill_descriptors() -> None:
-    """Open 0, 1 and 2 on the null device where closed, else the next file opened would be one of them."""
+    """Open 0, 1 and 2 on the null device where they are closed: the next file opened would be one of them."""
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(number, True)
     os.close(number)
 
 
 def _text(old: TextIO | None, raw: io.FileIO, *, by_line: bool) -> TextIO:
-    """A terminal that has no ★ still gets its table: characters it cannot show become question marks."""
+    """Return a text stream that replaces characters which its encoding does not have."""
     return io.TextIOWrapper(
         io.BufferedWriter(raw),
         encoding=getattr(old, "encoding", None) or "utf-8",
@@ -40,14 +40,14 @@ def _text(old: TextIO | None, raw: io.FileIO, *, by_line: bool) -> TextIO:
 
 
 def _to_nowhere(number: int) -> None:
-    """Let a descriptor's further writes succeed and go nowhere."""
+    """Let further writes to a descriptor succeed and go nowhere."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, number)
     os.close(nowhere)
 
 
 class _Output(io.FileIO):
-    """Standard output. A failed write raises ResultsError, and the writes after it go nowhere."""
+    """Standard output: a failed write raises ResultsError, and later ones go nowhere."""
 
     def __init__(self, number: int, closed: bool) -> None:
         super().__init__(number, "wb", closefd=False)
@@ -68,7 +68,7 @@ class _Output(io.FileIO):
 
 
 class _Errors(io.FileIO):
-    """Standard error. A failed write and those after it go nowhere."""
+    """Standard error: a failed write and all later ones go nowhere."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number, "wb", closefd=False)

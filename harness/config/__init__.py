@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -83,6 +83,13 @@ class Config:
     path: Path
     devices: Mapping[str, DeviceProfile]
     variants: Mapping[str, VariantSpec]
+
+    def named(self, names: Sequence[str]) -> list[DeviceProfile]:
+        """Return the profiles named, each once; without a name all. Raises ConfigError for an unknown one."""
+        for name in names:
+            if name not in self.devices:
+                raise ConfigError(f'{self.path}: no device "{name}"{suggest(name, self.devices)}')
+        return [self.devices[name] for name in dict.fromkeys(names or self.devices)]
 
 
 def find_devices_file(explicit: Path | None, start: Path) -> Path:

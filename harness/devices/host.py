@@ -1,21 +1,31 @@
-"""The user's own machine, as the result document describes it."""
+"""The user's own machine: as the result document describes it, and its runtimes."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import platform
-from typing import Any
 
+from delegates.backends import runtime
 from delegates.probe import facts
+from delegates.wire import Runtime
+from harness.record import Host
 
 _PACKAGES = ("ai-edge-litert", "tflite-runtime", "tensorflow", "keras", "tf-keras", "numpy", "pandas")
 
 
-def describe() -> dict[str, Any]:
-    """os, arch, cpu, cores, memory_bytes, python and the versions of the packages that matter."""
+def describe() -> Host:
+    """Describe this machine and the versions of the packages that matter."""
     machine = facts.machine()
-    kept = {key: machine[key] for key in ("os", "arch", "cpu", "cores", "memory_bytes")}
-    return {**kept, "python": platform.python_version(), "packages": _versions()}
+    return Host(
+        **{key: machine[key] for key in ("os", "arch", "cpu", "cores", "memory_bytes")},
+        python=platform.python_version(),
+        packages=_versions(),
+    )
+
+
+def installed_runtimes() -> list[Runtime]:
+    """Return the TFLite runtimes of the Python that runs qbench, in the order in which `auto` chooses."""
+    return runtime.installed()
 
 
 def _versions() -> dict[str, str]:

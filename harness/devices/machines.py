@@ -1,4 +1,4 @@
-"""The machines behind the device profiles, and what is found there; several are asked at the same time."""
+"""The machines behind the device profiles, and what is found there; several are probed at the same time."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from threading import Timer
 from delegates.wire import ProbeRequest, ProbeResult, Request, SystemInfo
 from harness.config import DeviceProfile, SshTarget
 from harness.devices.timeouts import Timeouts
-from harness.devices.transports import Runner, bundle
-from harness.devices.transports.local import LocalRunner
-from harness.devices.transports.ssh import SshRunner
+from harness.devices.transports import Transport, bundle
+from harness.devices.transports.local import LocalTransport
+from harness.devices.transports.ssh import SshTransport
 from harness.devices.transports.ssh_command import by_hand
 from harness.errors import DeviceError
 
 Note = Callable[[str], None]
-_LONGEST_S = 180.0  # of looking at one machine
+LOCAL = "local"
+_LONGEST_S = 180.0  # of probing one machine
 
 
 @dataclass
@@ -27,77 +28,84 @@ class Machine:
     """One machine, and the profiles that are measured on it."""
 
     profiles: list[DeviceProfile]
-    runner: Runner
+    transport: Transport
     facts: SystemInfo | None = None
     answers: dict[str, ProbeResult] = field(default_factory=dict)  # by profile name
     problem: str | None = None  # why it can't be reached
 
     @property
     def name(self) -> str:
-        return self.runner.place_name
+        """What messages call the machine."""
+        return self.transport.name
+
+    @property
+    def id(self) -> str:
+        """The machine's name in the record, which gives neither a host nor a user away."""
+        first = self.profiles[0]
+        return LOCAL if first.ssh is None else f"ssh:{first.name}"
 
 
 @contextmanager
 def open_all(
     profiles: Sequence[DeviceProfile],
     note: Note,
-    patience: Timeouts = Timeouts(),  # noqa: B008 - frozen
+    timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
 ) -> Iterator[list[Machine]]:
-    """The machines of these profiles, in their order; links are closed at the end."""
+    """Open the machines of these profiles, in their order; all links are closed at the end."""
     by_target: dict[SshTarget | None, list[DeviceProfile]] = {}
     for profile in profiles:
         by_target.setdefault(profile.ssh, []).append(profile)
     machines: list[Machine] = []
     with ExitStack() as stack:
         for target, group in by_target.items():
-            machines.append(Machine(group, _runner(target, group, note, patience)))
-            stack.callback(machines[-1].runner.close)
-        _tell_apart([machine for machine in machines if machine.profiles[0].ssh is not None])
+            machines.append(Machine(group, _transport(target, group, note, timeouts)))
+            stack.callback(machines[-1].transport.close)
+        _name_apart([machine for machine in machines if machine.id != LOCAL])
         yield machines
 
 
-def _tell_apart(boards: Sequence[Machine]) -> None:
-    """Boards that share a host (behind ports of it, say) are called by their profiles, too."""
+def _name_apart(boards: Sequence[Machine]) -> None:
+    """Name boards that share a host (behind different ports, say) by their profiles, too."""
     hosts = [board.name for board in boards]
     for board in boards:
         if hosts.count(board.name) > 1:
-            board.runner.place_name += f" ({', '.join(profile.name for profile in board.profiles)})"
+            board.transport.name += f" ({', '.join(profile.name for profile in board.profiles)})"
 
 
-def _runner(
-    target: SshTarget | None, profiles: Sequence[DeviceProfile], note: Note, patience: Timeouts
-) -> Runner:
+def _transport(
+    target: SshTarget | None, profiles: Sequence[DeviceProfile], note: Note, timeouts: Timeouts
+) -> Transport:
     built = bundle.build()
     if target is None:
-        return LocalRunner(built, note)
+        return LocalTransport(built, note)
     python = next((profile.python for profile in profiles if profile.python), None)
-    return SshRunner(target, built, python, note, patience)
+    return SshTransport(target, built, python, note, timeouts)
 
 
 def probe_all(machines: Sequence[Machine], look: str = "further", note: Note | None = None) -> None:
     """Fill in what each machine is and what its Pythons offer, or why it can't be reached.
 
-    `look` as in wire.ProbeRequest, for boards. `note` is told of Pythons that answered for others.
+    `look` is wire.ProbeRequest's, for boards. `note` is told where another Python answered than was asked.
     """
     pool = ThreadPoolExecutor(max_workers=max(1, len(machines)))
     try:
         list(pool.map(lambda machine: _probe(machine, look), machines))
     except BaseException:  # Ctrl-C: end what the threads wait for
         for machine in machines:
-            machine.runner.close()
+            machine.transport.close()
         raise
     finally:
         pool.shutdown()
     for machine in machines:
         for profile in machine.profiles:
             answer = machine.answers[profile.name]
-            if note and answer.error is None and answer.python != machine.runner.python(profile.python):
+            if note and answer.error is None and answer.python != machine.transport.python(profile.python):
                 note(f"device {profile.name}: using {answer.python}, because python3 there can't run models")
 
 
 def _probe(machine: Machine, look: str) -> None:
     try:
-        machine.facts, answers = _ask(machine.runner, _questions(machine, look))
+        machine.facts, answers = _ask(machine.transport, _questions(machine, look))
     except DeviceError as error:
         machine.problem = str(error)
         answers = [ProbeResult(p.python or "", error=machine.problem) for p in machine.profiles]
@@ -108,7 +116,7 @@ def _probe(machine: Machine, look: str) -> None:
 def _questions(machine: Machine, look: str) -> list[ProbeRequest]:
     return [
         ProbeRequest(
-            python=machine.runner.python(profile.python),
+            python=machine.transport.python(profile.python),
             runtime=profile.runtime,
             delegates=[delegate.name for delegate in profile.delegates],
             options={delegate.name: dict(delegate.options) for delegate in profile.delegates},
@@ -120,30 +128,30 @@ def _questions(machine: Machine, look: str) -> list[ProbeRequest]:
     ]
 
 
-def _ask(runner: Runner, questions: list[ProbeRequest]) -> tuple[SystemInfo, list[ProbeResult]]:
-    """What the machine is, and the answers in order. Raises DeviceError."""
-    conversation = runner.ask(Request("probe", questions=questions))
+def _ask(transport: Transport, questions: list[ProbeRequest]) -> tuple[SystemInfo, list[ProbeResult]]:
+    """Return what the machine is, and the answers in the order asked. Raises DeviceError."""
+    connection = transport.start(Request("probe", questions=questions))
     answers: list[ProbeResult] = []
     facts = None
-    # Others wait for this machine, which may have many Pythons.
-    late = Timer(_LONGEST_S, conversation.give_up, [f"was not done after {_LONGEST_S:g} s"])
+    # The other machines wait for this one, which may have many Pythons.
+    late = Timer(_LONGEST_S, connection.give_up, [f"was not done after {_LONGEST_S:g} s"])
     late.start()
     try:
-        for message in conversation:
+        for message in connection:
             if isinstance(message, ProbeResult) and len(answers) < len(questions):
                 answers.append(message)
             elif isinstance(message, SystemInfo):
                 facts = message
     finally:
         late.cancel()
-        ended = conversation.close()
+        ended = connection.close()
     if len(answers) != len(questions) or facts is None:
-        raise DeviceError(f"probing {runner.place_name} failed: {ended or 'answers are missing'}")
+        raise DeviceError(f"probing {transport.name} failed: {ended or 'answers are missing'}")
     return facts, answers
 
 
 def _explained(answer: ProbeResult, target: SshTarget | None) -> str | None:
-    """Why nothing can run, what else is there, and the one command that helps."""
+    """Say why nothing can run, what else is there, and the one command that helps."""
     if answer.error is None or target is None or answer.advice is None:
         return answer.error
     others = f"; also there: {', '.join(answer.others)}" if answer.others else ""

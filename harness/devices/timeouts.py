@@ -10,7 +10,7 @@ class Timeouts:
     """All in seconds."""
 
     connect_s: float = 60.0  # a hardware key may want to be touched
-    answer_s: float = 60.0  # without a sound from the board; a login shell and a slow disk take their time
-    beat_s: float = 5.0  # so often both sides say that they are there
-    quiet_s: float = 20.0  # without a sound from home, the board counts home as gone
+    answer_s: float = 60.0  # without a byte from the board; login shells and slow disks take their time
+    beat_s: float = 5.0  # between the empty lines by which each side shows that it is there
+    quiet_s: float = 20.0  # without a byte from home, the board counts home as gone
     retry_s: float = 90.0  # after a lost link: a board takes so long to start again

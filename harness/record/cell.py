@@ -65,8 +65,12 @@ class Cell(Struct, frozen=True):
 
 
 class CellRun(Struct, frozen=True):
-    """What became of a cell: its launches so far, and how it ended."""
+    """What became of a cell: its launches so far, and how it ended.
+
+    damage: what was stored of it and can't be read any more, a line each.
+    """
 
     cell: Cell
     launches: tuple[Launch, ...] = ()
     ended: Ended = Pending()
+    damage: tuple[str, ...] = ()

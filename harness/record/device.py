@@ -48,3 +48,8 @@ class DeviceState(Struct, frozen=True):
     profile: Profile | None = None
     facts_before: Facts = {}
     facts_after: Facts = {}
+
+    def delegate(self, name: str) -> Delegate:
+        """The delegate of that name as the profile asks for it."""
+        asked = () if self.profile is None else self.profile.delegates
+        return next((delegate for delegate in asked if delegate.name == name), Delegate(name))

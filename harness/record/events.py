@@ -18,6 +18,8 @@ from harness.record.ended import Ended as HowItEnded
 from harness.record.run import Header
 from harness.record.variant import FailedVariant, Model, Variant
 
+SCHEMA = 1  # of the events; a reader that knows a smaller one has to be updated
+
 
 class Chunk(Struct, frozen=True):
     """Where some bytes lie in a file of chunks beside events.jsonl."""

@@ -15,7 +15,7 @@ class ListedCompiler(Struct, frozen=True):
     version: str | None
     host: str | None  # None: this machine
     problem: str | None = None
-    name: str = "compiler"  # the program's: edgetpu_compiler
+    name: str = "compiler"  # what the program is called
 
 
 class ListedDevice(Struct, frozen=True, kw_only=True):

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 JsonObject = Mapping[str, Any]
 """An object of JSON whose keys are not ours: a delegate's options, a converter's settings, facts."""
 
@@ -26,3 +28,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+
+
+def plain_struct(record: Any) -> dict[str, Any]:
+    """A record type as plain JSON, whatever the objects from elsewhere in it hold."""
+    built = msgspec.to_builtins(record, str_keys=True, enc_hook=_foreign)
+    return plain_object(built)
+
+
+def _foreign(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else str(value)

@@ -23,7 +23,7 @@ class Header(Struct, frozen=True):
 
 
 class Run(Struct, frozen=True):
-    """One run, or several that were pooled to one."""
+    """One run, or several that were pooled to one: `cells` then holds the launches of all."""
 
     header: Header
     models: tuple[Model, ...]
@@ -34,3 +34,5 @@ class Run(Struct, frozen=True):
     finished_at: str | None = None
     interrupted: bool = False
     exported: Document | None = None  # of a run without events (an older qbench's): its rows as stored
+    damage: tuple[str, ...] = ()  # what was stored and can't be read any more, where no cell is known
+    pooled: tuple[Run, ...] = ()  # the runs that it was made of

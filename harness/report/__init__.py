@@ -1,1 +1,1 @@
-"""What people see of a result document."""
+"""What people see of runs, reports and devices: text on a terminal, Markdown, HTML and JSON."""

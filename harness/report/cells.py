@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from harness.analysis.conclusion import Cell, could_be_one
-
-__all__ = ["Cell", "could_be_one", "hardware", "is_software", "on_threads", "place"]
+from harness.record import Row
+from harness.report.figures import plural
 
 
-def hardware(cell: Cell) -> Mapping[str, Any]:
-    """The delegate's facts about the hardware it used; empty in runs stored before it was asked."""
-    facts = cell.get("delegate_facts")
-    return facts if isinstance(facts, Mapping) else {}
-
-
-def is_software(cell: Cell) -> bool:
+def is_software(row: Row) -> bool:
     """True where the CPU played the accelerator."""
-    return bool(hardware(cell).get("software"))
+    return bool(row.delegate_facts.get("software"))
 
 
-def place(cell: Cell) -> str:
-    """The delegate, and the device where it is called otherwise."""
-    delegate, device = cell["delegate"], cell["device"]
-    name = str(delegate) if delegate == device else f"{delegate}@{device}"
-    return f"{name} (software)" if is_software(cell) else name
+def hardware(row: Row) -> str | None:
+    """The accelerator by name, or the link to it: "SwiftShader Device (software)", "USB 3 (5000 Mb/s)"."""
+    name = row.delegate_facts.get("adapter") or row.delegate_facts.get("transport")
+    if not name:
+        return None
+    return f"{name} (software)" if is_software(row) else str(name)
 
 
-def on_threads(cell: Cell) -> str:
-    """The number of threads, for the name of a cell where others differ in that alone: " (2 threads)"."""
-    return f" ({cell['threads']} thread{'' if cell['threads'] == 1 else 's'})"
+def delegate_on_device(row: Row) -> str:
+    """The delegate, and the device where that has another name: "xnnpack", "gpu@pi4 (software)"."""
+    name = row.delegate if row.delegate == row.device else f"{row.delegate}@{row.device}"
+    return f"{name} (software)" if is_software(row) else name
+
+
+def on_threads(row: Row) -> str:
+    """The number of threads, to tell apart cells that differ in nothing else: " (2 threads)"."""
+    return f" ({plural(row.threads, 'thread')})"

@@ -1,26 +1,44 @@
-"""The table's columns: what each shows of a cell, in the block's common units."""
+"""The columns of a run's table: what each shows of a cell."""
 # ruff: noqa: RUF001 (the typographic signs are meant)
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
-from rich.text import Text
-
+from harness.analysis.conclusion import could_be_one
+from harness.record import Latency, Row
 from harness.report import figures
-from harness.report.cells import Cell, could_be_one, is_software
+from harness.report.cells import is_software
+
+Tone = Literal["", "good", "caution", "bad", "dim"]
 
 GLYPHS = {"ok": "✓", "partial": "~", "fallback": "!", "skipped": "–", "unavailable": "?"}
-_STYLES = {"ok": "green", "partial": "yellow", "fallback": "yellow", "skipped": "", "unavailable": ""}
+FAILED_GLYPH = "✗"
+_TONES: dict[str, Tone] = {
+    "ok": "good",
+    "partial": "caution",
+    "fallback": "caution",
+    "skipped": "",
+    "unavailable": "",
+}
+
+
+class Shown(NamedTuple):
+    """A text of the table, and how it is meant."""
+
+    text: str
+    tone: Tone = ""
 
 
 @dataclass(frozen=True)
 class Column:
-    key: str  # what `DROPS` in table.py calls it
+    """One column of a block. `key` names it in table.py's DROPS."""
+
+    key: str
     header: str
-    show: Callable[[Cell], str | Text]
+    show: Callable[[Row], Shown]
     justify: Literal["left", "right"] = "right"
 
 
@@ -33,22 +51,23 @@ class Units:
     memory: figures.Unit
 
 
-def units(cells: Sequence[Cell]) -> Units:
+def units(rows: Sequence[Row]) -> Units:
+    """The units in which all of these rows can be read."""
     return Units(
-        time=figures.common_unit([_latency(cell, "median") for cell in cells], figures.TIME_UNITS),
-        size=figures.common_unit([cell["size_bytes"] for cell in cells], figures.SIZE_UNITS),
-        memory=figures.common_unit([cell["peak_memory_bytes"] for cell in cells], figures.SIZE_UNITS),
+        time=figures.common_unit([_figure(row, "median") for row in rows], figures.TIME_UNITS),
+        size=figures.common_unit([row.size_bytes for row in rows], figures.SIZE_UNITS),
+        memory=figures.common_unit([row.peak_memory_bytes for row in rows], figures.SIZE_UNITS),
     )
 
 
 def columns(
-    block: Sequence[Cell], best: Sequence[Cell], unit: Units, dropped: Collection[str]
+    block: Sequence[Row], best: Sequence[Row], unit: Units, dropped: Collection[str] = ()
 ) -> list[Column]:
-    """The columns of one block, those in `dropped` left out ("brackets": the interval's long form)."""
+    """The columns of one block without those in `dropped` ("brackets" is the interval's long form)."""
     optional = {
-        "delegate": not ("delegate" in dropped and same(block, "delegate")),
-        "threads": not same(block, "threads"),
-        "top1": "top1" not in dropped and any(_top1(cell) is not None for cell in block),
+        "delegate": not ("delegate" in dropped and one_delegate(block)),
+        "threads": not one_thread_count(block),
+        "top1": "top1" not in dropped and any(_top1(row) is not None for row in block),
     }
     every = [
         *_what(best),
@@ -59,80 +78,88 @@ def columns(
     return [column for column in every if optional.get(column.key, column.key not in dropped)]
 
 
-def same(block: Sequence[Cell], key: str) -> bool:
-    return len({cell[key] for cell in block}) == 1
+def one_delegate(block: Sequence[Row]) -> bool:
+    """True where all rows have the same delegate."""
+    return len({row.delegate for row in block}) == 1
 
 
-def classes_differ(cell: Cell) -> bool:
-    """True where a cell and its reference find another class in some sample: every table must show that."""
-    found = _top1(cell)
+def one_thread_count(block: Sequence[Row]) -> bool:
+    """True where all rows have the same number of threads."""
+    return len({row.threads for row in block}) == 1
+
+
+def classes_differ(row: Row) -> bool:
+    """True where a cell finds another class than its reference in some sample: every table shows that."""
+    found = _top1(row)
     return found is not None and found < 1
 
 
-def status(word: str) -> Text:
-    """A glyph and the word, so that neither colour nor glyph is needed."""
-    return Text(f"{GLYPHS.get(word, '✗')} {word}", style=_STYLES.get(word, "red"))
+def glyph(status: str) -> str:
+    """The sign that stands before a status."""
+    return GLYPHS.get(status, FAILED_GLYPH)
 
 
-def _status(cell: Cell) -> Text:
-    return status(cell["status"]).append(" (software)" if is_software(cell) else "")
+def _status(row: Row) -> Shown:
+    """A sign and the word, so that the table can be read without colours."""
+    software = " (software)" if is_software(row) else ""
+    return Shown(f"{glyph(row.status)} {row.status}{software}", _TONES.get(row.status, "bad"))
 
 
-def _what(best: Sequence[Cell]) -> list[Column]:
+def _what(best: Sequence[Row]) -> list[Column]:
     return [
-        Column("best", "", lambda cell: Text("★" if cell in best else "", style="green")),
-        Column("variant", "variant", lambda cell: Text(figures.short(cell["variant"])), "left"),
-        Column("delegate", "delegate", lambda cell: Text(figures.short(cell["delegate"])), "left"),
-        Column("threads", "thr", lambda cell: str(cell["threads"])),
-        Column("ops", "ops\ntaken", lambda cell: figures.ops(cell["ops"])),
+        Column("best", "", lambda row: Shown("★" if row in best else "", "good")),
+        Column("variant", "variant", lambda row: Shown(figures.short(row.variant)), "left"),
+        Column("delegate", "delegate", lambda row: Shown(figures.short(row.delegate)), "left"),
+        Column("threads", "thr", lambda row: Shown(str(row.threads))),
+        Column("ops", "ops\ntaken", lambda row: Shown(figures.ops(row.ops))),
     ]
 
 
 def _sizes(unit: figures.Unit) -> list[Column]:
     return [
-        Column("size", f"size\n{unit[0]}", lambda cell: figures.number(cell["size_bytes"], unit)),
-        Column("size_ratio", "size\nratio", lambda cell: figures.factor(cell["size_ratio"])),
+        Column("size", f"size\n{unit[0]}", lambda row: Shown(figures.number(row.size_bytes, unit))),
+        Column("size_ratio", "size\nratio", lambda row: Shown(figures.factor(row.size_ratio))),
     ]
 
 
 def _times(unit: figures.Unit, wide: bool) -> list[Column]:
-    return [
-        Column("median", f"median\n{unit[0]}", lambda cell: figures.number(_latency(cell, "median"), unit)),
-        Column("p90", f"p90\n{unit[0]}", lambda cell: figures.number(_latency(cell, "p90"), unit)),
-        Column(
-            "speedup", "speedup\n[95 %]" if wide else "speedup\n± 95 %", lambda cell: _speedup(cell, wide)
-        ),
-    ]
+    def time(key: Literal["median", "p90"]) -> Column:
+        return Column(key, f"{key}\n{unit[0]}", lambda row: Shown(figures.number(_figure(row, key), unit)))
+
+    interval = "speedup\n[95 %]" if wide else "speedup\n± 95 %"
+    return [time("median"), time("p90"), Column("speedup", interval, lambda row: _speedup(row, wide))]
 
 
 def _quality(unit: figures.Unit) -> list[Column]:
     return [
-        Column("memory", f"mem\n{unit[0]}", lambda cell: figures.number(cell["peak_memory_bytes"], unit)),
-        Column("fidelity", "SQNR\ndB", _fidelity),
-        Column("top1", "top-1\nsame", lambda cell: figures.share(_top1(cell))),
+        Column("memory", f"mem\n{unit[0]}", lambda row: Shown(figures.number(row.peak_memory_bytes, unit))),
+        Column("fidelity", "SQNR\ndB", lambda row: Shown(_fidelity(row))),
+        Column("top1", "top-1\nsame", lambda row: Shown(figures.share(_top1(row)))),
         Column("status", "status", _status, "left"),
     ]
 
 
-def _latency(cell: Cell, key: str) -> Any:
-    return (cell["latency_ms"] or {}).get(key)
+def _figure(row: Row, key: Literal["median", "p90"]) -> float | None:
+    found: Latency | None = row.latency_ms
+    if found is None:
+        return None
+    return found.median if key == "median" else found.p90
 
 
-def _speedup(cell: Cell, wide: bool) -> str | Text:
-    found = cell["speedup"]
-    if cell["baseline"]:
-        return "baseline"
-    if found is None or could_be_one(found):
-        return Text(figures.speedup(found, wide=wide), style="dim")
-    return Text(figures.speedup(found, wide=wide), style="green" if found["value"] > 1 else "red")
+def _speedup(row: Row, wide: bool) -> Shown:
+    if row.baseline:
+        return Shown("baseline")
+    text = figures.speedup(row.speedup, wide=wide)
+    if row.speedup is None or could_be_one(row.speedup):
+        return Shown(text, "dim")
+    return Shown(text, "good" if row.speedup.value > 1 else "bad")
 
 
-def _fidelity(cell: Cell) -> str:
-    fidelity = cell["fidelity"]
-    own_label = f"{cell['variant']}/{cell['delegate']}@{cell['device']}"
-    return "ref" if fidelity and fidelity["reference"] == own_label else figures.sqnr(fidelity)
+def _fidelity(row: Row) -> str:
+    own_label = f"{row.variant}/{row.delegate}@{row.device}"
+    is_reference = row.fidelity is not None and row.fidelity.reference == own_label
+    return "ref" if is_reference else figures.sqnr(row.fidelity)
 
 
-def _top1(cell: Cell) -> float | None:
-    share: float | None = (cell["fidelity"] or {}).get("top1_agreement")
-    return share
+def _top1(row: Row) -> float | None:
+    return None if row.fidelity is None else row.fidelity.top1_agreement

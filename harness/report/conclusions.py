@@ -1,98 +1,103 @@
-"""Under the table, first of all: what to take, what it buys and what it costs, and what is not decided."""
+"""What to take of a run, in words: the best cell, what it buys and costs, and what is undecided."""
 # ruff: noqa: RUF002 (the typographic signs are meant)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from rich.console import Console
-from rich.text import Text
+from collections.abc import Iterable, Sequence
 
 from harness.analysis.conclusion import Conclusion, barred_by
 from harness.analysis.distance import ENOUGH_SAMPLES
+from harness.record import Row
 from harness.report import figures
-from harness.report.cells import Cell, on_threads, place
+from harness.report.cells import delegate_on_device, on_threads
 from harness.report.figures import clean
+from harness.report.paragraphs import Paragraph
 
 _NAMED = 3  # cells in a line
 
 
-def render(found: Sequence[Conclusion], cells: Sequence[Cell], console: Console) -> None:
-    for conclusion in found:
-        console.print(Text(_headline(conclusion, cells), style="bold"))
-        for line in _details(conclusion, cells):
-            for part in Text(clean(line)).wrap(console, max(20, console.width - 4)):
-                console.print(Text("    ").append_text(part))
+def paragraphs(found: Iterable[Conclusion], rows: Sequence[Row]) -> list[Paragraph]:
+    """One paragraph per conclusion; `rows` are all cells of the run."""
+    return [
+        Paragraph(_headline(conclusion, rows), lines=tuple(map(clean, _details(conclusion, rows))))
+        for conclusion in found
+    ]
 
 
-def _headline(conclusion: Conclusion, cells: Sequence[Cell]) -> str:
+def _headline(conclusion: Conclusion, rows: Sequence[Row]) -> str:
     """★ digits: int8 on xnnpack is fastest: 3.42× [3.37–3.47] against float32/cpu@cpu, 3.92× smaller; …"""
-    cell = conclusion.cell
-    if cell is None:
+    best = conclusion.cell
+    if best is None:
         return f"{clean(conclusion.model)}: no cell has the star"
-    who = f"★ {clean(conclusion.model)}: {_name(cell, cells)}"
+    who = f"★ {clean(conclusion.model)}: {_name(best, rows)}"
     if conclusion.verdict == "baseline":
         return f"{who}, the baseline: nothing is faster"
-    if conclusion.verdict == "not-shown":
+    if conclusion.verdict == "not-shown" or best.speedup is None:
         return f"{who}, the baseline: nothing is shown to be faster"
-    baseline = cell["speedup"]["baseline"]
-    against = clean(f"{baseline['variant']}/{baseline['delegate']}@{baseline['device']}")
     how = "is as fast as any" if conclusion.verdict == "tied" else "is fastest"
-    smaller = f", {figures.factor(cell['size_ratio'])} smaller" if (cell["size_ratio"] or 0) > 1 else ""
-    return f"{who} {how}: {_speed(cell)} against {against}{smaller}; {_price(cell)}"
+    smaller = f", {figures.factor(best.size_ratio)} smaller" if (best.size_ratio or 0) > 1 else ""
+    against = clean(best.speedup.baseline)
+    return f"{who} {how}: {_speed(best)} against {against}{smaller}; {_price(best)}"
 
 
-def _details(conclusion: Conclusion, cells: Sequence[Cell]) -> list[str]:
+def _details(conclusion: Conclusion, rows: Sequence[Row]) -> list[str]:
     lines = []
     if conclusion.ties:
-        ties = [f"{_name(cell, cells)} {_speed(cell)}, {_price(cell)}" for cell in conclusion.ties]
+        ties = [f"{_name(row, rows)} {_speed(row)}, {_price(row)}" for row in conclusion.ties]
         chosen = f" (chosen for its {conclusion.reason})" if conclusion.reason else ""
         lines.append(f"not told apart from it{chosen}: {_listed(ties)}")
     if conclusion.undecided:
-        lines.append(_undecided(conclusion, cells))
+        lines.append(_undecided(conclusion, rows))
     if conclusion.barred:
         barred = [
-            f"{_name(cell, cells)} {_speed(cell)}, {_price(cell)} ({', '.join(barred_by(cell))})"
-            for cell in conclusion.barred
+            f"{_name(row, rows)} {_speed(row)}, {_price(row)} ({', '.join(barred_by(row))})"
+            for row in conclusion.barred
         ]
         faster = "" if conclusion.cell is None else "faster, but "
         lines.append(f"{faster}without the star: {_listed(barred)}")
     return lines
 
 
-def _undecided(conclusion: Conclusion, cells: Sequence[Cell]) -> str:
-    named = _listed([f"{_name(cell, cells)} {_speed(cell)}" for cell in conclusion.undecided])
+def _undecided(conclusion: Conclusion, rows: Sequence[Row]) -> str:
+    named = _listed([f"{_name(row, rows)} {_speed(row)}" for row in conclusion.undecided])
     if conclusion.budget_s is None:
         return f"undecided: {named}; raise --budget"
     budget = f"{conclusion.budget_s:.3f}".rstrip("0").rstrip(".")
     return f"undecided: {named}; about --budget {budget} would decide, or as much in several runs"
 
 
-def _name(cell: Cell, cells: Sequence[Cell]) -> str:
-    threads = {other["threads"] for other in cells if other["model"] == cell["model"]}
-    shown = on_threads(cell) if len(threads) > 1 else ""
-    return clean(f"{cell['variant']} on {place(cell)}{shown}")
+def _name(row: Row, rows: Sequence[Row]) -> str:
+    threads = {other.threads for other in rows if other.model == row.model}
+    shown = on_threads(row) if len(threads) > 1 else ""
+    return clean(f"{row.variant} on {delegate_on_device(row)}{shown}")
 
 
-def _speed(cell: Cell) -> str:
-    found = cell["speedup"]
-    return figures.speedup(found, wide=True) + (" (no interval)" if found["low"] is None else "")
+def _speed(row: Row) -> str:
+    no_interval = row.speedup is not None and row.speedup.low is None
+    return figures.speedup(row.speedup, wide=True) + (" (no interval)" if no_interval else "")
 
 
-def _price(cell: Cell) -> str:
-    """SQNR 39.6 dB, top-1 same in 75.0%; what was not compared, or on few samples, is said, too."""
-    fidelity = cell["fidelity"]
+def _price(row: Row) -> str:
+    """SQNR 39.6 dB, top-1 same in 75.0% (on 4 samples only); or that outputs were not compared."""
+    fidelity = row.fidelity
     if fidelity is None:
         return "outputs not compared"
-    same, shown = fidelity["top1_agreement"], figures.sqnr(fidelity)
+    same, shown = fidelity.top1_agreement, figures.sqnr(fidelity)
     parts = ["outputs the same" if shown == "exact" else f"SQNR {shown}"]
-    if fidelity["sqnr_db"] is not None:
+    if fidelity.sqnr_db is not None:
         parts[0] += " dB"
     if same is not None:
         parts.append(f"top-1 same in {figures.share(same)}")
-    few = fidelity.get("samples", ENOUGH_SAMPLES) < ENOUGH_SAMPLES  # not there in documents of older versions
-    on = f" (on {figures.plural(fidelity['samples'], 'sample')} only)" if few else ""
-    return ", ".join(parts[1:] if shown == figures.NONE and same is not None else parts) + on
+    if shown == figures.NONE and same is not None:
+        del parts[0]
+    return ", ".join(parts) + _few(fidelity.samples)
+
+
+def _few(samples: int | None) -> str:
+    """A remark where outputs were compared on few samples; None is of a run that did not store how many."""
+    if samples is None or samples >= ENOUGH_SAMPLES:
+        return ""
+    return f" (on {figures.plural(samples, 'sample')} only)"
 
 
 def _listed(texts: Sequence[str]) -> str:

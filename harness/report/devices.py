@@ -2,58 +2,65 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.record.listing import ListedCompiler, ListedDevice, Listing, ProbedDevice
 from harness.report.figures import clean
 
 
-def render(document: dict[str, Any], console: Console) -> None:
-    """Print what `harness.devices.describe` found; probed or not."""
-    probed = any("found" in device for device in document["devices"])
-    console.print(Text(document["file"]), soft_wrap=True)
-    table = Table(box=box.SIMPLE_HEAD)
-    for column in ("device", "place", "runtime", "delegates", "threads"):
-        table.add_column(column, overflow="fold")
-    for device in document["devices"]:
-        table.add_row(
-            Text(device["name"]),
-            Text(clean(f"ssh {device['host']}") if device["host"] else device["place"]),
-            _runtime(device) if probed else Text(device["runtime"]),
-            _delegates(device, device["found"]) if probed else Text(", ".join(device["delegates"])),
-            ",".join(map(str, device["threads"])),
-        )
-    console.print(table)
-    for text, names in _machines(document["devices"]).items() if probed else ():
-        console.print(Text(f"{', '.join(names)}: {text}"), soft_wrap=True)
-    for text, names in _compilers(document["devices"]).items():
-        line = Text(f"{', '.join(names)}: {text}", style="" if text[0] == "✓" else "yellow")
-        console.print(line, soft_wrap=True)
-    for problem in dict.fromkeys(device.get("problem") for device in document["devices"]):
-        if problem is not None:
-            console.print(Text(problem, style="red"), soft_wrap=True)
-    for text, names in _locks(document["devices"]).items():
-        console.print(Text(f"{', '.join(names)}: in use by {text}", style="yellow"), soft_wrap=True)
-    for device in document["devices"]:
+def render(listing: Listing, console: Console) -> None:
+    """Print the profiles and, if they were probed, what was found."""
+    probed = [device for device in listing.devices if isinstance(device, ProbedDevice)]
+    console.print(Text(listing.file), soft_wrap=True)
+    console.print(_table(listing.devices))
+    for text, names in _by(probed, _machine).items():
+        console.print(Text(f"{names}: {text}"), soft_wrap=True)
+    for text, names in _by(probed, _compiler).items():
+        style = "" if text.startswith("✓") else "yellow"
+        console.print(Text(f"{names}: {text}", style=style), soft_wrap=True)
+    for problem in _by(probed, lambda device: device.problem):
+        console.print(Text(problem, style="red"), soft_wrap=True)
+    for holder, names in _by(probed, lambda device: device.lock).items():
+        console.print(Text(f"{names}: in use by {holder}", style="yellow"), soft_wrap=True)
+    for device in listing.devices:
         _more(device, console)
 
 
-def _machines(devices: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """A machine in words -> the profiles on it."""
+def _table(devices: Sequence[ListedDevice | ProbedDevice]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("device", "place", "runtime", "delegates", "threads"):
+        table.add_column(column, overflow="fold")
+    for device in devices:
+        table.add_row(
+            Text(device.name),
+            Text(clean(f"ssh {device.host}") if device.host else device.place),
+            _runtime(device) if isinstance(device, ProbedDevice) else Text(device.runtime),
+            _delegates(device) if isinstance(device, ProbedDevice) else Text(", ".join(device.delegates)),
+            ",".join(map(str, device.threads)),
+        )
+    return table
+
+
+def _by(devices: Iterable[ProbedDevice], text: Callable[[ProbedDevice], str | None]) -> dict[str, str]:
+    """Each text that devices have, with their names."""
     found: dict[str, list[str]] = {}
     for device in devices:
-        if device["machine"] is not None:
-            found.setdefault(_words(device["machine"]), []).append(device["name"])
-    return found
+        if said := text(device):
+            found.setdefault(said, []).append(device.name)
+    return {said: ", ".join(names) for said, names in found.items()}
 
 
-def _words(machine: dict[str, Any]) -> str:
+def _machine(device: ProbedDevice) -> str | None:
     """One line of facts; a board may leave out any of them."""
-    memory = machine.get("memory_bytes")
+    machine = device.machine
+    if machine is None:
+        return None
+    memory, libraries = machine.get("memory_bytes"), machine.get("delegate_libraries")
     facts = [
         machine.get("board"),
         machine.get("cpu"),
@@ -63,68 +70,55 @@ def _words(machine: dict[str, Any]) -> str:
         " ".join(f"{degrees:.0f} °C" for degrees in _numbers(machine.get("temperatures_c"))),
         f"{machine.get('os')} {machine.get('kernel')}",
     ]
-    libraries = machine.get("delegate_libraries")
     if isinstance(libraries, list) and libraries:
         facts.append("delegate libraries " + " ".join(map(str, libraries)))
     return ", ".join(str(fact) for fact in facts if fact)
 
 
-def _numbers(values: Any) -> list[float]:
+def _numbers(values: object) -> list[float]:
     return [v for v in values if isinstance(v, int | float)] if isinstance(values, list) else []
 
 
-def _more(device: dict[str, Any], console: Console) -> None:
+def _compiler(device: ProbedDevice) -> str | None:
+    """The Edge TPU's compiler, or why there is none."""
+    compiler = device.compiler
+    if not isinstance(compiler, ListedCompiler):
+        return None
+    if compiler.problem:
+        return f"! {compiler.problem}"
+    where = f" on {compiler.host}" if compiler.host else ""
+    return f"✓ {compiler.name} {compiler.version} ({compiler.command}{where})"
+
+
+def _more(device: ListedDevice, console: Console) -> None:
     """A profile's note, and other Pythons of its device."""
-    if device["note"]:
-        console.print(Text(f"{device['name']}: {device['note']}"), soft_wrap=True)
-    for other in device.get("found", {}).get("others", ()):
-        console.print(Text(f"{device['name']}: Python at {other}", style="dim"), soft_wrap=True)
+    if device.note:
+        console.print(Text(f"{device.name}: {device.note}"), soft_wrap=True)
+    for other in device.found.others if isinstance(device, ProbedDevice) else ():
+        console.print(Text(f"{device.name}: Python at {other}", style="dim"), soft_wrap=True)
 
 
-def _locks(devices: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """Profiles by who measures on their machine."""
-    found: dict[str, list[str]] = {}
-    for device in devices:
-        if device.get("lock"):
-            found.setdefault(device["lock"], []).append(device["name"])
-    return found
-
-
-def _compilers(devices: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """Delegates' compilers in words, or why there is none -> the profiles that use it."""
-    found: dict[str, list[str]] = {}
-    for device in devices:
-        compiler = device.get("compiler")
-        if compiler and compiler["problem"]:
-            found.setdefault(f"! {compiler['problem']}", []).append(device["name"])
-        elif compiler:
-            where = f" on {compiler['host']}" if compiler["host"] else ""
-            text = f"✓ {compiler['name']} {compiler['version']} ({compiler['command']}{where})"
-            found.setdefault(text, []).append(device["name"])
-    return found
-
-
-def _runtime(device: dict[str, Any]) -> Text:
-    found = device["found"]
-    if device["problem"]:
+def _runtime(device: ProbedDevice) -> Text:
+    found = device.found
+    if device.problem:
         return Text("✗ not reached", style="red")
-    if found["error"]:
-        return Text(clean(f"✗ {found['error']}"), style="red")
-    runtime = found["runtime"]
-    return Text(clean(f"{runtime['name']} {runtime['version']}") + "\n" + clean(f"Python {found['version']}"))
+    if found.error or found.runtime is None:
+        return Text(clean(f"✗ {found.error}"), style="red")
+    runtime = clean(f"{found.runtime.name} {found.runtime.version}")
+    return Text(f"{runtime}\n{clean(f'Python {found.version}')}")
 
 
-def _delegates(device: dict[str, Any], found: dict[str, Any]) -> Text:
-    """One line each: ✓ is there, ! is there but says nothing of hardware, ✗ is not, and why."""
-    lines = []
-    for name in device["delegates"]:
-        missing = found["error"] or found["delegates"].get(name)
-        software = found["software"].get(name)
-        if missing:
-            why = "" if found["error"] else f": {missing}"
-            lines.append(Text(clean(f"✗ {name}{why}")))
-        elif software:
-            lines.append(Text(clean(f"! {name}: {software}"), style="yellow"))
-        else:
-            lines.append(Text(clean(f"✓ {name}")))
-    return Text("\n").join(lines)
+def _delegates(device: ProbedDevice) -> Text:
+    """One line each: ✓ is there, ! is there without hardware, ✗ is not there, and why."""
+    return Text("\n").join(_delegate(name, device) for name in device.delegates)
+
+
+def _delegate(name: str, device: ProbedDevice) -> Text:
+    found = device.found
+    if found.error:
+        return Text(clean(f"✗ {name}"))
+    if missing := found.delegates.get(name):
+        return Text(clean(f"✗ {name}: {missing}"))
+    if software := found.software.get(name):
+        return Text(clean(f"! {name}: {software}"), style="yellow")
+    return Text(clean(f"✓ {name}"))

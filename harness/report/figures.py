@@ -1,25 +1,27 @@
-"""Figures as people read them: units, significant digits, intervals; names made safe to print."""
+"""Figures as people read them (units, digits, intervals), and names made safe to print."""
 # ruff: noqa: RUF001, RUF002 (the typographic signs are meant)
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Sequence
+
+from delegates.wire import Ops
+from harness.record import Fidelity, Interval, Speedup
 
 NONE = "–"
 TIME_UNITS = (("µs", 1e-3), ("ms", 1.0), ("s", 1e3))  # of milliseconds
 SIZE_UNITS = (("B", 1.0), ("kB", 1e3), ("MB", 1e6), ("GB", 1e9))  # of bytes, SI
 
-LONGEST_LINE = 4000  # characters: several sentences with paths; what floods is cut
-LONGEST_WORD = 500  # of those that contain no space: paths are shorter, hostile names are not
+LONGEST_LINE = 4000  # characters; room for several sentences with paths
+LONGEST_WORD = 500  # characters without a space; paths are shorter
 LONGEST_NAME = 120  # characters of a name in a table or title
 
 Unit = tuple[str, float]
 
 
 def common_unit(values: Iterable[float | None], units: tuple[Unit, ...]) -> Unit:
-    """The largest unit that leaves the smallest value at 1 or more: a column is compared in one unit."""
+    """The largest unit in which the smallest value is at least 1, for a whole column."""
     smallest = min((value for value in values if value), default=0.0)
     return next((unit for unit in reversed(units) if smallest >= unit[1]), units[0])
 
@@ -33,19 +35,19 @@ def number(value: float | None, unit: Unit = ("", 1.0)) -> str:
 
 
 def factor(value: float | None) -> str:
-    """3.42×, 12.4×, 0.033×."""
+    """A ratio: 3.42×, 12.4×, 0.033×."""
     return NONE if value is None else f"{value:.{_factor_decimals(value)}f}×"
 
 
-def speedup(found: Mapping[str, Any] | None, *, wide: bool) -> str:
-    """3.42× [3.37–3.47] where there is room, else 3.42× ±0.05: the longer side, rounded up."""
+def speedup(found: Speedup | Interval | None, *, wide: bool) -> str:
+    """A factor with its interval: 3.42× [3.37–3.47] if `wide`, else 3.42× ±0.05 (the longer side)."""
     if found is None:
         return NONE
-    value, low, high = found["value"], found["low"], found["high"]
+    value, low, high = found.value, found.low, found.high
     if low is None or high is None:
         return factor(value)
     half = max(high - value, value - low)
-    # As many digits as the interval carries, so that a narrow one shows that it is narrow.
+    # A narrow interval gets more digits, so that its width can be seen.
     places = max(_factor_decimals(value), min(3, math.ceil(-math.log10(half))) if half > 0 else 0)
     if wide:
         return f"{value:.{places}f}× [{low:.{places}f}–{high:.{places}f}]"
@@ -53,54 +55,62 @@ def speedup(found: Mapping[str, Any] | None, *, wide: bool) -> str:
     return f"{value:.{places}f}× ±{half:.{places}f}"
 
 
-def sqnr(fidelity: Mapping[str, Any] | None) -> str:
-    """dB; "exact" where nothing differs, NaN where outputs are not numbers."""
+def sqnr(fidelity: Fidelity | None) -> str:
+    """The SQNR in dB; "exact" where outputs are the same, NaN where they are not numbers."""
     if fidelity is None:
         return NONE
-    if fidelity["sqnr_db"] is not None:
-        return f"{fidelity['sqnr_db']:z.1f}"
-    if fidelity["max_abs_error"] is None:
+    if fidelity.sqnr_db is not None:
+        return f"{fidelity.sqnr_db:z.1f}"
+    if fidelity.max_abs_error is None:
         return "NaN"
-    return "exact" if fidelity["max_abs_error"] == 0 else NONE
+    return "exact" if fidelity.max_abs_error == 0 else NONE
 
 
 def share(value: float | None) -> str:
-    """A percentage, rounded down: 100% is all of them."""
+    """A part of one as a percentage, rounded down, so that 100% means all."""
     if value is None:
         return NONE
     percent = math.floor(value * 1000 + 1e-9) / 10
     return "100%" if percent == 100 else f"{percent:.1f}%"
 
 
-def ops(found: Mapping[str, Any] | None) -> str:
-    return NONE if found is None else f"{found['delegated']}/{found['total']}"
+def ops(found: Ops | None) -> str:
+    """Delegated ops of all: 103/116."""
+    return NONE if found is None else f"{found.delegated}/{found.total}"
 
 
 def clean(name: object) -> str:
-    """One printable line of bounded length: names from users and boards may hold terminal escapes."""
+    """The name as one printable line of bounded length: it may hold terminal escapes."""
     words = printable(str(name)).split()
     return brief(" ".join(brief(word, LONGEST_WORD) for word in words), LONGEST_LINE)
 
 
 def printable(text: str) -> str:
-    """The text with a space for every control, format and bidi character; line feeds stay."""
+    """The text with a space in place of every control, format and bidi character but line feeds."""
     return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
 
 
 def short(name: object) -> str:
-    """`clean` for names in tables and titles."""
+    """The name as one printable line that is short enough for a table or title."""
     return brief(clean(name), LONGEST_NAME)
 
 
 def brief(text: str, longest: int) -> str:
-    """The text, or its two ends with … between them where it is longer than that."""
+    """The text; where it is longer than `longest`, its two ends with … between them."""
     if len(text) <= longest:
         return text
     tail = (longest - 1) // 3
     return f"{text[: longest - 1 - tail]}…{text[len(text) - tail :]}"
 
 
+def some(names: Sequence[str], most: int) -> str:
+    """The first of the names, and how many more there are: "ADD, MUL and 3 more"."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def plural(count: int, noun: str) -> str:
+    """The count and its noun: "1 core", "2 cores"."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 

@@ -1,6 +1,6 @@
-"""The door to the terminal and to --json files: nothing is printed that does not pass here.
+"""Everything that qbench prints or writes to --json, --markdown and --html files goes through here.
 
-What passes is cleaned: names and messages come from files, boards and libraries, and may hold terminal
+It is cleaned on the way: names and messages come from files, boards and libraries, and may hold terminal
 escapes, line feeds that forge lines, and rich's markup.
 """
 
@@ -9,16 +9,20 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+from msgspec import Struct
+
 from harness.errors import ResultsError
+from harness.record.plain import JsonObject
 from harness.report.figures import clean, printable
 
 
 def console(*, stderr: bool = False) -> Any:
-    """A rich Console for standard output or standard error that prints no text as markup or as escapes."""
+    """A rich Console for standard output or standard error that prints neither markup nor escapes."""
     from rich.console import Console
     from rich.segment import Segment
     from rich.text import Text
@@ -32,10 +36,10 @@ def console(*, stderr: bool = False) -> Any:
                 yield Segment(text if control else printable(text), style, control)
 
         def on_broken_pipe(self) -> None:
-            """Rich would end with 1, which means that a gate failed; the stream knows what to do."""
+            """Leave it to the stream: rich would end with 1, which means that a gate failed."""
 
     def _one_line(thing: Any) -> Any:
-        """A text alone is one line of output; a table breaks its lines itself."""
+        """A text that is printed alone is one line; a table breaks its lines itself."""
         if isinstance(thing, str):
             return printable(thing.replace("\n", " "))
         if isinstance(thing, Text):
@@ -47,25 +51,25 @@ def console(*, stderr: bool = False) -> Any:
 
 
 def say(message: str) -> None:
-    """One line for the user on standard error."""
+    """Print one line for the user on standard error."""
     sys.stderr.write(f"qbench: {clean(message)}\n")
     sys.stderr.flush()
 
 
 def put(show: Callable[[], object]) -> None:
-    """Put something on standard output, to the last byte. Raises ResultsError where it cannot be written."""
+    """Print something on standard output and flush it. Raises ResultsError if it can't be written."""
     show()
     sys.stdout.flush()
 
 
 def put_lines(lines: Iterable[object]) -> None:
-    """Lines of data on standard output: as they are for a program, cleaned for a terminal."""
+    """Print lines of data on standard output: as they are for a program, cleaned for a terminal."""
     shown = [clean(line) if sys.stdout.isatty() else str(line) for line in lines]
     put(lambda: sys.stdout.write("".join(f"{line}\n" for line in shown)))
 
 
 def problems(*deliveries: Callable[[], object] | None) -> list[str]:
-    """Carry out every delivery, also after one that failed; returns what the failed ones say."""
+    """Carry out every delivery, also after one that failed. Returns the messages of those that failed."""
     found = []
     for deliver in deliveries:
         try:
@@ -77,7 +81,7 @@ def problems(*deliveries: Callable[[], object] | None) -> list[str]:
 
 
 def check_target(target: str | None, option: str = "--json") -> None:
-    """Raises ResultsError where `option` names what cannot be written: said before the work, not after."""
+    """Raises ResultsError if the file that `option` names can't be written. To be asked before the work."""
     if target is None or target == "-":
         return
     path = Path(target)
@@ -87,17 +91,20 @@ def check_target(target: str | None, option: str = "--json") -> None:
         raise ResultsError(f"cannot write {option} {target}: {why}")
 
 
-def write_json(document: Mapping[str, Any], target: str) -> None:
-    """The document as JSON to stdout ("-") or a file. Raises ResultsError."""
-    text = json.dumps(document, indent=1, allow_nan=False) + "\n"
+def write_json(document: Struct | JsonObject, target: str) -> None:
+    """Write a document as JSON to stdout ("-") or a file. Raises ResultsError.
+
+    The text is ASCII, so that any stdout and any name (some file names are no UTF-8) can be written.
+    """
+    text = json.dumps(msgspec.to_builtins(document), indent=1, allow_nan=False) + "\n"
     if target == "-":
         put(lambda: sys.stdout.write(text))
-        return
-    write_text(text, "--json", Path(target))
+    else:
+        write_text(text, "--json", Path(target))
 
 
 def write_text(text: str, option: str, path: Path) -> None:
-    """Text to a file that `option` names. Raises ResultsError."""
+    """Write a text to the file that `option` names. Raises ResultsError."""
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:

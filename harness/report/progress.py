@@ -1,4 +1,4 @@
-"""How far a run is, on stderr, with what is left of it."""
+"""Progress of a command on stderr."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ProgressBar:
         self._progress.stop()
 
     def step(self, text: str) -> None:
-        """A new part of the work begins."""
+        """Show that a new part of the work begins."""
         if self._progress.disable:
             self.note(text)
             return
@@ -53,14 +53,16 @@ class ProgressBar:
         self._task = self._progress.add_task(short(text), total=None, detail="")
 
     def note(self, text: str) -> None:
+        """Print one line that stays."""
         if not self._quiet:
             self._console.print(f"qbench: {clean(text)}", soft_wrap=True)
 
     def converted(self, variant: str, done: int, total: int) -> None:
+        """Show how many variants are made."""
         self._update(done, total, f"{done} of {total} variants")
 
     def planned(self, machine: str, groups: dict[str, float]) -> None:
-        """Seconds of timed work planned on a machine, by group."""
+        """Begin a machine's bar. groups: seconds of timed work planned, by the name of the group."""
         self._groups[machine] = {name: wire.Progress(name, 0.0, total_s) for name, total_s in groups.items()}
         if self._progress.disable:
             return
@@ -72,9 +74,10 @@ class ProgressBar:
         self._bars[machine] = self._progress.add_task(f"measuring on {name}", total=total, detail="")
 
     def measured(self, machine: str, progress: wire.Progress) -> None:
+        """Move a machine's bar; ignored for a machine or group that was not planned."""
         groups = self._groups.get(machine, {})
         if progress.group not in groups or machine not in self._bars:
-            return  # nothing to show it on, or a group that nobody asked for
+            return
         groups[progress.group] = progress
         done = sum(p.done_s for p in groups.values())
         total = sum(p.total_s for p in groups.values())

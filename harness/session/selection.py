@@ -1,93 +1,68 @@
-"""What was asked for, out of what there is: models, device profiles and variants."""
+"""The device profiles, variants and models that were asked for, out of those there are."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 from msgspec import structs
 
 from harness.config import Config, DeviceProfile, VariantSpec
 from harness.config.checks import suggest
 from harness.config.standard import STANDARD
-from harness.devices.timeouts import Timeouts
 from harness.errors import ConfigError, ModelError
 from harness.models import ModelSource
 from harness.quantize import VariantSet
-
-
-@dataclass(frozen=True)
-class Options:
-    """What `qbench run` was asked for. Empty means: all there are."""
-
-    models: Sequence[str] = ("digits",)
-    devices: Sequence[str] = ()
-    variants: Sequence[str] = ()
-    delegates: Sequence[str] = ()
-    threads: Sequence[int] = ()
-    calibration: str | None = None
-    dataset: str | None = None
-    trust_model: bool = False
-    baseline: str | None = None
-    batch: int = 1
-    budget_s: float = 1.0
-    precision: float = 0.01
-    wait_s: float | None = None  # for machines that others measure on; None: for ever
-    results: Path = Path("results")
-    patience: Timeouts = Timeouts()  # noqa: RUF009 - frozen
+from harness.session.options import Options
 
 
 def devices(config: Config, options: Options) -> list[DeviceProfile]:
-    """The profiles asked for (without a name all local ones), with the delegates and threads asked for."""
+    """Return the profiles asked for (by default all local ones), with the delegates and threads asked for."""
     here = [name for name, profile in config.devices.items() if profile.place == "local"]
     names = list(dict.fromkeys(options.devices)) or here
     if not names:
         raise ConfigError(
             f"{config.path}: no local device; name one with --device: {', '.join(config.devices)}"
         )
-    profiles = [config.devices[name] for name in known(config, names)]
+    profiles = config.named(names)
+    _check_delegates(profiles, options.delegates)
+    filtered = [_filter_profile(profile, options) for profile in profiles]
+    return [profile for profile in filtered if profile.delegates]
+
+
+def _check_delegates(profiles: Sequence[DeviceProfile], delegates: Sequence[str]) -> None:
     offered = {d.name for profile in profiles for d in profile.delegates}
-    for name in options.delegates:
+    for name in delegates:
         if name not in offered:
+            names = ", ".join(profile.name for profile in profiles)
             raise ConfigError(
-                f"--delegate {name}: none of the devices {', '.join(names)} offers it"
+                f"--delegate {name}: none of the devices {names} offers it"
                 f" (they offer: {', '.join(sorted(offered))})"
             )
-    threads = tuple(dict.fromkeys(options.threads))
-    narrowed = [
-        replace(
-            profile,
-            threads=threads or profile.threads,
-            delegates=tuple(
-                d for d in profile.delegates if not options.delegates or d.name in options.delegates
-            ),
-        )
-        for profile in profiles
-    ]
-    return [profile for profile in narrowed if profile.delegates]
 
 
-def known(config: Config, names: Sequence[str]) -> list[str]:
-    """The profiles named, each once; without a name all. Raises ConfigError for one there is not."""
-    for name in names:
-        if name not in config.devices:
-            raise ConfigError(f'{config.path}: no device "{name}"{suggest(name, config.devices)}')
-    return list(dict.fromkeys(names)) or list(config.devices)
+def _filter_profile(profile: DeviceProfile, options: Options) -> DeviceProfile:
+    """Return the profile with only the delegates and threads asked for."""
+    wanted = options.delegates
+    return replace(
+        profile,
+        threads=tuple(dict.fromkeys(options.threads)) or profile.threads,
+        delegates=tuple(d for d in profile.delegates if not wanted or d.name in wanted),
+    )
 
 
 def variants(config: Config, names: Sequence[str]) -> list[VariantSpec]:
-    """The variants to make: all seven and the user's own, or those named.
+    """Return the variants to make: the standard ones and the user's own, or those of them that are named.
 
-    A name that is neither may still be a ready .tflite's: `narrow` complains if not.
+    A name that is neither may be a ready .tflite's: `filter_variants` complains if it is not.
     """
     known = {**{spec.name: spec for spec in STANDARD}, **config.variants}
     return [spec for name, spec in known.items() if not names or name in names]
 
 
-def narrow(made: VariantSet, names: Sequence[str]) -> VariantSet:
-    """Only the variants asked for. Raises ModelError for a name the model has not."""
+def filter_variants(made: VariantSet, names: Sequence[str]) -> VariantSet:
+    """Return the set with only the variants named. Raises ModelError for a name the model does not have."""
     if not names:
         return made
     have = [one.variant.name for one in made.variants] + [f.name for f in made.failed]
@@ -104,29 +79,30 @@ def narrow(made: VariantSet, names: Sequence[str]) -> VariantSet:
 
 
 def unique_names(sources: Sequence[ModelSource]) -> list[ModelSource]:
-    """The same sources; models that share a name are numbered from the second on."""
+    """Return the sources with models that share a name numbered from the second on."""
     names = _unique([source.name for source in sources])
     return [replace(source, name=name) for source, name in zip(sources, names, strict=True)]
 
 
 def unique_sets(sets: Sequence[VariantSet]) -> list[VariantSet]:
-    """`unique_names` of models that are known with their variants."""
+    """Return the sets with models that share a name numbered from the second on."""
     names = _unique([made.model.name for made in sets])
-    return [
-        replace(
-            made,
-            model=structs.replace(made.model, name=name),
-            variants=tuple(
-                replace(one, variant=structs.replace(one.variant, model=name)) for one in made.variants
-            ),
-            failed=tuple(structs.replace(failure, model=name) for failure in made.failed),
-        )
-        for made, name in zip(sets, names, strict=True)
-    ]
+    return [_renamed(made, name) for made, name in zip(sets, names, strict=True)]
+
+
+def _renamed(made: VariantSet, name: str) -> VariantSet:
+    return replace(
+        made,
+        model=structs.replace(made.model, name=name),
+        variants=tuple(
+            replace(one, variant=structs.replace(one.variant, model=name)) for one in made.variants
+        ),
+        failed=tuple(structs.replace(failure, model=name) for failure in made.failed),
+    )
 
 
 def _unique(names: Sequence[str]) -> list[str]:
-    """The names in order, those that come again with numbers that make none of them come twice."""
+    """Return the names in order; repeated ones get the first number that makes them unique."""
     given: list[str] = []
     for name in names:
         numbered = (f"{name}-{number}" for number in itertools.count(2))

@@ -179,13 +179,13 @@ def test_where_anybody_can_write_the_home_folder_it_is_in_the_temporary_one(star
 
 NOBODY = """
 import os, sys
-from harness.devices.transports.bootstrapping import Place
+from harness.devices.transports.bootstrapping import WorkFolder
 from harness.devices.transports.local import lock_folder
 import platformdirs, platformdirs.unix
 os.setuid(54321)
 for name in ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME", "XDG_CACHE_HOME", "QBENCH_LOCK_DIR"):
     os.environ.pop(name, None)
-print(Place(None, "workdir").taken("r", None).owner["who"])
+print(WorkFolder(None, "workdir").locked_for("r", None).owner["who"])
 print(lock_folder())
 """
 

@@ -10,7 +10,7 @@ import pytest
 
 from harness.config import load_config
 from harness.session import run as job
-from harness.session import selection
+from harness.session.options import Options
 from tests.models import dense_model
 from tests.unit.test_cache import DAMAGES, contents, needs_converter
 
@@ -46,13 +46,13 @@ def test_a_file_that_is_replaced_before_it_is_measured(twins, tmp_path, cache, m
 
     devices = tmp_path / "devices.toml"
     devices.write_text('[devices.cpu]\ndelegates = ["cpu"]\n')
-    options = selection.Options(models=[str(twins)], budget_s=0.05, results=tmp_path / "results")
+    options = Options(models=[str(twins)], budget_s=0.05, results=tmp_path / "results")
     before = hashlib.sha256(victim.read_bytes()).hexdigest()
     outcome = job.run(options, load_config(devices), Meddler("measuring", rebuild))
     assert victim.read_bytes() == other
-    assert {v["sha256"] for v in outcome.document["variants"]} == {before}
-    for cell in outcome.document["cells"]:
-        assert (cell["status"], cell["fidelity"]["max_abs_error"]) == ("ok", 0)
+    assert {variant.sha256 for variant in outcome.document.variants} == {before}
+    for row in outcome.document.cells:
+        assert (row.status, row.fidelity.max_abs_error) == ("ok", 0)
 
 
 def results_of(done) -> tuple[int, list, list]:

@@ -9,7 +9,7 @@ import pytest
 
 from delegates.wire import Job, Request
 from harness.devices.transports import bundle
-from harness.devices.transports.local import LocalRunner
+from harness.devices.transports.local import LocalTransport
 from tests.environments import interpreter
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "models"
@@ -18,7 +18,7 @@ RUNTIMES = ["ai-edge-litert", "tflite-runtime"] if sys.version_info < (3, 12) el
 
 @pytest.fixture(scope="session")
 def runner():
-    return LocalRunner(bundle.build(), lambda text: None)
+    return LocalTransport(bundle.build(), lambda text: None)
 
 
 @pytest.fixture
@@ -46,10 +46,10 @@ def run(jobs: list[Job], *, budget_s: float, launches: int) -> Request:
     return Request("run", jobs, budget_s=budget_s, min_launches=launches, max_launches=launches)
 
 
-def answers(runner: LocalRunner, request: Request) -> list:
+def answers(runner: LocalTransport, request: Request) -> list:
     """All answers to a request, in order."""
-    conversation = runner.ask(request)
+    connection = runner.start(request)
     try:
-        return list(conversation)
+        return list(connection)
     finally:
-        assert conversation.close() is None
+        assert connection.close() is None

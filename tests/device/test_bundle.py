@@ -9,7 +9,7 @@ import pytest
 
 from delegates.wire import ProbeRequest, ProbeResult, Request, SystemInfo
 from harness.devices.transports import bundle
-from harness.devices.transports.connection import Conversation
+from harness.devices.transports.connection import Connection
 from tests.device.conftest import answers, other_pythons
 
 
@@ -27,9 +27,9 @@ def test_every_python_from_3_7_on_conducts_a_probe(tmp_path, python):
     pyz = tmp_path / "bundle.pyz"
     pyz.write_bytes(bundle.build().data)
     request = Request("probe", questions=[ProbeRequest(python, "auto", ["cpu", "xnnpack"])])
-    conversation = Conversation([python, str(pyz)], request)
-    answer, facts = conversation
-    assert conversation.close() is None
+    connection = Connection([python, str(pyz)], request)
+    answer, facts = connection
+    assert connection.close() is None
     assert isinstance(answer, ProbeResult)
     assert isinstance(facts, SystemInfo)
     assert Path(answer.executable).samefile(python)

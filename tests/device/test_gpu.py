@@ -153,7 +153,7 @@ def test_timing_waits_for_the_result(software_gpu, shared):
     """Told to start, a GPU takes as long to compute as the read that follows then waits."""
     model = shared / "mlperf_tiny" / "pretrainedResnet.tflite"
     code = (
-        "import sys, time; from delegates import gpu, runtime\n"
+        "import sys, time; from delegates.backends import gpu, runtime\n"
         "s = gpu.DELEGATE.open(runtime.open_runtime('ai-edge-litert'), sys.argv[1], 1, {})\n"
         "s.allocate(); s.invoke(); s.outputs()\n"
         "a = time.perf_counter(); s.invoke(); b = time.perf_counter(); s.outputs(); c = time.perf_counter()\n"

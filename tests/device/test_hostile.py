@@ -43,14 +43,14 @@ def pair(dense, **changes):
 
 def send_when_timing(runner, request, number):
     """The request's answers; the victim gets the signal once timing has begun."""
-    conversation = runner.ask(request)
+    connection = runner.start(request)
     messages, sent = [], False
-    for message in conversation:
+    for message in connection:
         messages.append(message)
         if isinstance(message, Progress) and not sent:
             os.kill(worker_pid("victim"), number)
             sent = True
-    assert conversation.close() is None
+    assert connection.close() is None
     return messages
 
 
@@ -79,14 +79,14 @@ def test_a_hanging_worker_is_ended_and_named(runner, dense):
 
 
 def test_stopping_keeps_what_was_measured_and_leaves_no_process(runner, dense):
-    conversation = runner.ask(run(pair(dense), budget_s=60, launches=1))
+    connection = runner.start(run(pair(dense), budget_s=60, launches=1))
     messages, turns = [], 0
-    for message in conversation:
+    for message in connection:
         messages.append(message)
         turns += isinstance(message, Progress)
         if turns == 3:  # both have had a turn by then
-            conversation.stop()
-    assert conversation.close() is None
+            connection.stop()
+    assert connection.close() is None
     assert isinstance(messages[-1], Done)
     assert messages[-1].interrupted
     assert {m.job for m in messages if isinstance(m, Launch)} == {"victim", "other"}
@@ -97,12 +97,12 @@ def test_stopping_keeps_what_was_measured_and_leaves_no_process(runner, dense):
 
 
 def test_workers_die_with_a_killed_conductor(runner, dense):
-    conversation = runner.ask(run(pair(dense), budget_s=60, launches=1))
-    for message in conversation:
+    connection = runner.start(run(pair(dense), budget_s=60, launches=1))
+    for message in connection:
         if isinstance(message, Progress):
-            os.kill(conversation._process.pid, signal.SIGKILL)
+            os.kill(connection._process.pid, signal.SIGKILL)
             break
-    assert "SIGKILL" in conversation.close()
+    assert "SIGKILL" in connection.close()
     deadline = time.monotonic() + 5
     alive = {"victim", "other"}
     while alive and time.monotonic() < deadline:

@@ -136,7 +136,7 @@ def test_outputs_of_sizes_that_differ_are_measured(runner, tmp_path):
 def test_large_outputs_of_a_slow_cell_are_those_of_a_fast_one(tmp_path):
     """Which values of large outputs are kept is the same where there is time for one sample only."""
     from delegates.agent.samples import outputs, read
-    from delegates.backends.registry import DELEGATES
+    from delegates.backends import cpu
     from delegates.backends.runtime import open_runtime
 
     wide = Tensor("float32", [1, 10_000, 4])
@@ -144,10 +144,10 @@ def test_large_outputs_of_a_slow_cell_are_those_of_a_fast_one(tmp_path):
     made = np.random.default_rng(0).uniform(0, 1, (16, 1, 10_000, 4)).astype(np.float32)
     made[..., 1:] += [1, 2, 3]  # each channel has a range of its own
     np.savez(tmp_path / "inputs.npz", in0=made)
-    session = DELEGATES["cpu"].open(open_runtime("ai-edge-litert"), str(tmp_path / "wide.tflite"), 1, {})
-    session.allocate()
-    samples = read(str(tmp_path / "inputs.npz"), session.inputs)
-    (fast,), (slow,) = (outputs(session, samples, limit_ns) for limit_ns in (60 * 10**9, 0))
+    interpreter = cpu.DELEGATE.open(open_runtime("ai-edge-litert"), str(tmp_path / "wide.tflite"), 1, {})
+    interpreter.allocate()
+    samples = read(str(tmp_path / "inputs.npz"), interpreter.inputs)
+    (fast,), (slow,) = (outputs(interpreter, samples, limit_ns) for limit_ns in (60 * 10**9, 0))
     assert (fast.shape[0], slow.shape[0], fast.subsampled, slow.subsampled) == (16, 1, True, True)
     figures = compare_outputs([fast], [slow])
     assert figures is not None and (figures["samples"], figures["max_abs_error"]) == (1, 0.0)

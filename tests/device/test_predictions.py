@@ -22,7 +22,7 @@ RUNTIMES = [runtime for runtime in installed() if runtime.name in {"tflite-runti
 SCRIPT = """
 import dataclasses, json, sys
 sys.path.insert(0, sys.argv[1])
-from delegates import graph, runtime
+from delegates.backends import graph, runtime
 module = runtime.open_runtime(sys.argv[2]).module
 answers = []
 for path in sys.argv[3:]:

@@ -8,7 +8,7 @@ import pytest
 
 from delegates.wire import Failure, Launch, ProbeRequest, ProbeResult, Request
 from harness.devices.transports import bundle
-from harness.devices.transports.connection import Conversation
+from harness.devices.transports.connection import Connection
 from tests.device.conftest import job, run
 from tests.environments import environment
 from tests.models import dense_model
@@ -53,8 +53,8 @@ def conduct(folder, python: str, request: Request) -> list:
     """All answers of a conductor that runs on this Python."""
     pyz = folder / "bundle.pyz"
     pyz.write_bytes(bundle.build().data)
-    conversation = Conversation([python, str(pyz)], request)
+    connection = Connection([python, str(pyz)], request)
     try:
-        return list(conversation)
+        return list(connection)
     finally:
-        assert conversation.close() is None
+        assert connection.close() is None

@@ -8,8 +8,8 @@ import pytest
 
 from delegates.agent import conductor
 from delegates.agent.conductor import Group
-from delegates.agent.stopping import Ledger
-from delegates.wire import Launch, Request
+from delegates.wire import Launch
+from harness.devices.transports import bundle
 from tests.device.conftest import answers, job, run
 from tests.device.test_hostile import MARK, worker_pid
 from tests.models import dense_model
@@ -59,14 +59,16 @@ def test_exclusive_jobs_open_and_close_around_their_turn(runner, slow):
     assert sorted(found) == sorted((name, launch) for name in names for launch in (0, 1))
 
 
-def test_little_memory_means_batches_that_all_have_the_baseline(monkeypatch, slow):
-    """Only the free memory is made up; the batches are those of the real conductor."""
-    jobs = [job(slow, id=n, baseline=n == "base") for n in ("base", "a", "b", "c")]
+def test_little_memory_means_batches_that_all_have_the_baseline(monkeypatch, slow, tmp_path):
+    """Only the free memory is made up: it holds two workers, as if the machine were small."""
     monkeypatch.setattr(conductor, "available_memory_bytes", lambda: 400_000_000)
-    group = Group(jobs, Request("run", jobs), [], lambda message: None)
-    batches = group.ledger.batches(group.ledger.wanting(), group._room())
-    assert [[j.id for j in batch] for batch in batches] == [["base", "a"], ["base", "b"], ["base", "c"]]
-    assert isinstance(group.ledger, Ledger)
+    names = ["base", "a", "b", "c"]
+    (tmp_path / "bundle.pyz").write_bytes(bundle.build().data)
+    workers = [str(tmp_path / "bundle.pyz"), "work"]
+    jobs = [job(slow, id=n, baseline=n == "base", env={MARK: n}) for n in names]
+    found = []
+    Group(jobs, run(jobs, budget_s=0.02, launches=1), workers, found.append).run(threading.Event())
+    assert sorted(m.job for m in found if isinstance(m, Launch)) == ["a", "b", "base", "base", "base", "c"]
 
 
 def test_long_inferences_carry_the_time_the_process_had_itself(runner, slow, shared):

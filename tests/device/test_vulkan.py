@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "tests" / "standins" / "vulkan.c"
-ASK = "from delegates import vulkan; print(vulkan.why_none()); print(vulkan.only_software())"
+ASK = "from delegates.backends import vulkan; print(vulkan.why_none()); print(vulkan.only_software())"
 NEEDED = range(33, 37)  # shader*ArrayDynamicIndexing in VkPhysicalDeviceFeatures
 
 

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 
+from harness import analysis
 from harness.config import load_config
 from harness.devices.machines import open_all
 from harness.devices.timeouts import Timeouts
-from harness.session.run import Outcome
+from harness.record import Document
+from harness.record.plain import plain_struct
+from harness.session.options import Options
 from harness.session.run import run as run_job
-from harness.session.selection import Options
 from tests.cli.conftest import cache, qbench  # noqa: F401  (fixtures)
 from tests.models import dense_model
 from tests.ssh.board import Board, make_key, needs_ssh
 
 # As with real boards, but in a hurry.
-PATIENCE = Timeouts(connect_s=20, answer_s=10, beat_s=0.5, quiet_s=3, retry_s=20)
+TIMEOUTS = Timeouts(connect_s=20, answer_s=10, beat_s=0.5, quiet_s=3, retry_s=20)
 
 
 @pytest.fixture(scope="session")
@@ -94,18 +99,30 @@ def scratch():
 
 
 @pytest.fixture
-def runner_of(tmp_path, cache, monkeypatch):  # noqa: F811
-    """The runner of a profile (a text of devices.toml), closed at the end."""
+def transport_of(tmp_path, cache, monkeypatch):  # noqa: F811
+    """The transport of a profile (a text of devices.toml), closed at the end."""
     monkeypatch.setenv("QBENCH_CACHE", str(cache))
 
     @contextlib.contextmanager
-    def runner(profile: str, patience: Timeouts = PATIENCE):
+    def transport(profile: str, timeouts: Timeouts = TIMEOUTS):
         path = tmp_path / "devices.toml"
         path.write_text(profile)
-        with open_all(list(load_config(path).devices.values()), lambda text: None, patience) as (machine,):
-            yield machine.runner
+        with open_all(list(load_config(path).devices.values()), lambda text: None, timeouts) as (machine,):
+            yield machine.transport
 
-    return runner
+    return transport
+
+
+class Measured(NamedTuple):
+    """A run's document as --json writes it, and its folder."""
+
+    document: dict[str, Any]
+    folder: Path
+
+
+def exit_code(document: dict[str, Any]) -> int:
+    """What `qbench run` would end with."""
+    return analysis.exit_code(msgspec.convert(document, Document))
 
 
 @pytest.fixture
@@ -113,14 +130,15 @@ def measure(tmp_path, model, cache, monkeypatch):  # noqa: F811
     """`qbench run` on profiles (texts of devices.toml), without the command around it."""
     monkeypatch.setenv("QBENCH_CACHE", str(cache))
 
-    def run(*profiles: str, watching: Watching | None = None, **options) -> Outcome:
+    def run(*profiles: str, watching: Watching | None = None, **options) -> Measured:
         path = tmp_path / "devices.toml"
         path.write_text("\n".join(profiles))
         config = load_config(path)
         values = {
             "models": [str(model)], "devices": list(config.devices), "budget_s": 0.02, "precision": 1.0,
-            "results": tmp_path / "results", "patience": PATIENCE, **options,
+            "results": tmp_path / "results", "timeouts": TIMEOUTS, **options,
         }  # fmt: skip
-        return run_job(Options(**values), config, watching or Watching())
+        outcome = run_job(Options(**values), config, watching or Watching())
+        return Measured(plain_struct(outcome.document), outcome.folder)
 
     return run

@@ -25,14 +25,14 @@ PROGRAM = b"print('began')\n"
 SOURCE = Path(bootstrap.__file__)
 
 
-def test_a_second_run_uploads_nothing(runner_of, board, model):
+def test_a_second_run_uploads_nothing(transport_of, board, model):
     """Not a byte: the files there are the same ones (inodes), only marked as used."""
     counts, files = [], []
     for _ in range(2):
-        with runner_of(board.profile()) as runner:
-            runner.place(model)
-            list(runner.ask(Request("probe")))
-            counts.append(runner.uploaded_bytes)
+        with transport_of(board.profile()) as transport:
+            transport.remote_path(model)
+            list(transport.start(Request("probe")))
+            counts.append(transport.uploaded_bytes)
             files.append({p.name: p.stat().st_ino for p in (board.workdir / "files").iterdir()})
     assert counts[0] > model.stat().st_size
     assert counts[1] == 0
@@ -87,11 +87,11 @@ def test_another_users_program_in_an_open_folder_is_not_run(measure, board):
     assert not (board.home / "owned").exists()
 
 
-def test_files_are_private_to_the_user(runner_of, board, model):
-    with runner_of(board.profile()) as runner:
-        runner.place(model)
-        runner.take("run", None)
-        list(runner.ask(Request("probe")))
+def test_files_are_private_to_the_user(transport_of, board, model):
+    with transport_of(board.profile()) as transport:
+        transport.remote_path(model)
+        transport.lock_for("run", None)
+        list(transport.start(Request("probe")))
     modes = {path: stat.S_IMODE(path.stat().st_mode) for path in board.home.rglob("*")}
     assert len(modes) == 7  # .cache, qbench, board, files, lock, and two files
     assert {mode for path, mode in modes.items() if path.is_dir()} == {0o700}
@@ -99,33 +99,33 @@ def test_files_are_private_to_the_user(runner_of, board, model):
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o770])
-def test_a_workdir_that_others_can_write_is_refused(runner_of, board, mode):
+def test_a_workdir_that_others_can_write_is_refused(transport_of, board, mode):
     """Whoever can put a program there could have it run as us."""
     (board.home / "open").mkdir()
     (board.home / "open").chmod(mode)
-    with runner_of(board.profile(workdir="~/open")) as runner:
-        conversation = runner.ask(Request("probe"))
+    with transport_of(board.profile(workdir="~/open")) as transport:
+        connection = transport.start(Request("probe"))
         with pytest.raises(
             DeviceError, match="open can be written by others; chmod 700 it, or name a folder of your own"
         ):
-            list(conversation)
+            list(connection)
     assert board.is_clean()
 
 
-def test_a_workdir_that_cannot_be_made(runner_of, board):
+def test_a_workdir_that_cannot_be_made(transport_of, board):
     (board.home / "file").touch()
     with (
-        runner_of(board.profile(workdir="file/x")) as runner,
+        transport_of(board.profile(workdir="file/x")) as transport,
         pytest.raises(DeviceError, match="file/x cannot be used: Not a directory; name another folder with"),
     ):
-        list(runner.ask(Request("probe")))
+        list(transport.start(Request("probe")))
 
 
-def test_clean_empties_the_board(qbench, board, runner_of, model, tmp_path):
+def test_clean_empties_the_board(qbench, board, transport_of, model, tmp_path):
     (board.home / "mine").touch()
-    with runner_of(board.profile()) as runner:
-        runner.place(model)
-        list(runner.ask(Request("probe")))
+    with transport_of(board.profile()) as transport:
+        transport.remote_path(model)
+        list(transport.start(Request("probe")))
     (tmp_path / "devices.toml").write_text(board.profile())
     size = sum(p.stat().st_size for p in (board.workdir / "files").iterdir())
     done = qbench("devices", "--clean", board.name)
@@ -204,18 +204,18 @@ def test_no_python_that_can_run_models_is_answered_with_the_one_command_that_hel
     assert cell["reason"].endswith("/python3 -m venv ~/venv && ~/venv/bin/pip install ai-edge-litert'")
 
 
-def test_no_python_at_all(runner_of, boards, tmp_path):
+def test_no_python_at_all(transport_of, boards, tmp_path):
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "sh").symlink_to(shutil.which("sh"))
     board = boards("board", PATH=str(tmp_path / "bin"))
     with (
-        runner_of(board.profile(python=None)) as runner,
+        transport_of(board.profile(python=None)) as transport,
         pytest.raises(DeviceError, match=r"it has no Python 3\.7 or newer on its PATH; name one with python"),
     ):
-        list(runner.ask(Request("probe")))
+        list(transport.start(Request("probe")))
 
 
-def test_a_python_that_is_too_old_is_passed_over(runner_of, boards, tmp_path):
+def test_a_python_that_is_too_old_is_passed_over(transport_of, boards, tmp_path):
     """A stand-in that ends as an old Python would when asked for its version."""
     folder = tmp_path / "bin"
     folder.mkdir()
@@ -223,8 +223,10 @@ def test_a_python_that_is_too_old_is_passed_over(runner_of, boards, tmp_path):
     script(folder / "python3", "exit 97")
     script(folder / "python3.9", f'exec {sys.executable} "$@"')
     board = boards("board", PATH=str(folder))
-    with runner_of(board.profile(python=None)) as runner:
-        (answer, _) = list(runner.ask(Request("probe", questions=[ProbeRequest(sys.executable, "auto", [])])))
+    with transport_of(board.profile(python=None)) as transport:
+        (answer, _) = list(
+            transport.start(Request("probe", questions=[ProbeRequest(sys.executable, "auto", [])]))
+        )
     assert answer.error is None
 
 

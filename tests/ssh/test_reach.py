@@ -9,19 +9,19 @@ import threading
 
 import pytest
 
-from harness.devices.transports.ssh import SshRunner
+from harness.devices.transports.ssh import SshTransport
 from harness.errors import DeviceError
 from tests.cli.conftest import environment
 from tests.ssh.board import free_port, wait_for
 
 
 @pytest.fixture
-def connect(runner_of):
+def connect(transport_of):
     """Connect to the board of a profile, or do more with it."""
 
-    def reach(profile: str, then=SshRunner.connect) -> None:
-        with runner_of(profile) as runner:
-            then(runner)
+    def reach(profile: str, then=SshTransport.open_link) -> None:
+        with transport_of(profile) as transport:
+            then(transport)
 
     return reach
 
@@ -176,7 +176,7 @@ def test_the_agent_is_used_but_never_lent(connect, boards, agent, keys, monkeypa
     assert "SSH_AUTH_SOCK=" in seen.read_text()  # what would be seen on the board
     seen.unlink()
     for options in (["-A"], ["-o", "ForwardAgent=yes"], ["-oForwardAgent=yes", "-X", "-R", "0:localhost:1"]):
-        connect(board.profile(ssh_options=[*options, "-F", config]), then=SshRunner.clean)
+        connect(board.profile(ssh_options=[*options, "-F", config]), then=SshTransport.clean)
         assert "SSH_CONNECTION=" in seen.read_text()
         assert "SSH_AUTH_SOCK=" not in seen.read_text()
         assert "DISPLAY=" not in seen.read_text()

@@ -14,10 +14,9 @@ import time
 import pytest
 
 from delegates.wire import Request
-from harness.analysis.rows import exit_code
 from tests.cli.conftest import COMMAND, environment
 from tests.ssh.board import wait_for
-from tests.ssh.conftest import Watching
+from tests.ssh.conftest import Watching, exit_code
 
 
 @pytest.mark.slow
@@ -99,21 +98,21 @@ def test_boards_behind_one_name_are_told_apart(measure, boards):
 
 
 @contextlib.contextmanager
-def occupied(runner_of, board, run="run-1"):
+def occupied(transport_of, board, run="run-1"):
     """Another run holds the board's lock: a real one, that has arrived and waits for its request."""
-    with runner_of(board.profile()) as runner:
-        runner.take(run, None)
-        runner.connect()
-        conversation = runner._converse(Request("probe"))
-        runner._arrive(conversation)
+    with transport_of(board.profile()) as transport:
+        transport.lock_for(run, None)
+        transport.open_link()
+        connection = transport._new_connection(Request("probe"))
+        transport._bootstrap(connection)
         try:
-            yield conversation
+            yield connection
         finally:
-            conversation.close()
+            connection.close()
 
 
-def test_the_second_run_waits_for_its_turn_and_says_so(measure, runner_of, board):
-    with occupied(runner_of, board) as owner:
+def test_the_second_run_waits_for_its_turn_and_says_so(measure, transport_of, board):
+    with occupied(transport_of, board) as owner:
 
         class Waiting(Watching):
             def note(self, text):
@@ -127,8 +126,8 @@ def test_the_second_run_waits_for_its_turn_and_says_so(measure, runner_of, board
     assert [cell["status"] for cell in document["cells"]] == ["ok"]
 
 
-def test_wait_gives_up_and_names_who_and_which_run(measure, runner_of, board):
-    with occupied(runner_of, board):
+def test_wait_gives_up_and_names_who_and_which_run(measure, transport_of, board):
+    with occupied(transport_of, board):
         started = time.monotonic()
         document = measure(board.profile(), wait_s=0.5).document
         assert time.monotonic() - started < 10
@@ -140,8 +139,8 @@ def test_wait_gives_up_and_names_who_and_which_run(measure, runner_of, board):
     assert exit_code(document) == 4
 
 
-def test_probing_shows_who_has_the_board_and_does_not_wait(qbench, runner_of, board, tmp_path):
-    with occupied(runner_of, board):
+def test_probing_shows_who_has_the_board_and_does_not_wait(qbench, transport_of, board, tmp_path):
+    with occupied(transport_of, board):
         done = qbench("devices", "--probe", "--json", "-")
         shown = qbench("devices", "--probe")
     (device,) = json.loads(done.stdout)["devices"]
@@ -153,8 +152,8 @@ def test_probing_shows_who_has_the_board_and_does_not_wait(qbench, runner_of, bo
     assert json.loads(done.stdout)["devices"][0]["lock"] is None
 
 
-def test_what_is_in_use_is_not_cleaned(qbench, runner_of, board, tmp_path):
-    with occupied(runner_of, board):
+def test_what_is_in_use_is_not_cleaned(qbench, transport_of, board, tmp_path):
+    with occupied(transport_of, board):
         (tmp_path / "devices.toml").write_text(board.profile())
         done = qbench("devices", "--clean", board.name)
         assert done.returncode == 4
@@ -163,17 +162,17 @@ def test_what_is_in_use_is_not_cleaned(qbench, runner_of, board, tmp_path):
         assert list((board.workdir / "files").iterdir())
 
 
-def test_a_dead_owners_lock_is_free(runner_of, board):
-    with occupied(runner_of, board):
+def test_a_dead_owners_lock_is_free(transport_of, board):
+    with occupied(transport_of, board):
         assert not board.is_free()
         for pid in board.processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         assert board.is_clean()
         assert board.is_free()
-        with runner_of(board.profile()) as second:
-            second.take("run-2", 0)
-            assert len(list(second.ask(Request("probe")))) == 1
+        with transport_of(board.profile()) as second:
+            second.lock_for("run-2", 0)
+            assert len(list(second.start(Request("probe")))) == 1
 
 
 def test_an_owner_whose_home_was_killed_leaves_the_board(board, tmp_path, cache, model, scratch):

@@ -14,7 +14,7 @@ from delegates.wire import Request
 from harness.errors import DeviceError
 from tests.models import dense_model
 from tests.ssh import hostile
-from tests.ssh.conftest import PATIENCE, Watching
+from tests.ssh.conftest import TIMEOUTS, Watching
 
 NASTY = [
     "-rf $(touch owned) `touch owned`", "a'b\"c \\", "; touch owned #", "~root", "é中☃ !! %h {a,b} *",
@@ -23,25 +23,25 @@ NASTY = [
 
 
 @pytest.mark.parametrize("name", NASTY)
-def test_a_workdir_and_a_python_of_any_name(runner_of, board, name):
+def test_a_workdir_and_a_python_of_any_name(transport_of, board, name):
     """They are used as they are, by no shell."""
     folder = board.home / name
     folder.mkdir()
     (folder / "python").write_text(f'#!/bin/sh\necho used >> "$HOME/log"\nexec {sys.executable} "$@"\n')
     (folder / "python").chmod(0o755)
     for count, python in enumerate((f"{folder}/python", f"~/{name}/python"), start=1):
-        with runner_of(board.profile(python=python, workdir=f"x/{name}")) as runner:
-            assert len(list(runner.ask(Request("probe")))) == 1
+        with transport_of(board.profile(python=python, workdir=f"x/{name}")) as transport:
+            assert len(list(transport.start(Request("probe")))) == 1
         assert (board.home / "log").read_text() == "used\n" * count
     assert (board.home / "x" / name / "files").is_dir()
     assert not list(board.folder.rglob("owned"))
 
 
 @pytest.mark.parametrize("python", ["$(touch ~/owned)", "no such; touch ~/owned", "python3 -c 'x'"])
-def test_a_python_that_is_none_is_not_evaluated(runner_of, board, python):
+def test_a_python_that_is_none_is_not_evaluated(transport_of, board, python):
     """The board's own python3 begins in its place; what was asked for is then found missing."""
-    with runner_of(board.profile(python=python)) as runner:
-        assert len(list(runner.ask(Request("probe")))) == 1
+    with transport_of(board.profile(python=python)) as transport:
+        assert len(list(transport.start(Request("probe")))) == 1
     assert not (board.home / "owned").exists()
 
 
@@ -107,7 +107,7 @@ DURING = {
     "escapes_in_reasons": ("refused", "�[2J"),
 }
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-HURRY = type(PATIENCE)(**{**vars(PATIENCE), "answer_s": 1})
+HURRY = type(TIMEOUTS)(**{**vars(TIMEOUTS), "answer_s": 1})
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_what_a_board_does_instead_of_taking_us_in(measure, hostile_board, withi
     board = hostile_board(what)
     watching = Watching()
     with pytest.raises(DeviceError) as caught:
-        measure(board.profile(), watching=watching, patience=HURRY)
+        measure(board.profile(), watching=watching, timeouts=HURRY)
     said = str(caught.value)
     assert BEFORE[what] in said
     assert len(said) < 1000
@@ -147,7 +147,7 @@ def test_what_a_board_does_instead_of_taking_us_in(measure, hostile_board, withi
 @pytest.mark.parametrize("what", DURING)
 def test_what_a_board_does_instead_of_measuring(measure, hostile_board, within_bounds, tmp_path, what):
     board = hostile_board(what)
-    outcome = measure(board.profile(), patience=HURRY)
+    outcome = measure(board.profile(), timeouts=HURRY)
     (cell,) = outcome.document["cells"]
     status, reason = DURING[what]
     assert cell["status"] == status

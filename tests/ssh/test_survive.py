@@ -18,17 +18,17 @@ from pathlib import Path
 import pytest
 
 from delegates.wire import ProbeRequest, Request
-from harness.analysis.rows import exit_code
 from harness.errors import DeviceError
-from harness.store import latest
+from harness.record.plain import plain_struct
+from harness.session.stored import read
 from tests.cli.conftest import COMMAND, environment
 from tests.cli.test_hostile import heed_signals
 from tests.models import dense_model
 from tests.ssh.board import send, wait_for, with_environment
-from tests.ssh.conftest import PATIENCE, Watching
+from tests.ssh.conftest import TIMEOUTS, Watching, exit_code
 
 GONE_S = 5  # after a run, whatever happened to it, as long as the board could hear of it
-LOST_S = PATIENCE.quiet_s + 15  # where it could not: it waits for a sound, then takes 2 s and at most 10 more
+LOST_S = TIMEOUTS.quiet_s + 15  # where it could not: it waits for a sound, then takes 2 s and at most 10 more
 IMPATIENT = ["-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=2", "-o", "ConnectTimeout=2"]
 
 
@@ -52,8 +52,10 @@ def launches(document):
 
 
 def stored_launches(tmp_path):
-    stored = tmp_path.glob("results/*/launches.csv")
-    return sum(len(path.read_text().splitlines()) - 1 for path in stored)
+    stored = tmp_path.glob("results/*/events.jsonl")
+    lines = [line for path in stored for line in path.read_text().splitlines(keepends=True)]
+    events = [json.loads(line) for line in lines if line.endswith("\n")]
+    return sum(event["event"] == "launched" for event in events)
 
 
 def after_launches(tmp_path, count, act):
@@ -72,7 +74,7 @@ def test_a_link_that_is_cut_in_the_middle_is_resumed_once(measure, board, tmp_pa
     watching = after_launches(tmp_path, 2, board.cut)
     document = measure(board.profile(), watching=watching, budget_s=0.5).document
     assert watching.notes == [
-        f"the link to board was lost; trying again for {PATIENCE.retry_s:.0f} s",
+        f"the link to board was lost; trying again for {TIMEOUTS.retry_s:.0f} s",
         "board is there again; measuring what is missing",
     ]
     assert [cell["status"] for cell in document["cells"]] == ["ok"]
@@ -102,8 +104,8 @@ def test_models_that_were_whole_are_not_measured_again(measure, board, tmp_path)
 def test_a_link_that_stays_away_keeps_what_was_measured(measure, board, tmp_path, slow_model):
     watching = after_launches(tmp_path, 2, board.stop)
     started = time.monotonic()
-    patience = type(PATIENCE)(**{**vars(PATIENCE), "retry_s": 1})
-    document = measure(board.profile(), watching=watching, budget_s=0.5, patience=patience).document
+    timeouts = type(TIMEOUTS)(**{**vars(TIMEOUTS), "retry_s": 1})
+    document = measure(board.profile(), watching=watching, budget_s=0.5, timeouts=timeouts).document
     assert time.monotonic() - started < 30
     (cell,) = document["cells"]
     assert cell["latency_ms"]["launches"] >= 2
@@ -165,7 +167,7 @@ def test_a_frozen_link(measure, board, tmp_path, slow_model):
     """Nobody says goodbye on either side: home notices by itself, and so does the board."""
     frozen = []
     watching = after_launches(tmp_path, 2, lambda: frozen.extend(board.freeze()))
-    # No patience with others, but the lock is still our own first conductor's.
+    # No timeouts with others, but the lock is still our own first conductor's.
     document = measure(impatient(board), watching=watching, budget_s=0.5, wait_s=0.0).document
     assert frozen
     assert "is there again" in watching.notes[-1] or "in use by" in watching.notes[-1]
@@ -180,8 +182,8 @@ def test_a_frozen_link_that_stays_so(measure, board, tmp_path, slow_model):
         board.freeze_listener()
 
     watching = after_launches(tmp_path, 2, freeze_for_good)
-    patience = type(PATIENCE)(**{**vars(PATIENCE), "retry_s": 1})
-    document = measure(impatient(board), watching=watching, budget_s=0.5, patience=patience).document
+    timeouts = type(TIMEOUTS)(**{**vars(TIMEOUTS), "retry_s": 1})
+    document = measure(impatient(board), watching=watching, budget_s=0.5, timeouts=timeouts).document
     assert "the link to board was lost" in document["cells"][0]["reason"]
     assert exit_code(document) == 4
     assert is_quiet(board, LOST_S)
@@ -223,8 +225,8 @@ def test_a_conductor_that_hangs(measure, board, tmp_path, slow_model):
             os.kill(pid, signal.SIGSTOP)
 
     watching = after_launches(tmp_path, 2, stop)
-    patience = type(PATIENCE)(**{**vars(PATIENCE), "answer_s": 3})
-    document = measure(board.profile(), watching=watching, budget_s=0.5, patience=patience).document
+    timeouts = type(TIMEOUTS)(**{**vars(TIMEOUTS), "answer_s": 3})
+    document = measure(board.profile(), watching=watching, budget_s=0.5, timeouts=timeouts).document
     (cell,) = document["cells"]
     assert (cell["status"], launches(document)) == ("crashed", [2])
     assert "the device said nothing for 3 s" in cell["reason"]
@@ -240,14 +242,14 @@ TALKATIVE = 'echo "Welcome to $(uname)!"; printf "no line end"; echo more >&2; c
 
 
 @pytest.fixture
-def probes(runner_of):
+def probes(transport_of):
     """Whether a conductor arrives on the board and has another Python answer from the bundle there."""
 
     def probe(profile: str) -> bool:
         question = ProbeRequest(sys.executable, "auto", ["cpu"])
-        with runner_of(profile) as runner:
-            runner.take("run", None)
-            answer, _ = runner.ask(Request("probe", questions=[question]))
+        with transport_of(profile) as transport:
+            transport.lock_for("run", None)
+            answer, _ = transport.start(Request("probe", questions=[question]))
         return answer.error is None
 
     return probe
@@ -274,22 +276,22 @@ def test_a_bashrc_that_talks_and_goes_elsewhere(measure, boards):
 
 
 @pytest.mark.parametrize("shell", ["dash", "bash", "zsh", "ksh", "mksh", "tcsh", "csh", "fish", "busybox"])
-def test_whatever_the_login_shell(runner_of, boards, shell):
+def test_whatever_the_login_shell(transport_of, boards, shell):
     path = shutil.which(shell)
     if path is None:
         pytest.skip(f"needs {shell}")
     path = f"{path} sh" if shell == "busybox" else path
     board = boards("board", f'ForceCommand exec {path} -c "$SSH_ORIGINAL_COMMAND"')
-    with runner_of(board.profile()) as runner:
-        (facts,) = runner.ask(Request("probe"))
+    with transport_of(board.profile()) as transport:
+        (facts,) = transport.start(Request("probe"))
     assert facts.machine["cores"] == os.cpu_count()
 
 
-def test_a_login_that_ends_at_once(runner_of, boards):
+def test_a_login_that_ends_at_once(transport_of, boards):
     board = boards("board", "ForceCommand echo This account is for rsync only; exit 3")
     message = r"^board: it ended with status 3 before qbench began"
-    with runner_of(board.profile()) as runner, pytest.raises(DeviceError, match=message):
-        list(runner.ask(Request("probe")))
+    with transport_of(board.profile()) as transport, pytest.raises(DeviceError, match=message):
+        list(transport.start(Request("probe")))
 
 
 # Shells that never come to the command they were given
@@ -307,21 +309,21 @@ LOST_SHELLS = {
 
 
 @pytest.mark.parametrize("shell", LOST_SHELLS)
-def test_a_login_shell_that_does_something_else(runner_of, boards, shell):
+def test_a_login_shell_that_does_something_else(transport_of, boards, shell):
     """Said in time, in one line, and with what to look for."""
     board = boards("board", f"ForceCommand {shell}")
-    patience = type(PATIENCE)(**{**vars(PATIENCE), "answer_s": 3})
-    with runner_of(board.profile(), patience) as runner:
+    timeouts = type(TIMEOUTS)(**{**vars(TIMEOUTS), "answer_s": 3})
+    with transport_of(board.profile(), timeouts) as transport:
         started = time.monotonic()
         with pytest.raises(DeviceError) as caught:
-            list(runner.ask(Request("probe")))
+            list(transport.start(Request("probe")))
         assert time.monotonic() - started < 30  # a limit, no measure: it was minutes
     assert str(caught.value).startswith(LOST_SHELLS[shell])
     assert "\n" not in str(caught.value)
     board.end_all()
 
 
-def test_a_shell_that_was_started_instead_gets_no_program_of_ours_to_run(runner_of, boards, tmp_path):
+def test_a_shell_that_was_started_instead_gets_no_program_of_ours_to_run(transport_of, boards, tmp_path):
     """Its words are commands there: ImageMagick's is called `import`."""
     folder = tmp_path / "bin"
     folder.mkdir()
@@ -329,10 +331,10 @@ def test_a_shell_that_was_started_instead_gets_no_program_of_ours_to_run(runner_
         (folder / name).write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/ran\n')
         (folder / name).chmod(0o755)
     board = boards("board", "ForceCommand exec sh", PATH=f"{folder}:{os.environ['PATH']}")
-    patience = type(PATIENCE)(**{**vars(PATIENCE), "answer_s": 2})
+    timeouts = type(TIMEOUTS)(**{**vars(TIMEOUTS), "answer_s": 2})
     message = "board: it said nothing for 2 s; does ssh .* true work, and come to an end"
-    with runner_of(board.profile(), patience) as runner, pytest.raises(DeviceError, match=message):
-        list(runner.ask(Request("probe")))
+    with transport_of(board.profile(), timeouts) as transport, pytest.raises(DeviceError, match=message):
+        list(transport.start(Request("probe")))
     assert not (tmp_path / "ran").exists()
 
 
@@ -367,29 +369,29 @@ def test_a_disk_that_is_too_small(measure, board, disk):
     assert not list(folder.glob("files/*"))
 
 
-def test_a_disk_that_fills_up_between_the_looks_at_it(runner_of, board, disk, model):
+def test_a_disk_that_fills_up_between_the_looks_at_it(transport_of, board, disk, model):
     """There is room for what a probe brings, not for the run's models."""
     disk("size=96k,mode=700")
-    with runner_of(board.profile(workdir="~/disk")) as runner:
-        assert len(list(runner.ask(Request("probe")))) == 1
+    with transport_of(board.profile(workdir="~/disk")) as transport:
+        assert len(list(transport.start(Request("probe")))) == 1
     model.write_bytes(dense_model(seed=1, inputs=256, outputs=256))
-    with runner_of(board.profile(workdir="~/disk")) as runner:
-        runner.place(model)
-        runner.take("run", None)
+    with transport_of(board.profile(workdir="~/disk")) as transport:
+        transport.remote_path(model)
+        transport.lock_for("run", None)
         message = r"^board: .*/disk has \d+ bytes free, \d+ are needed; make room or name another folder"
         with pytest.raises(DeviceError, match=message):
-            list(runner.ask(Request("probe")))
+            list(transport.start(Request("probe")))
     assert board.is_clean(GONE_S)
 
 
-def test_old_files_make_room_on_a_small_disk(runner_of, board, disk, model):
+def test_old_files_make_room_on_a_small_disk(transport_of, board, disk, model):
     folder = disk("size=300k,mode=700")
     for seed in (1, 2, 3):
         model.write_bytes(dense_model(seed, inputs=200, outputs=200))
-        with runner_of(board.profile(workdir="~/disk")) as runner:
-            runner.place(model)
-            runner.take("run", None)
-            assert len(list(runner.ask(Request("probe")))) == 1
+        with transport_of(board.profile(workdir="~/disk")) as transport:
+            transport.remote_path(model)
+            transport.lock_for("run", None)
+            assert len(list(transport.start(Request("probe")))) == 1
     assert len(list(folder.glob("files/*"))) == 2
 
 
@@ -398,13 +400,13 @@ def test_a_disk_from_which_nothing_may_be_run(probes, board, disk):
     assert probes(board.profile(workdir="~/disk"))
 
 
-def test_a_disk_that_cannot_be_written(runner_of, board, disk):
+def test_a_disk_that_cannot_be_written(transport_of, board, disk):
     disk("size=1m,mode=700,ro")
     with (
-        runner_of(board.profile(workdir="~/disk")) as runner,
+        transport_of(board.profile(workdir="~/disk")) as transport,
         pytest.raises(DeviceError, match="disk cannot be used: Read-only file system; name another folder"),
     ):
-        list(runner.ask(Request("probe")))
+        list(transport.start(Request("probe")))
 
 
 # Home goes
@@ -453,12 +455,12 @@ def test_ctrl_c_while_a_board_does_not_answer(boards, tmp_path, cache, model):
     board.end_all()  # `sleep` reads nothing, so it can't know that we are gone
 
 
-def test_ctrl_c_while_waiting_for_the_lock(board, tmp_path, cache, model, runner_of):
-    with runner_of(board.profile()) as runner:
-        runner.take("run-1", None)
-        runner.connect()
-        owner = runner._converse(Request("probe"))
-        runner._arrive(owner)
+def test_ctrl_c_while_waiting_for_the_lock(board, tmp_path, cache, model, transport_of):
+    with transport_of(board.profile()) as transport:
+        transport.lock_for("run-1", None)
+        transport.open_link()
+        owner = transport._new_connection(Request("probe"))
+        transport._bootstrap(owner)
         process = start(board, tmp_path, cache, model)
         wait_for(lambda: len(board.find("-I", "sys.version_info")) >= 4, 30)
         time.sleep(1)
@@ -472,13 +474,13 @@ def test_ctrl_c_while_waiting_for_the_lock(board, tmp_path, cache, model, runner
 HOME = """
 import sys
 from pathlib import Path
-from harness.session.selection import Options
+from harness.session.options import Options
 from harness.config import load_config
 from harness.session.run import run
-from tests.ssh.conftest import PATIENCE, Watching
+from tests.ssh.conftest import TIMEOUTS, Watching
 
 config = load_config(Path("devices.toml"))
-options = Options(models=[sys.argv[1]], devices=["board"], budget_s=float(sys.argv[2]), patience=PATIENCE)
+options = Options(models=[sys.argv[1]], devices=["board"], budget_s=float(sys.argv[2]), timeouts=TIMEOUTS)
 run(options, config, Watching())
 """
 
@@ -491,7 +493,7 @@ def test_a_home_that_is_frozen_is_not_waited_for(board, tmp_path, cache, slow_mo
     process = subprocess.Popen([sys.executable, "-c", HOME, slow_model, "60"], cwd=tmp_path, env=env)
     wait_for(lambda: board.find(" work"), 30)
     home = with_environment(f"QBENCH_TEST_HOME={tmp_path}")
-    assert len(home) >= 3  # qbench, its conversation, and the connection in the background
+    assert len(home) >= 3  # qbench, its connection, and the connection in the background
     send(signal.SIGSTOP, home)
     try:
         assert is_quiet(board, LOST_S)
@@ -514,17 +516,17 @@ def test_a_home_that_slept_has_the_rest_measured(board, tmp_path, cache, slow_mo
     finally:
         send(signal.SIGCONT, home)
     assert process.wait(60) == 0
-    document = latest(tmp_path / "results")
+    document = plain_struct(read([], tmp_path / "results"))
     assert [cell["status"] for cell in document["cells"]] == ["ok"]
     assert launches(document)[0] >= 6
     assert is_quiet(board)
 
 
-def test_a_connection_that_was_killed_is_made_anew(runner_of, board, tmp_path):
+def test_a_connection_that_was_killed_is_made_anew(transport_of, board, tmp_path):
     """Its socket stays, and ssh would take it for one that lives."""
-    with runner_of(board.profile()) as runner:
-        runner.connect()
-        pattern = f"-S {runner._folder}/s".encode()
+    with transport_of(board.profile()) as transport:
+        transport.open_link()
+        pattern = f"-S {transport._folder}/s".encode()
         masters = [
             int(path.parent.name)
             for path in Path("/proc").glob("[0-9]*/cmdline")
@@ -532,9 +534,9 @@ def test_a_connection_that_was_killed_is_made_anew(runner_of, board, tmp_path):
         ]
         assert masters
         send(signal.SIGKILL, masters)
-        wait_for(lambda: not runner.connected(), 5)
-        runner.connect()
-        assert runner.connected()
+        wait_for(lambda: not transport.link_is_up(), 5)
+        transport.open_link()
+        assert transport.link_is_up()
 
 
 def test_a_second_ctrl_c_ends_at_once_with_what_there_is(board, tmp_path, cache, slow_model):

@@ -49,7 +49,6 @@ def test_real_answers_are_taken_as_they_are(message):
         (MEASURED, {"launch": -1}),
         (MEASURED, {"launch": 1 << 40}),
         (MEASURED, {"timer_resolution_ns": -1.0}),
-        (MEASURED, {"threads": 0}),
         (MEASURED, {"affinity": [-1]}),
         (MEASURED, {"peak_memory_bytes": -1}),
         (MEASURED, {"python": "x" * (3 << 20)}),

@@ -140,8 +140,9 @@ def test_a_compiled_model_after_any_damage_to_the_cache(tmp_path, standin_compil
     for name, content in before.items():
         (home / name).write_bytes(damage(content))
         again = edgetpu.compile_model(model, compiler, home)
-        assert (again.path, again.sha256) == (made.path, made.sha256)
-        assert again.path.read_bytes() == made.path.read_bytes() == before[f"files/{made.sha256}.tflite"]
+        assert again == made
+        stored = before[f"files/{made.artifact.sha256}.tflite"]
+        assert again.path.read_bytes() == made.path.read_bytes() == stored
 
 
 def test_a_compiler_that_crashed_is_no_verdict_that_stays(tmp_path, standin_compiler):
@@ -160,9 +161,9 @@ def test_a_compiler_that_crashed_is_no_verdict_that_stays(tmp_path, standin_comp
     (tmp_path / "sick").touch()
     with pytest.raises(ModelError, match="bad_alloc") as raised:
         edgetpu.compile_model(model, compiler, tmp_path / "cache")
-    assert not isinstance(raised.value, edgetpu.Refused)
+    assert not isinstance(raised.value, edgetpu.ModelRefused)
     (tmp_path / "sick").unlink()
-    assert edgetpu.compile_model(model, compiler, tmp_path / "cache").report.verdict == "compiled"
+    assert edgetpu.compile_model(model, compiler, tmp_path / "cache").artifact.subgraphs == 1
 
 
 @pytest.fixture(scope="module")
@@ -352,21 +353,20 @@ def test_the_hash_of_a_saved_model_is_of_all_that_is_copied(tmp_path):
 
 
 def test_a_twin_beside_a_ready_file_is_copied_and_called_by_its_own_name(tmp_path, standin_compiler):
-    from harness.accelerators.edgetpu import step
-    from harness.analysis.accelerators import of_compiled
-    from harness.config import DelegateSpec, DeviceProfile
-    from harness.store import Cell, Device
+    from harness.accelerators.edgetpu.step import EdgeTpuCompiler
+    from harness.config import DelegateSpec
+    from harness.devices.transports.run_once import run_once
 
     model = tmp_path / "m.tflite"
     model.write_bytes(dense_model(seed=1))
     compiler = edgetpu.find(str(standin_compiler.command))
     twin = tmp_path / "m_edgetpu.tflite"
     twin.write_bytes(edgetpu.compile_model(model, compiler, tmp_path / "other").path.read_bytes())
-    made = make_variants(resolve_model("m.tflite", tmp_path), [], cache=tmp_path / "cache")
+    (made,) = make_variants(resolve_model("m.tflite", tmp_path), [], cache=tmp_path / "cache").variants
+    step = EdgeTpuCompiler(tmp_path / "cache", run_once, print)
     spec = DelegateSpec("edgetpu", {"compiler": "/nowhere"})
-    cell = Cell("c", made.model.name, made.variants[0].variant.name, "d", "edgetpu", 1)
-    step.compile_cells([cell], [made], [Device(DeviceProfile("d", (spec,)))], tmp_path / "cache", print)
+    found = step.compile(made.variant, made.path, spec, given=made.given)
     sha256 = cache.digest_file(twin)
     twin.write_bytes(b"rebuilt")
-    assert cell.compiled.sha256 == sha256 == cache.digest_file(cell.compiled.path)
-    assert of_compiled(cell.compiled)["file"] == "m_edgetpu.tflite"
+    assert found.artifact.sha256 == sha256 == cache.digest_file(found.path)
+    assert found.artifact.file == "m_edgetpu.tflite"

@@ -6,18 +6,34 @@ import html
 import json
 import re
 from io import StringIO
+from typing import Any
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
-from delegates.wire import Runtime
-from harness.analysis.compat import Target, report, targets
+from delegates.wire import Ops, Runtime
+from harness.analysis import compat
+from harness.analysis.compat import (
+    CompatCell,
+    CompatReport,
+    CompatVariant,
+    NeedingOp,
+    Needs,
+    ReadModel,
+    Target,
+    report,
+)
 from harness.config import DelegateSpec, DeviceProfile
 from harness.models import resolve_model
 from harness.quantize import make_variants
+from harness.record import Delegate, DeviceState, Document, Profile, Row, Status, Variant, WorkerEnd
 from harness.report import compat as terminal
 from harness.report import compat_html, compat_markdown
+from harness.report.compat_remarks import Remark
 from harness.report.compat_view import view
+from harness.tflite import read_model_file
 from tests.models import dense_model
 from tests.ops import Op, Tensor, build, one
 
@@ -33,14 +49,21 @@ def two_ops() -> bytes:
     return build(tensors, [Op("FLOOR", ["a"], ["b"]), Op("FLOOR_MOD", ["b", "b"], ["c"])], ["a"], ["c"])
 
 
+def read(folder, tmp_path) -> ReadModel:
+    """A folder of .tflite files, read."""
+    made = make_variants(resolve_model(str(folder), tmp_path), [], cache=tmp_path / "cache")
+    pairs = tuple((one.variant, read_model_file(one.path)) for one in made.variants)
+    return ReadModel(made.model, pairs, made.failed)
+
+
 @pytest.fixture
-def model(tmp_path):
+def model(tmp_path) -> ReadModel:
     folder = tmp_path / "net"
     folder.mkdir()
     (folder / "dense.tflite").write_bytes(dense_model(1))
     (folder / "two.tflite").write_bytes(two_ops())
     (folder / "broken.tflite").write_bytes(b"no")
-    return make_variants(resolve_model("net", tmp_path), [], cache=tmp_path / "cache")
+    return read("net", tmp_path)
 
 
 def target(*delegates: str, name: str = "board", runtimes: tuple[Runtime, ...] = (LITERT,)) -> Target:
@@ -48,51 +71,105 @@ def target(*delegates: str, name: str = "board", runtimes: tuple[Runtime, ...] =
     return Target(profile, runtimes, "profile")
 
 
-def run_of(document, variant: str, status: str, delegated: int, total: int) -> dict:
-    """A result document with one cell of what `document` predicted."""
-    sha256 = next(v["sha256"] for v in document["variants"] if v["variant"] == variant)
-    return {
-        "run_id": "20261121-000000-000-abcd",
-        "variants": [{"model": "net", "variant": variant, "sha256": sha256}],
-        "devices": [
-            {
-                "name": "board",
-                "runtime": "ai-edge-litert",
-                "runtime_version": "2.3.0",
-                "profile": {"delegates": [{"name": "xnnpack", "options": {}}]},
-            }
-        ],
-        "cells": [
-            {
-                "model": "net",
-                "variant": variant,
-                "device": "board",
-                "delegate": "xnnpack",
-                "status": status,
-                "reason": "as seen",
-                "refusal": {"stage": "load"} if status == "refused" else None,
-                "ops": {"total": total, "delegated": delegated, "not_delegated": []},
-            }
-        ],
-    }
+def run_of(  # noqa: PLR0913 - the parts of an observation
+    found: CompatReport,
+    variant: str,
+    status: Status,
+    delegated: int,
+    *,
+    delegate: str = "xnnpack",
+    options: Any = None,
+    stage: str | None = "load",
+    version: str = "2.3.0",
+) -> Document:
+    """A stored run with one cell of two ops that `found` predicts. stage: of the worker, if refused."""
+    sha256 = next(v.sha256 for v in found.variants if v.name == variant)
+    refusal = WorkerEnd(stage) if status == "refused" and stage else None
+    row = Row(
+        model="net",
+        variant=variant,
+        device="board",
+        delegate=delegate,
+        threads=1,
+        baseline=False,
+        status=status,
+        reason="as seen",
+        refusal=refusal,
+        size_bytes=None,
+        size_ratio=None,
+        ops=Ops(2, delegated, 1),
+        peak_memory_bytes=None,
+        latency_ms=None,
+        speedup=None,
+        fidelity=None,
+        warnings=(),
+    )
+    device = DeviceState(
+        "board",
+        runtime="ai-edge-litert",
+        runtime_version=version,
+        profile=Profile(delegates=(Delegate(delegate, options or {}),)),
+    )
+    return Document(
+        schema=1,
+        run_id="20261121-000000-000-abcd",
+        finished_at=None,
+        interrupted=False,
+        models=(),
+        variants=(Variant("net", variant, sha256=sha256),),
+        devices=(device,),
+        cells=(row,),
+    )
 
 
-def cells(document) -> dict[tuple[str, str, str | None], dict]:
-    return {(c["variant"], c["delegate"], c["runtime"]): c for c in document["cells"]}
+def cells(found: CompatReport) -> dict[tuple[str, str, str | None], CompatCell]:
+    return {(c.variant, c.delegate, c.runtime): c for c in found.cells}
+
+
+def section(found: CompatReport, title: str) -> list[Remark]:
+    """The remarks under a heading of the report; none where it is not there."""
+    return [remark for part in view(found).sections if part.title == title for remark in part.remarks]
 
 
 def test_every_delegate_and_runtime_has_a_cell(model):
-    document = report([model], [target("cpu", "xnnpack", "edgetpu", runtimes=(TFLITE, LITERT))])
-    found = cells(document)
-    assert len(found) == len(document["cells"]) == 2 * (2 * 2 + 1)  # the Edge TPU's rules are its compiler's
-    outcome = {key: cell["predicted"]["outcome"] for key, cell in found.items()}
+    made = report([model], [target("cpu", "xnnpack", "edgetpu", runtimes=(TFLITE, LITERT))])
+    found = cells(made)
+    assert len(found) == len(made.cells) == 2 * (2 * 2 + 1)  # the Edge TPU's rules are its compiler's
+    outcome = {key: cell.predicted.outcome for key, cell in found.items()}
     assert outcome["dense", "xnnpack", "tflite-runtime"] == "all"
     assert outcome["two", "xnnpack", "ai-edge-litert"] == "partly"
     assert outcome["two", "edgetpu", None] == "refused"
-    way = found["two", "xnnpack", "ai-edge-litert"]["in_the_way"]
-    assert [(g["op"], g["count"], g["verdict"]) for g in way] == [("FLOOR_MOD", 1, "not taken")]
-    assert [f["variant"] for f in document["failed"]] == ["broken"]
-    json.dumps(document, allow_nan=False)
+    way = found["two", "xnnpack", "ai-edge-litert"].in_the_way
+    assert [(group.op, group.count, group.verdict) for group in way] == [("FLOOR_MOD", 1, "not taken")]
+    assert [failure.name for failure in made.failed] == ["broken"]
+
+
+def test_the_keys_of_the_json(model):
+    """They are what scripts rely on."""
+    made = json.loads(json.dumps(msgspec.to_builtins(report([model], [target("xnnpack")])), allow_nan=False))
+    assert [*made] == ["schema", "qbench_version", "models", "devices", "variants", "failed", "cells"]
+    assert made["devices"][0] == {
+        "name": "board",
+        "place": "ssh",
+        "delegates": ["xnnpack"],
+        "runtimes": [{"name": "ai-edge-litert", "version": "2.3.0"}],
+        "runtimes_known_from": "profile",
+    }
+    variant, cell = made["variants"][1], made["cells"][1]
+    keys = ["model", "variant", "scheme", "sha256", "size_bytes", "needs", "warnings"]
+    assert [*variant] == keys
+    assert [*made["failed"][0]] == ["model", "variant", "reason"]
+    assert cell["predicted"] == {
+        "outcome": "partly",
+        "target": "ai-edge-litert 2.3.0",
+        "total": 2,
+        "taken": 1,
+        "likely": 0,
+        "uncertain": 0,
+        "partitions": 1,
+        "refusal": None,
+    }
+    assert [*cell["in_the_way"][0]] == ["op", "count", "verdict", "likely", "reason", "remedy", "source"]
 
 
 @pytest.mark.parametrize(
@@ -105,13 +182,14 @@ def test_every_delegate_and_runtime_has_a_cell(model):
 )
 def test_observed_beside_predicted(model, status, delegated, matches, mark, text):
     plain = report([model], [target("xnnpack")])
-    document = report([model], [target("xnnpack")], [run_of(plain, "two", status, delegated, 2)])
-    cell = cells(document)["two", "xnnpack", "ai-edge-litert"]
-    assert cell["observed"]["matches"] is matches
-    entry = view(document).matrices[0].rows[1][2][0]
+    found = report([model], [target("xnnpack")], [run_of(plain, "two", status, delegated)])
+    observed = cells(found)["two", "xnnpack", "ai-edge-litert"].observed
+    assert observed is not None and observed.matches is matches
+    entry = view(found).matrices[0].lines[1].entries[0]
     assert (entry.mark, entry.text) == (mark, text)
-    assert len(view(document).differences) == (not matches)
-    assert [remark.reason for remark in view(document).in_the_way] == ["no kernel in XNNPACK"] * matches
+    assert len(section(found, "Observed otherwise than predicted")) == (not matches)
+    reasons = [remark.reason for remark in section(found, "What stands in the way")]
+    assert reasons == ["no kernel in XNNPACK"] * matches
 
 
 @pytest.mark.parametrize(
@@ -129,68 +207,63 @@ def test_what_a_run_saw_settles_what_was_uncertain(tmp_path, status, in_the_way,
     tensors = {name: Tensor("float32", SHAPE) for name in "abc"}
     ops = [Op("EXP", ["a"], ["b"]), Op("ADD", ["b", "b"], ["c"], version=6)]
     (folder / "odd.tflite").write_bytes(build(tensors, ops, ["a"], ["c"]))
-    made = make_variants(resolve_model("net", tmp_path), [], cache=tmp_path / "cache")
+    made = read("net", tmp_path)
     older = target("xnnpack", runtimes=(Runtime("ai-edge-litert", "1.2.0"),))
-    plain = report([made], [older])
-    runs = [run_of(plain, "odd", status, 2, 2)] if status else []
-    for stored in runs:
-        stored["devices"][0]["runtime_version"] = "1.2.0"
-    found = view(report([made], [older], runs))
-    assert not found.differences
-    assert len(found.in_the_way) == len(in_the_way)
-    said = [f"{remark.where} {remark.reason}" for remark in found.limits if "TensorFlow" not in remark.where]
+    runs = [run_of(report([made], [older]), "odd", status, 2, version="1.2.0")] if status else []
+    found = report([made], [older], runs)
+    assert not section(found, "Observed otherwise than predicted")
+    assert len(section(found, "What stands in the way")) == len(in_the_way)
+    remarks = section(found, "What runtimes load")
+    said = [f"{remark.where} {remark.reason}" for remark in remarks if "TensorFlow" not in remark.where]
     assert len(said) == len(limits) and all(a in b for a, b in zip(limits, said, strict=True))
 
 
 def test_other_files_runtimes_and_devices_are_no_observation(model):
-    plain = report([model], [target("xnnpack")])
-    run = run_of(plain, "two", "partial", 1, 2)
-    for change in (
-        {"variants": [{**run["variants"][0], "sha256": "0" * 64}]},
-        {"devices": [{**run["devices"][0], "runtime_version": "2.2.0"}]},
-        {"cells": [{**run["cells"][0], "device": "other"}]},
-        {"cells": [{**run["cells"][0], "status": "timeout"}]},
-        {"cells": [{**run["cells"][0], "ops": None}]},
+    run = run_of(report([model], [target("xnnpack")]), "two", "partial", 1)
+    (row,), (variant,), (device,) = run.cells, run.variants, run.devices
+    for changed in (
+        replace(run, variants=(replace(variant, sha256="0" * 64),)),
+        replace(run, devices=(replace(device, runtime_version="2.2.0"),)),
+        replace(run, cells=(replace(row, device="other"),)),
+        replace(run, cells=(replace(row, status="timeout"),)),
+        replace(run, cells=(replace(row, ops=None),)),
     ):
-        document = report([model], [target("xnnpack")], [{**run, **change}])
-        assert all(cell["observed"] is None for cell in document["cells"])
+        found = report([model], [target("xnnpack")], [changed])
+        assert all(cell.observed is None for cell in found.cells)
 
 
 @pytest.mark.parametrize(
-    ("delegate", "refusal", "counts"),
+    ("delegate", "stage", "counts"),
     [
-        ("xnnpack", {"stage": "load"}, True),
-        ("xnnpack", {"stage": "allocate"}, True),
-        ("xnnpack", {"stage": "invoke"}, False),
+        ("xnnpack", "load", True),
+        ("xnnpack", "allocate", True),
+        ("xnnpack", "invoke", False),
         ("xnnpack", None, False),
         ("edgetpu", None, True),  # by its compiler
     ],
 )
-def test_only_some_refusals_are_observations(model, delegate, refusal, counts):
-    run = run_of(report([model], [target(delegate)]), "two", "refused", 0, 2)
-    run["devices"][0]["profile"]["delegates"][0]["name"] = delegate
-    run["cells"][0].update(delegate=delegate, refusal=refusal)
-    document = report([model], [target(delegate)], [run])
-    assert any(cell["observed"] for cell in document["cells"]) is counts
+def test_only_some_refusals_are_observations(model, delegate, stage, counts):
+    plain = report([model], [target(delegate)])
+    run = run_of(plain, "two", "refused", 0, delegate=delegate, stage=stage)
+    found = report([model], [target(delegate)], [run])
+    assert any(cell.observed for cell in found.cells) is counts
 
 
 @pytest.mark.parametrize(
-    ("options", "stored", "counts"),
+    ("delegate", "options", "stored", "counts"),
     [
-        ({}, {}, True),
-        ({"precision": "float32"}, {}, False),
-        ({"compiler_args": ("-s", "-d")}, {"compiler_args": ["-s", "-d"]}, True),
-        ({}, {"compiler_args": ["-s"]}, False),
-        ({"compiler": "/a", "compiler_timeout": 9.0}, {"compiler": "/b", "compiler_host": "h"}, True),
+        ("xnnpack", {}, {}, True),
+        ("gpu", {"precision": "float32"}, {}, False),
+        ("edgetpu", {"compiler_args": ("-s", "-d")}, {"compiler_args": ["-s", "-d"]}, True),
+        ("edgetpu", {}, {"compiler_args": ["-s"]}, False),
+        ("edgetpu", {"compiler": "/a", "compiler_timeout": 9.0}, {"compiler": "/b"}, True),
     ],
 )
-def test_other_options_are_no_observation(model, options, stored, counts):
-    profile = DeviceProfile("board", (DelegateSpec("xnnpack", options),))
-    asked = Target(profile, (LITERT,), "profile")
-    run = run_of(report([model], [asked]), "two", "partial", 1, 2)
-    run["devices"][0]["profile"]["delegates"][0]["options"] = stored
-    document = report([model], [asked], [run])
-    assert any(cell["observed"] for cell in document["cells"]) is counts
+def test_other_options_are_no_observation(model, delegate, options, stored, counts):
+    asked = Target(DeviceProfile("board", (DelegateSpec(delegate, options),)), (LITERT,), "profile")
+    run = run_of(report([model], [asked]), "two", "partial", 1, delegate=delegate, options=stored)
+    found = report([model], [asked], [run])
+    assert any(cell.observed for cell in found.cells) is counts
 
 
 def test_all_forms_say_the_same(model):
@@ -213,11 +286,10 @@ def test_all_forms_say_what_is_only_likely(tmp_path):
         {},
     )
     (tmp_path / "up.tflite").write_bytes(data)
-    made = make_variants(resolve_model("up.tflite", tmp_path), [], cache=tmp_path / "cache")
-    document = report([made], [target("edgetpu")])
-    (cell,) = document["cells"]
-    assert (cell["predicted"]["outcome"], cell["predicted"]["likely"]) == ("all", 1)
-    assert [(way["verdict"], way["likely"]) for way in cell["in_the_way"]] == [("taken", True)]
+    document = report([read("up.tflite", tmp_path)], [target("edgetpu")])
+    (cell,) = document.cells
+    assert (cell.predicted.outcome, cell.predicted.likely) == ("all", 1)
+    assert [(way.verdict, way.likely) for way in cell.in_the_way] == [("taken", True)]
     out = StringIO()
     terminal.render(document, Console(file=out, width=200, highlight=False))
     page = re.sub(r"<[^>]+>", " ", html.unescape(compat_html.render(document)))
@@ -239,24 +311,19 @@ def test_names_are_shown_as_they_are(model):
 
 
 def test_the_oldest_release_that_loads_a_variant(model):
-    needs = {v["variant"]: v["needs"] for v in report([model], [target("cpu")])["variants"]}
-    assert needs["dense"] == {
-        "release": "1.5",
-        "ops": [{"op": "FULLY_CONNECTED", "version": 1, "int16": False}],
-    }
-    assert needs["two"]["release"] == "1.13"
+    needs = {variant.name: variant.needs for variant in report([model], [target("cpu")]).variants}
+    assert needs["dense"] == Needs("1.5", (NeedingOp("FULLY_CONNECTED", 1, False),))
+    assert needs["two"] is not None and needs["two"].release == "1.13"
+
+
+def needing(name: str, release: str | None, op: str = "FULLY_CONNECTED") -> CompatVariant:
+    return CompatVariant("net", name, "float32", None, None, Needs(release, (NeedingOp(op, 1, False),)), ())
 
 
 def test_releases_are_named_once_the_oldest_first(model):
-    document = report([model], [target("cpu")])
-    plain = next(v["needs"] for v in document["variants"] if v["variant"] == "dense")
-    releases = ["2.9", None, "2.10", "2.9"]
-    document["variants"] = [
-        {"model": "net", "variant": str(number), "needs": {**plain, "release": release}}
-        for number, release in enumerate(releases)
-    ]
-    document["variants"][3]["needs"]["ops"] = [{"op": "GELU", "version": 1, "int16": False}]
-    where = [remark.where for remark in view(document).limits]
+    variants = (needing("0", "2.9"), needing("1", None), needing("2", "2.10"), needing("3", "2.9", "GELU"))
+    found = replace(report([model], [target("cpu")]), variants=variants)
+    where = [remark.where for remark in section(found, "What runtimes load")]
     assert where == [
         "TensorFlow Lite 2.9 or newer",
         "TensorFlow Lite 2.9 or newer",  # for another op; the terminal prints the heading once
@@ -267,13 +334,11 @@ def test_releases_are_named_once_the_oldest_first(model):
 
 def test_runtimes_of_a_profile():
     def known(**keys) -> tuple[list[str], str]:
-        found = targets.target(DeviceProfile("d", (DelegateSpec("cpu"),), **keys))
+        found = compat.target(DeviceProfile("d", (DelegateSpec("cpu"),), **keys), [LITERT, TFLITE])
         return [runtime.name for runtime in found.runtimes], found.known_from
 
     assert known() == (["ai-edge-litert"], "installed")
+    assert known(runtime="tflite-runtime") == (["tflite-runtime"], "installed")
     assert known(place="ssh") == (["tflite-runtime", "ai-edge-litert"], "assumed")
     assert known(place="ssh", runtime="tflite-runtime") == (["tflite-runtime"], "profile")
     assert known(python="/other/python", runtime="tensorflow") == (["tensorflow"], "profile")
-    named = [targets.target(DeviceProfile("d", (), place="ssh", runtime="tflite-runtime"))]
-    assert targets.oldest_limiting(named) == (2, 14)
-    assert targets.oldest_limiting([targets.target(DeviceProfile("d", (), place="ssh"))]) is None

@@ -4,20 +4,31 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import re
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
-from delegates.wire import Failure, Ops
+from delegates.wire import Ops
+from harness.analysis import document
 from harness.analysis.conclusion import Conclusion, conclude
-from harness.analysis.rows import document
+from harness.record import Document, Fidelity, FidelitySamples, Speedup
 from harness.report.table import render
-from tests.unit.run_builder import cell, device, measured, output, run, variant
+from tests.unit.run_builder import (
+    cell,
+    device,
+    failure,
+    launched,
+    measured,
+    measurement,
+    output,
+    run,
+    variant,
+)
 
 LOGITS = np.random.default_rng(3).normal(size=(16, 1, 10)).astype("f4")
 CLEAN, NOISY, WRONG = 80.0, 30.0, 0.0  # dB
@@ -36,10 +47,10 @@ def fast(name: str, low: float, high: float, sqnr_db: float = CLEAN, **more: Any
     return measured(built, [1 / ratio for ratio in ratios], outputs=outputs(sqnr_db), **more)
 
 
-def made(*cells: Any, sizes: dict[str, int] | None = None, **more: Any) -> dict[str, Any]:
+def made(*cells: Any, sizes: dict[str, int] | None = None, **more: Any) -> Document:
     """The document of these cells beside float32 on cpu, which takes 1 ms."""
     baseline = measured(cell("float32", "cpu"), [1.0] * 6, outputs=[output(LOGITS)])
-    names = dict.fromkeys(["float32", *(c.variant for c in cells)])
+    names = dict.fromkeys(["float32", *(c.cell.variant.name for c in cells)])
     variants = [variant(name, (sizes or {}).get(name, 10_000)) for name in names]
     return document(run([baseline, *cells], variants, [device("cpu"), device("xnnpack")], **more))
 
@@ -50,16 +61,16 @@ def concluded(*cells: Any, **more: Any) -> Conclusion:
 
 
 def names(cells: Any) -> list[str]:
-    return [c["variant"] for c in cells]
+    return [c.variant for c in cells]
 
 
-def printed(doc: dict[str, Any], width: int = 200) -> str:
+def printed(doc: Document, width: int = 200) -> str:
     stream = io.StringIO()
     render(doc, Console(file=stream, width=width))
     return stream.getvalue()
 
 
-def starred(doc: dict[str, Any]) -> list[str]:
+def starred(doc: Document) -> list[str]:
     return [line for line in printed(doc).splitlines() if line.startswith(("★ digits", "digits:"))]
 
 
@@ -67,55 +78,53 @@ def test_a_variant_with_destroyed_outputs_never_has_the_star():
     """13.9× as fast, and nothing left of what float32 says: EfficientNetV2B0's int8."""
     doc = made(fast("int8", 13.8, 14.0, WRONG), fast("dynamic", 2.0, 2.01))
     (found,) = conclude(doc)
-    assert (found.cell or {})["variant"] == "dynamic"
+    assert found.cell.variant == "dynamic"
     assert names(found.barred) == ["int8"]
-    (said,) = [w for w in doc["cells"][1]["warnings"] if w["code"] == "variant-differs"]
-    assert "far from float32/cpu@cpu's: SQNR 0.0 dB" in said["message"]
+    (said,) = [w for w in doc.cells[1].warnings if w.code == "variant-differs"]
+    assert "far from float32/cpu@cpu's: SQNR 0.0 dB" in said.message
     assert "faster, but without the star: int8 on xnnpack 13.9× [13.8–14.0], SQNR 0.0 dB" in printed(doc)
 
 
 def test_runs_stored_before_there_was_a_warning_are_judged_as_well():
     stored = made(fast("int8", 13.8, 14.0, WRONG), fast("dynamic", 2.0, 2.01))
-    for judged in stored["cells"]:
-        judged["warnings"] = []
-        for key in ("output", "samples", "same_rows", "labels", "same_labels", "collapsed"):
-            del judged["fidelity"][key]
-    assert names([conclude(stored)[0].cell]) == ["dynamic"]
+    figures = ("reference", "cosine", "max_abs_error", "sqnr_db", "top1_agreement")
+    rows = [
+        replace(
+            row,
+            warnings=(),
+            fidelity=Fidelity(**{key: getattr(row.fidelity, key) for key in figures}),
+        )
+        for row in stored.cells
+    ]
+    assert names([conclude(replace(stored, cells=tuple(rows)))[0].cell]) == ["dynamic"]
 
 
 @pytest.mark.parametrize(("db", "flagged"), [(9.9, True), (10.1, False), (3.0, True), (40.0, False)])
 def test_the_threshold_is_10_db(db: float, flagged: bool):
-    (_, judged) = made(fast("int8", 2.0, 2.01, db))["cells"]
-    assert ("variant-differs" in [w["code"] for w in judged["warnings"]]) is flagged
+    (_, judged) = made(fast("int8", 2.0, 2.01, db)).cells
+    assert ("variant-differs" in [w.code for w in judged.warnings]) is flagged
 
 
 def test_nan_outputs_and_clocks_that_stand_still_never_have_the_star():
     broken = measured(cell("int8", "xnnpack"), [0.1] * 6, outputs=[output(LOGITS * np.nan)])
-    assert (concluded(broken).cell or {})["baseline"]
+    assert concluded(broken).cell.baseline
     still = measured(cell("int8", "xnnpack"), [0.0] * 6, blocks=[[0] * 10])
     doc = made(still, fast("dynamic", 2.0, 2.01))
-    judged = doc["cells"][1]
-    assert judged["speedup"] is None and judged["throughput_per_s"] is None
-    assert "zero-times" in [w["code"] for w in judged["warnings"]]
-    stored = copy.deepcopy(doc)  # as an older qbench may have stored it
-    stored["cells"][1]["speedup"] = {
-        **stored["cells"][2]["speedup"],
-        "value": 99.0,
-        "low": 98.0,
-        "high": 99.9,
-    }
-    stored["cells"][1]["warnings"] = []
-    assert names([(conclude(stored)[0].cell or {})]) == ["dynamic"]
+    judged = doc.cells[1]
+    assert judged.speedup is None and judged.throughput_per_s is None
+    assert "zero-times" in [w.code for w in judged.warnings]
+    wrong = Speedup(99.0, 98.0, 99.9, doc.cells[2].speedup.baseline)  # as an older qbench may have stored it
+    stored = replace(doc, cells=(doc.cells[0], replace(judged, speedup=wrong, warnings=()), doc.cells[2]))
+    assert names([conclude(stored)[0].cell]) == ["dynamic"]
 
 
 def test_a_clock_that_stands_still_for_most_inferences_gives_no_speedup():
     """A launch in which it moved is no reason to believe the others."""
-    odd = measured(cell("int8", "xnnpack"), [0.0] * 6)
-    odd.measurements = [
-        measured(cell("int8", "xnnpack"), [ms], blocks=[[round(ms * 1e6)] * 10]).measurements[0]
-        for ms in (0.0, 0.0, 0.0, 0.0, 0.01, 0.01)
-    ]
-    assert made(odd)["cells"][1]["speedup"] is None
+    blocks = [[[round(ms * 1e6)] * 10] for ms in (0.0, 0.0, 0.0, 0.0, 0.01, 0.01)]
+    odd = launched(
+        cell("int8", "xnnpack"), *(measurement("j", n, blocks=found) for n, found in enumerate(blocks))
+    )
+    assert made(odd).cells[1].speedup is None
 
 
 def test_of_cells_that_cannot_be_told_apart_the_best_fidelity_has_the_star_and_ties_are_named():
@@ -127,7 +136,7 @@ def test_of_cells_that_cannot_be_told_apart_the_best_fidelity_has_the_star_and_t
     (found,) = conclude(doc)
     assert (found.verdict, found.reason, names([found.cell])) == ("tied", "SQNR", ["dynamic"])
     assert names(found.ties) == ["int8"]  # and not uint8, which is slower
-    assert doc["conclusions"][0]["ties"] == [doc["cells"][1]["id"]]
+    assert doc.conclusions[0].ties == (doc.cells[1].id,)
     text = printed(doc)
     assert "★ digits: dynamic on xnnpack is as fast as any: 5.53× [5.45–5.61] against float32/cpu@cpu" in text
     assert (
@@ -212,12 +221,12 @@ def test_where_every_cell_is_barred_there_is_no_star():
     ]
     doc = document(run(cells, [variant("float32"), variant("int8")], [device("cpu")]))
     assert starred(doc) == ["digits: no cell has the star"]
-    assert (doc["conclusions"][0]["verdict"], doc["conclusions"][0]["cell"]) == ("none", None)
+    assert (doc.conclusions[0].verdict, doc.conclusions[0].cell) == ("none", None)
 
 
 def test_the_price_stands_beside_size_and_speed():
     doc = made(fast("int8", 5.5, 5.6, 15.0), sizes={"float32": 40_000})
-    same = doc["cells"][1]["fidelity"]["top1_agreement"]
+    same = doc.cells[1].fidelity.top1_agreement
     assert 0.5 < same < 1
     (line,) = starred(doc)
     assert line.endswith(f"against float32/cpu@cpu, 4.00× smaller; SQNR 15.0 dB, top-1 same in {same:.1%}")
@@ -266,16 +275,15 @@ def test_variants_that_are_compared_with_themselves_are_said_together():
 
 
 def codes(judged: Any) -> list[str]:
-    return [warning["code"] for warning in judged["warnings"]]
+    return [warning.code for warning in judged.warnings]
 
 
 def test_what_is_faster_but_fell_back_or_failed_later_is_named_without_the_star():
     """Else "nothing is faster" stands under a table in which something is."""
     nothing_taken = fast("int8", 3.0, 3.1, ops=Ops(4, 0, 0))
-    died = fast("uint8", 5.0, 5.1)
-    died.refusal = Failure(died.id, 6, "crash", "the worker died")
+    died = replace(fast("uint8", 5.0, 5.1), ended=failure("crash", "the worker died"))
     doc = made(nothing_taken, died)
-    assert [judged["status"] for judged in doc["cells"]] == ["ok", "fallback", "crashed"]
+    assert [judged.status for judged in doc.cells] == ["ok", "fallback", "crashed"]
     text = printed(doc)
     assert "faster, but without the star: uint8 on xnnpack 5.05× [5.00–5.10], SQNR 80.0 dB" in text
     assert "(crashed); int8 on xnnpack" in text and "(fallback)" in text
@@ -293,10 +301,8 @@ def test_outputs_that_were_not_compared_are_warned_of_with_the_reason():
     two = measured(cell("uint8", "xnnpack"), [0.5] * 6, outputs=[output(LOGITS), output(LOGITS, "more")])
     none = measured(cell("dynamic", "xnnpack"), [0.5] * 6)
     doc = made(other_shape, two, none)
-    assert all(judged["fidelity"] is None for judged in doc["cells"][1:])
-    said = [
-        w["message"] for judged in doc["cells"] for w in judged["warnings"] if w["code"] == "not-compared"
-    ]
+    assert all(judged.fidelity is None for judged in doc.cells[1:])
+    said = [w.message for judged in doc.cells for w in judged.warnings if w.code == "not-compared"]
     assert [text.split(": ")[1].split(";")[0] for text in said] == [
         "output out has shape [1, 5] where the other has [1, 10]",
         "2 against 1 outputs",
@@ -307,8 +313,8 @@ def test_outputs_that_were_not_compared_are_warned_of_with_the_reason():
 
 def test_a_variant_without_any_reference_says_so():
     lone = measured(cell("int8", "xnnpack"), [0.5] * 6, outputs=outputs(CLEAN))
-    (judged,) = document(run([lone], [variant("int8")], [device("xnnpack")]))["cells"]
-    assert judged["fidelity"] is None and "not-compared" in codes(judged)
+    (judged,) = document(run([lone], [variant("int8")], [device("xnnpack")])).cells
+    assert judged.fidelity is None and "not-compared" in codes(judged)
 
 
 def test_a_reference_of_nan_is_not_held_against_the_variants():
@@ -317,9 +323,9 @@ def test_a_reference_of_nan_is_not_held_against_the_variants():
         fast("int8", 2.0, 2.01),
     ]
     doc = document(run(cells, [variant("float32"), variant("int8")], [device("cpu"), device("xnnpack")]))
-    assert "nan-output" in codes(doc["cells"][0]) and "not-compared" not in codes(doc["cells"][0])
-    assert "variant-differs" not in codes(doc["cells"][1])
-    (said,) = [w["message"] for w in doc["cells"][1]["warnings"] if w["code"] == "not-compared"]
+    assert "nan-output" in codes(doc.cells[0]) and "not-compared" not in codes(doc.cells[0])
+    assert "variant-differs" not in codes(doc.cells[1])
+    (said,) = [w.message for w in doc.cells[1].warnings if w.code == "not-compared"]
     assert "float32/cpu@cpu's are NaN or infinite" in said
 
 
@@ -332,11 +338,12 @@ def test_cells_are_compared_on_the_same_samples():
         for name, values in (("int8", full), ("uint8", hasty), ("int16x8", slow))
     ]
     doc = made(*cells)
-    _, int8, uint8, _ = doc["cells"]
-    assert [judged["fidelity"]["samples"] for judged in doc["cells"]] == [12, 12, 12, 3]
-    assert int8["fidelity"]["sqnr_db"] == uint8["fidelity"]["sqnr_db"]
-    assert ["fewer-samples" in codes(judged) for judged in doc["cells"]] == [False, False, False, True]
-    doc["models"][0]["fidelity_samples"] = {"source": "generate", "samples": 16, "how": "random"}
+    _, int8, uint8, _ = doc.cells
+    assert [judged.fidelity.samples for judged in doc.cells] == [12, 12, 12, 3]
+    assert int8.fidelity.sqnr_db == uint8.fidelity.sqnr_db
+    assert ["fewer-samples" in codes(judged) for judged in doc.cells] == [False, False, False, True]
+    told = replace(doc.models[0], fidelity_samples=FidelitySamples("generate", 16, "random"))
+    doc = replace(doc, models=(told,))
     assert "on 3 to 12 samples of random data" in printed(doc)
 
 
@@ -351,5 +358,5 @@ def test_where_all_are_slow_the_few_samples_are_said_in_the_line():
             [device("cpu"), device("xnnpack")],
         )
     )
-    assert doc["cells"][1]["fidelity"]["samples"] == 2
+    assert doc.cells[1].fidelity.samples == 2
     assert starred(doc)[0].endswith("(on 2 samples only)")

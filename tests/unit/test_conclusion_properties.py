@@ -4,129 +4,152 @@
 
 from __future__ import annotations
 
-import copy
+import dataclasses
 import io
 import json
 import math
 import random
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import NamedTuple
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
+from harness.analysis import document
 from harness.analysis.conclusion import NO_WINNERS, Conclusion, conclude
-from harness.analysis.rows import document
+from harness.record import Document, Fidelity, Row, Warning
 from harness.report.table import render
 from tests.unit.run_builder import typical
-
-Cell = dict[str, Any]
 
 TEMPLATE = document(typical())
 BARRING = [*sorted(NO_WINNERS), "fallback", "crashed", "refused", "timeout", "far", "no-time"]
 SEEDS = range(40)  # of ten documents each
 
 
-def documents(seed: int) -> Iterator[dict[str, Any]]:
+class Made(NamedTuple):
+    """A document, and what is held against its cells: id -> why."""
+
+    document: Document
+    barred: dict[str, str]
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        return self.document.cells
+
+    @property
+    def real(self) -> list[Row]:
+        return [row for row in self.rows if row.id not in self.barred]
+
+
+def documents(seed: int) -> Iterator[Made]:
     chance = random.Random(seed)
     for _ in range(10):
-        cells = [made(chance, number) for number in range(chance.randint(2, 8))]
-        chance.choice(cells)["baseline"] = True
-        for cell in cells:
-            if cell["baseline"]:
-                cell["speedup"] |= {"value": 1.0, "low": 1.0, "high": 1.0}
-        yield {**TEMPLATE, "cells": cells, "budget_s": chance.choice([0.2, 1.0, 3.0])}
+        barred: dict[str, str] = {}
+        rows = [made(chance, number, barred) for number in range(chance.randint(2, 8))]
+        place = chance.randrange(len(rows))
+        itself = replace(rows[place].speedup, value=1.0, low=1.0, high=1.0)
+        rows[place] = replace(rows[place], baseline=True, speedup=itself)
+        yield Made(replace(TEMPLATE, cells=tuple(rows), budget_s=chance.choice([0.2, 1.0, 3.0])), barred)
 
 
-def made(chance: random.Random, number: int) -> Cell:
-    cell: Cell = copy.deepcopy(TEMPLATE["cells"][0])
-    name = f"v{number}"
+def made(chance: random.Random, number: int, barred: dict[str, str]) -> Row:
+    template, name = TEMPLATE.cells[0], f"v{number}"
     value = chance.choice([0.5, 0.97, 1.0, 1.02, 1.5, 2.0, 2.1, 5.0]) * chance.choice(
         [1.0, chance.uniform(0.98, 1.02)]
     )
     half = chance.choice([0.002, 0.02, 0.2])
-    interval = {"low": value * (1 - half), "high": value * (1 + half)}
-    if chance.random() < 0.15:
-        interval = {"low": None, "high": None}
-    cell |= {
-        "id": name,
-        "variant": name,
-        "baseline": False,
-        "warnings": [],
-        "size_bytes": chance.randint(1, 9),
-    }
-    cell["ops"] = {**cell["ops"], "total": 9, "delegated": chance.randint(1, 9)}
-    cell["speedup"] = {**cell["speedup"], "value": value, **interval}
-    cell["fidelity"] = fidelity(
-        chance.choice([20.0, 40.0, 41.0, 70.0, None]), chance.choice([1.0, 0.9, None])
+    low, high = value * (1 - half), value * (1 + half)
+    open_ended = chance.random() < 0.15
+    row = replace(
+        template,
+        id=name,
+        variant=name,
+        baseline=False,
+        warnings=(),
+        size_bytes=chance.randint(1, 9),
+        ops=dataclasses.replace(template.ops, total=9, delegated=chance.randint(1, 9)),
+        speedup=replace(
+            template.speedup,
+            value=value,
+            low=None if open_ended else low,
+            high=None if open_ended else high,
+        ),
+        fidelity=fidelity(chance.choice([20.0, 40.0, 41.0, 70.0, None]), chance.choice([1.0, 0.9, None])),
     )
     if chance.random() < 0.15:
-        cell["fidelity"] = None
+        row = replace(row, fidelity=None)
     if chance.random() < 0.3:
-        bar(cell, chance.choice(BARRING))
-    return cell
+        barred[name] = chance.choice(BARRING)
+        return bar(row, barred[name])
+    return row
 
 
-def fidelity(sqnr_db: float | None, same: float | None) -> dict[str, Any]:
-    told = {"sqnr_db": sqnr_db, "top1_agreement": same, "max_abs_error": 0.0 if sqnr_db is None else 0.1}
-    return {**TEMPLATE["cells"][0]["fidelity"], **told, "samples": 16, "reference": "float32/cpu@cpu"}
+def fidelity(sqnr_db: float | None, same: float | None) -> Fidelity:
+    return Fidelity(
+        "float32/cpu@cpu",
+        cosine=1.0,
+        sqnr_db=sqnr_db,
+        top1_agreement=same,
+        max_abs_error=0.0 if sqnr_db is None else 0.1,
+        samples=16,
+    )
 
 
-def bar(cell: Cell, why: str) -> None:
-    cell["barred"] = why
+def bar(row: Row, why: str) -> Row:
     if why in ("fallback", "crashed", "refused", "timeout"):
-        cell["status"] = why
-    elif why == "far":
-        cell["fidelity"] = fidelity(3.0, None)  # of a run stored before there was a warning
-    elif why == "no-time":
-        cell["latency_ms"] = {**cell["latency_ms"], "median": 0.0}
-    else:
-        cell["warnings"] = [{"code": why, "message": "", "remedy": None}]
+        return replace(row, status=why)
+    if why == "far":
+        return replace(row, fidelity=fidelity(3.0, None))  # of a run stored before there was a warning
+    if why == "no-time":
+        return replace(row, latency_ms=replace(row.latency_ms, median=0.0))
+    return replace(row, warnings=(Warning(why, ""),))
 
 
-def bounds(cell: Cell) -> tuple[float, float]:
+def bounds(cell: Row) -> tuple[float, float]:
     """Of what an interval leaves open: everything from a single launch's value up."""
-    low, high = cell["speedup"]["low"], cell["speedup"]["high"]
-    return (cell["speedup"]["value"], math.inf) if low is None else (low, high)
+    low, high = cell.speedup.low, cell.speedup.high
+    return (cell.speedup.value, math.inf) if low is None else (low, high)
 
 
-def overlap(one: Cell, other: Cell) -> bool:
+def overlap(one: Row, other: Row) -> bool:
     """Whether the first may be as fast as the other, which has an interval unless none has."""
     (low, high), (other_low, other_high) = bounds(one), bounds(other)
-    if one["speedup"]["low"] is None:
+    if one.speedup.low is None:
         return low >= other_low
     return low <= other_high and other_low <= high
 
 
-def open_(cell: Cell) -> bool:
+def open_(cell: Row) -> bool:
     """Whether a cell may be faster than the baseline, or slower."""
-    low, high = cell["speedup"]["low"], cell["speedup"]["high"]
+    low, high = cell.speedup.low, cell.speedup.high
     return low is None or low <= 1 <= high
 
 
-def contenders(real: list[Cell]) -> list[Cell]:
+def contenders(real: list[Row]) -> list[Row]:
     """The cells that the star is for: all that were shown to be faster; where the baseline is barred, all."""
-    if any(cell["baseline"] for cell in real):
+    if any(cell.baseline for cell in real):
         return [cell for cell in real if faster(cell)]
-    return [cell for cell in real if cell["speedup"]["low"] is not None] or real
+    return [cell for cell in real if cell.speedup.low is not None] or real
 
 
-def faster(cell: Cell) -> bool:
-    return not cell["baseline"] and cell["speedup"]["low"] is not None and cell["speedup"]["low"] > 1
+def faster(cell: Row) -> bool:
+    return not cell.baseline and cell.speedup.low is not None and cell.speedup.low > 1
 
 
-def judged(seed: int) -> Iterator[tuple[dict[str, Any], Conclusion, list[Cell]]]:
+def judged(seed: int) -> Iterator[tuple[Made, Conclusion, list[Row]]]:
     """A document, its conclusion, and its cells that nothing is held against."""
     for made_ in documents(seed):
-        (found,) = conclude(made_)
-        yield made_, found, [cell for cell in made_["cells"] if "barred" not in cell]
+        (found,) = conclude(made_.document)
+        yield made_, found, made_.real
 
 
-def printed(made_: dict[str, Any]) -> str:
+def printed(made_: Made) -> str:
     """What is said of a document between the table and the notes, as one line without breaks."""
     stream = io.StringIO()
-    render(made_, Console(file=stream, width=2000))
+    render(made_.document, Console(file=stream, width=2000))
     said = re.search(
         r"^(★ digits|digits: no cell).*?(?=^SQNR:|^\S+ \w+  |^warning |\Z)", stream.getvalue(), re.M | re.S
     )
@@ -136,10 +159,10 @@ def printed(made_: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nothing_that_is_barred_has_the_star_or_is_a_tie(seed: int):
-    for _, found, real in judged(seed):
+    for made_, found, real in judged(seed):
         assert found.cell is None or found.cell in real
         assert all(cell in real for cell in found.ties + found.undecided)
-        assert all("barred" in cell for cell in found.barred)
+        assert all(cell.id in made_.barred for cell in found.barred)
         assert (found.cell is None) == (found.verdict == "none")
 
 
@@ -148,20 +171,22 @@ def test_what_is_barred_and_faster_is_named_with_its_reason(seed: int):
     for made_, found, _ in judged(seed):
         if found.cell is None:
             continue
-        ahead = max([found.cell, *found.ties], key=lambda cell: cell["speedup"]["value"])
-        barred = [cell for cell in made_["cells"] if "barred" in cell]
-        surely = [cell for cell in barred if cell["speedup"]["value"] > ahead["speedup"]["value"]]
+        ahead = max([found.cell, *found.ties], key=lambda cell: cell.speedup.value)
+        barred = [cell for cell in made_.rows if cell.id in made_.barred]
+        surely = [cell for cell in barred if cell.speedup.value > ahead.speedup.value]
         assert all(cell in found.barred for cell in surely)
         for cell in found.barred[:3]:
-            why = {"far": "variant-differs", "no-time": "zero-times"}.get(cell["barred"], cell["barred"])
-            assert re.search(rf"{cell['variant']} on cpu [^;]*\({why}\)", printed(made_))
+            why = {"far": "variant-differs", "no-time": "zero-times"}.get(
+                made_.barred[cell.id], made_.barred[cell.id]
+            )
+            assert re.search(rf"{cell.variant} on cpu [^;]*\({why}\)", printed(made_))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_order_of_cells_says_nothing(seed: int):
     chance = random.Random(seed)
     for made_, found, _ in judged(seed):
-        shuffled = {**made_, "cells": chance.sample(made_["cells"], len(made_["cells"]))}
+        shuffled = replace(made_.document, cells=tuple(chance.sample(made_.rows, len(made_.rows))))
         (other,) = conclude(shuffled)
         assert (other.verdict, other.cell, other.reason) == (found.verdict, found.cell, found.reason)
         assert (other.ties, other.undecided, other.barred) == (found.ties, found.undecided, found.barred)
@@ -170,8 +195,8 @@ def test_the_order_of_cells_says_nothing(seed: int):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_verdict_is_what_the_intervals_show(seed: int):
     for _, found, real in judged(seed):
-        others = [cell for cell in real if not cell["baseline"]]
-        if not any(cell["baseline"] for cell in real):  # barred: the others are compared with each other
+        others = [cell for cell in real if not cell.baseline]
+        if not any(cell.baseline for cell in real):  # barred: the others are compared with each other
             assert found.verdict in ("fastest", "tied", "none")
             continue
         shown = [cell for cell in others if faster(cell)]
@@ -189,9 +214,9 @@ def test_ties_are_all_that_overlap_the_fastest_and_whichever_wins_names_the_rest
         if found.verdict not in ("fastest", "tied"):
             assert found.ties == []
             continue
-        first = min(contenders(real), key=lambda cell: (-cell["speedup"]["value"], cell["id"]))
+        first = min(contenders(real), key=lambda cell: (-cell.speedup.value, cell.id))
         group = [cell for cell in real if cell is first or overlap(cell, first)]
-        assert sorted(c["id"] for c in [found.cell, *found.ties] if c) == sorted(c["id"] for c in group)
+        assert sorted(c.id for c in [found.cell, *found.ties] if c) == sorted(c.id for c in group)
         assert (found.verdict == "fastest") == (len(group) == 1)
 
 
@@ -203,11 +228,11 @@ def test_of_ties_none_has_clearly_better_outputs_than_the_star(seed: int):
                 assert decibels(tie) <= decibels(found.cell) + 3
 
 
-def decibels(cell: Any) -> float:
-    told = cell["fidelity"]
+def decibels(cell: Row) -> float:
+    told = cell.fidelity
     if told is None:
         return -math.inf
-    return 100.0 if told["sqnr_db"] is None else min(told["sqnr_db"], 100.0)
+    return 100.0 if told.sqnr_db is None else min(told.sqnr_db, 100.0)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -217,7 +242,7 @@ def test_the_line_says_what_the_data_say(seed: int):
         if cell is None:
             assert said.startswith("digits: no cell has the star")
             continue
-        assert said.startswith(f"★ digits: {cell['variant']} on cpu")
+        assert said.startswith(f"★ digits: {cell.variant} on cpu")
         claims = {
             "fastest": " is fastest: ",
             "tied": " is as fast as any: ",
@@ -231,11 +256,11 @@ def test_the_line_says_what_the_data_say(seed: int):
         if found.verdict in ("fastest", "tied"):
             headline = said.split(" not told apart")[0].split(" faster, but")[0]
             value = float(re.findall(r": ([\d.]+)×", headline)[0])
-            assert value == pytest.approx(cell["speedup"]["value"], rel=0.01)
-            assert ("no interval" in headline) == (cell["speedup"]["low"] is None)
-            assert ("outputs not compared" in headline) == (cell["fidelity"] is None)
-            if cell["fidelity"] and cell["fidelity"]["sqnr_db"] is not None:
-                assert f"SQNR {cell['fidelity']['sqnr_db']:.1f} dB" in headline
+            assert value == pytest.approx(cell.speedup.value, rel=0.01)
+            assert ("no interval" in headline) == (cell.speedup.low is None)
+            assert ("outputs not compared" in headline) == (cell.fidelity is None)
+            if cell.fidelity and cell.fidelity.sqnr_db is not None:
+                assert f"SQNR {cell.fidelity.sqnr_db:.1f} dB" in headline
 
 
 def test_the_documents_hold_every_verdict_and_every_reason_to_bar():
@@ -248,8 +273,6 @@ def test_the_documents_hold_every_verdict_and_every_reason_to_bar():
         "not-shown",
         "none",
     }
-    assert {cell["barred"] for made_, _, _ in found for cell in made_["cells"] if "barred" in cell} == set(
-        BARRING
-    )
+    assert {why for made_, _, _ in found for why in made_.barred.values()} == set(BARRING)
     assert {conclusion.reason for _, conclusion, _ in found} >= {"SQNR", "top-1", "ops", None}
-    json.dumps([conclusion.as_dict() for _, conclusion, _ in found], allow_nan=False)
+    json.dumps(msgspec.to_builtins([each.by_id() for _, each, _ in found]), allow_nan=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.accelerators import check_options
 from harness.config import DelegateSpec, DeviceProfile, SshTarget, VariantSpec, find_devices_file, load_config
 from harness.errors import ConfigError
 
@@ -16,7 +17,7 @@ INT16_OPS = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
 def load(folder, text):
     path = folder / "devices.toml"
     path.write_text(text, encoding="utf-8")
-    return load_config(path)
+    return check_options(load_config(path))
 
 
 def variant(folder, text):

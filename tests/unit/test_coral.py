@@ -173,7 +173,7 @@ def test_the_librarys_words_are_kept_and_it_is_given_texts(standin_library, says
 
 def test_what_was_written_while_loading_explains_no_later_error():
     class Opening:
-        delegate, said = gpu.DELEGATE, "ERROR: WebGPU error: a fault"
+        delegate, log = gpu.DELEGATE, "ERROR: WebGPU error: a fault"
         job = SimpleNamespace(options={})
 
     failed = {

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from harness.accelerators import CompiledFile, check_options
 from harness.accelerators.edgetpu import compiler as edgetpu
-from harness.accelerators.edgetpu import step
 from harness.accelerators.edgetpu.log import MAPPED, OpStatus, parse
-from harness.config import DelegateSpec, DeviceProfile, load_config
+from harness.accelerators.edgetpu.step import EdgeTpuCompiler
+from harness.config import DelegateSpec, load_config
+from harness.devices.transports.run_once import run_once
 from harness.errors import ConfigError, ModelError
 from harness.models import resolve_model
 from harness.quantize import make_variants
-from harness.store import Cell, Device
+from harness.record import Refused, Unavailable
 from harness.tflite import read_model_file
 from tests.models import dense_model
 
@@ -94,8 +96,12 @@ def test_a_model_is_compiled_once(model, compiler, standin_compiler, tmp_path):
     assert made == again
     assert standin_compiler.calls == 1
     assert [op.name for op in read_model_file(made.path).ops] == ["edgetpu-custom-op"]
-    assert (made.report.ops_total, made.report.mapped, made.report.on_chip_bytes) == (1, 1, 66 << 10)
-    assert made.size_bytes == made.path.stat().st_size
+    assert (made.artifact.ops_total, made.artifact.ops_mapped, made.artifact.on_chip_bytes) == (
+        1,
+        1,
+        66 << 10,
+    )
+    assert made.artifact.size_bytes == made.path.stat().st_size
 
 
 def test_other_flags_another_model_or_a_damaged_entry_mean_another_call(
@@ -105,7 +111,7 @@ def test_other_flags_another_model_or_a_damaged_entry_mean_another_call(
     edgetpu.compile_model(model, compiler, tmp_path, ("--min_runtime_version", "13"))
     assert standin_compiler.calls == 2
     made.path.write_bytes(b"half of it")
-    assert edgetpu.compile_model(model, compiler, tmp_path).sha256 == made.sha256
+    assert edgetpu.compile_model(model, compiler, tmp_path).artifact.sha256 == made.artifact.sha256
     assert standin_compiler.calls == 3
     model.write_bytes(dense_model(seed=2))
     edgetpu.compile_model(model, compiler, tmp_path)
@@ -114,7 +120,7 @@ def test_other_flags_another_model_or_a_damaged_entry_mean_another_call(
 
 def test_a_whim_is_tried_once_more_a_refusal_is_remembered(model, compiler, standin_compiler, tmp_path):
     standin_compiler.mode("flaky")
-    assert edgetpu.compile_model(model, compiler, tmp_path).report.verdict == "compiled"
+    assert edgetpu.compile_model(model, compiler, tmp_path).artifact.subgraphs == 1
     assert standin_compiler.calls == 2
     standin_compiler.mode("refuse")
     for _ in range(2):
@@ -131,7 +137,7 @@ def test_a_compiler_that_hangs_is_ended_and_one_that_floods_is_read(
         edgetpu.compile_model(model, compiler, tmp_path, timeout_s=1.0)
     assert standin_compiler.calls == 1
     standin_compiler.mode("flood")
-    assert edgetpu.compile_model(model, compiler, tmp_path).report.verdict == "compiled"
+    assert edgetpu.compile_model(model, compiler, tmp_path).artifact.subgraphs == 1
 
 
 def test_what_is_no_compiler(tmp_path, monkeypatch):
@@ -152,7 +158,7 @@ def test_compiled_by_its_own_words_but_no_file(model, tmp_path):
     command.chmod(0o755)
     with pytest.raises(ModelError, match="it compiled, but left no model_edgetpu") as raised:
         edgetpu.compile_model(model, edgetpu.find(str(command)), tmp_path)
-    assert not isinstance(raised.value, edgetpu.Refused)
+    assert not isinstance(raised.value, edgetpu.ModelRefused)
 
 
 @pytest.mark.parametrize(
@@ -162,47 +168,45 @@ def test_flags_that_move_the_file_are_refused(tmp_path, flag):
     file = tmp_path / "devices.toml"
     file.write_text(f'[devices.c]\ndelegates = [{{ name = "edgetpu", compiler_args = ["-s", "{flag}"] }}]\n')
     with pytest.raises(ConfigError, match=f'option "compiler_args": "{flag}" cannot be set'):
-        load_config(file)
+        check_options(load_config(file))
 
 
 @pytest.fixture
 def compile_all(tmp_path, model, standin_compiler):
-    """Cells of one variant on two devices with two thread counts, after the step; and what had begun."""
-    made = make_variants(resolve_model("model.tflite", tmp_path), [], cache=tmp_path / "cache")
+    """What one variant came to for two devices with two thread counts; and what had begun."""
+    (made,) = make_variants(resolve_model("model.tflite", tmp_path), [], cache=tmp_path / "cache").variants
 
-    def run(**options):
+    def run(missing=None, **options):
         spec = DelegateSpec("edgetpu", {"compiler": str(standin_compiler.command), **options})
-        devices = [Device(DeviceProfile(name, (spec,))) for name in "ab"]
-        variant = made.variants[0].variant
-        cells = [
-            Cell(f"{name}{threads}", variant.model, variant.name, name, "edgetpu", threads)
-            for name in "ab"
-            for threads in (1, 2)
-        ]
         begun: list[str] = []
-        step.compile_cells(cells, [made], devices, tmp_path / "cache", begun.append)
-        return cells, begun
+        compiler = EdgeTpuCompiler(tmp_path / "cache", run_once, begun.append)
+        ask = [compiler.compile(made.variant, made.path, spec, missing=missing) for _ in range(4)]
+        return ask, begun
 
     return run
 
 
-@pytest.mark.parametrize(
-    ("mode", "attribute"), [("", "compiled"), ("refuse", "refused"), ("hang", "unavailable")]
-)
-def test_cells_share_one_search_and_one_call(compile_all, standin_compiler, monkeypatch, mode, attribute):
+@pytest.mark.parametrize(("mode", "kind"), [("", CompiledFile), ("refuse", Refused), ("hang", Unavailable)])
+def test_cells_share_one_search_and_one_call(compile_all, standin_compiler, monkeypatch, mode, kind):
     """A time-out says nothing of the model: it is not refused."""
     find, searches = edgetpu.find, []
     monkeypatch.setattr(edgetpu, "find", lambda *asked: searches.append(asked) or find(*asked))
     standin_compiler.mode(mode)
-    cells, begun = compile_all(compiler_timeout=1.0 if mode == "hang" else 60.0)
+    found, begun = compile_all(compiler_timeout=1.0 if mode == "hang" else 60.0)
     assert (len(searches), standin_compiler.calls, len(begun)) == (1, 1, 1)
-    for name in ("compiled", "refused", "unavailable"):
-        assert all((getattr(cell, name) is not None) == (name == attribute) for cell in cells)
+    assert all(isinstance(one, kind) for one in found)
 
 
 def test_a_compiler_that_is_missing_is_searched_once(compile_all, monkeypatch):
     find, searches = edgetpu.find, []
     monkeypatch.setattr(edgetpu, "find", lambda *asked: searches.append(asked) or find(*asked))
-    cells, begun = compile_all(compiler="/nowhere")
+    found, begun = compile_all(compiler="/nowhere")
     assert (len(searches), begun) == (1, [])
-    assert all("/nowhere" in cell.unavailable for cell in cells)
+    assert all("/nowhere" in one.reason for one in found)
+
+
+def test_what_is_missing_is_said_in_the_order_in_which_it_is_to_be_fixed(compile_all, standin_compiler):
+    (first, *_), begun = compile_all("no device", compiler="/nowhere")
+    assert first.reason.startswith("no device; then no compiler: ")
+    (first, *_), begun = compile_all("no device")
+    assert (first, begun, standin_compiler.calls) == (Unavailable("no device"), [], 0)

@@ -10,8 +10,9 @@ import pytest
 
 from delegates.wire import Output
 from harness.analysis.distance import describe, is_far
-from harness.analysis.fidelity import compare_outputs, count_nonfinite
-from harness.analysis.outputs import of_variant
+from harness.analysis.fidelity import compare_outputs, count_nonfinite, decode
+from harness.analysis.output_warnings import of_variant
+from harness.record import Fidelity
 from tests.unit.run_builder import output
 
 FIGURES = ("cosine", "max_abs_error", "sqnr_db", "top1_agreement")
@@ -21,7 +22,7 @@ def figures_of(reference: list[Output], candidate: list[Output], **more: Any) ->
     """The four figures that tables show."""
     found = compare_outputs(reference, candidate, **more)
     assert found is not None
-    return {key: found[key] for key in FIGURES}  # type: ignore[literal-required]
+    return {key: getattr(found, key) for key in FIGURES}
 
 
 RNG = np.random.default_rng(7)
@@ -58,7 +59,7 @@ def test_a_silent_reference_has_no_ratio() -> None:
 def test_several_outputs_show_the_worst_and_go_by_name() -> None:
     a, b = output(LOGITS, "a"), output(NOISY, "b")
     worse = output(-NOISY, "b")
-    assert (compare_outputs([a, b], [worse, a]) or {})["output"] == "b"
+    assert compare_outputs([a, b], [worse, a]).output == "b"
     assert figures_of([a, b], [worse, a]) == {
         "cosine": pytest.approx(-1),
         "max_abs_error": pytest.approx(2 * np.abs(NOISY).max()),
@@ -71,7 +72,7 @@ def test_other_names_go_by_position() -> None:
     figures = compare_outputs(
         [output(LOGITS, "a"), output(NOISY, "b")], [output(LOGITS, "x"), output(NOISY, "y")]
     )
-    assert figures is not None and figures["max_abs_error"] == 0
+    assert figures is not None and figures.max_abs_error == 0
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_nan_is_counted_and_leaves_no_figure() -> None:
     figures = figures_of([output(LOGITS)], [output(broken)])
     assert figures.pop("top1_agreement") == pytest.approx(agreement)
     assert set(figures.values()) == {None}
-    assert count_nonfinite([output(broken), output(LOGITS)]) == 11
+    assert count_nonfinite(decode([output(broken), output(LOGITS)])) == 11
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_nan_is_counted_and_leaves_no_figure() -> None:
 )
 def test_no_top1_where_there_is_no_classifier(ref: Output, classifier: bool) -> None:
     figures = compare_outputs([ref], [ref], classifier=classifier)
-    assert figures is not None and figures["top1_agreement"] is None
+    assert figures is not None and figures.top1_agreement is None
 
 
 def test_top1_of_outputs_as_they_cross_the_wire() -> None:
@@ -122,7 +123,7 @@ def test_top1_of_outputs_as_they_cross_the_wire() -> None:
     one, ten = LOGITS.reshape(50, 1, 10), LOGITS.reshape(5, 10, 10)
     for reference, candidate in ((one, NOISY.reshape(one.shape)), (ten, NOISY.reshape(ten.shape))):
         figures = compare_outputs([output(reference)], [output(candidate)])
-        assert figures is not None and figures["top1_agreement"] == pytest.approx(expected)
+        assert figures is not None and figures.top1_agreement == pytest.approx(expected)
 
 
 def test_a_slow_cell_with_fewer_samples_is_compared_on_those() -> None:
@@ -158,7 +159,7 @@ def test_boxes_whose_order_differs_by_a_hair_are_the_same_boxes() -> None:
     reference, candidate = (detections(rows, scores, boxes, classes) for rows in (order, swapped))
     figures = compare_outputs(reference, candidate)
     assert figures is not None
-    assert (figures["sqnr_db"], figures["max_abs_error"], figures["same_rows"]) == (None, 0.0, 1.0)
+    assert (figures.sqnr_db, figures.max_abs_error, figures.same_rows) == (None, 0.0, 1.0)
     by_position = figures_of(reference[:1], candidate[:1])
     assert by_position["sqnr_db"] < 10
 
@@ -169,7 +170,7 @@ def test_a_row_as_good_as_the_last_is_in_a_list_by_chance() -> None:
     other[:, :, 8:] = RNG.uniform(0, 1, (4, 1, 2, 4))  # the two last, which have one score
     candidate = detections(order, scores, other, classes)
     figures = compare_outputs(detections(order, scores, boxes, classes), candidate)
-    assert figures is not None and (figures["sqnr_db"], figures["same_rows"]) == (None, 1.0)
+    assert figures is not None and (figures.sqnr_db, figures.same_rows) == (None, 1.0)
 
 
 @pytest.mark.parametrize("what", ["boxes", "classes", "scores"])
@@ -181,9 +182,9 @@ def test_detections_that_are_others_are_still_found_out(what: str) -> None:
         "scores": (scores**12, boxes, classes),
     }[what]
     figures = compare_outputs(detections(order, scores, boxes, classes), detections(order, *changed))
-    assert figures is not None and is_far({**figures, "reference": "x"})
+    assert figures is not None and is_far(figures)
     if what != "scores":
-        assert figures["same_rows"] is not None and figures["same_rows"] < 0.5
+        assert figures.same_rows is not None and figures.same_rows < 0.5
 
 
 def test_classes_in_another_order_are_another_answer() -> None:
@@ -192,7 +193,7 @@ def test_classes_in_another_order_are_another_answer() -> None:
     assert figures_of([output(falling)], [output(LOGITS)])["sqnr_db"] < 3
     heads = [output(LOGITS, "a"), output(NOISY, "b")]
     figures = compare_outputs(heads, [output(LOGITS[:, ::-1], "a"), output(NOISY[:, ::-1], "b")])
-    assert figures is not None and figures["same_rows"] is None and (figures["sqnr_db"] or 0) < 3
+    assert figures is not None and figures.same_rows is None and (figures.sqnr_db or 0) < 3
 
 
 def test_outputs_that_no_longer_depend_on_the_input_have_collapsed() -> None:
@@ -200,11 +201,11 @@ def test_outputs_that_no_longer_depend_on_the_input_have_collapsed() -> None:
     around = 100 + 3 * LOGITS[:, :1]
     mean = np.full_like(around, around.mean())
     figures = compare_outputs([output(around)], [output(mean)])
-    assert figures is not None and (figures["sqnr_db"] or 0) > 25 and figures["collapsed"]
+    assert figures is not None and (figures.sqnr_db or 0) > 25 and figures.collapsed
     certain = np.tile([[1.0, 0.0]], (50, 1)) + 1e-4 * LOGITS[:, :2]  # one class, whatever the sample
     for ref, cand in ((around, around), (certain, np.tile([[1.0, 0.0]], (50, 1))), (around[:2], mean[:2])):
         figures = compare_outputs([output(ref)], [output(cand)])
-        assert figures is not None and not figures["collapsed"]
+        assert figures is not None and not figures.collapsed
 
 
 @pytest.mark.parametrize(
@@ -231,7 +232,7 @@ def test_how_far_is_far(changes: dict[str, Any], far: bool) -> None:
         "labels": 16,
         "same_labels": None,
     }
-    assert is_far({**figures, **changes}) is far
+    assert is_far(Fidelity("float32/cpu@cpu", **{**figures, **changes})) is far
 
 
 def test_labels_are_the_same_or_not_and_no_quantities() -> None:
@@ -240,13 +241,13 @@ def test_labels_are_the_same_or_not_and_no_quantities() -> None:
     other = classes.copy()
     other[0] = 900
     figures = compare_outputs([output(classes)], [output(other)], labels={0})
-    assert figures is not None and not is_far({**figures, "reference": "x"})
-    assert (figures["sqnr_db"], figures["top1_agreement"], figures["labels"]) == (None, 15 / 16, 16)
-    assert list(of_variant({**figures, "reference": "x"})) == []
+    assert figures is not None and not is_far(figures)
+    assert (figures.sqnr_db, figures.top1_agreement, figures.labels) == (None, 15 / 16, 16)
+    assert list(of_variant(figures)) == []
     figures = compare_outputs([output(classes)], [output(classes + 1)], labels={0})
-    assert figures is not None and is_far({**figures, "reference": "x"})
+    assert figures is not None and is_far(figures)
     assert "0.0% of 16 labels the same" in describe(figures)
     beside = [output(LOGITS[:16], "logits"), output(classes, "class")]
     figures = compare_outputs(beside, [output(NOISY[:16], "logits"), output(other, "class")], labels={1})
-    assert figures is not None and figures["output"] == "logits"
-    assert (figures["sqnr_db"] or 0) > 8 and (figures["max_abs_error"] or 9) < 2  # not 897, of the classes
+    assert figures is not None and figures.output == "logits"
+    assert (figures.sqnr_db or 0) > 8 and (figures.max_abs_error or 9) < 2  # not 897, of the classes

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 
+import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from harness.analysis.rows import document
+from harness.analysis import document
+from harness.record import Document, Fidelity
 from harness.report import output, table
 from harness.report.figures import LONGEST_LINE, LONGEST_NAME, brief, clean, printable, short, sqnr
 from tests.unit.run_builder import typical
@@ -58,14 +60,14 @@ def test_styles_stay(monkeypatch):
 
 
 def test_names_of_10_kb_are_cut_in_the_table():
-    text = json.dumps(document(typical())).replace('"int8"', f'"{"long" * 2500}"')
+    text = json.dumps(msgspec.to_builtins(document(typical()))).replace('"int8"', f'"{"long" * 2500}"')
     console = output.console()
     console.file, console.width = io.StringIO(), 120
-    table.render(json.loads(text), console)
+    table.render(msgspec.convert(json.loads(text), Document), console)
     head = console.file.getvalue().partition("★ ")[0]
     assert "long" in head and head.count("long") < 200
 
 
 def test_a_hair_below_no_decibel_is_no_negative_zero():
-    assert sqnr({"sqnr_db": -0.01, "max_abs_error": 1.0}) == "0.0"
-    assert sqnr({"sqnr_db": -0.06, "max_abs_error": 1.0}) == "-0.1"
+    assert sqnr(Fidelity("", sqnr_db=-0.01, max_abs_error=1.0)) == "0.0"
+    assert sqnr(Fidelity("", sqnr_db=-0.06, max_abs_error=1.0)) == "-0.1"

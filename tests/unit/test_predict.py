@@ -514,7 +514,7 @@ def test_ops_of_other_subgraphs_count_for_what_a_runtime_loads():
     refused = predict(model, "xnnpack", TFLITE)
     assert refused.outcome == "refused" and "FULLY_CONNECTED version 12" in refused.refusal.reason
     assert predict(model, "xnnpack", LITERT).outcome == "all"
-    assert needs(model)["release"] == "2.17"
+    assert needs(model).release == "2.17"
 
 
 @pytest.mark.parametrize("delegate", ["edgetpu", "gpu"])

@@ -141,3 +141,28 @@ def test_outliers_are_beyond_tukeys_outer_fence() -> None:
     assert stats.outlier_share([*range(100, 200), 10_000, 10_000]) == pytest.approx(2 / 102)
     assert stats.outlier_share([1000] * 90 + [1030] * 10) == 0  # the clock's steps are none
     assert stats.outlier_share([]) == 0
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "precision", "narrow"),
+    [
+        (0.995, 1.005, 0.01, True),
+        (1.98, 2.02, 0.0101, True),  # relative to the value
+        (1.98, 2.02, 0.0099, False),
+        (1.0, 1.0, 0.0, True),
+        (None, 1.0, 0.01, False),
+        (1.0, None, 0.01, False),
+        (0.0, 1.0, 0.01, False),
+    ],
+)
+def test_narrow_is_half_the_width_against_the_value(low, high, precision, narrow):
+    assert stats.is_narrow(stats.Interval(1.0, low, high), precision) is narrow
+    assert stats.is_narrow(None, precision) is False
+
+
+def test_the_typical_floor_is_in_the_middle_and_its_interval_says_nothing_where_it_is_wide():
+    found = stats.typical_floor([100, 110, 121, 100, 110, 121, 0])
+    assert found.value == pytest.approx(110)
+    assert (found.low, found.high) == (pytest.approx(100), pytest.approx(121))
+    assert stats.typical_floor([1, 1e9]) == stats.Interval(pytest.approx(31622.8, rel=1e-3), None, None)
+    assert stats.typical_floor([0, 0]) is None

@@ -3,22 +3,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import math
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from delegates.wire import Ops
-from harness.analysis.conclusion import conclude
-from harness.analysis.rows import document
+from harness.analysis import conclude, document
+from harness.record import Document, Fidelity, Interval, Refused, Row, Run, Unavailable
 from harness.report import figures
 from harness.report.table import render
-from harness.store import Run
-from tests.unit.run_builder import cell, device, measured, output, run, typical, variant
+from tests.unit.run_builder import cell, device, joined, launched, measured, output, run, typical, variant
 
 EVERY_HEADER = {
     *("variant", "delegate", "ops", "taken", "size", "ratio", "median", "p90"),
@@ -41,8 +39,8 @@ def row(text: str, name: str, nth: int = 0) -> str:
 
 def test_a_profiles_note_stands_over_its_figures():
     built = typical()
-    profile = dataclasses.replace(built.devices[1].profile, note="emulated: not\ta board's speed")
-    built.devices[1] = dataclasses.replace(built.devices[1], profile=profile)
+    noted = replace(built.devices[1], note="emulated: not\ta board's speed")
+    built = joined(replace(built, devices=(built.devices[0], noted)))
     blocks = shown(built).split("\n\n")
     assert [block.count("emulated: not a board's speed") for block in blocks[:2]] == [0, 1]
 
@@ -60,13 +58,12 @@ def all_seven(several_delegates: bool) -> Run:
     for delegate in ("cpu", "xnnpack"):
         for number, name in enumerate(VARIANTS):
             built = cell(name, delegate, "lab" if several_delegates else delegate)
+            if name == "uint8":
+                cells.append(replace(built, ended=Unavailable("no such device")))
+                continue
             ms = [12.3 * (1 + number), 12.9 * (1 + number), 11.8 * (1 + number)]
             ops = Ops(116, 100 + number, 12)
-            if name == "uint8":
-                built.unavailable = "no such device"
-            else:
-                measured(built, ms, ops=ops, outputs=[output([[1.0, 2.0 + number / 100]])])
-            cells.append(built)
+            cells.append(measured(built, ms, ops=ops, outputs=[output([[1.0, 2.0 + number / 100]])]))
     sizes = [variant(name, 13_978_596 // (1 + number)) for number, name in enumerate(VARIANTS)]
     return run(cells, sizes, devices)
 
@@ -147,14 +144,14 @@ def test_the_fastest_cell_has_a_star_and_a_sentence() -> None:
     )
 
 
-def winners(made: Any) -> list[Any]:
+def winners(made: Document) -> list[Row]:
     return [found.cell for found in conclude(made) if found.cell is not None]
 
 
 def best(*cells: Any, variants: Any = ()) -> list[str]:
     built = [measured(cell("float32", "cpu"), [1.0, 1.0]), *cells]
     made = [*map(variant, ("float32", "int8", "uint8")), *variants]
-    return [c["variant"] for c in winners(document(run(built, made, [device("cpu"), device("xnnpack")])))]
+    return [row.variant for row in winners(document(run(built, made, [device("cpu"), device("xnnpack")])))]
 
 
 def test_no_star_without_a_win() -> None:
@@ -184,7 +181,9 @@ def test_reasons_are_said_once_with_all_their_cells() -> None:
 
 
 def test_a_device_that_is_not_there_is_said_in_one_line() -> None:
-    cells = [cell(name, "gpu", "board", unavailable="no Vulkan device") for name in ("float32", "int8")]
+    cells = [
+        cell(name, "gpu", "board", ended=Unavailable("no Vulkan device")) for name in ("float32", "int8")
+    ]
     text = shown(run(cells, [variant("float32"), variant("int8")], [device("board", ["gpu"])]))
     assert "? unavailable  all variants on gpu@board\n    no Vulkan device\n" in text
 
@@ -196,7 +195,7 @@ def test_warnings_are_said_once_with_all_their_cells() -> None:
 
 
 def test_models_are_named_where_there_are_several() -> None:
-    cells = [cell("int8", "cpu", model=name, refused="no") for name in ("m", "n")]
+    cells = [cell("int8", "cpu", model=name, ended=Refused("no")) for name in ("m", "n")]
     text = shown(run(cells, [variant("int8", model=name) for name in "mn"], [device("cpu")]))
     assert "✗ refused  m: int8 on cpu; n: int8 on cpu" in text
 
@@ -211,11 +210,11 @@ def test_threads_are_a_column_only_where_they_differ() -> None:
 
 
 def test_notes_name_the_threads_where_they_are_not_of_all() -> None:
-    cells = [cell("int8", "cpu", threads=n, refused="no" if n > 1 else "never") for n in (1, 2, 4)]
+    cells = [cell("int8", "cpu", threads=n, ended=Refused("no" if n > 1 else "never")) for n in (1, 2, 4)]
     text = shown(run(cells, [variant("int8")], [device("cpu")]))
     assert "✗ refused  int8 on cpu (1 thread)\n    never\n" in text
     assert "✗ refused  int8 on cpu (2 threads), cpu (4 threads)\n    no\n" in text
-    cells = [cell("int8", "cpu", threads=n, refused="no") for n in (1, 2, 4)]
+    cells = [cell("int8", "cpu", threads=n, ended=Refused("no")) for n in (1, 2, 4)]
     assert "✗ refused  int8 on cpu\n" in shown(run(cells, [variant("int8")], [device("cpu")]))
 
 
@@ -254,7 +253,7 @@ def test_nothing_measured_at_all() -> None:
     ],
 )
 def test_speedups(value: float, low: float | None, high: float | None, short: str, long: str) -> None:
-    found = {"value": value, "low": low, "high": high}
+    found = Interval(value, low, high)
     assert (figures.speedup(found, wide=False), figures.speedup(found, wide=True)) == (short, long)
 
 
@@ -277,7 +276,7 @@ def test_a_column_has_one_unit() -> None:
     [(41.23, 0.1, "41.2"), (None, 0.0, "exact"), (None, None, "NaN"), (None, 1.0, "–")],
 )
 def test_sqnr(sqnr_db: float | None, error: float | None, text: str) -> None:
-    assert figures.sqnr({"sqnr_db": sqnr_db, "max_abs_error": error}) == text
+    assert figures.sqnr(Fidelity("float32/cpu@cpu", sqnr_db=sqnr_db, max_abs_error=error)) == text
 
 
 def test_shares_are_rounded_down() -> None:
@@ -302,15 +301,15 @@ def with_software_gpu() -> Run:
         measured(cell("int8", "cpu"), [0.5, 0.55, 0.45]),
         measured(cell("int8", "gpu"), [0.1, 0.11, 0.09]),
     ]
-    cells[2].measurements = [replace(m, delegate_facts=facts) for m in cells[2].measurements]
+    cells[2] = launched(cells[2], *cells[2].launches, delegate_facts=facts)
     return run(cells, [variant("float32"), variant("int8", 4000)], [device("cpu"), device("gpu")])
 
 
 def test_a_software_gpu_is_called_so_everywhere_and_never_wins():
     built = with_software_gpu()
     found = document(built)
-    assert [(c["variant"], c["delegate"]) for c in winners(found)] == [("int8", "cpu")]
-    codes = {c["delegate"]: [w["code"] for w in c["warnings"]] for c in found["cells"]}
+    assert [(row.variant, row.delegate) for row in winners(found)] == [("int8", "cpu")]
+    codes = {row.delegate: [warning.code for warning in row.warnings] for row in found.cells}
     assert "software-gpu" in codes["gpu"]
     assert "software-gpu" not in codes["cpu"]
     text = shown(built, width=80)
@@ -321,5 +320,4 @@ def test_a_software_gpu_is_called_so_everywhere_and_never_wins():
 
 def test_a_software_gpu_does_not_win_as_the_baseline_either():
     built = with_software_gpu()
-    built.cells = built.cells[2:] * 2
-    assert winners(document(built)) == []
+    assert winners(document(replace(built, cells=built.cells[2:] * 2))) == []

@@ -5,10 +5,7 @@ from __future__ import annotations
 import pytest
 
 from delegates.wire import Runtime
-from harness.analysis.compat import Target
-from harness.analysis.compat.targets import oldest_limiting
-from harness.config import DelegateSpec, DeviceProfile
-from harness.versions import minor, release
+from harness.versions import minor, oldest_limiting, release
 
 
 @pytest.mark.parametrize(
@@ -34,8 +31,6 @@ def test_minor_needs_both_numbers():
     assert [minor(text) for text in ("2.15rc1", "3", "main")] == [(2, 15), None, None]
 
 
-@pytest.mark.parametrize(("version", "oldest"), [("2.15rc1", (2, 15)), ("nightly", None), ("2.7", (2, 7))])
-def test_the_oldest_runtime_of_a_report(version, oldest):
-    profile = DeviceProfile("board", (DelegateSpec("cpu"),))
-    target = Target(profile, (Runtime("tflite-runtime", version),), "installed")
-    assert oldest_limiting([target]) == oldest
+@pytest.mark.parametrize(("version", "expected"), [("2.15rc1", (2, 15)), ("nightly", None), ("2.7", (2, 7))])
+def test_the_oldest_runtime(version, expected):
+    assert oldest_limiting([Runtime("ai-edge-litert", "1.0"), Runtime("tflite-runtime", version)]) == expected

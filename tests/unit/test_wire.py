@@ -21,7 +21,7 @@ def measurement(**changes):
         "timer_resolution_ns": 1.0,
     }
     return Launch(
-        "j", 0, "tflite-runtime", "2.14", "3.7", 1, init_ns=1, first_ns=2, warmup=3, **{**values, **changes}
+        "j", 0, "tflite-runtime", "2.14", "3.7", init_ns=1, first_ns=2, warmup=3, **{**values, **changes}
     )
 
 
@@ -56,6 +56,12 @@ def test_what_is_sent_arrives(message):
         "[" * 100_000,
         json.dumps({**json.loads(encode(measurement())), "blocks_ns": [["1"]]}),
         json.dumps({**json.loads(encode(measurement())), "init_ns": True}),
+        json.dumps({**json.loads(encode(measurement())), "blocks_ns": [[1, True]]}),
+        json.dumps({**json.loads(encode(measurement())), "blocks_ns": [[1, 2.0]]}),
+        json.dumps({**json.loads(encode(measurement())), "blocks_ns": [[1, None]]}),
+        json.dumps({**json.loads(encode(measurement())), "blocks_ns": [1]}),
+        json.dumps({**json.loads(encode(measurement())), "blocks_ns": [[1, [2]]]}),
+        json.dumps({**json.loads(encode(measurement())), "affinity": {}}),
         json.dumps({**json.loads(encode(measurement())), "ops": {"total": 1}}),
     ],
 )
@@ -91,6 +97,8 @@ def test_a_device_gets_texts_as_they_are():
         {"timer_resolution_ns": float("inf")},
         {"timer_resolution_ns": float("nan")},
         {"blocks_ns": [[10**400]]},
+        {"blocks_ns": [[1, 2], [3, -(1 << 63)]]},
+        {"delegate_facts": {"a": [1, 2, float("nan")]}},
     ],
 )
 def test_numbers_are_of_human_size(changes):

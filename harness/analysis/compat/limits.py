@@ -1,19 +1,16 @@
-"""The oldest release that runs a model, and the ops that make it so."""
+"""The oldest release of TensorFlow Lite that runs a model, and the ops that make it so."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from harness.accelerators import loading
+from harness.analysis.compat.document import NeedingOp, Needs
 from harness.tflite import ModelInfo
 
 
-def needs(model: ModelInfo) -> dict[str, Any] | None:
-    """{release, ops}: the first TensorFlow Lite release with all its op versions; None without ops.
+def needs(model: ModelInfo) -> Needs | None:
+    """The first release that has all op versions of a model, other subgraphs included; None without ops.
 
-    Those of other subgraphs count. Ops that the table of releases does not have are newer than all of it:
-    `release` is None then. `int16` is true of an op that asks for more than its version says, because its
-    tensors are int16.
+    Ops that are missing in the table of releases are newer than all of it.
     """
     written = loading.needed(model)
     if not written:
@@ -22,9 +19,7 @@ def needs(model: ModelInfo) -> dict[str, Any] | None:
     unknown = sorted(key for key, release in found.items() if release is None)
     newest = max((release for release in found.values() if release is not None), default=())
     because = unknown or sorted(key for key, release in found.items() if release == newest)
-    return {
-        "release": None if unknown else ".".join(map(str, newest)),
-        "ops": [
-            {"op": op, "version": version, "int16": version > written[op, version]} for op, version in because
-        ],
-    }
+    return Needs(
+        None if unknown else ".".join(map(str, newest)),
+        tuple(NeedingOp(op, version, version > written[op, version]) for op, version in because),
+    )

@@ -1,14 +1,14 @@
-"""Which runtimes a device profile is to be predicted for, without asking the device."""
+"""The runtimes that a device profile is predicted for, without asking the device."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from delegates.backends.runtime import installed
 from delegates.wire import Runtime
-from harness.analysis.compat import Target
-from harness.config import DeviceProfile
-from harness.versions import minor
+from harness.accelerators import ACCELERATORS
+from harness.analysis.compat.document import KnownFrom
+from harness.config import DelegateSpec, DeviceProfile
 
 # The versions that rules are known for best; assumed where nothing says what a device has.
 KNOWN = (
@@ -18,28 +18,32 @@ KNOWN = (
 _TENSORFLOW = Runtime("tensorflow", "2.21.0")
 
 
-def target(profile: DeviceProfile) -> Target:
-    """A local profile: the runtime installed here. Any other: the profile's `runtime`, or both known ones."""
+@dataclass(frozen=True)
+class Target:
+    """A device profile and the runtimes to predict for."""
+
+    profile: DeviceProfile
+    runtimes: tuple[Runtime, ...]  # at least one
+    known_from: KnownFrom
+
+    def runtimes_for(self, delegate: DelegateSpec) -> tuple[Runtime, ...]:
+        """The runtimes to predict for: only the first where they make no difference to the rules."""
+        return self.runtimes if needs_runtime(delegate.name) else self.runtimes[:1]
+
+
+def needs_runtime(delegate: str) -> bool:
+    """True for a delegate whose rules are not the same for all runtimes."""
+    return ACCELERATORS[delegate].rules_need_runtime
+
+
+def target(profile: DeviceProfile, installed: Sequence[Runtime]) -> Target:
+    """The runtimes of a profile: of a local one those installed, of any other what it names, else all known.
+
+    installed: the runtimes of the Python that runs qbench, in the order in which `auto` chooses.
+    """
     if profile.place == "local" and profile.python is None:
-        found = _choose(installed(), profile.runtime)
-        if found is not None:
-            return Target(profile, (found,), "installed")
-    named = [runtime for runtime in (*KNOWN, _TENSORFLOW) if runtime.name == profile.runtime]
-    return Target(profile, tuple(named) or KNOWN, "profile" if named else "assumed")
-
-
-def oldest_limiting(targets: Sequence[Target]) -> tuple[int, int] | None:
-    """Major and minor version of the oldest tflite-runtime among them, which variants are made for."""
-    versions = [
-        minor(runtime.version)
-        for target in targets
-        if target.known_from != "assumed"
-        for runtime in target.runtimes
-        if runtime.name == "tflite-runtime"
-    ]
-    return min((version for version in versions if version is not None), default=None)
-
-
-def _choose(found: Sequence[Runtime], wanted: str) -> Runtime | None:
-    """As the device's own Python chooses: the one asked for, else the first."""
-    return next((runtime for runtime in found if wanted in ("auto", runtime.name)), None)
+        wanted = [runtime for runtime in installed if profile.runtime in ("auto", runtime.name)]
+        if wanted:
+            return Target(profile, (wanted[0],), "installed")
+    named = tuple(runtime for runtime in (*KNOWN, _TENSORFLOW) if runtime.name == profile.runtime)
+    return Target(profile, named or KNOWN, "profile" if named else "assumed")

@@ -1,4 +1,4 @@
-"""How the bundle and the models get to a device, and its answers home."""
+"""Transports: how the bundle and the models get to a machine, and its answers home."""
 
 from __future__ import annotations
 
@@ -7,43 +7,44 @@ from threading import Event
 from typing import Protocol
 
 from delegates.wire import Request
-from harness.devices.transports.connection import Conversation
+from harness.devices.transports.cleaned import Cleaned
+from harness.devices.transports.connection import Connection
 
 
-class Runner(Protocol):
-    """A way to have conductors on one machine. Raises DeviceError where that can't be reached."""
+class Transport(Protocol):
+    """A way to start agents on one machine. Raises DeviceError where the machine can't be reached."""
 
-    place_name: str  # "this machine", or the board as the user calls it
-    lock: str | None  # who uses the machine, when it was last looked at
+    name: str  # "this machine", or the board as the user calls it
+    lock_holder: str | None  # who measured on the machine when it was last asked
 
     def python(self, wanted: str | None) -> str:
-        """The Python a profile means."""
+        """Return the Python that a profile means: `wanted`, or the machine's default."""
         ...
 
-    def place(self, path: Path) -> str:
-        """Where the file will be on the machine; it is there once a conversation has begun."""
+    def remote_path(self, path: Path) -> str:
+        """Return the path of a file of ours on the machine, where it is once an agent has started."""
         ...
 
-    def take(self, run_id: str, wait_s: float | None) -> None:
-        """From now on the machine is this run's alone; wait for others so long (None: for ever)."""
+    def lock_for(self, run_id: str, wait_s: float | None) -> None:
+        """Let agents started from now on take the machine's lock and wait so long for it (None: for ever)."""
         ...
 
-    def ask(self, request: Request) -> Conversation:
-        """Start a conductor with this request."""
+    def start(self, request: Request) -> Connection:
+        """Start an agent that will get this request."""
         ...
 
-    def clean(self) -> dict[str, int]:
-        """Remove what qbench has put there. Returns how many `files` and `bytes` that were."""
+    def clean(self) -> Cleaned:
+        """Remove what qbench has put on the machine."""
         ...
 
-    def connected(self) -> bool:
-        """Whether the link is there."""
+    def link_is_up(self) -> bool:
+        """Return whether the machine can be reached at the moment."""
         ...
 
-    def reconnect(self, stopped: Event) -> bool:
-        """After a conversation that broke off: whether the link was lost, and is there again."""
+    def restore_link(self, stopped: Event) -> bool:
+        """Return whether the link was lost and is there again; it is tried until `stopped` is set."""
         ...
 
     def close(self) -> None:
-        """Leave nothing open, and end what is under way: also from another thread."""
+        """End what is under way and leave nothing open; any thread may call it."""
         ...

@@ -1,7 +1,8 @@
-"""A device's answers as home takes them: printable lines of bounded size, and figures that can be.
+"""A device's answers as home accepts them: printable text of bounded size, and figures that are possible.
 
-The wire's types are checked in delegates/wire.py; here is what types can't say, once, so that nobody
-behind this door has to doubt what a device sent.
+The types are checked in delegates/wire.py; what types can't say is checked here, once, so that nobody
+behind this door has to check again. Launches come while a machine measures, perhaps this one, and hold
+thousands of numbers: lists of numbers are handled as a whole.
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ _MOST_LAUNCHES = 1 << 20
 _MOST_TEXTS = 256  # in a list that is shown: Pythons, libraries, delegates
 _MOST_OPS = 4096
 _LONGEST_TEXT = 1000
-_LONGEST_WAY = 40
+_LONGEST_PATH = 40
 _LONGEST_STDERR = 16 * 1024  # stored as it was written, and never shown
 _LARGEST_RANK = 16
+_NO_TEXT = frozenset((int, float, bool, type(None)))  # lists of these have no text in them
 
 _NUMBER, _COUNT, _TEXTS, _NUMBERS = "a number", "a count", "a list of texts", "a list of numbers"
 _MACHINE = {
@@ -57,22 +59,22 @@ _CHANGING = {
 
 
 def receive(line: str) -> Answer:
-    """The answer in a line, every text in it printable. Raises WireError for anything else."""
+    """Return the answer in a line, every text in it printable. Raises WireError for anything else."""
     try:
         raw = json.loads(line)
-        if len(line) - _of_outputs(raw) > _MOST_BYTES:
+        if len(line) - _output_bytes(raw) > _MOST_BYTES:
             raise WireError("too large")
-        message = build(_made_printable(raw, ""))
+        message = build(_printable(raw, ""))
     except (ValueError, RecursionError) as error:
         raise WireError(f"not JSON: {error}") from None
     if not isinstance(message, Answer):
         raise WireError(f"{type(message).__name__} is no answer")
     _check(message)
-    return _with_a_clock(message) if isinstance(message, Launch) else message
+    return _refuse_stopped_clock(message) if isinstance(message, Launch) else message
 
 
-def _of_outputs(raw: Any) -> int:
-    """How many bytes of a line are output tensors: seen before any time is spent on the rest."""
+def _output_bytes(raw: Any) -> int:
+    """Return how many bytes of a line are output tensors, before any time is spent on the rest."""
     outputs = raw.get("outputs") if isinstance(raw, dict) else None
     if not isinstance(outputs, list):
         return 0
@@ -80,28 +82,28 @@ def _of_outputs(raw: Any) -> int:
     return sum(len(data) for data in held if isinstance(data, str))
 
 
-def _made_printable(raw: Any, where: str) -> Any:
-    """The same with every text as a printable line of bounded length; keys lead to `where` it is."""
+def _printable(raw: Any, path: str) -> Any:
+    """Return the same with every text as a printable line of bounded length; `path` is made of keys."""
     if isinstance(raw, str):
-        return _text(raw, where)
+        return _text(raw, path)
     if isinstance(raw, list):
-        return [_made_printable(item, where) for item in raw]
+        return raw if _NO_TEXT.issuperset(map(type, raw)) else [_printable(item, path) for item in raw]
     if isinstance(raw, dict):
-        return {_line(key): _made_printable(item, _inside(where, key)) for key, item in raw.items()}
+        return {_line(key): _printable(item, _inside(path, key)) for key, item in raw.items()}
     return raw
 
 
-def _inside(where: str, key: str) -> str:
-    """Only short ways are of interest, and a device may choose its keys."""
-    return f"{where}.{key}" if len(where) + len(key) < _LONGEST_WAY else "…"
+def _inside(path: str, key: str) -> str:
+    """Return the path of a key. Only short paths matter, and a device may choose its keys."""
+    return f"{path}.{key}" if len(path) + len(key) < _LONGEST_PATH else "…"
 
 
-def _text(text: str, where: str) -> str:
-    if where == ".outputs.data":  # base64, which is checked
+def _text(text: str, path: str) -> str:
+    if path == ".outputs.data":  # base64, which is checked
         return text
-    if where in (".job", ".group"):  # ours, as they went there; of any length and with any line feed
+    if path in (".job", ".group"):  # ours, unchanged; of any length and with any line feed
         return printable(text)
-    return printable(text)[-_LONGEST_STDERR:] if where == ".stderr" else _line(text)
+    return printable(text)[-_LONGEST_STDERR:] if path == ".stderr" else _line(text)
 
 
 def _line(text: str) -> str:
@@ -109,19 +111,20 @@ def _line(text: str) -> str:
     return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 1] + "…"
 
 
-def _with_a_clock(m: Launch) -> Launch | Failure:
-    """The same, or why it is none: with a clock that stands still, or nearly so, no time is known."""
-    samples = sorted(ns for block in m.blocks_ns for ns in block)
-    if samples and samples[len(samples) // 2] > 0:
+def _refuse_stopped_clock(m: Launch) -> Launch | Failure:
+    """Return the launch, or a failure where the clock stood still in half of the inferences or more."""
+    count = sum(map(len, m.blocks_ns))
+    stopped = sum(block.count(0) for block in m.blocks_ns)
+    if count and stopped <= count // 2:
         return m
-    how = "all" if not any(samples) else "more than half"
-    reason = f"the clock of this device does not work: {how} of {len(samples)} inferences took 0 ns by it"
+    how = "all" if stopped == count else "more than half"
+    reason = f"the clock of this device does not work: {how} of {count} inferences took 0 ns by it"
     return Failure(m.job, m.launch, "invoke", reason)
 
 
 def _check(message: Answer) -> None:
     if isinstance(message, Launch):
-        _check_measurement(message)
+        _check_launch(message)
     elif isinstance(message, Failure):
         _need(message.stage in STAGES, "Failure.stage")
         _need(0 <= message.launch < _MOST_LAUNCHES, "Failure.launch")
@@ -138,18 +141,17 @@ def _check(message: Answer) -> None:
         _check_facts(message.changing, _CHANGING, "SystemInfo.changing")
 
 
-def _check_measurement(m: Launch) -> None:
-    samples = [ns for series in (*m.blocks_ns, m.end_to_end_ns) for ns in series]
-    own = [ns for block in m.cpu_time_ns for ns in block]
+def _check_launch(m: Launch) -> None:
+    samples = sum(map(len, m.blocks_ns)) + len(m.end_to_end_ns)
+    least = [min(series) for series in (*m.blocks_ns, *m.cpu_time_ns, m.end_to_end_ns) if series]
     _need(0 <= m.launch < _MOST_LAUNCHES, "Launch.launch")
-    _need(0 < len(samples) <= _MOST_SAMPLES, "Launch.blocks_ns")
-    _need(min([*samples, *own, m.init_ns, m.first_ns, m.warmup]) >= 0, "Launch: a time below zero")
+    _need(0 < samples <= _MOST_SAMPLES, "Launch.blocks_ns")
+    _need(min([*least, m.init_ns, m.first_ns, m.warmup]) >= 0, "Launch: a time below zero")
     _need(
         not m.cpu_time_ns or list(map(len, m.cpu_time_ns)) == list(map(len, m.blocks_ns)),
         "Launch.cpu_time_ns",
     )
     _need(m.timer_resolution_ns >= 0, "Launch.timer_resolution_ns")
-    _need(m.threads > 0, "Launch.threads")
     _need(min(m.affinity or [0]) >= 0, "Launch.affinity")
     _need((m.peak_memory_bytes or 0) >= 0, "Launch.peak_memory_bytes")
     if m.ops is not None:
@@ -170,7 +172,7 @@ def _check_ops(ops: Ops) -> None:
 
 
 def _check_output(output: Output) -> None:
-    """(samples, *shape), as many float32 values as that makes."""
+    """Require as many float32 values as the shape (samples, *tensor shape) has."""
     _need(0 < len(output.shape) <= _LARGEST_RANK and min(output.shape) >= 0, "Output.shape")
     try:
         size = len(base64.b64decode(output.data, validate=True))
@@ -180,7 +182,7 @@ def _check_output(output: Output) -> None:
 
 
 def _check_facts(facts: Mapping[str, Any], forms: Mapping[str, str], where: str) -> None:
-    """What home reads of them; what else a device may tell is only stored."""
+    """Check those that home uses; others that a device may send are only stored."""
     for key, form in forms.items():
         if key in facts and not _has_form(facts[key], form):
             raise WireError(f"{where}.{key}: {form} expected")

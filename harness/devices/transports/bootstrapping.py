@@ -1,4 +1,4 @@
-"""From a process that was just started to the waiting conductor: delegates/bootstrap.py as home sees it."""
+"""The way from a fresh process to an agent that waits for its request: home's side of agent/bootstrap.py."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import delegates
 from delegates.wire import printable
 from harness.devices.transports import ssh_command
 from harness.devices.transports.bundle import Bundle
-from harness.devices.transports.connection import Conversation
+from harness.devices.transports.connection import Connection
 from harness.errors import DeviceError
 
 KEEP_BYTES = 1 << 30  # old bundles and models on a machine, beyond what a run needs
@@ -35,11 +35,11 @@ Content = Path | bytes
 
 
 @dataclass(frozen=True)
-class Place:
-    """The folder of qbench's files and lock on a machine, and whom the machine is for.
+class WorkFolder:
+    """The folder of qbench's files and lock on a machine, and for whom the lock is taken.
 
-    `folder` None is the machine's own choice; `named_by` is what a user sets to name another one.
-    `owner` says for whom the lock is taken, None that it is not; it is waited for `wait_s` (None: for ever).
+    folder: None lets the machine choose. named_by: the setting by which a user names another folder.
+    owner: None leaves the lock alone. wait_s: the longest wait for the lock, None for ever.
     """
 
     folder: str | None
@@ -47,57 +47,65 @@ class Place:
     owner: Mapping[str, str] | None = None
     wait_s: float | None = None
 
-    def taken(self, run_id: str, wait_s: float | None) -> Place:
-        """This place with the machine's lock taken for one run of this user's."""
+    def locked_for(self, run_id: str, wait_s: float | None) -> WorkFolder:
+        """Return this folder with the lock to be taken for one run of this user's."""
         owner = {"who": f"{_user()}@{platform.node()}", "run": run_id}
         return replace(self, owner=owner, wait_s=wait_s)
 
 
-class Arrival:
-    """One conversation before its request. Every method raises DeviceError with what is in the way.
+class Bootstrapper:
+    """Brings the agent up on a connection, before its request. Every method raises DeviceError.
 
-    `why` says why the conversation ended, once it has.
+    `why` says why the connection ended, once it has.
     """
 
-    def __init__(self, name: str, conversation: Conversation, why: Callable[[], str], note: Note) -> None:
-        self._name, self._conversation, self._why, self._note = name, conversation, why, note
+    def __init__(self, name: str, connection: Connection, why: Callable[[], str], note: Note) -> None:
+        self._name, self._connection, self._why, self._note = name, connection, why, note
         self.uploaded_bytes = 0
         self._missing: list[str] | None = None
 
     def greet(self) -> None:
-        """Wait until a login shell has begun our command; before that nothing but a comment is sent.
+        """Wait until a login shell runs our command; before that nothing but a comment is sent.
 
-        A shell that runs something else instead must not get our program to read as its own commands.
+        A shell that runs something else instead must not read our program as its own commands.
         """
         word = secrets.token_hex(16)
         hello, answer = ssh_command.hello(word)
-        self._conversation.send(hello)
+        self._connection.send(hello)
         self._skip_banner(answer, own=hello.rstrip())
 
     def begin(
-        self, place: Place, bundle: Bundle, files: Mapping[str, Content], do: str = "run", python: bytes = b""
+        self,
+        folder: WorkFolder,
+        bundle: Bundle,
+        files: Mapping[str, Content],
+        do: str = "run",
+        python: bytes = b"",
     ) -> None:
-        """Start bootstrap.py with its order; `files` by SHA-256, `python` as a login shell reads it."""
+        """Start bootstrap.py with its order.
+
+        files: by SHA-256. python: the line that names a Python, as a login shell reads it.
+        """
         marker, source = secrets.token_hex(16), _SOURCE.read_bytes()
-        far = self._conversation.patience is not None
+        far = self._connection.timeouts is not None
         order = {
             "do": do,
             "marker": marker,
-            "workdir": place.folder,
-            "named_by": place.named_by,
-            "owner": place.owner,
-            "wait_s": place.wait_s,
+            "workdir": folder.folder,
+            "named_by": folder.named_by,
+            "owner": folder.owner,
+            "wait_s": folder.wait_s,
             "keep_bytes": KEEP_BYTES,
             "quiet_s": _QUIET_S if far else 0,
             "stay": not far,
             "bundle": bundle.sha256,
             "files": [{"sha256": key, "size": _size(content)} for key, content in files.items()],
         }
-        self._conversation.send(python, b"%d\n" % len(source), source, json.dumps(order).encode() + b"\n")
+        self._connection.send(python, b"%d\n" % len(source), source, json.dumps(order).encode() + b"\n")
         self._skip_banner(marker.encode())
 
     def finish(self, end: str, files: Mapping[str, Content]) -> dict[str, Any]:
-        """Send what is missing of `files`. Returns the answer that has the key `end`."""
+        """Send those of `files` that are missing there. Returns the answer that has the key `end`."""
         started, answers = time.monotonic(), 0
         told = ""
         pieces = sum(map(_size, files.values())) >> 19
@@ -117,31 +125,31 @@ class Arrival:
         raise self._nonsense()
 
     def _skip_banner(self, until: bytes, own: bytes | None = None) -> None:
-        """Login shells print what they like before `until`; `own` must not be in it: that is what we sent."""
+        """Skip what a login shell prints before the line `until`; `own` is ours and must not come back."""
         room, started = _BANNER_BYTES, time.monotonic()
-        patience = self._conversation.patience
+        timeouts = self._connection.timeouts
         while line := self._banner_line(room):
             if line.rstrip(b"\r\n") == until:
                 return
             if own is not None and own in line:
                 raise self._ended(ssh_command.ECHOES)
             room -= len(line)
-            if patience is not None and time.monotonic() - started > patience.answer_s:
-                self._conversation.give_up(f"printed things for {patience.answer_s:g} s and did not begin")
+            if timeouts is not None and time.monotonic() - started > timeouts.answer_s:
+                self._connection.give_up(f"printed things for {timeouts.answer_s:g} s and did not begin")
         raise self._no_answer()
 
     def _banner_line(self, room: int) -> bytes:
         try:
-            return self._conversation.read_line(room)
+            return self._connection.read_line(room)
         except DeviceError:
             raise self._ended(ssh_command.floods(_BANNER_BYTES)) from None
 
     def _answer(self) -> dict[str, Any]:
-        line = self._conversation.read_line(_LINE_BYTES)
+        line = self._connection.read_line(_LINE_BYTES)
         if not line:
             raise self._no_answer()
         if line == b"\n":
-            return {}  # it is at it
+            return {}  # it is still working
         try:
             answer = json.loads(line)
         except (ValueError, RecursionError):
@@ -154,12 +162,12 @@ class Arrival:
         return answer
 
     def _no_answer(self) -> DeviceError:
-        """Why the stream ended before the conductor was there."""
-        self._conversation.close()
+        """Return why the stream ended before the agent was there."""
+        self._connection.close()
         return DeviceError(f"{self._name}: {self._why()}")
 
     def _ended(self, why: str) -> DeviceError:
-        self._conversation.kill()
+        self._connection.kill()
         return DeviceError(f"{self._name}: {why}")
 
     def _nonsense(self) -> DeviceError:
@@ -181,7 +189,7 @@ class Arrival:
             if sha256 not in files:
                 raise DeviceError(f"{self._name} asked for a file that was not offered")
             header = json.dumps({"sha256": sha256}).encode() + b"\n"
-            self._conversation.send(header, content=files[sha256])
+            self._connection.send(header, content=files[sha256])
             self.uploaded_bytes += _size(files[sha256])
 
 
@@ -197,7 +205,7 @@ def _size(content: Content) -> int:
 
 
 def _well_formed(answer: dict[str, Any]) -> bool:
-    """Whether every value that is read has the form it is read in."""
+    """Return whether every value that is used has the type it is used as."""
     cleaned = answer.get("cleaned", {"files": 0, "bytes": 0})
     damaged = answer.get("damaged", 0)
     return (
@@ -212,5 +220,5 @@ def _well_formed(answer: dict[str, Any]) -> bool:
 
 
 def _short(text: str) -> str:
-    """One line for people."""
+    """Return the text as one line of bounded length."""
     return " ".join(printable(text).split())[:_TEXT_LENGTH]

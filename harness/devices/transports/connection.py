@@ -1,12 +1,9 @@
-"""One conductor process as home sees it: a request, its answers in order, how it ended."""
+"""A connection to one agent process: a request goes out, its answers come back in order."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-import os
-import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +14,7 @@ from delegates.wire import MAX_LINE_BYTES, Request, WireError, encode, printable
 from harness.devices.timeouts import Timeouts
 from harness.devices.transports.answers import receive
 from harness.errors import DeviceError
+from harness.processes import Exit, Process
 
 _LOOK_S = 1.0
 _STOP_S = 15  # between asking a conductor to stop and ending it
@@ -25,54 +23,42 @@ _CHUNK_BYTES = 1 << 18
 _MOST_BYTES = 4 << 30  # of answers to one request: a hostile device must not fill our memory and disk
 _LAST_WORDS = 200  # characters
 
-Arrive = Callable[["Conversation"], object]
+Bootstrap = Callable[["Connection"], object]
 
 
-class Conversation:
+class Connection:
     """Iterate over the answers, then close.
 
-    For a device that is reached over a link, `arrive` does what has to happen between the start of the
-    process and the request, and empty lines now and then tell each side that the other is still there;
-    a device that says nothing for too long is given up.
+    `bootstrap` brings the agent up between the start of the process and the request. With `timeouts` each
+    side shows by empty lines that it is still there, and a device that is silent for too long is given up.
     """
 
     def __init__(
         self,
         command: list[str],
         request: Request,
-        arrive: Arrive | None = None,
+        bootstrap: Bootstrap | None = None,
         folder: Path | None = None,
-        patience: Timeouts | None = None,
+        timeouts: Timeouts | None = None,
     ) -> None:
-        self._request, self._arrive, self.patience = request, arrive, patience
-        # Its own session: Ctrl-C in the terminal reaches only us, and we ask it to stop.
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=folder,
-            start_new_session=True,
-        )
+        self._request, self._bootstrap, self.timeouts = request, bootstrap, timeouts
+        self._process = Process(command, folder=folder, kept_bytes=_STDERR_TAIL_BYTES)
         self.pid = self._process.pid
-        self.asked = False  # whether the conductor was there to be asked
+        self.asked = False  # whether the agent was there to get the request
         self.late: str | None = None  # what took too long, if something did: "said nothing for 60 s"
         self._read_bytes = 0
-        self.status: int | None = None  # once closed: what it ended with
+        self.status: int | None = None  # exit status, once closed
         self._sending = threading.Lock()
-        self._tail = bytearray()
-        self._stderr_reader = threading.Thread(target=self._read_stderr, daemon=True)
-        self._stderr_reader.start()
         self._over, self._ended = threading.Event(), threading.Event()
-        self._due: float | None = None  # when the device has been waited for long enough
+        self._due: float | None = None  # when the device counts as lost
         self._beating = False
-        if patience is not None:
-            threading.Thread(target=self._watch, args=(patience.answer_s,), daemon=True).start()
+        if timeouts is not None:
+            threading.Thread(target=self._watch, args=(timeouts.answer_s,), daemon=True).start()
 
     def __iter__(self) -> Iterator[Any]:
-        """Messages up to the end of the stream. Raises DeviceError for a line that is none."""
-        if self._arrive is not None:
-            self._arrive(self)
+        """Yield messages up to the end of the stream. Raises DeviceError for a line that is not a message."""
+        if self._bootstrap is not None:
+            self._bootstrap(self)
         self.asked = True
         self.send(encode(self._request).encode("ascii"))
         while line := self.read_line(MAX_LINE_BYTES):
@@ -81,14 +67,13 @@ class Conversation:
             try:
                 yield receive(line.decode("ascii", "replace"))
             except WireError as error:
-                self.kill()  # whatever that is, it would not stop when asked to
+                self.kill()  # it would not stop when asked to
                 raise DeviceError(f"the device sent something that is no answer: {error}") from None
         if self.late is not None:
             raise DeviceError(f"the device {self.late}")
 
     def read_line(self, limit: int) -> bytes:
-        """The next line; empty at the end of the stream. Raises DeviceError for more than `limit` bytes."""
-        assert self._process.stdout is not None
+        """Return the next line, empty at the end of the stream. Raises DeviceError beyond `limit` bytes."""
         with self._in_time():
             line = self._process.stdout.readline(limit + 1)
         self._read_bytes += len(line)
@@ -99,66 +84,57 @@ class Conversation:
         return line
 
     def send(self, *pieces: bytes, content: Path | bytes = b"") -> None:
-        """Send bytes and then a file's, or more of them, undisturbed by the beat."""
-        assert self._process.stdin is not None
+        """Send bytes, then a file's content or more bytes, with no beat in between."""
         source = content.open("rb") if isinstance(content, Path) else io.BytesIO(content)
-        # ValueError, OSError: it is gone; reading will tell
+        # ValueError, OSError: the process has ended; reading will tell
         with source as opened, self._sending, contextlib.suppress(OSError, ValueError):
             for piece in pieces:
                 self._process.stdin.write(piece)
             while data := opened.read(_CHUNK_BYTES):
                 self._send_some(data)
             self._process.stdin.flush()
-        if self.patience is not None and not self._beating:  # not before the first words
+        if self.timeouts is not None and not self._beating:  # not before the first bytes of ours
             self._beating = True
-            threading.Thread(target=self._beat, args=(self.patience.beat_s,), daemon=True).start()
+            threading.Thread(target=self._beat, args=(self.timeouts.beat_s,), daemon=True).start()
 
     def stop(self) -> None:
-        """Ask the conductor to end early; what it has measured still comes."""
+        """Ask the agent to end early; what it has measured still comes."""
         self._over.set()
         if not self.asked:
-            self.kill()  # still on its way, perhaps held up by a frozen link: there is nothing to lose
-        elif self._process.stdin is not None:
+            self.kill()  # still starting, perhaps behind a frozen link: there is nothing to lose
+        else:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
 
     def close(self) -> str | None:
-        """End it. Returns how it ended if that was not as it should, else None."""
+        """End the process. Returns how it ended where that was not in order, else None."""
         self.stop()
-        try:
-            status = self._process.wait(timeout=_STOP_S)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            status = self._process.wait()
-        self._stderr_reader.join(timeout=1)
-        self.status = status
+        self.status = self._process.wait(_STOP_S).status
         self._ended.set()
-        if status == 0:
+        if self.status == 0:
             return None
-        how = f"was killed by {_signal_name(-status)}" if status < 0 else f"ended with exit status {status}"
         last = self.stderr().splitlines()[-1:]
-        return f"the conductor {how}" + (f" ({last[0][:_LAST_WORDS]})" if last else "")
+        return f"the conductor {Exit(self.status)}" + (f" ({last[0][:_LAST_WORDS]})" if last else "")
 
     def stderr(self) -> str:
-        """The last of what it wrote to stderr."""
-        return printable(self._tail.decode("utf-8", "replace")).strip()
+        """Return the last that it wrote to stderr."""
+        return printable(self._process.errors().decode("utf-8", "replace")).strip()
 
     def kill(self) -> None:
         """End the process at once, unless it has ended."""
-        if self._process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+        if self._process.alive:
+            self._process.kill()
 
     def give_up(self, late: str) -> None:
-        """End it because it took too long; whoever reads from it is told what did."""
+        """End it because it took too long; whoever reads from it gets `late` as the reason."""
         self.late = late
         self.kill()
 
     @contextlib.contextmanager
     def _in_time(self) -> Iterator[None]:
-        """The process is ended if what happens inside takes too long."""
-        if self.patience is not None:
-            self._due = time.monotonic() + self.patience.answer_s
+        """End the process if what happens inside takes too long."""
+        if self.timeouts is not None:
+            self._due = time.monotonic() + self.timeouts.answer_s
         try:
             yield
         finally:
@@ -172,23 +148,9 @@ class Conversation:
                 return
 
     def _send_some(self, data: bytes) -> None:
-        assert self._process.stdin is not None
         with self._in_time():
             self._process.stdin.write(data)
 
     def _beat(self, beat_s: float) -> None:
         while not self._over.wait(beat_s):
             self.send(b"\n")
-
-    def _read_stderr(self) -> None:
-        assert self._process.stderr is not None
-        while data := os.read(self._process.stderr.fileno(), 65536):
-            self._tail += data
-            del self._tail[:-_STDERR_TAIL_BYTES]
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

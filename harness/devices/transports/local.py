@@ -1,4 +1,4 @@
-"""This machine as a device: the same first steps, lock, bundle and wire as on a board, in a child process."""
+"""This machine as a device: the same bootstrap, lock, bundle and wire as on a board, in a child process."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import sys
 import tempfile
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 from delegates.wire import Request
-from harness.devices.transports.bootstrapping import Arrival, Content, Note, Place
+from harness.devices.transports.bootstrapping import Bootstrapper, Content, Note, WorkFolder
 from harness.devices.transports.bundle import Bundle
-from harness.devices.transports.connection import Conversation
+from harness.devices.transports.cleaned import Cleaned
+from harness.devices.transports.connection import Connection
 
 LOCK_DIR = "QBENCH_LOCK_DIR"
 
@@ -23,57 +23,61 @@ LOCK_DIR = "QBENCH_LOCK_DIR"
 _BEGIN = "import sys; exec(sys.stdin.buffer.read(int(sys.stdin.buffer.readline())))"
 
 
-class LocalRunner:
-    """Starts conductors on this machine. `note` is called with what the user should know meanwhile."""
+class LocalTransport:
+    """Starts agents on this machine. `note` gets what the user should know meanwhile."""
 
-    place_name = "this machine"
+    name = "this machine"
 
     def __init__(self, bundle: Bundle, note: Note) -> None:
-        self.lock: str | None = None  # who had the machine when it was last looked at
+        self.lock_holder: str | None = None
         self._bundle, self._note = bundle, note
         self._files: dict[str, Content] = {bundle.sha256: bundle.data}
-        self._place = Place(str(lock_folder()), LOCK_DIR)
-        self._conversation: Conversation | None = None
+        self._folder = WorkFolder(str(lock_folder()), LOCK_DIR)
+        self._connection: Connection | None = None
 
     def python(self, wanted: str | None) -> str:
-        """Without one asked for, the Python that runs qbench."""
+        """Return `wanted`, or the Python that runs qbench."""
         return wanted or sys.executable
 
-    def place(self, path: Path) -> str:
+    def remote_path(self, path: Path) -> str:
+        """Return the file's absolute path: this machine needs no copy."""
         return str(path.resolve())
 
-    def take(self, run_id: str, wait_s: float | None) -> None:
-        """From now on conversations hold this machine's lock, waiting for it so long (None: for ever)."""
-        self._place = self._place.taken(run_id, wait_s)
+    def lock_for(self, run_id: str, wait_s: float | None) -> None:
+        """Let agents started from now on take the lock; they wait for it so long (None: for ever)."""
+        self._folder = self._folder.locked_for(run_id, wait_s)
 
-    def ask(self, request: Request) -> Conversation:
-        self._conversation = Conversation([sys.executable, "-I", "-c", _BEGIN], request, self._arrive)
-        return self._conversation
+    def start(self, request: Request) -> Connection:
+        """Start an agent that will get this request."""
+        self._connection = Connection([sys.executable, "-I", "-c", _BEGIN], request, self._bootstrap)
+        return self._connection
 
-    def clean(self) -> dict[str, int]:
-        return {"files": 0, "bytes": 0}  # there is the bundle only
+    def clean(self) -> Cleaned:
+        """Do nothing: qbench keeps nothing on this machine but its cache."""
+        return Cleaned(0, 0)
 
-    def connected(self) -> bool:
+    def link_is_up(self) -> bool:
+        """Return True: there is no link that could be lost."""
         return True
 
-    def reconnect(self, stopped: Event) -> bool:
-        return False  # there is no link that could have been lost
+    def restore_link(self, stopped: Event) -> bool:
+        """Return False: there is no link that could have been lost."""
+        return False
 
     def close(self) -> None:
-        if self._conversation is not None:
-            self._conversation.kill()
+        """End the agent, if one is running."""
+        if self._connection is not None:
+            self._connection.kill()
 
-    def _arrive(self, conversation: Conversation) -> dict[str, Any]:
-        """From a fresh process to the waiting conductor. Raises DeviceError with what is in the way."""
-        arrival = Arrival(self.place_name, conversation, lambda: _why(conversation), self._note)
-        arrival.begin(self._place, self._bundle, self._files)
-        answer = arrival.finish("ready", self._files)
-        self.lock = answer.get("lock")
-        return answer
+    def _bootstrap(self, connection: Connection) -> None:
+        """Bring the agent up in a fresh process. Raises DeviceError with what is in the way."""
+        bootstrapper = Bootstrapper(self.name, connection, lambda: _why(connection), self._note)
+        bootstrapper.begin(self._folder, self._bundle, self._files)
+        self.lock_holder = bootstrapper.finish("ready", self._files).get("lock")
 
 
 def lock_folder() -> Path:
-    """The folder for this machine's lock: QBENCH_LOCK_DIR, or one per user and machine.
+    """Return the folder for this machine's lock: QBENCH_LOCK_DIR, or one per user and machine.
 
     That is in the user's cache folder (not in QBENCH_CACHE: runs with different ones share the machine),
     with the machine's name, because home folders are shared over networks; where that can't be written, is
@@ -88,7 +92,7 @@ def lock_folder() -> Path:
 
 
 def _user_folder(name: str) -> Path | None:
-    """The folder in the user's cache folder, made where it is missing; None where it can't be used."""
+    """Return a folder in the user's cache folder, made where it is missing; None where it can't be used."""
     import platformdirs
 
     try:
@@ -101,12 +105,12 @@ def _user_folder(name: str) -> Path | None:
 
 
 def _is_open(folder: Path) -> bool:
-    """True where anybody could put another folder in the place of one in it: no sticky bit, as /tmp has."""
+    """Return whether anybody could replace a folder in it: writable by all, without /tmp's sticky bit."""
     mode = folder.stat().st_mode
     return bool(mode & stat.S_IWOTH) and not mode & stat.S_ISVTX
 
 
-def _why(conversation: Conversation) -> str:
-    """The reason why a conversation ended before the device answered."""
-    last = " ".join(conversation.stderr().split())[-200:]
-    return f"the first step ended with status {conversation.status}" + (f" ({last})" if last else "")
+def _why(connection: Connection) -> str:
+    """Return why a connection ended before the agent was there."""
+    last = " ".join(connection.stderr().split())[-200:]
+    return f"the first step ended with status {connection.status}" + (f" ({last})" if last else "")

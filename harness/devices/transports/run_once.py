@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import subprocess
 import tempfile
-import threading
 
 from harness.config import SshTarget
 from harness.devices.transports import ssh_command
 from harness.errors import DeviceError
-
-_STDERR_BYTES = 65536
+from harness.processes import Process
 
 
 def run_once(
@@ -26,30 +20,16 @@ def run_once(
     them, which mean nothing if the script has answered. After `timeout_s` it is ended.
     Raises DeviceError if there is no ssh on this machine.
     """
-    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as complaints:
+    with tempfile.TemporaryFile() as given:  # it may not read it, and then a pipe would block
         given.write(stdin)
         given.seek(0)
         try:
-            process = subprocess.Popen(
-                ssh_command.once(target, script),
-                stdin=given, stdout=subprocess.PIPE, stderr=complaints,
-                cwd=target.folder, start_new_session=True,
-            )  # fmt: skip
+            process = Process(ssh_command.once(target, script), folder=target.folder, stdin=given)
         except FileNotFoundError:
-            raise DeviceError("there is no ssh here; install the OpenSSH client") from None
-        timer = threading.Timer(timeout_s, _end, [process])
-        timer.start()
-        try:
-            assert process.stdout is not None
-            answer = process.stdout.read(limit_bytes)
-        finally:
-            timer.cancel()
-            _end(process)
+            raise DeviceError(ssh_command.NO_SSH) from None
+        with process:
+            with process.within(timeout_s):
+                answer = process.stdout.read(limit_bytes)
+            process.kill()
             process.wait()
-        complaints.seek(max(0, complaints.seek(0, os.SEEK_END) - _STDERR_BYTES))
-        return answer, ssh_command.explain(target, complaints.read().decode("utf-8", "replace"))
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+            return answer, ssh_command.explain(target, process.errors().decode("utf-8", "replace"))

@@ -12,11 +12,12 @@ from delegates.wire import printable
 from harness.config import SshTarget
 
 if TYPE_CHECKING:
-    from harness.devices.transports.connection import Conversation
+    from harness.devices.transports.connection import Connection
 
+NO_SSH = "there is no ssh here; install the OpenSSH client"
 _SSH = "ssh"
 _LONGEST_ADVICE = 300  # characters of what ssh itself says to type
-_PERSIST_S = 900  # without a conversation: variants may take minutes to make; when we end, it is told to
+_PERSIST_S = 900  # without a connection: variants may take minutes to make; when we end, it is told to
 _LONGEST_FOLDER = 60  # a socket's whole path has about 100 bytes, and ssh adds 18 while it makes one
 
 # What is not for the user's configuration to change: nobody is asked in the middle of a run, host keys
@@ -112,12 +113,12 @@ def private_folder() -> Path:
 
 
 def socket(folder: Path) -> Path:
-    """Through which conversations share the connection."""
+    """Through which connections share the connection."""
     return folder / "s"
 
 
 def master(target: SshTarget, folder: Path) -> list[str]:
-    """Connect, then stay in the background until a while after the last conversation, however we end."""
+    """Connect, then stay in the background until a while after the last connection, however we end."""
     return _line(target, folder, ["-f", "-N", "-M", "-o", f"ControlPersist={_PERSIST_S}"])
 
 
@@ -127,7 +128,7 @@ def control(target: SshTarget, folder: Path, what: str) -> list[str]:
 
 
 def session(target: SshTarget, folder: Path) -> list[str]:
-    """One conversation over the shared connection."""
+    """One connection over the shared connection."""
     return [*_line(target, folder, ["-o", "ControlMaster=no"]), _BEGIN]
 
 
@@ -154,9 +155,9 @@ def explain(target: SshTarget, said: str) -> str:
     return f"{told.rstrip('.')}; {advice.format(ssh=by_hand(target), forget=forget)}"
 
 
-def explain_end(target: SshTarget, conversation: Conversation) -> str:
-    """The reason why a conversation ended before the device answered."""
-    status, said, late = conversation.status, conversation.stderr(), conversation.late
+def explain_end(target: SshTarget, connection: Connection) -> str:
+    """The reason why a connection ended before the device answered."""
+    status, said, late = connection.status, connection.stderr(), connection.late
     if late is not None:
         return f"it {late}; does {by_hand(target)} true work, and come to an end?"
     if status == _NO_GREETING:

@@ -1,0 +1,117 @@
+"""One launch of a job while it runs: its worker, and what that has answered so far."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import List, Optional
+
+from ..backends import registry
+from ..wire import Failure, Job, Launch, Output
+from .link import WorkerLink, WorkerLost
+from .messages import Block, ComputeOutputs, Open, Outputs, Ready, TimeBlock, WarmedUp, WarmUp
+
+BLOCK_NS = 20_000_000
+BLOCK_CALLS = 500
+SAMPLES = 10_000  # per launch: percentiles need no more, and files stay small
+WARM_UP_NS = 250_000_000
+OUTPUTS_LIMIT_NS = 2_000_000_000
+
+
+class RunningLaunch:
+    """A worker on its way to a Launch. Each of `start`, `open`, `time_block` and `time_end_to_end` may raise
+    WorkerLost; the conductor then keeps that in `lost`.
+    """
+
+    def __init__(self, job: Job, number: int) -> None:
+        self.job, self.number = job, number
+        self.lost: Optional[WorkerLost] = None
+        self.blocks_ns: List[List[int]] = []
+        self.cpu_time_ns: List[List[int]] = []
+        self.spent_ns = 0
+        self._samples = 0
+        self._worker: Optional[WorkerLink] = None
+        self._ready: Optional[Ready] = None
+        self._peak_memory_bytes: Optional[int] = None
+        self._warmup = 0
+        self._end_to_end_ns: List[int] = []
+        self._outputs: List[Output] = []
+
+    def start(self, arguments: List[str]) -> None:
+        """Start the worker, which imports its runtime and waits."""
+        self._worker = WorkerLink(self.job, arguments)
+
+    def open(self, with_outputs: bool) -> None:
+        """Load the model, run it once, compute outputs where wanted, warm up."""
+        worker = self._running()
+        self._ready = worker.ask(Open(), Ready, self.job.timeout_s)
+        if with_outputs:
+            computed = worker.ask(ComputeOutputs(OUTPUTS_LIMIT_NS), Outputs, self._within(OUTPUTS_LIMIT_NS))
+            self._outputs = computed.outputs
+        warmed_up = worker.ask(WarmUp(WARM_UP_NS), WarmedUp, self._within(WARM_UP_NS))
+        self._warmup = warmed_up.inferences
+        self._peak_memory_bytes = warmed_up.peak_memory_bytes
+
+    def time_block(self) -> None:
+        """One turn."""
+        block = self._block(TimeBlock(BLOCK_CALLS, BLOCK_NS))
+        self.blocks_ns.append(block.ns)
+        if block.cpu_time_ns:
+            self.cpu_time_ns.append(block.cpu_time_ns)
+        self.spent_ns += sum(block.ns)
+        self._samples += len(block.ns)
+
+    def time_end_to_end(self) -> None:
+        """One block of inferences with copying inputs in and outputs out."""
+        self._end_to_end_ns = self._block(TimeBlock(BLOCK_CALLS, BLOCK_NS, end_to_end=True)).ns
+
+    def wants_more(self, budget_ns: float) -> bool:
+        """Whether another block is to be timed: `budget_ns` is the timed work that this launch may do."""
+        return self.lost is None and self.spent_ns < budget_ns and self._samples < SAMPLES
+
+    def close(self) -> None:
+        """Let the worker end."""
+        if self._worker is not None:
+            self._worker.close()
+
+    def kill(self) -> None:
+        """End the worker at once; may be called from another thread."""
+        if self._worker is not None:
+            self._worker.kill()
+
+    def result(self) -> Launch:
+        """What was measured; there is at least one block."""
+        ready = self._ready
+        assert ready is not None
+        fields = vars(replace(ready, peak_memory_bytes=self._peak_memory_bytes))
+        return Launch(
+            job=self.job.id,
+            launch=self.number,
+            warmup=self._warmup,
+            blocks_ns=self.blocks_ns,
+            cpu_time_ns=self.cpu_time_ns,
+            end_to_end_ns=self._end_to_end_ns,
+            outputs=self._outputs,
+            **fields,
+        )
+
+    def failure(self) -> Failure:
+        """Why the worker was lost."""
+        lost = self.lost
+        assert lost is not None
+        stderr = "" if self._worker is None else self._worker.stderr_tail()
+        hint = registry.find(self.job.delegate).crash_hint if lost.signal_name else ""
+        reason = lost.reason + ("; " + hint if hint else "")
+        return Failure(self.job.id, self.number, lost.stage, reason, lost.signal_name, stderr)
+
+    def _block(self, command: TimeBlock) -> Block:
+        block = self._running().ask(command, Block, self._within(command.limit_ns))
+        self._peak_memory_bytes = block.peak_memory_bytes
+        return block
+
+    def _within(self, limit_ns: int) -> float:
+        """Seconds until a worker that was told to work for `limit_ns` counts as hung."""
+        return self.job.timeout_s + limit_ns / 1e9
+
+    def _running(self) -> WorkerLink:
+        assert self._worker is not None
+        return self._worker

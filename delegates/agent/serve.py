@@ -1,0 +1,118 @@
+"""The conductor's process: answers home's one request, until home goes away."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import threading
+import time
+from dataclasses import replace
+from typing import Callable, Dict, List
+
+from .. import streams
+from ..probe import ask, facts
+from ..wire import Done, Job, Message, Request, decode, encode
+from . import cores
+from .conductor import Emit, Group
+
+# After home has gone or asked to stop, a block that is being timed may end for so long.
+_STOP_S = 2.0
+# If nobody reads our last answers, because the link is frozen, we end without having sent them.
+_LAST_ANSWERS_S = 10.0
+
+
+def main() -> None:
+    """Answer the request on stdin; when stdin ends, stop, and still send what was measured."""
+    out = streams.take_stdout()
+    lock = threading.Lock()
+
+    def write(line: str) -> None:
+        with lock:
+            streams.write(out, line)
+
+    def emit(message: Message) -> None:
+        write(encode(message))
+
+    request = _read_request()
+    if request.quiet_s:
+        threading.Thread(target=_heartbeat, args=(write, request.quiet_s / 4), daemon=True).start()
+    try:
+        if request.do == "probe":
+            _when_home_goes(request.quiet_s, lambda: os._exit(0))
+            probe(request, emit)
+        else:
+            run(request, emit)
+    except BrokenPipeError:
+        os._exit(1)  # home is gone; workers die with us
+
+
+def probe(request: Request, emit: Emit) -> None:
+    """Ask the Pythons that the request names, and describe the machine."""
+    for question in request.questions:
+        emit(ask.answer(question, [sys.argv[0], "probe"]))
+    emit(facts.facts("before"))
+
+
+def run(request: Request, emit: Emit) -> None:
+    """Measure the request's jobs, one group after the other."""
+    stopped = threading.Event()
+    groups = [Group(jobs, request, [sys.argv[0], "work"], emit) for jobs in grouped(request.jobs)]
+
+    def stop() -> None:
+        stopped.set()
+        time.sleep(_STOP_S)
+        for group in groups:
+            group.kill()
+        time.sleep(_LAST_ANSWERS_S)
+        os._exit(1)
+
+    _when_home_goes(request.quiet_s, stop)
+    emit(facts.facts("before"))
+    for group in groups:
+        group.run(stopped)
+    emit(facts.facts("after"))
+    emit(Done(interrupted=stopped.is_set()))
+
+
+def grouped(jobs: List[Job]) -> List[List[Job]]:
+    """The jobs by group, each with the CPUs that it will run on."""
+    groups: Dict[str, List[Job]] = {}
+    for job in jobs:
+        pinned = job if job.affinity else replace(job, affinity=cores.fastest(job.threads))
+        groups.setdefault(job.group, []).append(pinned)
+    return list(groups.values())
+
+
+def _read_request() -> Request:
+    """The first line that is not empty; empty ones only say that home is there."""
+    line = "\n"
+    while line == "\n":
+        line = sys.stdin.readline()
+    if not line:
+        sys.exit(1)  # home left before it asked
+    request = decode(line)
+    assert isinstance(request, Request)
+    return request
+
+
+def _heartbeat(write: Callable[[str], None], every_s: float) -> None:
+    """Write empty lines, by which home tells a busy board from a dead one."""
+    while True:
+        time.sleep(every_s)
+        try:
+            write("\n")
+        except OSError:
+            return  # home is gone, which `_when_home_goes` notices
+
+
+def _when_home_goes(quiet_s: float, then: Callable[[], None]) -> None:
+    """Call `then` in a thread once stdin ends, or brings nothing for `quiet_s` (0: no limit)."""
+
+    def watch() -> None:
+        # Home has nothing more to say; its bytes only mean that the link is alive.
+        while select.select([0], [], [], quiet_s or None)[0] and os.read(0, 65536):
+            pass
+        then()
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,137 @@
+"""Frozen dataclasses as lines of JSON, checked to the last type when they are read."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import typing
+from typing import Any, Callable, Dict, List, Mapping, Type, Union
+
+# A longer line is refused unread: outputs are bounded far below it.
+MAX_LINE_BYTES = 64 * 1024 * 1024
+
+_LARGEST = 1 << 62  # no count, size or time of ours comes near it
+_DEEPEST = 8
+
+# check(value, where): the value as its annotation wants it. Raises WireError, which names `where` it is.
+Check = Callable[[Any, str], Any]
+
+
+class WireError(Exception):
+    """A line that is not a message of ours."""
+
+
+def encode(message: Any) -> str:
+    """One line of ASCII JSON, newline included: the name of the dataclass as "kind", and its fields."""
+    return _to_json({"kind": type(message).__name__, **vars(message)}) + "\n"
+
+
+# The fields of a nested dataclass are its __dict__: nothing is copied.
+_to_json = json.JSONEncoder(default=vars, check_circular=False).encode
+
+
+def by_name(*kinds: Type[Any]) -> Dict[str, Type[Any]]:
+    """Dataclasses by the name that stands in a line."""
+    return {kind.__name__: kind for kind in kinds}
+
+
+def decode(line: str, kinds: Mapping[str, Type[Any]]) -> Any:
+    """The message in a line. Raises WireError for anything that is none of `kinds`, to the last type."""
+    try:
+        return build(json.loads(line), kinds)
+    except (ValueError, RecursionError) as error:
+        raise WireError("not JSON: %s" % error) from None
+
+
+def build(raw: Any, kinds: Mapping[str, Type[Any]]) -> Any:
+    """The message that a parsed line is. Raises WireError."""
+    if not isinstance(raw, dict):
+        raise WireError("not a JSON object")
+    name = raw.get("kind")
+    kind = kinds.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise WireError("unknown kind of message %.40r" % (name,))
+    fields = {key: value for key, value in raw.items() if key != "kind"}
+    return _object(kind, fields, kind.__name__)
+
+
+def _object(kind: Type[Any], raw: Any, where: str) -> Any:
+    if not isinstance(raw, dict):
+        raise WireError("%s: not an object" % where)
+    checks = _checks(typing.cast(Any, kind))
+    unknown = raw.keys() - checks.keys()
+    if unknown:
+        raise WireError("%s: unknown key %.40r" % (where, min(unknown)))
+    try:
+        return kind(**{key: checks[key](value, where + "." + key) for key, value in raw.items()})
+    except TypeError as error:  # a field is missing
+        raise WireError("%s: %s" % (where, error)) from None
+
+
+@functools.lru_cache(maxsize=None)
+def _checks(kind: Any) -> Dict[str, Check]:
+    """One check per field; made when the first such message comes."""
+    return {name: _check_of(hint) for name, hint in typing.get_type_hints(kind).items()}
+
+
+def _check_of(hint: Any) -> Check:
+    """The check for an annotation; only the few forms that messages use exist."""
+    origin = getattr(hint, "__origin__", None)
+    if hint is Any:
+        return _plain
+    if origin is Union:  # Optional[…]
+        inner = _check_of(hint.__args__[0])
+        return lambda value, where: None if value is None else inner(value, where)
+    if origin in (list, List):
+        return _ints if hint.__args__[0] is int else functools.partial(_list, _check_of(hint.__args__[0]))
+    if origin in (dict, Dict):
+        return functools.partial(_dict, _check_of(hint.__args__[1]))
+    if dataclasses.is_dataclass(hint):
+        return functools.partial(_object, typing.cast(Any, hint))
+    return functools.partial(_scalar, hint)
+
+
+def _list(item: Check, value: Any, where: str) -> Any:
+    if not isinstance(value, list):
+        raise WireError("%s: not a list" % where)
+    return [item(one, where) for one in value]
+
+
+def _dict(item: Check, value: Any, where: str) -> Any:
+    if not isinstance(value, dict):
+        raise WireError("%s: not an object" % where)
+    return {key: item(one, where) for key, one in value.items()}
+
+
+def _scalar(kind: Type[Any], value: Any, where: str) -> Any:
+    wanted = (int, float) if kind is float else kind
+    if not isinstance(value, wanted) or (isinstance(value, bool) and kind is not bool):
+        raise WireError("%s: %s expected" % (where, kind.__name__))
+    return kind(_plain(value, where))
+
+
+def _ints(value: Any, where: str) -> Any:
+    """A list of int as it is. There are ten thousands of samples: no Python code runs for each of them."""
+    if not isinstance(value, list):
+        raise WireError("%s: not a list" % where)
+    if not set(map(type, value)) <= {int}:  # type(True) is bool
+        raise WireError("%s: int expected" % where)
+    if value and not -_LARGEST <= min(value) <= max(value) <= _LARGEST:
+        raise WireError("%s: a number out of bounds" % where)
+    return value
+
+
+def _plain(value: Any, where: str, depth: int = 0) -> Any:
+    """A JSON value that is not deep, and in which numbers are finite and of human size."""
+    if isinstance(value, (int, float)):
+        if not abs(value) <= _LARGEST:  # nor NaN; an int may be larger than any float
+            raise WireError("%s: a number out of bounds" % where)
+        return value
+    if depth == _DEEPEST:
+        raise WireError("%s: too deep" % where)
+    if isinstance(value, list):
+        return [_plain(item, where, depth + 1) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item, where, depth + 1) for key, item in value.items()}
+    return value

@@ -1,0 +1,196 @@
+"""Child processes of the device: started, talked to in lines, waited for no longer than told, ended with all
+that they started.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import threading
+import time
+from typing import Mapping, Optional, Sequence
+
+_STDERR_TAIL_BYTES = 16 * 1024
+_LAST_WORDS = 200  # characters of stderr's last line that stand in a sentence
+_READ_BYTES = 1 << 20
+_END_S = 5.0  # a child that was told to end may take so long
+
+
+class ChildError(Exception):
+    """No further line comes from a child process."""
+
+    signal_name: Optional[str] = None  # the signal that ended it, if one did
+
+    def sentence(self, who: str, doing: str) -> str:
+        """What happened, of a child called `who` that was `doing` something ("importing the runtime")."""
+        raise NotImplementedError
+
+
+class CannotStart(ChildError):
+    """The program can't be started."""
+
+    def __init__(self, program: str, why: Optional[str]) -> None:
+        super().__init__(program, why)
+        self.program, self.why = program, why
+
+    def sentence(self, who: str, doing: str) -> str:
+        return "cannot start %s: %s" % (self.program, self.why)
+
+
+class NoAnswer(ChildError):
+    """The child wrote no whole line in time. It has been killed."""
+
+    def __init__(self, timeout_s: float) -> None:
+        super().__init__(timeout_s)
+        self.timeout_s = timeout_s
+
+    def sentence(self, who: str, doing: str) -> str:
+        return "no answer for %g s while %s" % (self.timeout_s, doing)
+
+
+class BadAnswer(ChildError):
+    """The child wrote something that is no answer. It has been killed."""
+
+    def sentence(self, who: str, doing: str) -> str:
+        return "%s sent something that is no answer while %s" % (who, doing)
+
+
+class Exited(ChildError):
+    """The child ended by itself or by a signal; `status` as subprocess has it."""
+
+    def __init__(self, status: int, last_words: str) -> None:
+        super().__init__(status, last_words)
+        self.status, self.last_words = status, last_words
+        self.signal_name = _signal_name(-status) if status < 0 else None
+
+    def sentence(self, who: str, doing: str) -> str:
+        if self.signal_name is None:
+            text = "%s ended with exit status %d while %s" % (who, self.status, doing)
+            return text + (": " + self.last_words if self.last_words else "")
+        text = "%s was killed by %s while %s" % (who, self.signal_name, doing)
+        return text + ("; the kernel does that when memory runs out" if self.signal_name == "SIGKILL" else "")
+
+
+class Child:
+    """A process in a session of its own, so that it can be killed with everything it has started."""
+
+    def __init__(self, command: Sequence[str], env: Optional[Mapping[str, str]] = None) -> None:
+        """Start it with `env` added to our environment. Raises CannotStart."""
+        self._tail = bytearray()
+        self._read = bytearray()  # of stdout, not yet handed out
+        try:
+            self._process = subprocess.Popen(
+                command,
+                env={**os.environ, **(env or {})},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise CannotStart(command[0], error.strerror) from error
+        self._stderr_reader = threading.Thread(target=self._read_stderr, daemon=True)
+        self._stderr_reader.start()
+
+    def send(self, line: str) -> None:
+        """Write an ASCII line to its stdin; if it has ended, the next `read_line` says how."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(line.encode("ascii"))
+            self._process.stdin.flush()
+        except OSError:
+            pass
+
+    def read_line(self, timeout_s: float, most_bytes: int) -> str:
+        """The next line of its stdout. Raises NoAnswer, BadAnswer (too long, not ASCII) or Exited."""
+        assert self._process.stdout is not None
+        pipe = self._process.stdout.fileno()
+        end = self._read.find(b"\n")
+        while end < 0:
+            if not select.select([pipe], [], [], timeout_s)[0]:
+                self.close(kill=True)
+                raise NoAnswer(timeout_s)
+            data = os.read(pipe, _READ_BYTES)
+            if not data:
+                raise self._exited()
+            searched = len(self._read)
+            self._read += data
+            if len(self._read) > most_bytes:
+                raise self.refused()
+            end = self._read.find(b"\n", searched)
+        line = self._read[:end]
+        del self._read[: end + 1]
+        try:
+            return line.decode("ascii")
+        except UnicodeDecodeError:
+            raise self.refused() from None
+
+    def refused(self) -> BadAnswer:
+        """End the child because of what it sent; the error to raise."""
+        self.close(kill=True)
+        return BadAnswer()
+
+    def close(self, kill: bool = False) -> None:
+        """End the process and everything it started; without `kill` it may finish by itself first."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.close()
+        except OSError:
+            pass
+        if not kill:
+            self._wait()
+        self.kill()
+        self._process.wait()
+        self._stderr_reader.join(timeout=1)
+
+    def kill(self) -> None:
+        """End the process and everything it started, at once; may be called from another thread."""
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+
+    def stderr_tail(self) -> str:
+        """The last 16 KiB that it wrote to stderr."""
+        return self._tail.decode("utf-8", "replace")
+
+    def _wait(self) -> None:
+        """Until it has ended, but not for long. Its end closes its stdout: so nothing has to poll."""
+        assert self._process.stdout is not None
+        pipe, deadline = self._process.stdout.fileno(), time.monotonic() + _END_S
+        left = _END_S
+        while left > 0 and select.select([pipe], [], [], left)[0] and os.read(pipe, _READ_BYTES):
+            left = deadline - time.monotonic()
+        try:
+            self._process.wait(timeout=max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            pass
+
+    def _exited(self) -> Exited:
+        self.close()
+        last = self.stderr_tail().strip().splitlines()[-1:]
+        return Exited(self._process.returncode, last[0][:_LAST_WORDS] if last else "")
+
+    def _read_stderr(self) -> None:
+        assert self._process.stderr is not None
+        while True:
+            data = os.read(self._process.stderr.fileno(), 65536)
+            if not data:
+                return
+            self._tail += data
+            del self._tail[:-_STDERR_TAIL_BYTES]
+
+
+def output_of(command: Sequence[str], timeout_s: float) -> Optional[str]:
+    """What a program writes to stdout, or None where it can't be started or takes too long."""
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, timeout=timeout_s, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.decode("ascii", "replace")
+
+
+def _signal_name(number: int) -> str:
+    return signal.Signals(number).name if number in set(signal.Signals) else "signal %d" % number

@@ -1,0 +1,88 @@
+"""What keeps two runs from being pooled: models, variants, machine, runtime, settings, governor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from harness.record import CellRun, DeviceState, Run
+
+_OF_DEVICE = ("place", "os", "arch", "cpu", "cores", "memory_bytes", "python", "runtime", "runtime_version")
+_OF_PROFILE = ("delegates", "affinity", "env")
+_NAMED = 3  # differences said one by one
+
+
+class _Fact(NamedTuple):
+    """What has to be the same in both runs."""
+
+    what: str
+    mine: object
+    theirs: object
+
+
+def differences(one: Run, other: Run) -> list[str]:
+    """The reasons why two runs cannot be pooled, one sentence each."""
+    here, there = (sorted({variant.model for variant in run.variants}) for run in (one, other))
+    if not set(here) & set(there):
+        return [f"they measured {some(here, ', ')} and {some(there, ', ')}"]
+    return [*_in_one_only(one, other), *_other_files(one, other), *_other_facts(one, other)]
+
+
+def some(texts: Sequence[str], between: str = "; ") -> str:
+    """The first few texts, and how many more there are."""
+    more = len(texts) - _NAMED
+    return between.join(texts[:_NAMED]) + (f"{between}and {more} more" if more > 0 else "")
+
+
+def _in_one_only(one: Run, other: Run) -> Iterator[str]:
+    """Cells of one run that the other does not have; by their variant or device where that is missing."""
+    for which, mine, theirs in (("first", one, other), ("second", other, one)):
+        there = {name for entry in theirs.cells for name in _names(entry)}
+        missing = [next((n for n in _names(entry) if n not in there), None) for entry in mine.cells]
+        if named := [name for name in dict.fromkeys(missing) if name is not None]:
+            yield f"only the {which} has {some(named, ', ')}"
+
+
+def _names(entry: CellRun) -> tuple[str, str, str]:
+    """The names by which a cell may be missing: its variant, its device, itself."""
+    cell = entry.cell
+    variant = f"{cell.model} {cell.variant.name}"
+    full = f"{variant}/{cell.delegate.name}@{cell.device.name} with threads {cell.threads}"
+    return variant, f"device {cell.device.name}", full
+
+
+def _other_files(one: Run, other: Run) -> Iterator[str]:
+    there = {(variant.model, variant.name): variant.sha256 for variant in other.variants}
+    for variant in one.variants:
+        mine, theirs = variant.sha256, there.get((variant.model, variant.name), variant.sha256)
+        if mine != theirs:
+            digests = f"sha256 {str(mine)[:8]}… and {str(theirs)[:8]}…"
+            yield f"{variant.model} {variant.name}: another file ({digests})"
+
+
+def _other_facts(one: Run, other: Run) -> Iterator[str]:
+    there = {device.name: device for device in other.devices}
+    for device in one.devices:
+        for fact in _facts(device, there[device.name]) if device.name in there else ():
+            if fact.mine != fact.theirs:
+                yield f"{device.name} {fact.what}: {_short(fact.mine)} and {_short(fact.theirs)}"
+
+
+def _facts(mine: DeviceState, theirs: DeviceState) -> Iterator[_Fact]:
+    for key in _OF_DEVICE:
+        yield _Fact(key, getattr(mine, key), getattr(theirs, key))
+    profiles = _plain(mine.profile), _plain(theirs.profile)
+    for key in _OF_PROFILE:
+        yield _Fact(key, profiles[0].get(key), profiles[1].get(key))
+    yield _Fact("governors", mine.facts_before.get("governors"), theirs.facts_before.get("governors"))
+
+
+def _plain(profile: object) -> Mapping[str, object]:
+    return msgspec.to_builtins(profile) or {}
+
+
+def _short(value: object) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= 40 else text[:39] + "…"

@@ -1,0 +1,51 @@
+"""Which of the cells that are equally fast to take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from harness.analysis import intervals
+from harness.record import Row
+
+_ALIKE_DB = 3.0  # twice the noise
+_ROUNDING_DB = 100.0  # from here on only float32's own rounding differs
+
+
+def pick(alike: Sequence[Row]) -> tuple[Row, str | None]:
+    """The cell to take of those that are as fast, and what decided: SQNR, top-1, ops, size or speed."""
+    left = intervals.fastest_first(alike)
+    best_db = max(map(_sqnr_db, left))
+    steps: tuple[tuple[str, Callable[[Row], float]], ...] = (
+        ("SQNR", lambda row: _sqnr_db(row) >= best_db - _ALIKE_DB),
+        ("top-1", _top1),
+        ("ops", _delegated),
+        ("size", lambda row: -(row.size_bytes or math.inf)),
+        ("speed", intervals.value),
+    )
+    for reason, figure in steps:
+        best = max(map(figure, left))
+        kept = [row for row in left if figure(row) == best]
+        if len(kept) == 1 and len(left) > 1:
+            return kept[0], reason
+        left = kept
+    return left[0], None
+
+
+def _sqnr_db(row: Row) -> float:
+    """The SQNR in dB, capped at what float32's rounding leaves; -inf for outputs that were not compared."""
+    if row.fidelity is None:
+        return -math.inf
+    if row.fidelity.sqnr_db is None:
+        return _ROUNDING_DB if row.fidelity.max_abs_error == 0 else -math.inf
+    return min(row.fidelity.sqnr_db, _ROUNDING_DB)
+
+
+def _top1(row: Row) -> float:
+    same = None if row.fidelity is None else row.fidelity.top1_agreement
+    return 1.0 if same is None else same
+
+
+def _delegated(row: Row) -> float:
+    """More where fewer ops were left: a share would reward the ops that only convert inputs and outputs."""
+    return float(row.ops.delegated - row.ops.total) if row.ops else -math.inf

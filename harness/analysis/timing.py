@@ -1,0 +1,122 @@
+"""What the launches of one cell say of its speed: latency, floors, and what is measured once per launch.
+
+The figures are those of delegates.stats, by numpy: a run may hold millions of samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from delegates import stats
+from delegates.wire import Launch
+from harness.record import Latency
+
+Array = npt.NDArray[np.float64] | npt.NDArray[np.int64]
+Samples = Sequence[int] | Sequence[float] | Array
+Blocks = Sequence[Samples]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The times of a cell. `floors` holds the floor of each launch in ns, by launch number."""
+
+    latency: Latency | None
+    end_to_end: Latency | None
+    floors: dict[int, float]
+    timer_resolution_ns: float  # the coarsest of the launches
+    spread: list[float]  # samples in ns, some thousands evenly taken from all
+
+    @property
+    def has_times(self) -> bool:
+        """False of a clock that stood still: half of the inferences took no time at all."""
+        return self.latency is None or self.latency.median > 0
+
+    @property
+    def throughput_per_s(self) -> float | None:
+        """Inferences per second, one after the other, at the median latency."""
+        return 1000 / self.latency.median if self.latency and self.latency.median else None
+
+
+_SPREAD = 4000  # samples to look for groups and outliers in
+
+
+def of(launches: Sequence[Launch]) -> Timing:
+    """The times of a cell with these launches."""
+    blocks = [block for launch in launches for block in launch.blocks_ns]
+    samples = _joined(blocks)
+    floors = {launch.launch: launch_floor(launch.cpu_time_ns or launch.blocks_ns) for launch in launches}
+    return Timing(
+        latency=summary(samples, sum(any(map(len, launch.blocks_ns)) for launch in launches)),
+        end_to_end=summary(
+            _joined([launch.end_to_end_ns for launch in launches]),
+            sum(len(launch.end_to_end_ns) > 0 for launch in launches),
+        ),
+        floors={number: floor for number, floor in floors.items() if floor is not None},
+        timer_resolution_ns=max((launch.timer_resolution_ns for launch in launches), default=0.0),
+        spread=samples[:: max(1, len(samples) // _SPREAD)].tolist(),
+    )
+
+
+def summary(samples: Array, launches: int) -> Latency | None:
+    """Samples in ns as figures in ms, as stats.summary_ms; None without any sample."""
+    count = len(samples)
+    if not count:
+        return None
+    p90, p99 = (90 if count >= 10 else None), (99 if count >= 100 else None)
+    wanted = {percent: _neighbours(count, percent) for percent in (0, 50, p90, p99) if percent is not None}
+    places = sorted({place for below, above, _ in wanted.values() for place in (below, above)})
+    ordered = np.partition(samples, places)
+
+    def at(percent: int | None) -> float | None:
+        if percent is None:
+            return None
+        below, above, part = wanted[percent]
+        low, high = (float(ordered[place]) / stats.NS_PER_MS for place in (below, above))
+        return low + (high - low) * part
+
+    return Latency(
+        count=count,
+        launches=launches,
+        min=at(0) or 0.0,
+        median=at(50) or 0.0,
+        mean=float(samples.sum()) / count / stats.NS_PER_MS,
+        stdev=float(samples.std(ddof=1)) / stats.NS_PER_MS if count > 1 else None,
+        p90=at(p90),
+        p99=at(p99),
+    )
+
+
+def launch_floor(blocks: Blocks) -> float | None:
+    """The mean of the fastest tenth of the quietest block, as stats.launch_floor; None without samples."""
+    by_size: dict[int, list[Samples]] = {}
+    for block in blocks:
+        by_size.setdefault(len(block), []).append(block)
+    return min((_quietest(np.array(alike)) for size, alike in by_size.items() if size), default=None)
+
+
+def median_ms(values_ns: Sequence[float]) -> float | None:
+    """The median in ms of what is measured once per launch."""
+    median = stats.median(values_ns)
+    return None if median is None else median / stats.NS_PER_MS
+
+
+def _quietest(blocks: Array) -> float:
+    """Of blocks of one size, shape (blocks, samples): the smallest mean of a fastest tenth."""
+    kept = max(1, blocks.shape[1] // 10)
+    return float(np.partition(blocks, kept - 1, axis=1)[:, :kept].sum(axis=1).min()) / kept
+
+
+def _neighbours(count: int, percent: float) -> tuple[int, int, float]:
+    """The places in order between which a percentile lies, and how far: see stats.percentile."""
+    place = (count - 1) * percent / 100
+    below = int(place)
+    return below, min(below + 1, count - 1), place - below
+
+
+def _joined(parts: Blocks) -> Array:
+    filled = [part for part in parts if len(part)]
+    return np.concatenate(filled) if filled else np.empty(0)

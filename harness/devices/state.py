@@ -1,0 +1,44 @@
+"""A device profile and what was found behind it, as the record keeps them."""
+
+from __future__ import annotations
+
+from delegates.wire import ProbeResult
+from harness.config import DeviceProfile
+from harness.devices.machines import Machine
+from harness.record import Delegate, DeviceState, Profile
+from harness.record.plain import plain_object
+
+
+def profile_as_used(profile: DeviceProfile) -> Profile:
+    """Return the part of a profile that says how was measured; of the environment only the names."""
+    return Profile(
+        python=profile.python,
+        runtime=profile.runtime,
+        delegates=tuple(Delegate(d.name, plain_object(d.options)) for d in profile.delegates),
+        threads=profile.threads,
+        affinity=profile.affinity,
+        timeout_s=profile.timeout_s,
+        env=tuple(sorted(profile.env)),
+    )
+
+
+def device_state(profile: DeviceProfile, machine: Machine) -> DeviceState:
+    """Return the device as probing found it."""
+    found: ProbeResult = machine.answers[profile.name]
+    facts = {} if machine.facts is None else machine.facts.machine
+    return DeviceState(
+        name=profile.name,
+        place=profile.place,
+        machine=machine.id,
+        note=profile.note,
+        problem=machine.problem,
+        os=facts.get("os"),
+        arch=facts.get("arch"),
+        cpu=facts.get("cpu"),
+        cores=facts.get("cores"),
+        memory_bytes=facts.get("memory_bytes"),
+        python=found.version,
+        runtime=found.runtime.name if found.runtime else None,
+        runtime_version=found.runtime.version if found.runtime else None,
+        profile=profile_as_used(profile),
+    )

@@ -1,0 +1,33 @@
+"""What goes into a variant and comes out: the same for all variants of one model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from harness.record.variant import Tensor, Variant
+
+Values = tuple[tuple[str, tuple[int, ...]], ...]  # kind and shape of each tensor, sorted
+
+_REAL = re.compile(r"b?float\d+|u?int(4|8|16)")  # what quantization may make of real values
+
+
+def interface(variant: Variant) -> tuple[Values, Values]:
+    """Inputs and outputs as shapes of real values or of other types.
+
+    Names, order, quantization and leading ones of a shape don't count.
+    """
+    return _values(variant.inputs), _values(variant.outputs)
+
+
+def _values(tensors: Sequence[Tensor]) -> Values:
+    return tuple(sorted((_kind(tensor.dtype), _without_leading_ones(tensor.shape)) for tensor in tensors))
+
+
+def _kind(dtype: str) -> str:
+    return "real" if _REAL.fullmatch(dtype) else re.sub(r"u?int\d+", "integer", dtype)
+
+
+def _without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    first = next((index for index, size in enumerate(shape) if size != 1), len(shape))
+    return shape[first:]

@@ -1,0 +1,14 @@
+"""Indented text on a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+_NARROWEST = 20  # columns
+
+
+def print_indented(text: str, by: int, console: Console) -> None:
+    """Print a text with every line of it indented by some columns."""
+    for line in Text(text).wrap(console, max(_NARROWEST, console.width - by)):
+        console.print(Text(" " * by).append_text(line))

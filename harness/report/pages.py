@@ -1,0 +1,30 @@
+"""HTML of templates/: every text is escaped, and what is not printable becomes a space."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from harness.report.figures import printable
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def fill(template: str, **values: object) -> str:
+    """The HTML of a template; `values` are what it names."""
+    return _environment().get_template(template).render(values)
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("harness.report"),
+        autoescape=True,
+        finalize=lambda value: printable(value) if isinstance(value, str) else value,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )

@@ -1,0 +1,33 @@
+"""What `qbench compat` is about: models, devices and stored runs in, one report out."""
+
+from __future__ import annotations
+
+from harness import analysis, store
+from harness.analysis.compat import CompatReport, ReadModel, report, target
+from harness.config import Config
+from harness.devices import host
+from harness.quantize import VariantSet
+from harness.session import selection, variants
+from harness.session.options import Options
+from harness.session.watcher import Watcher
+from harness.tflite import read_model_file
+from harness.versions import oldest_limiting
+
+
+def compat(options: Options, config: Config, watcher: Watcher) -> CompatReport:
+    """Predict what each delegate will run of each variant, beside what stored runs have observed.
+
+    Raises QbenchError.
+    """
+    installed = host.installed_runtimes()
+    targets = [target(profile, installed) for profile in selection.devices(config, options)]
+    known = (runtime for t in targets if t.known_from != "assumed" for runtime in t.runtimes)
+    models = variants.make_all(options, config, oldest_limiting(known), watcher)
+    documents = [analysis.document(run) for run in store.load_all(options.results)]
+    return report([_read(made) for made in models], targets, documents)
+
+
+def _read(made: VariantSet) -> ReadModel:
+    """Read what is in the files of a model's variants. Raises ModelError."""
+    pairs = tuple((one.variant, read_model_file(one.path)) for one in made.variants)
+    return ReadModel(made.model, pairs, made.failed)

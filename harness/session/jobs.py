@@ -1,0 +1,67 @@
+"""The jobs of a machine: its cells as an agent gets them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from delegates.wire import Job, Request
+from harness.accelerators import ACCELERATORS
+from harness.analysis.baseline import baselines
+from harness.devices.machines import Machine
+from harness.record import Header
+from harness.session.options import Options
+from harness.session.plan import CellPlan, Plan, runnable
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one machine is asked for."""
+
+    machine: Machine
+    request: Request
+
+    def planned_s(self) -> dict[str, float]:
+        """Return the seconds of timed work per group."""
+        seconds: dict[str, float] = {}
+        for job in self.request.jobs:
+            seconds[job.group] = seconds.get(job.group, 0.0) + self.request.budget_s
+        return seconds
+
+
+def make_tasks(plan: Plan, header: Header, opened: Iterable[Machine], options: Options) -> list[Task]:
+    """Return what every machine with a cell to measure is asked for; this run will take their locks."""
+    compared_with = {cell.id for cell in baselines(plan.as_run(header)).values()}
+    tasks = []
+    for machine in opened:
+        cells = runnable(plan, (profile.name for profile in machine.profiles))
+        if not cells:
+            continue
+        machine.transport.lock_for(header.run_id, options.wait_s)
+        jobs = [_job(cell, machine, compared_with) for cell in cells]
+        tasks.append(
+            Task(machine, Request("run", jobs=jobs, budget_s=options.budget_s, precision=options.precision))
+        )
+    return tasks
+
+
+def _job(plan: CellPlan, machine: Machine, compared_with: Collection[str]) -> Job:
+    """Return a cell as an agent gets it. Cells of one model are compared with each other: one group."""
+    cell, profile, transport = plan.cell, plan.device.profile, machine.transport
+    assert plan.path is not None
+    return Job(
+        id=cell.id,
+        group=cell.model,
+        model=transport.remote_path(plan.path),
+        inputs=None if plan.inputs is None else transport.remote_path(plan.inputs),
+        delegate=cell.delegate.name,
+        runtime=profile.runtime,
+        python=plan.device.found.python,
+        threads=cell.threads,
+        options=dict(plan.spec.options),
+        affinity=None if profile.affinity is None else list(profile.affinity),
+        env=dict(profile.env),
+        timeout_s=profile.timeout_s,
+        baseline=cell.id in compared_with,
+        exclusive=ACCELERATORS[cell.delegate.name].exclusive,
+    )

@@ -1,0 +1,57 @@
+"""The variants of every model that was asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.config import Config
+from harness.models import ModelSource, resolve_model
+from harness.quantize import VariantSet, make_variants
+from harness.quantize.separate import separate
+from harness.session import selection
+from harness.session.options import Options
+from harness.session.watcher import Watcher
+
+
+def sources(options: Options) -> list[ModelSource]:
+    """Return the models asked for, none of them with the name of another. Raises ModelError."""
+    return selection.unique_names([resolve_model(text, Path.cwd()) for text in options.models])
+
+
+def make_all(
+    options: Options, config: Config, oldest_runtime: tuple[int, int] | None, watcher: Watcher
+) -> list[VariantSet]:
+    """Make the variants of every model asked for. Raises QbenchError.
+
+    oldest_runtime: major and minor version of the oldest runtime that has to load them.
+    """
+    made: list[VariantSet] = []
+    for source in sources(options):
+        watcher.step(f"making variants of {source.name}")
+        made += _make(source, options, config, oldest_runtime, watcher)
+    return selection.unique_sets(made)
+
+
+def _make(
+    source: ModelSource,
+    options: Options,
+    config: Config,
+    oldest_runtime: tuple[int, int] | None,
+    watcher: Watcher,
+) -> list[VariantSet]:
+    """Make the variants of one source, which may be a folder of several models."""
+    variants = make_variants(
+        source,
+        selection.variants(config, options.variants),
+        calibration=options.calibration,
+        dataset=options.dataset,
+        trust_model=options.trust_model,
+        batch=options.batch,
+        oldest_runtime=oldest_runtime,
+        on_progress=watcher.converted,
+    )
+    sets = separate(selection.filter_variants(variants, options.variants))
+    if len(sets) > 1:
+        names = ", ".join(one.model.name for one in sets)
+        watcher.note(f"{source.source}: inputs or outputs differ, these are different models: {names}")
+    return sets

@@ -1,0 +1,101 @@
+"""The files of a record while they grow."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import itertools
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
+
+from harness.store.chunks import OUTPUTS, SAMPLES
+
+EVENTS = "events.jsonl"
+NAMES = (SAMPLES, OUTPUTS, EVENTS)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Bytes and where they belong: always the end of a file, as far as it is written."""
+
+    name: str
+    offset: int
+    data: bytes
+
+
+class GrowingFiles:
+    """The open files of a record, locked for as long as they are open.
+
+    They are read and written through what was opened at the start, so that a folder may be renamed meanwhile.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Make the folder, which must not be there, and the files. Raises OSError, leaving nothing."""
+        self.folder = folder
+        self._open: dict[str, int] = {}
+        folder.mkdir(parents=True)
+        try:
+            for name in NAMES:
+                self._open[name] = _create(folder / name)
+            with contextlib.suppress(OSError):  # some network file systems have no locks
+                fcntl.flock(self._open[EVENTS], fcntl.LOCK_EX)
+        except OSError:
+            self.discard()
+            raise
+
+    def write(self, pieces: Sequence[Piece]) -> None:
+        """Append all pieces or none, those of one file on the disk before those of the next. Raises OSError.
+
+        Writing the same pieces twice is the same as once.
+        """
+        if not os.fstat(self._open[EVENTS]).st_nlink:
+            raise OSError("the folder has been removed")
+        try:
+            for name, those in itertools.groupby(pieces, key=attrgetter("name")):
+                for piece in those:
+                    _write(self._open[name], piece)
+                os.fsync(self._open[name])
+        except BaseException:
+            for piece in reversed(pieces):
+                with contextlib.suppress(OSError):  # the next attempt writes over it
+                    os.ftruncate(self._open[piece.name], piece.offset)
+            raise
+
+    def copied_to(self, folder: Path) -> GrowingFiles:
+        """A copy of all that was written, in another folder. Raises OSError."""
+        copy = GrowingFiles(folder)
+        try:
+            for name, descriptor in self._open.items():
+                with os.fdopen(os.dup(descriptor), "rb") as source, (folder / name).open("r+b") as target:
+                    source.seek(0)
+                    shutil.copyfileobj(source, target)
+        except OSError:
+            copy.close()
+            raise
+        return copy
+
+    def close(self) -> None:
+        """Close the files, and with them the lock."""
+        opened, self._open = self._open, {}
+        for descriptor in opened.values():
+            os.close(descriptor)
+
+    def discard(self) -> None:
+        """Close the files and remove the folder."""
+        self.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _create(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+
+
+def _write(descriptor: int, piece: Piece) -> None:
+    rest, offset = memoryview(piece.data), piece.offset
+    while rest:
+        written = os.pwrite(descriptor, rest, offset)
+        rest, offset = rest[written:], offset + written

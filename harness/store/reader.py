@@ -1,0 +1,211 @@
+"""Events -> Run, as far as they can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+from msgspec import structs
+
+from delegates.wire import MAX_LINE_BYTES, Launch, Output
+from harness.errors import ResultsError
+from harness.record import (
+    Cell,
+    CellRun,
+    DeviceState,
+    Ended,
+    FailedVariant,
+    Header,
+    Pending,
+    Run,
+    Variant,
+    events,
+)
+from harness.store import chunks
+from harness.store.document import check_schema, parse
+from harness.store.growing import EVENTS
+
+_Variants = dict[tuple[str, str], Variant | FailedVariant]  # by model and name
+
+
+class NothingPlannedError(ResultsError):
+    """The run ended, or is, before its plan."""
+
+
+def read(folder: Path) -> Run:
+    """The run in a folder, as far as it is written and whole. Raises ResultsError."""
+    path = folder / EVENTS
+    try:
+        with path.open("rb") as file:
+            return _read(folder, file)
+    except OSError as error:
+        raise ResultsError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def _read(folder: Path, file: BinaryIO) -> Run:
+    lines = _lines(file)
+    reading = _Reading(folder, _header(next(lines, b""), folder / EVENTS))
+    for number, line in enumerate(lines, start=2):
+        try:
+            event = _event(line)
+            if event is not None:
+                reading.take(event)
+        except (ValueError, RecursionError, KeyError, chunks.DamagedError):
+            reading.damage.append(f"line {number} of {EVENTS} can't be read")
+    return reading.run()
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """The whole lines: what was being written when the run was killed is none."""
+    while (line := file.readline(MAX_LINE_BYTES)).endswith(b"\n"):
+        yield line
+
+
+def _header(line: bytes, path: Path) -> Header:
+    """What the first line says. Raises ResultsError."""
+    if not line:
+        raise NothingPlannedError(f"nothing is in {path}: the run ended, or is, before its plan")
+    try:
+        raw = parse(line)
+    except (ValueError, RecursionError) as error:
+        raise ResultsError(f"{path} is not a record: line 1: {error}") from None
+    check_schema(raw, path, events.SCHEMA, "a record")
+    try:
+        return msgspec.convert(raw, events.Started).header
+    except msgspec.ValidationError as error:
+        raise ResultsError(f"{path} is not a record: line 1: {error}") from None
+
+
+def _event(line: bytes) -> events.Event | None:
+    """The event in a line; None where its kind is not known. Raises ValueError."""
+    raw = parse(line)
+    if not isinstance(raw, dict) or not isinstance(raw.get("event"), str):
+        raise ValueError("it is no event")
+    kind = events.KINDS.get(raw["event"])
+    return None if kind is None else msgspec.convert(raw, kind)
+
+
+class _Machine(msgspec.Struct):
+    """Those facts of a machine that a device's state has."""
+
+    os: str | None = None
+    arch: str | None = None
+    cpu: str | None = None
+    cores: int | None = None
+    memory_bytes: int | None = None
+
+
+class _Cell:
+    """A cell while its events are read."""
+
+    def __init__(self, planned: events.PlannedCell) -> None:
+        self.planned = planned
+        self.ended: Ended = planned.ended or Pending()
+        self.launches: list[Launch] = []
+        self.damage: list[str] = []
+
+    def launched(self, event: events.Launched, folder: Path) -> None:
+        number = event.launch.launch
+        try:
+            launch = chunks.restore(folder, event)
+        except chunks.DamagedError as error:
+            self.damage.append(f"launch {number} can't be read from {chunks.SAMPLES}: {error}")
+        else:
+            self.launches.append(replace(launch, outputs=self._outputs(event, folder)))
+
+    def _outputs(self, event: events.Launched, folder: Path) -> list[Output]:
+        """All or none: they are compared by their place."""
+        try:
+            return [chunks.restore_output(folder, stored) for stored in event.outputs]
+        except chunks.DamagedError as error:
+            self.damage.append(f"its outputs can't be read from {chunks.OUTPUTS}: {error}")
+            return []
+
+    def run(self, variants: _Variants, devices: dict[str, DeviceState]) -> CellRun:
+        planned = self.planned
+        device = devices[planned.device]
+        cell = Cell(
+            id=planned.id,
+            variant=variants[planned.model, planned.variant],
+            device=device,
+            delegate=device.delegate(planned.delegate),
+            threads=planned.threads,
+            artifact=planned.artifact,
+            expected=planned.expected,
+        )
+        return CellRun(cell, tuple(self.launches), self.ended, tuple(self.damage))
+
+
+class _Reading:
+    """A run while its events are read."""
+
+    def __init__(self, folder: Path, header: Header) -> None:
+        self.damage: list[str] = []
+        self._folder, self._header = folder, header
+        self._plan: events.Planned | None = None
+        self._finished: events.Finished | None = None
+        self._devices: dict[str, DeviceState] = {}
+        self._cells: dict[str, _Cell] = {}
+
+    def take(self, event: events.Event) -> None:
+        """Raises KeyError where it names what was not planned, ValueError where it can't be."""
+        match event:
+            case events.Planned():
+                self._take_plan(event)
+            case events.SystemFacts():
+                self._take_facts(event)
+            case events.Launched():
+                self._cells[event.cell].launched(event, self._folder)
+            case events.Ended():
+                self._cells[event.cell].ended = event.how
+            case events.Lost():
+                for name in event.devices:
+                    self._devices[name] = structs.replace(self._devices[name], problem=event.problem)
+            case events.Finished():
+                self._finished = event
+
+    def run(self) -> Run:
+        """Raises ResultsError where nothing was planned."""
+        if self._plan is None:
+            path = self._folder / EVENTS
+            if self.damage:
+                raise ResultsError(f"{path} is damaged: {self.damage[0]}")
+            raise NothingPlannedError(f"nothing was planned in {path}: the run ended, or is, before that")
+        variants = _variants(self._plan)
+        return Run(
+            header=self._header,
+            models=self._plan.models,
+            variants=self._plan.variants,
+            failed=self._plan.failed,
+            devices=tuple(self._devices.values()),
+            cells=tuple(cell.run(variants, self._devices) for cell in self._cells.values()),
+            finished_at=None if self._finished is None else self._finished.finished_at,
+            interrupted=self._finished is not None and self._finished.interrupted,
+            damage=tuple(self.damage),
+        )
+
+    def _take_plan(self, plan: events.Planned) -> None:
+        variants, devices = _variants(plan), {device.name: device for device in plan.devices}
+        for cell in plan.cells:  # that all it names is there
+            _ = variants[cell.model, cell.variant], devices[cell.device]
+        self._plan, self._devices = plan, devices
+        self._cells = {cell.id: _Cell(cell) for cell in plan.cells}
+
+    def _take_facts(self, facts: events.SystemFacts) -> None:
+        """Those before a run count once: a machine that was lost and came back says them again."""
+        for name in facts.devices:
+            device = self._devices[name]
+            if facts.when != "before":
+                self._devices[name] = structs.replace(device, facts_after=facts.changing)
+            elif not device.facts_before:
+                known = structs.asdict(msgspec.convert(facts.machine, _Machine))
+                said = {key: value for key, value in known.items() if value is not None}
+                self._devices[name] = structs.replace(device, facts_before=facts.changing, **said)
+
+
+def _variants(plan: events.Planned) -> _Variants:
+    made: Sequence[Variant | FailedVariant] = (*plan.variants, *plan.failed)
+    return {(variant.model, variant.name): variant for variant in made}

@@ -1,0 +1,91 @@
+"""The raw samples of a run as tables that pandas reads in one call (docs/results.md)."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from delegates.wire import Launch
+from harness.files import replacing
+from harness.record import Cell, Run
+
+SAMPLES_CSV = "samples.csv.gz"
+LAUNCHES_CSV = "launches.csv"
+COPIES_CSV = "copies.csv.gz"
+CELL_COLUMNS = ("model", "variant", "delegate", "device", "threads", "launch")
+COLUMNS = {
+    SAMPLES_CSV: ("block", "run_ns", "own_ns"),
+    LAUNCHES_CSV: (
+        "runtime",
+        "runtime_version",
+        "python",
+        "affinity",
+        "warmup",
+        "init_ns",
+        "first_ns",
+        "peak_memory_bytes",
+        "tick_ns",
+    ),
+    COPIES_CSV: ("run_ns",),
+}
+
+
+def write_tables(run: Run, folder: Path) -> None:
+    """Every launch of the run, each file whole. Raises OSError."""
+    for name, rows in _ROWS.items():
+        with replacing(folder / name) as file:
+            if name.endswith(".gz"):
+                with gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0) as packed:
+                    _write(run, name, rows, packed)
+            else:
+                _write(run, name, rows, file)
+
+
+def _write(run: Run, name: str, rows: _Rows, file: BinaryIO | gzip.GzipFile) -> None:
+    """A line per row; what all rows of a launch begin with is made once: there are many of them."""
+    file.write(csv_line((*CELL_COLUMNS, *COLUMNS[name])))
+    for cell in run.cells:
+        for launch in cell.launches:
+            begin = csv_line((*_key(cell.cell), launch.launch))[:-1]
+            file.write(b"".join(begin + row for row in rows(launch)))
+
+
+def _key(cell: Cell) -> Sequence[Any]:
+    return cell.model, cell.variant.name, cell.delegate.name, cell.device.name, cell.threads
+
+
+def csv_line(values: Sequence[Any]) -> bytes:
+    """A line of a table. What is not UTF-8 in a file name becomes \\udcXX."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(values)
+    return text.getvalue().encode("utf-8", "backslashreplace")
+
+
+def _sample_rows(launch: Launch) -> Iterator[bytes]:
+    for block, samples in enumerate(launch.blocks_ns):
+        cpu_times = launch.cpu_time_ns[block] if launch.cpu_time_ns else itertools.repeat("")
+        yield from (f",{block},{ns},{own}\n".encode() for ns, own in zip(samples, cpu_times, strict=False))
+
+
+def _launch_rows(m: Launch) -> Iterator[bytes]:
+    cpus = None if m.affinity is None else " ".join(map(str, m.affinity))
+    where = (m.runtime, m.runtime_version, m.python, cpus)
+    figures = (m.warmup, m.init_ns, m.first_ns, m.peak_memory_bytes, m.timer_resolution_ns)
+    yield b"," + csv_line((*where, *figures))
+
+
+def _copy_rows(launch: Launch) -> Iterator[bytes]:
+    yield from (b",%d\n" % ns for ns in launch.end_to_end_ns)
+
+
+_Rows = Callable[[Launch], Iterator[bytes]]
+_ROWS: Mapping[str, _Rows] = {
+    SAMPLES_CSV: _sample_rows,
+    LAUNCHES_CSV: _launch_rows,
+    COPIES_CSV: _copy_rows,
+}

@@ -1,0 +1,221 @@
+"""Appending what happens in a run to its record, while it happens."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import threading
+import uuid
+import zlib
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from delegates.wire import Launch
+from harness.errors import ResultsError
+from harness.record import Ended, Header, events
+from harness.record.plain import plain_struct
+from harness.store.chunks import OUTPUTS, SAMPLES, pack_output, pack_samples
+from harness.store.growing import EVENTS, NAMES, GrowingFiles, Piece
+
+
+def new_run_id(now: datetime | None = None) -> str:
+    """A name that sorts by time and is unique: 20261121-054412-123-3f9c (UTC, ms, random)."""
+    now = (now or datetime.now(UTC)).astimezone(UTC)
+    return f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03d}-{uuid.uuid4().hex[:4]}"
+
+
+def create(results_dir: Path, header: Header) -> Writer:
+    """The record of a new run, proved writable before anything is measured. Raises ResultsError."""
+    folder = results_dir / header.run_id
+    try:
+        files = GrowingFiles(folder)
+        try:
+            return Writer(files, header)
+        except OSError:
+            files.discard()
+            raise
+    except OSError as error:
+        why = error.strerror or error
+        raise ResultsError(
+            f"cannot write results to {folder}: {why}; choose another folder with --results"
+        ) from None
+
+
+class Writer:
+    """Appends the events of one run. Several threads may use it.
+
+    What can't be written stays in memory and is tried again with the next event; `problem` says why. At the
+    end of the run the whole record goes to a temporary folder instead if need be, and `folder` is that one.
+    Nobody else exports the run until `close`; what comes after it is dropped.
+    """
+
+    problem: str | None = None
+
+    def __init__(self, files: GrowingFiles, header: Header) -> None:
+        """Raises OSError where the first event can't be written."""
+        self._files = files
+        self._ends: Mapping[str, int] = dict.fromkeys(NAMES, 0)
+        self._waiting: deque[Sequence[Piece]] = deque()
+        self._lock = threading.Lock()
+        self._over = self._closed = False
+        self._append(_Batch(self._ends), events.Started(events.SCHEMA, header))
+        self._write()
+
+    @property
+    def folder(self) -> Path:
+        """Where the record is."""
+        return self._files.folder
+
+    def planned(self, planned: events.Planned) -> None:
+        """What will be measured, and what will not."""
+        self._event(planned)
+
+    def system_facts(self, facts: events.SystemFacts) -> None:
+        """What a machine was like before or after it measured."""
+        self._event(facts)
+
+    def launched(self, cell_id: str, launch: Launch) -> None:
+        """A launch of a cell: its samples and outputs are on the disk before the event."""
+        samples = pack_samples(launch)
+        outputs = [(output, pack_output(output)) for output in launch.outputs]
+        bare = replace(launch, blocks_ns=[], cpu_time_ns=[], end_to_end_ns=[], outputs=[])
+        with self._lock:
+            batch = _Batch(self._ends)
+            self._take(
+                batch,
+                events.Launched(
+                    cell=cell_id,
+                    launch=bare,
+                    block_sizes=tuple(map(len, launch.blocks_ns)),
+                    has_cpu_times=bool(launch.cpu_time_ns),
+                    end_to_end=len(launch.end_to_end_ns),
+                    samples=batch.chunk(SAMPLES, samples),
+                    outputs=tuple(
+                        events.StoredOutput(o.name, tuple(o.shape), o.subsampled, batch.chunk(OUTPUTS, data))
+                        for o, data in outputs
+                    ),
+                ),
+            )
+
+    def ended(self, cell_id: str, how: Ended) -> None:
+        """A cell has come to its end."""
+        self._event(events.Ended(cell_id, how))
+
+    def lost(self, lost: events.Lost) -> None:
+        """A machine can't be reached any more."""
+        self._event(lost)
+
+    def finished(self, finished_at: str, interrupted: bool) -> None:
+        """The run has come to its end: what is not written yet goes to a temporary folder with the rest."""
+        with self._lock:
+            self._take(_Batch(self._ends), events.Finished(finished_at, interrupted))
+            self._rescue()
+            self._over = True
+
+    def close(self) -> None:
+        """Let others export the run."""
+        with self._lock:
+            if self._closed:
+                return
+            if not self._over:
+                self._rescue()
+            self._closed = True
+            self._files.close()
+
+    def discard(self) -> None:
+        """Remove the folder: for a run that ended before anything was measured."""
+        with self._lock:
+            self._closed = True
+            self._files.discard()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _event(self, event: events.Event) -> None:
+        with self._lock:
+            self._take(_Batch(self._ends), event)
+
+    def _take(self, batch: _Batch, event: events.Event) -> None:
+        if self._closed:
+            return
+        self._append(batch, event)
+        try:
+            self._write()
+            self.problem = None
+        except OSError as error:
+            why = error.strerror or error
+            self.problem = f"cannot write results to {self.folder}: {why}; what was stored before is kept"
+
+    def _append(self, batch: _Batch, event: events.Event) -> None:
+        batch.add(EVENTS, _line(event))
+        self._ends = batch.ends
+        self._waiting.append(batch.pieces)
+
+    def _write(self) -> None:
+        """Everything that waits, in order. Raises OSError."""
+        while self._waiting:
+            self._files.write(self._waiting[0])
+            self._waiting.popleft()
+
+    def _rescue(self) -> None:
+        """Move to a temporary folder if something could not be written."""
+        if not self._waiting:
+            return
+        try:
+            spare = _spare(self._files, self._waiting)
+        except OSError as error:
+            why = error.strerror or error
+            self.problem = f"{self.problem}; nor can a temporary folder take the run: {why}"
+            return
+        self._files.close()
+        self._files = spare
+        self._waiting.clear()
+        self.problem = f"{self.problem}; everything measured is in {self.folder}"
+
+
+def _spare(files: GrowingFiles, more: Iterable[Sequence[Piece]]) -> GrowingFiles:
+    """A copy in a temporary folder, with what could not be written. Raises OSError, leaving nothing there."""
+    made, copy = Path(tempfile.mkdtemp(prefix="qbench-")), None
+    try:
+        copy = files.copied_to(made / files.folder.name)
+        for pieces in more:
+            copy.write(pieces)
+    except OSError:
+        if copy is not None:
+            copy.close()
+        shutil.rmtree(made, ignore_errors=True)
+        raise
+    return copy
+
+
+class _Batch:
+    """What one event adds to the files, and where these end then."""
+
+    def __init__(self, ends: Mapping[str, int]) -> None:
+        self.ends = dict(ends)
+        self.pieces: list[Piece] = []
+
+    def add(self, name: str, data: bytes) -> int:
+        offset = self.ends[name]
+        self.pieces.append(Piece(name, offset, data))
+        self.ends[name] += len(data)
+        return offset
+
+    def chunk(self, name: str, data: bytes) -> events.Chunk:
+        return events.Chunk(self.add(name, data), len(data), zlib.crc32(data))
+
+
+def _line(event: events.Event) -> bytes:
+    text = json.dumps(plain_struct(event), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "backslashreplace") + b"\n"

@@ -1,0 +1,87 @@
+"""Latency and floors by numpy are those of delegates.stats, whatever the samples."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from delegates import stats
+from harness.analysis import timing
+from tests.unit.run_builder import measurement
+
+RNG = np.random.default_rng(11)
+
+
+def samples(blocks):
+    """A launch's blocks of 1 to 700 inferences around 40 us, with a long tail, some of them equal."""
+    sizes = RNG.integers(1, 700, blocks)
+    return [(40_000 + RNG.exponential(3000, size)).astype(int).tolist() for size in sizes]
+
+
+def launches(count):
+    return [measurement("job", number, blocks=samples(RNG.integers(1, 9))) for number in range(count)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_latency_is_that_of_stats(count):
+    made = launches(count)
+    expected = stats.summary_ms([[ns for block in one.blocks_ns for ns in block] for one in made])
+    found = timing.of(made).latency
+    exact = ("count", "launches", "min", "median", "p90", "p99")
+    assert {key: getattr(found, key) for key in exact} == {key: expected[key] for key in exact}
+    assert (found.mean, found.stdev) == pytest.approx((expected["mean"], expected["stdev"]), rel=1e-12)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 9, 10, 11, 99, 100, 101])
+def test_percentiles_of_few_samples_are_those_of_stats(count):
+    values = RNG.integers(1, 10**9, count).tolist()
+    found, expected = timing.of([measurement("job", blocks=[values])]).latency, stats.summary_ms([values])
+    assert [getattr(found, key) for key in ("min", "median", "p90", "p99")] == [
+        expected[key] for key in ("min", "median", "p90", "p99")
+    ]
+    assert found.stdev == (None if count == 1 else pytest.approx(expected["stdev"], rel=1e-12))
+
+
+def test_floors_are_those_of_stats():
+    for one in launches(20):
+        assert timing.launch_floor(one.blocks_ns) == stats.launch_floor(one.blocks_ns)
+    assert timing.launch_floor([[], [3, 1, 2]]) == 1
+    assert timing.launch_floor([[]]) is None and timing.launch_floor([]) is None
+
+
+def test_floors_are_of_the_processs_own_time_where_that_was_measured():
+    one = dataclasses.replace(measurement("job", blocks=[[9] * 10]), cpu_time_ns=[[7] * 10])
+    assert timing.of([one]).floors == {0: 7.0}
+
+
+def test_samples_may_be_arrays():
+    """As a store reads them, without making Python numbers of millions of samples."""
+    made = launches(3)
+    arrays = [
+        dataclasses.replace(
+            one,
+            blocks_ns=[np.array(block, "<i8") for block in one.blocks_ns],
+            end_to_end_ns=np.array([5, 6], "<i8"),
+        )
+        for one in made
+    ]
+    lists = [dataclasses.replace(one, end_to_end_ns=[5, 6]) for one in made]
+    assert timing.of(arrays) == timing.of(lists)
+
+
+def test_without_samples_there_is_nothing():
+    for nothing in ([], [measurement("job", blocks=[])], [measurement("job", blocks=[[]])]):
+        found = timing.of(nothing)
+        assert (found.latency, found.end_to_end, found.floors, found.throughput_per_s) == (
+            None,
+            None,
+            {},
+            None,
+        )
+
+
+def test_launches_without_samples_are_not_counted():
+    found = timing.of([measurement("job", 0), measurement("job", 1, blocks=[])])
+    assert found.latency.launches == 1
