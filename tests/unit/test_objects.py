@@ -111,7 +111,7 @@ def test_a_ready_file_by_its_path_and_by_its_bytes(tmp_path):
     same = make_variants(by_path, STANDARD, cache=tmp_path / "cache", calibration=ARRAY)
     assert made.variants[0].path == same.variants[0].path
     assert made.model.fidelity_samples.source == "array float32 (20, 4)"
-    with pytest.raises(ModelError, match="bytes: not a valid .tflite"):
+    with pytest.raises(ModelError, match=r"bytes: not a valid \.tflite"):
         make_variants(resolve_model(b"junk", tmp_path), STANDARD, cache=tmp_path / "cache")
 
 
