@@ -23,7 +23,8 @@ from harness.quantize import VariantSet, export_variants, make_variants
 from harness.quantize.backends.tflite_converter.reasons import with_unrolling
 from harness.quantize.calibration import spread
 from harness.record import FidelitySamples, Warning
-from harness.tflite import dequantize, read_model_file
+from harness.tflite import read_model_file
+from tests.dequantize import dequantize
 from tests.models import dense_model
 
 ROOT = Path(__file__).resolve().parents[2]
