@@ -12,10 +12,9 @@ from delegates.wire import DEFAULT_BUDGET_S, DEFAULT_PRECISION
 from qbench.runs import Run
 
 if TYPE_CHECKING:
-    from harness.analysis.compat import CompatReport
+    from harness.analysis.compat import CompatReport, Inspection
     from harness.config import Config, DeviceProfile
     from harness.quantize import VariantSet
-    from harness.record.inspection import Inspection
     from harness.record.listing import Listing
     from harness.session.options import Options
     from harness.session.watcher import Watcher

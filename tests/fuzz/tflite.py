@@ -19,14 +19,12 @@ from pathlib import Path
 from rich.console import Console
 
 from harness.accelerators import ACCELERATORS
-from harness.analysis.compat import predictions
-from harness.analysis.compat.limits import needs
+from harness.analysis.compat import inspect
 from harness.analysis.compat.targets import KNOWN, Target
 from harness.config import DelegateSpec, DeviceProfile
 from harness.errors import ModelError
 from harness.report.inspection import render
 from harness.tflite import read_model
-from harness.tflite.describe import describe
 from tests.models import dense_model, dynamic_model, int64_model
 from tests.ops import Tensor, one
 
@@ -99,10 +97,9 @@ def look_at(data: bytes, targets: Sequence[Target]) -> str:
         assert text.startswith("fuzz.tflite: not a valid .tflite: "), text
         assert text.isprintable() and len(text) < 300, text
         return re.sub(r"\('.*'\)|-?\d+|\[.*\]", "…", text.split(": ", 2)[2])
-    predicted = [found for target in targets for found in predictions(model, target)]
-    document = {"file": "fuzz.tflite", **describe(model), "needs": needs(model), "predictions": predicted}
-    render(document, Console(file=io.StringIO(), width=80, markup=False))
-    json.dumps(document, allow_nan=False)
+    inspection = inspect("fuzz.tflite", model, targets)
+    render(inspection, Console(file=io.StringIO(), width=80, markup=False))
+    json.dumps(inspection.to_json(), allow_nan=False)
     return "read"
 
 
