@@ -29,18 +29,14 @@ from harness import config
 from harness.accelerators import ACCELERATORS, OpVerdict, Prediction, Verdict, predict
 from harness.accelerators.edgetpu import rules
 from harness.accelerators.edgetpu.log import MAPPED, parse
-from harness.analysis import compat
 from harness.analysis.compat import CompatCell
-from harness.devices import host
 from harness.errors import QbenchError
 from harness.record import Row
-from harness.report.progress import ProgressBar
-from harness.session.compat import read_variants
+from harness.session.compat import compat
 from harness.session.options import Options
 from harness.session.run import run
-from harness.session.variants import make_all
+from harness.session.watcher import Silent
 from harness.tflite import read_model_file
-from harness.versions import oldest_limiting
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared"
 TINY = "mlperf_tiny"
@@ -49,9 +45,8 @@ PROFILES = {
     "litert": ("ai-edge-litert", "xnnpack"),
     "gpu": ("ai-edge-litert", "gpu"),
 }
-QUIET = ProgressBar(quiet=True)
 VERDICTS = ("exact", "likely", "uncertain", "likely wrong", "wrong")
-Line = tuple[str, str, str]
+Judged = tuple[str, str, str]  # model, verdict, remark
 BY_TOTAL = "by total only"
 
 
@@ -81,21 +76,19 @@ def found_models(folder: Path) -> list[str]:
     return [str(path) for path in (*sources, *ready) if path.exists()]
 
 
-def compare(name: str, runtime: str, delegate: str, models: Sequence[str]) -> Iterator[Line]:
+def compare(name: str, runtime: str, delegate: str, models: Sequence[str]) -> Iterator[Judged]:
     """(model and variant, verdict, what was wrong), measured through the ordinary path."""
     profile = config.DeviceProfile(name, (config.DelegateSpec(delegate),), runtime=runtime)
     setup = config.Config(Path("predictions"), {name: profile}, {})
-    target = compat.target(profile, host.installed_runtimes())
     for model in models:
         with tempfile.TemporaryDirectory() as folder:
             options = Options(models=[model], devices=[name], budget_s=0.01, results=Path(folder))
             try:
-                document = run(options, setup, QUIET).document
-                made = make_all(options, setup, oldest_limiting(target.runtimes), QUIET)
+                document = run(options, setup, Silent()).document
+                report = compat(options, setup, Silent())  # beside the run, which lies in the same folder
             except QbenchError as error:
                 yield model, "uncertain", str(error)
                 continue
-            report = compat.report([read_variants(one) for one in made], [target], [document])
         measured = {row.variant: row for row in document.cells}
         for cell in report.cells:
             yield f"{cell.model} {cell.variant}", *judge(cell, measured[cell.variant])
@@ -106,19 +99,19 @@ def judge(cell: CompatCell, measured: Row) -> tuple[str, str]:
     predicted, seen = cell.predicted, cell.observed
     if seen is None:
         return "uncertain", f"not observed: {measured.status}: {measured.reason}"
-    if seen.outcome == "refused" or predicted.outcome == "refused":
+    if "refused" in (seen.outcome, predicted.outcome):
         if seen.outcome == predicted.outcome:
             return "exact", ""
         verdict = "uncertain" if predicted.outcome == "uncertain" else "wrong"
         return verdict, f"{predicted.outcome} / {seen.reason}"
     left = Counter[str]()
-    for group in measured.ops.not_delegated if measured.ops else ():
+    for group in () if measured.ops is None else measured.ops.not_delegated:
         left[group.op] += group.count
     certain, possible = Counter[str](), Counter[str]()
-    for group in cell.in_the_way:
-        possible[group.op] += group.count
-        surely = group.verdict == Verdict.NOT_DELEGATED and not group.likely
-        certain[group.op] += group.count if surely else 0
+    for ops in cell.in_the_way:
+        possible[ops.op] += ops.count
+        surely = ops.verdict == Verdict.NOT_DELEGATED and not ops.likely
+        certain[ops.op] += ops.count if surely else 0
     by_total = bool(set(left) - set(possible)) and left.total() <= possible.total()  # it names no kinds
     if by_total:
         certain, possible, left = (Counter(any=c.total()) for c in (certain, possible, left))
@@ -161,7 +154,7 @@ class Tally:
         )
 
 
-def from_pairs(folder: Path, tally: Tally) -> Iterator[Line]:
+def from_pairs(folder: Path, tally: Tally) -> Iterator[Judged]:
     """Source models and what the compiler mapped of them, op by op; equal ones once."""
     pairs = json.loads((folder / "pairs.json").read_text("utf-8"))["pairs"]
     tally.pairs = len(pairs)
@@ -194,7 +187,7 @@ def judge_ops(prediction: Prediction, left: Collection[int]) -> tuple[str, str]:
     return ("likely", f"{prediction.likely} ops") if prediction.likely else ("exact", "")
 
 
-def from_logs(folder: Path) -> Iterator[Line]:
+def from_logs(folder: Path) -> Iterator[Judged]:
     """Logs whose models are not at hand: no kind of op that the Edge TPU has not may be mapped in them."""
     known = rules.rules()["ops"]
     for path in sorted([*folder.glob("*.log"), *folder.glob("*.txt")]):
@@ -212,7 +205,7 @@ def from_logs(folder: Path) -> Iterator[Line]:
             yield path.name, "exact" if called == total - report.mapped else "uncertain", remark
 
 
-def print_table(title: str, rows: Iterator[Line]) -> int:
+def print_table(title: str, rows: Iterator[Judged]) -> int:
     """Returns how many rows are wrong."""
     print(f"\n{title}")
     counts, by_total = Counter[str](), 0
