@@ -2,8 +2,8 @@
 
     python benchmarks/predictions.py [--models FOLDER] [--pairs-dir FOLDER] [--only NAME]…
 
---models: folders of ready models in this one, and the float models of MLPerf Tiny in FOLDER/mlperf_tiny,
-beside the built-in ones. --pairs-dir: what edgetpu_compiler mapped, as pairs.json, the source models in
+--models: its folders hold ready models (and mlperf_tiny/ the float models of MLPerf Tiny), for more than the
+built-in ones. --pairs-dir: what edgetpu_compiler mapped, as pairs.json, the source models in
 sources/ and logs of other models in logs/.
 
 exact: every op came out as predicted, and all of it was certain. likely: the same, but some verdicts were
