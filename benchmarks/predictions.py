@@ -2,9 +2,9 @@
 
     python benchmarks/predictions.py [--models FOLDER] [--pairs-dir FOLDER] [--only NAME]…
 
---models: ready models (default: shared/models beside the checkout). --pairs-dir: what edgetpu_compiler
-mapped, as pairs.json, the source models in sources/ and logs of other models in logs/ (default:
-shared/edgetpu beside the checkout).
+--models: its folders hold ready models (and mlperf_tiny/ the float models of MLPerf Tiny), for more than the
+built-in ones. --pairs-dir: what edgetpu_compiler mapped, as pairs.json, the source models in
+sources/ and logs of other models in logs/.
 
 exact: every op came out as predicted, and all of it was certain. likely: the same, but some verdicts were
 only likely. uncertain: nothing said was wrong, but not all was said, or the delegate says only how many ops
@@ -29,44 +29,38 @@ from harness import config
 from harness.accelerators import ACCELERATORS, OpVerdict, Prediction, Verdict, predict
 from harness.accelerators.edgetpu import rules
 from harness.accelerators.edgetpu.log import MAPPED, parse
-from harness.analysis import compat
 from harness.analysis.compat import CompatCell
-from harness.devices import host
 from harness.errors import QbenchError
 from harness.record import Row
-from harness.report.progress import ProgressBar
-from harness.session.compat import read_variants
+from harness.session.compat import compat
 from harness.session.options import Options
 from harness.session.run import run
-from harness.session.variants import make_all
+from harness.session.watcher import Silent
 from harness.tflite import read_model_file
-from harness.versions import oldest_limiting
 
-BESIDE = Path(__file__).resolve().parents[2] / "shared"
 TINY = "mlperf_tiny"
 PROFILES = {
     "tflite": ("tflite-runtime", "xnnpack"),
     "litert": ("ai-edge-litert", "xnnpack"),
     "gpu": ("ai-edge-litert", "gpu"),
 }
-QUIET = ProgressBar(quiet=True)
 VERDICTS = ("exact", "likely", "uncertain", "likely wrong", "wrong")
-Line = tuple[str, str, str]
+Judged = tuple[str, str, str]  # model, verdict, remark
 BY_TOTAL = "by total only"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--models", type=Path, default=BESIDE / "models")
-    parser.add_argument("--pairs-dir", type=Path, default=BESIDE / "edgetpu")
+    parser.add_argument("--models", type=Path)
+    parser.add_argument("--pairs-dir", type=Path)
     parser.add_argument("--only", action="append", help="a profile: tflite, litert, gpu or edgetpu")
     asked = parser.parse_args()
-    models = ["digits", "mobilenet_v2", *found_models(asked.models)]
+    models = ["digits", "mobilenet_v2", *(found_models(asked.models) if asked.models else [])]
     wrong = 0
     for name, (runtime, delegate) in PROFILES.items():
         if delegate in ACCELERATORS and (not asked.only or name in asked.only):
             wrong += print_table(f"{delegate}, {runtime}", compare(name, runtime, delegate, models))
-    if (asked.pairs_dir / "pairs.json").is_file() and (not asked.only or "edgetpu" in asked.only):
+    if asked.pairs_dir and (not asked.only or "edgetpu" in asked.only):
         tally = Tally()
         wrong += print_table("edgetpu, op by op", from_pairs(asked.pairs_dir, tally))
         print(f"  {tally.words()}")
@@ -81,21 +75,19 @@ def found_models(folder: Path) -> list[str]:
     return [str(path) for path in (*sources, *ready) if path.exists()]
 
 
-def compare(name: str, runtime: str, delegate: str, models: Sequence[str]) -> Iterator[Line]:
+def compare(name: str, runtime: str, delegate: str, models: Sequence[str]) -> Iterator[Judged]:
     """(model and variant, verdict, what was wrong), measured through the ordinary path."""
     profile = config.DeviceProfile(name, (config.DelegateSpec(delegate),), runtime=runtime)
     setup = config.Config(Path("predictions"), {name: profile}, {})
-    target = compat.target(profile, host.installed_runtimes())
     for model in models:
         with tempfile.TemporaryDirectory() as folder:
             options = Options(models=[model], devices=[name], budget_s=0.01, results=Path(folder))
             try:
-                document = run(options, setup, QUIET).document
-                made = make_all(options, setup, oldest_limiting(target.runtimes), QUIET)
+                document = run(options, setup, Silent()).document
+                report = compat(options, setup, Silent())  # beside the run, which lies in the same folder
             except QbenchError as error:
                 yield model, "uncertain", str(error)
                 continue
-            report = compat.report([read_variants(one) for one in made], [target], [document])
         measured = {row.variant: row for row in document.cells}
         for cell in report.cells:
             yield f"{cell.model} {cell.variant}", *judge(cell, measured[cell.variant])
@@ -106,19 +98,19 @@ def judge(cell: CompatCell, measured: Row) -> tuple[str, str]:
     predicted, seen = cell.predicted, cell.observed
     if seen is None:
         return "uncertain", f"not observed: {measured.status}: {measured.reason}"
-    if seen.outcome == "refused" or predicted.outcome == "refused":
+    if "refused" in (seen.outcome, predicted.outcome):
         if seen.outcome == predicted.outcome:
             return "exact", ""
         verdict = "uncertain" if predicted.outcome == "uncertain" else "wrong"
         return verdict, f"{predicted.outcome} / {seen.reason}"
     left = Counter[str]()
-    for group in measured.ops.not_delegated if measured.ops else ():
+    for group in () if measured.ops is None else measured.ops.not_delegated:
         left[group.op] += group.count
     certain, possible = Counter[str](), Counter[str]()
-    for group in cell.in_the_way:
-        possible[group.op] += group.count
-        surely = group.verdict == Verdict.NOT_DELEGATED and not group.likely
-        certain[group.op] += group.count if surely else 0
+    for ops in cell.in_the_way:
+        possible[ops.op] += ops.count
+        surely = ops.verdict == Verdict.NOT_DELEGATED and not ops.likely
+        certain[ops.op] += ops.count if surely else 0
     by_total = bool(set(left) - set(possible)) and left.total() <= possible.total()  # it names no kinds
     if by_total:
         certain, possible, left = (Counter(any=c.total()) for c in (certain, possible, left))
@@ -161,7 +153,7 @@ class Tally:
         )
 
 
-def from_pairs(folder: Path, tally: Tally) -> Iterator[Line]:
+def from_pairs(folder: Path, tally: Tally) -> Iterator[Judged]:
     """Source models and what the compiler mapped of them, op by op; equal ones once."""
     pairs = json.loads((folder / "pairs.json").read_text("utf-8"))["pairs"]
     tally.pairs = len(pairs)
@@ -194,7 +186,7 @@ def judge_ops(prediction: Prediction, left: Collection[int]) -> tuple[str, str]:
     return ("likely", f"{prediction.likely} ops") if prediction.likely else ("exact", "")
 
 
-def from_logs(folder: Path) -> Iterator[Line]:
+def from_logs(folder: Path) -> Iterator[Judged]:
     """Logs whose models are not at hand: no kind of op that the Edge TPU has not may be mapped in them."""
     known = rules.rules()["ops"]
     for path in sorted([*folder.glob("*.log"), *folder.glob("*.txt")]):
@@ -212,7 +204,7 @@ def from_logs(folder: Path) -> Iterator[Line]:
             yield path.name, "exact" if called == total - report.mapped else "uncertain", remark
 
 
-def print_table(title: str, rows: Iterator[Line]) -> int:
+def print_table(title: str, rows: Iterator[Judged]) -> int:
     """Returns how many rows are wrong."""
     print(f"\n{title}")
     counts, by_total = Counter[str](), 0

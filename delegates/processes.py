@@ -12,7 +12,7 @@ from typing import Mapping, Optional, Sequence
 
 _STDERR_TAIL_BYTES = 16 * 1024
 _LAST_WORDS = 200  # characters of stderr's last line that stand in a sentence
-_READ_BYTES = 1 << 20
+_READ_BYTES = 1 << 16  # what a pipe of Linux holds
 _END_S = 5.0  # a child that was told to end may take so long
 
 
@@ -96,8 +96,7 @@ class Child:
         """Write an ASCII line to its stdin. If the child has ended, the next `read_line` raises Exited."""
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(line.encode("ascii"))
-            self._process.stdin.flush()
+            _write_all(self._process.stdin.fileno(), line.encode("ascii"))
         except OSError:
             pass
 
@@ -119,7 +118,7 @@ class Child:
                 raise self.refused()
             end = self._read.find(b"\n", searched)
         line = self._read[:end]
-        del self._read[: end + 1]
+        self._read = self._read[end + 1 :]
         try:
             return line.decode("ascii")
         except UnicodeDecodeError:
@@ -188,6 +187,11 @@ def output_of(command: Sequence[str], timeout_s: float) -> Optional[str]:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.decode("ascii", "replace")
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 def _signal_name(number: int) -> str:

@@ -67,7 +67,8 @@ WAIT_S = 120  # at all: the machine may be busy
 LAUNCHES = 2  # of each cell are kept of the recorded run
 RUN = "a-run"
 FILES = {
-    "events.jsonl", "samples.bin", "outputs.bin", "run.json", "samples.csv.gz", "launches.csv", "copies.csv.gz",
+    "events.jsonl", "samples.bin", "outputs.bin", "run.json",
+    "samples.csv.gz", "launches.csv", "copies.csv.gz",
 }  # fmt: skip
 PROFILE = '[devices.board]\nplace = "ssh"\nhost = "board"\ndelegates = ["cpu", "xnnpack"]\nnote = "hostile"\n'
 

@@ -310,6 +310,7 @@ LOST_SHELLS = {
 }
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("shell", LOST_SHELLS)
 def test_a_login_shell_that_does_something_else(transport_of, boards, shell):
     """Said in time, in one line, and with what to look for."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from harness.session.runtimes import oldest
 
 from delegates.wire import Runtime
-from harness.versions import minor, release
+from harness.versions import minor, oldest_limiting, release
 
 
 @pytest.mark.parametrize(
@@ -34,4 +33,4 @@ def test_minor_needs_both_numbers():
 
 @pytest.mark.parametrize(("version", "expected"), [("2.15rc1", (2, 15)), ("nightly", None), ("2.7", (2, 7))])
 def test_the_oldest_runtime(version, expected):
-    assert oldest([Runtime("ai-edge-litert", "1.0"), Runtime("tflite-runtime", version)]) == expected
+    assert oldest_limiting([Runtime("ai-edge-litert", "1.0"), Runtime("tflite-runtime", version)]) == expected
