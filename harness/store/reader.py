@@ -32,7 +32,10 @@ _Variants = dict[tuple[str, str], Variant | FailedVariant]  # by model and name
 
 
 class NothingPlannedError(ResultsError):
-    """The run ended, or is, before its plan."""
+    """A run without a plan: there is nothing to show of it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"{folder}: nothing was planned; the run ended early or is still being prepared")
 
 
 def read(folder: Path) -> Run:
@@ -67,7 +70,7 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
 def _header(line: bytes, path: Path) -> Header:
     """What the first line says. Raises ResultsError."""
     if not line:
-        raise NothingPlannedError(f"nothing is in {path}: the run ended, or is, before its plan")
+        raise NothingPlannedError(path.parent)
     try:
         raw = parse(line)
     except (ValueError, RecursionError) as error:
@@ -170,10 +173,9 @@ class _Reading:
     def run(self) -> Run:
         """Raises ResultsError where nothing was planned."""
         if self._plan is None:
-            path = self._folder / EVENTS
             if self.damage:
-                raise ResultsError(f"{path} is damaged: {self.damage[0]}")
-            raise NothingPlannedError(f"nothing was planned in {path}: the run ended, or is, before that")
+                raise ResultsError(f"{self._folder} is damaged: {self.damage[0]}")
+            raise NothingPlannedError(self._folder)
         variants = _variants(self._plan)
         return Run(
             header=self._header,
