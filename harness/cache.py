@@ -12,7 +12,6 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,13 +19,17 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from harness import files
 from harness.errors import ModelError
 
-KEEP_BYTES = 2 << 30  # of private copies; they cost no more than a copy to make again
-IN_USE_S = 24 * 3600.0  # what was used so lately may still be measured
+KEEP_BYTES = 2 << 30  # of copies of the user's files, which can be copied again
+IN_USE_S = 24 * 3600.0  # what was used so recently may be in use by a run
 _FORM = 1  # of records: raised whenever they would be read otherwise
 _BLOCK_BYTES = 1 << 20
 T = TypeVar("T")
+
+JsonObject = Mapping[str, Any]
+"""What a record holds."""
 
 
 def default_cache() -> Path:
@@ -44,7 +47,7 @@ def digest(data: bytes) -> str:
 
 
 def digest_file(path: Path) -> str:
-    """SHA-256 of a file's content in hex. Raises ModelError where it cannot be read."""
+    """SHA-256 of a file's content in hex. Raises ModelError if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -52,7 +55,7 @@ def digest_file(path: Path) -> str:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
-def key(**parts: Any) -> str:
+def key(**parts: object) -> str:
     """SHA-256 of the parts, whatever their order."""
     return digest(json.dumps(parts, sort_keys=True).encode())
 
@@ -63,7 +66,7 @@ def put(folder: Path, data: bytes, suffix: str) -> Path:
 
 
 def get(folder: Path, sha256: str, suffix: str) -> Path | None:
-    """The file that `put` made of a content, or None where there is none that is whole."""
+    """The file that `put` made of a content, or None if there is none that is whole."""
     path = folder / f"{sha256}{suffix}"
     try:
         return path if digest_file(path) == sha256 else None
@@ -95,37 +98,28 @@ def _holds(path: Path, data: bytes) -> bool:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Put `data` at `path`, all or nothing, under a temporary name of this process's own until whole.
+    """Put `data` at `path`, all or nothing; several may do so at once.
 
-    Raises ModelError where the cache cannot be written.
+    Raises ModelError if the cache cannot be written.
     """
-    temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
-            temporary = Path(file.name)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        files.replace(path, data, shared=True)
     except OSError as error:
         why = error.strerror or error
         raise ModelError(
             f"cache {path.parent}: cannot be written: {why}; QBENCH_CACHE can name another folder"
         ) from None
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)  # it has gone where all went well
 
 
-def write_record(path: Path, payload: Mapping[str, Any]) -> None:
+def write_record(path: Path, payload: JsonObject) -> None:
     """`write` of a JSON object with its checksum."""
     record = {"payload": payload, "sha256": _checksum(path, payload)}
     write(path, (json.dumps(record, indent=2, sort_keys=True) + "\n").encode())
 
 
-def read_record(path: Path) -> dict[str, Any] | None:
-    """The object that `write_record` was given, or None where nothing whole is there."""
+def read_record(path: Path) -> JsonObject | None:
+    """The object that `write_record` was given, or None if nothing whole is there."""
     try:
         record = json.loads(path.read_bytes())
         payload = record["payload"]
@@ -144,15 +138,15 @@ def read_typed(path: Path, kind: type[T]) -> T | None:
         return None
 
 
-def _checksum(path: Path, payload: Any) -> str:
+def _checksum(path: Path, payload: object) -> str:
     """The name counts: a record that was copied over another one is not that one."""
     return key(form=_FORM, name=path.name, payload=payload)
 
 
 def prune(folder: Path, keep_bytes: int = KEEP_BYTES, in_use_s: float = IN_USE_S) -> None:
-    """Remove what `keep` has not given out for longest, until `folder` holds at most `keep_bytes`.
+    """Remove what `keep` has not returned for longest, until `folder` holds at most `keep_bytes`.
 
-    What was given out in the last `in_use_s` seconds stays, however much that is.
+    What it returned in the last `in_use_s` seconds stays, however much that is.
     """
     limit = time.time() - in_use_s
     found = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,15 +11,16 @@ from typing import BinaryIO
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, shared: bool = False) -> Iterator[BinaryIO]:
     """A file for the new content of `path`, which it replaces once all of it is on the disk. Raises OSError.
 
     Its name is that of `path` with ".tmp", so that the next writer clears away what a killed one left: only
-    one may write at a time.
+    one may write at a time. With `shared` each writer has a name of its own, and several may write.
     """
     temporary = path.with_name(path.name + ".tmp")
     try:
-        with temporary.open("wb") as file:
+        with _unique(path.parent) if shared else temporary.open("wb") as file:
+            temporary = Path(file.name)
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -28,7 +30,14 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def replace(path: Path, data: bytes) -> None:
-    """Make `data` the content of `path`, all or nothing. Raises OSError."""
-    with replacing(path) as file:
+def replace(path: Path, data: bytes, *, shared: bool = False) -> None:
+    """Make `data` the content of `path`, all or nothing; see `replacing`. Raises OSError."""
+    with replacing(path, shared=shared) as file:
         file.write(data)
+
+
+def _unique(folder: Path) -> BinaryIO:
+    """A new hidden file, which nobody else may read until it is whole."""
+    handle, name = tempfile.mkstemp(dir=folder, prefix=".")
+    os.close(handle)
+    return Path(name).open("wb")

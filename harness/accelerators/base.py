@@ -107,7 +107,7 @@ class Accelerator:
     device_files: Collection[str] = ()
 
     # complete(options, folder of devices.toml): checks what options mean together, and resolves paths of this
-    # machine. Raises Bad.
+    # machine. Raises InvalidValue.
     complete: Callable[[Options, Path | None], Options] = as_given
 
     # skips(scheme, custom ops): why a variant is ruled out on paper, or None.

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from harness.accelerators.base import Accelerator, Options
 from harness.accelerators.options import scalars
-from harness.config.checks import Bad, text
+from harness.config.checks import InvalidValue, text
 
 
 def _complete(options: Options, folder: Path | None) -> Options:
     if "library" not in options:
-        raise Bad('"external" needs a library: { name = "external", library = "libsomething.so" }')
+        raise InvalidValue('"external" needs a library: { name = "external", library = "libsomething.so" }')
     return options
 
 

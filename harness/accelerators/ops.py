@@ -32,7 +32,7 @@ class OpView:
 
     @property
     def fused_activation(self) -> str:
-        number = self.op.options.get("FusedActivationFunction", 0)
+        number = int(self.op.options.get("FusedActivationFunction", 0))
         return ACTIVATIONS[number] if 0 <= number < len(ACTIVATIONS) else str(number)
 
     def values(self, index: int) -> tuple[int, ...] | None:

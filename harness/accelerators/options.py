@@ -9,7 +9,7 @@ from typing import Any
 from harness.accelerators.base import Accelerator
 from harness.accelerators.registry import ACCELERATORS
 from harness.config import Config, DelegateSpec
-from harness.config.checks import Bad, one_of, suggest, wrong_type
+from harness.config.checks import InvalidValue, one_of, suggest, wrong_type
 from harness.errors import ConfigError
 
 
@@ -23,15 +23,15 @@ def check_options(config: Config) -> Config:
         try:
             local = profile.place == "local"
             specs = tuple(checked(spec, on_this_machine=local) for spec in profile.delegates)
-        except Bad as bad:
-            why = f'{config.path}: [devices.{name}] key "delegates": {bad}'
+        except InvalidValue as invalid:
+            why = f'{config.path}: [devices.{name}] key "delegates": {invalid}'
             raise ConfigError(" ".join(why.split())) from None
         devices[name] = replace(profile, delegates=specs)
     return replace(config, devices=devices)
 
 
 def checked(spec: DelegateSpec, *, on_this_machine: bool) -> DelegateSpec:
-    """The delegate with checked options. Raises Bad, with the option's name if one has a wrong value."""
+    """The delegate with checked options. Raises InvalidValue, with the name of the option that is wrong."""
     known = spec.name in ACCELERATORS
     accelerator = ACCELERATORS[spec.name if known else one_of(tuple(ACCELERATORS))(spec.name)]
     options = {key: _option(accelerator, key, value) for key, value in spec.options.items()}
@@ -59,7 +59,7 @@ def scalars(value: Any) -> dict[str, Any]:
         raise wrong_type("a table", value)
     for key, item in value.items():
         if not isinstance(item, str | int | float):
-            raise Bad(f'"{key}" has to be a string, a number, true or false')
+            raise InvalidValue(f'"{key}" has to be a string, a number, true or false')
     return value
 
 
@@ -67,8 +67,8 @@ def _option(accelerator: Accelerator, key: str, value: Any) -> Any:
     known = accelerator.options
     if key not in known:
         hint = suggest(key, tuple(known)) if known else "; this delegate has no options"
-        raise Bad(f'"{accelerator.name}" has no option "{key}"{hint}')
+        raise InvalidValue(f'"{accelerator.name}" has no option "{key}"{hint}')
     try:
         return known[key](list(value) if isinstance(value, tuple) else value)
-    except Bad as bad:
-        raise Bad(f'option "{key}": {bad}') from None
+    except InvalidValue as invalid:
+        raise InvalidValue(f'option "{key}": {invalid}') from None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.config.checks import Bad, suggest, wrong_type
+from harness.config.checks import InvalidValue, suggest, wrong_type
 from harness.errors import ConfigError
 
 FILE_NAME = "devices.toml"
@@ -31,7 +31,7 @@ class DelegateSpec:
 
 @dataclass(frozen=True)
 class SshTarget:
-    """A board as the user's ssh reaches it. Profiles with equal targets are on one machine."""
+    """A board that the user's ssh reaches. Profiles with equal targets are on one machine."""
 
     host: str  # a name from ~/.ssh/config is enough
     user: str | None = None
@@ -54,14 +54,14 @@ class DeviceProfile:
     runtime: str = "auto"
     threads: tuple[int, ...] = (1,)
     affinity: tuple[int, ...] | None = None  # CPU numbers; None: qbench chooses
-    timeout_s: float = 60.0  # without an answer for so long, a worker counts as hung
+    timeout_s: float = 60.0  # a worker that does not answer for so long counts as hung
     env: Mapping[str, str] = field(default_factory=dict)
-    note: str | None = None  # what has to be said wherever its figures stand
+    note: str | None = None  # shown wherever its figures are
 
 
 @dataclass(frozen=True)
 class VariantSpec:
-    """How the converter is to make a variant: its own settings, in its own words.
+    """The converter's settings for a variant, in its own words.
 
     `supported_ops` and `optimizations` hold names of `tf.lite.OpsSet` and `tf.lite.Optimize`,
     types are dtype names ("int8", "float16").
@@ -75,11 +75,13 @@ class VariantSpec:
     inference_output_type: str | None = None
     representative_dataset: str | None = None  # as --calibration takes it; for this variant only
     needs_calibration: bool = False
-    notes: tuple[str, ...] = ()  # said wherever the variant is shown, e.g. a retired name explained
+    notes: tuple[str, ...] = ()  # shown wherever the variant is, such as a retired name explained
 
 
 @dataclass(frozen=True)
 class Config:
+    """A devices.toml: its profiles and variants by name."""
+
     path: Path
     devices: Mapping[str, DeviceProfile]
     variants: Mapping[str, VariantSpec]
@@ -93,9 +95,9 @@ class Config:
 
 
 def find_devices_file(explicit: Path | None, start: Path) -> Path:
-    """`explicit`, else devices.toml in `start` or the nearest folder above, else the one shipped.
+    """`explicit`, else devices.toml in `start` or the nearest folder above, else the shipped one.
 
-    Raises ConfigError for one that was found, and that another user may have left there (in /tmp, say).
+    Raises ConfigError for a file that another user may have left there (in /tmp, for example).
     """
     if explicit is not None:
         return explicit
@@ -154,6 +156,6 @@ def _entries(
     for name, table in entries.items():
         try:
             made[name] = build(name, table)
-        except Bad as bad:
-            raise ConfigError(" ".join(f"{path}: [{group}.{name}] {bad}".split())) from None
+        except InvalidValue as invalid:
+            raise ConfigError(" ".join(f"{path}: [{group}.{name}] {invalid}".split())) from None
     return made

@@ -1,4 +1,4 @@
-"""Checkers for single values of a configuration file: the value in its type, or Bad with the reason."""
+"""Checkers for single values of a configuration file: each returns the value in its type."""
 
 from __future__ import annotations
 
@@ -13,75 +13,82 @@ _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 _KINDS |= {list: "a list", dict: "a table"}
 
 
-class Bad(Exception):
-    """What is wrong with a value, to be put behind the file, table and key it stands in."""
+class InvalidValue(Exception):
+    """What is wrong with a value; the message begins after the file, table and key that it is in."""
 
 
 def suggest(word: str, known: Collection[str]) -> str:
-    """'; did you mean "x"?' where something close is known, else what is known."""
+    """The end of a message about an unknown word: `; did you mean "x"?`, or the words that are known."""
     close = difflib.get_close_matches(word, known, n=1)
     if close:
         return f'; did you mean "{close[0]}"?'
     return f"; known: {', '.join(known)}"
 
 
-def wrong_type(wanted: str, value: Any) -> Bad:
+def wrong_type(wanted: str, value: Any) -> InvalidValue:
+    """The error for a value of another type than the one `wanted`, in words."""
     kind = next((name for kind, name in _KINDS.items() if isinstance(value, kind)), "a date or time")
-    return Bad(f"{wanted} expected, found {kind}")
+    return InvalidValue(f"{wanted} expected, found {kind}")
 
 
 def text(value: Any) -> str:
+    """A non-empty string of printable characters. Raises InvalidValue."""
     if not isinstance(value, str):
         raise wrong_type("a string", value)
     if not value or not value.isprintable():
-        raise Bad("a non-empty string without control characters expected")
+        raise InvalidValue("a non-empty string without control characters expected")
     return value
 
 
 def whole(least: int, most: int) -> Check:
+    """A checker of whole numbers from `least` to `most`."""
+
     def check(value: Any) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
             raise wrong_type("a whole number", value)
         if value < least:
-            raise Bad(f"{value} is too small; at least {least}")
+            raise InvalidValue(f"{value} is too small; at least {least}")
         if value > most:
-            raise Bad(f"{value} is too large; at most {most}")
+            raise InvalidValue(f"{value} is too large; at most {most}")
         return value
 
     return check
 
 
 def seconds(value: Any) -> float:
+    """A number of seconds above 0. Raises InvalidValue."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise wrong_type("a number of seconds", value)
     if not (math.isfinite(value) and value > 0):
-        raise Bad(f"{value} is out of range; a number of seconds above 0 expected")
+        raise InvalidValue(f"{value} is out of range; a number of seconds above 0 expected")
     return float(value)
 
 
 def one_of(known: Collection[str]) -> Check:
+    """A checker of words: one of those `known`."""
+
     def check(value: Any) -> str:
         word = text(value)
         if word not in known:
-            raise Bad(f'unknown value "{word}"{suggest(word, known)}')
+            raise InvalidValue(f'unknown value "{word}"{suggest(word, known)}')
         return word
 
     return check
 
 
 def list_of(item: Check, least: int = 1) -> Check:
-    """A list with at least so many elements and none twice."""
+    """A checker of lists with at least `least` elements, none of them twice."""
 
     def check(value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list):
             raise wrong_type("a list", value)
         if len(value) < least:
-            raise Bad("the list is empty; leave the key out or name at least one")
+            raise InvalidValue("the list is empty; leave the key out or name at least one")
         found: list[Any] = []
         for element in value:
             checked = item(element)
             if checked in found:
-                raise Bad(f"{element!r} is listed twice")
+                raise InvalidValue(f"{element!r} is listed twice")
             found.append(checked)
         return tuple(found)
 
@@ -89,7 +96,7 @@ def list_of(item: Check, least: int = 1) -> Check:
 
 
 def one_or_more(item: Check) -> Check:
-    """An element alone, or a list of them."""
+    """A checker of an element alone, or of a list of them."""
     several = list_of(item)
 
     def check(value: Any) -> tuple[Any, ...]:
@@ -99,11 +106,12 @@ def one_or_more(item: Check) -> Check:
 
 
 def environment(value: Any) -> dict[str, str]:
+    """Environment variables: a table of strings. Raises InvalidValue."""
     if not isinstance(value, dict):
         raise wrong_type('a table of strings, such as { OMP_NUM_THREADS = "1" },', value)
     for name, setting in value.items():
         if not isinstance(setting, str):
-            raise Bad(f'the value of "{name}" has to be a string')
+            raise InvalidValue(f'the value of "{name}" has to be a string')
         if not name or "=" in name or "\0" in name + setting:
-            raise Bad(f"{name!r} cannot be set in an environment")
+            raise InvalidValue(f"{name!r} cannot be set in an environment")
     return value

@@ -10,8 +10,8 @@ from typing import Any
 
 from harness.config import MOST_THREADS, DelegateSpec, DeviceProfile, SshTarget, VariantSpec, ssh
 from harness.config.checks import (
-    Bad,
     Check,
+    InvalidValue,
     environment,
     list_of,
     one_of,
@@ -29,7 +29,7 @@ RUNTIMES = ("auto", "tflite-runtime", "ai-edge-litert", "tensorflow")
 
 
 def device(name: str, table: Any, folder: Path) -> DeviceProfile:
-    """The profile in a table; relative paths are relative to `folder`. Raises Bad."""
+    """The profile in a table; relative paths are relative to `folder`. Raises InvalidValue."""
     values = {"delegates": _DEFAULT_DELEGATES} | _checked(name, table, _DEVICE_KEYS)
     if "timeout" in values:
         values["timeout_s"] = values.pop("timeout")
@@ -37,7 +37,7 @@ def device(name: str, table: Any, folder: Path) -> DeviceProfile:
     if values.get("place") == "ssh":
         values["ssh"] = _target(reach, folder)
     elif reach:
-        raise Bad(f'key "{next(iter(reach))}" applies to place = "ssh" only')
+        raise InvalidValue(f'key "{next(iter(reach))}" applies to place = "ssh" only')
     if "python" in values:
         home = "~" if "ssh" in values else str(folder)
         values["python"] = _python(values["python"], home)
@@ -46,10 +46,10 @@ def device(name: str, table: Any, folder: Path) -> DeviceProfile:
 
 
 def variant(name: str, table: Any, folder: Path) -> VariantSpec:
-    """The custom variant in a table; relative paths are relative to `folder`. Raises Bad."""
+    """The custom variant in a table; relative paths are relative to `folder`. Raises InvalidValue."""
     values = _checked(name, table, _VARIANT_KEYS)
     if name in {standard.name for standard in STANDARD}:
-        raise Bad("is the name of a standard variant; choose another one")
+        raise InvalidValue("is the name of a standard variant; choose another one")
     data = values.pop("representative_dataset", None)
     asked = values.get("optimizations", ())
     retired = [word for word in asked if word in _RETIRED]
@@ -66,27 +66,27 @@ def variant(name: str, table: Any, folder: Path) -> VariantSpec:
 def _checked(name: str, table: Any, keys: Mapping[str, Check]) -> dict[str, Any]:
     """The table's values, each through the checker of its key."""
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,100}", name):
-        raise Bad("a name is made of at most 100 letters, digits, dots, underscores and hyphens")
+        raise InvalidValue("a name is made of at most 100 letters, digits, dots, underscores and hyphens")
     if not isinstance(table, dict):
         raise wrong_type("a table", table)
     values = {}
     for key, value in table.items():
         try:
             values[key] = _checker(key, keys)(value)
-        except Bad as bad:
-            raise Bad(f'key "{key}": {bad}') from None
+        except InvalidValue as invalid:
+            raise InvalidValue(f'key "{key}": {invalid}') from None
     return values
 
 
 def _checker(key: str, keys: Mapping[str, Check]) -> Check:
     if key in keys:
         return keys[key]
-    raise Bad(f"unknown key{suggest(key, tuple(keys))}")
+    raise InvalidValue(f"unknown key{suggest(key, tuple(keys))}")
 
 
 def _target(values: dict[str, Any], folder: Path) -> SshTarget:
     if "host" not in values:
-        raise Bad('place = "ssh" needs a key "host"; a name from ~/.ssh/config is enough')
+        raise InvalidValue('place = "ssh" needs a key "host"; a name from ~/.ssh/config is enough')
     if "identity_file" in values:
         values["identity_file"] = str(folder / Path(values["identity_file"]).expanduser())
     return SshTarget(folder=folder, **values)
@@ -122,7 +122,7 @@ def _delegate(value: Any) -> DelegateSpec:
     if not isinstance(value, dict):
         return DelegateSpec(text(value))
     if "name" not in value:
-        raise Bad('a delegate given as a table needs a "name"')
+        raise InvalidValue('a delegate given as a table needs a "name"')
     return DelegateSpec(text(value["name"]), {key: value[key] for key in value if key != "name"})
 
 
@@ -131,14 +131,14 @@ def _delegates(value: Any) -> tuple[DelegateSpec, ...]:
     names = [spec.name for spec in specs]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
-        raise Bad(f'"{twice}" is listed twice; make a second device profile for other options')
+        raise InvalidValue(f'"{twice}" is listed twice; make a second device profile for other options')
     return specs
 
 
 def _command(value: Any) -> str:
     word = text(value)
     if word.startswith("-"):
-        raise Bad(f'"{word}" is not a command')
+        raise InvalidValue(f'"{word}" is not a command')
     return word
 
 

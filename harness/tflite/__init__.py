@@ -5,21 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from harness.errors import ModelError
 from harness.record import Quantization, Tensor
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
 
 IDENTIFIER = b"TFL3"  # bytes 4 to 7 of every .tflite, as schema.fbs's file_identifier says
 
 
 __all__ = [
-    "ModelInfo", "OpInfo", "Quantization", "TensorInfo", "as_tensor", "dequantize", "read_model",
-    "read_model_file",
+    "ModelInfo", "OpInfo", "Quantization", "TensorInfo", "as_tensor", "read_model", "read_model_file",
 ]  # fmt: skip
 
 
@@ -39,12 +33,14 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class OpInfo:
+    """An op of the graph."""
+
     name: str  # CONV_2D, … or the custom op's own name
     version: int
     custom: bool
     inputs: tuple[int, ...]  # indices into ModelInfo.tensors; absent optional inputs left out
     outputs: tuple[int, ...]
-    options: Mapping[str, Any] = field(default_factory=dict)  # scalars of schema.fbs's options table, by name
+    options: Mapping[str, int | float] = field(default_factory=dict)  # see op_options
     custom_options: bytes = field(default=b"", repr=False)
 
 
@@ -70,7 +66,7 @@ def as_tensor(info: TensorInfo) -> Tensor:
 
 
 def read_model(data: bytes, name: str = "model") -> ModelInfo:
-    """What is inside a .tflite; `name` is how complaints call it.
+    """What is inside a .tflite; `name` is what messages call it.
 
     Raises ModelError, one line, for anything that is not a whole model: empty, truncated, corrupt.
     """
@@ -80,7 +76,8 @@ def read_model(data: bytes, name: str = "model") -> ModelInfo:
         raise ModelError(
             f'{name}: not a valid .tflite: the identifier "{IDENTIFIER.decode()}" is missing at byte 4'
         )
-    from harness.tflite.flatbuffer import Corrupt, parse  # imports the schema, 0.1 s
+    from harness.tflite.bounded import Corrupt
+    from harness.tflite.flatbuffer import parse  # imports the schema, 0.1 s
 
     try:
         return parse(data)
@@ -89,30 +86,9 @@ def read_model(data: bytes, name: str = "model") -> ModelInfo:
 
 
 def read_model_file(path: Path) -> ModelInfo:
-    """`read_model` of a file. Raises ModelError, also where the file cannot be read."""
+    """`read_model` of a file. Raises ModelError, also if the file cannot be read."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
     return read_model(data, str(path))
-
-
-def dequantize(values: npt.ArrayLike, quantization: Quantization) -> npt.NDArray[np.float32]:
-    """Real values, same shape as `values`: real = (q - zero_point) * scale, per tensor or per axis.
-
-    Source: TensorFlow Lite 8-bit quantization specification, "Specification summary"; computed in
-    double precision and rounded once, as TFLite's reference kernel does. Raises ValueError where the
-    number of scales does not fit the axis.
-    """
-    import numpy as np
-
-    array = np.asarray(values)
-    scales = np.asarray(quantization.scales, np.float64)
-    zero_points = np.asarray(quantization.zero_points, np.float64)
-    if quantization.axis is not None:
-        shape = [1] * array.ndim
-        shape[quantization.axis] = -1
-        scales, zero_points = scales.reshape(shape), zero_points.reshape(shape)
-        if scales.shape[quantization.axis] != array.shape[quantization.axis]:
-            raise ValueError(f"{scales.size} scales for shape {array.shape} along axis {quantization.axis}")
-    return ((array.astype(np.float64) - zero_points) * scales).astype(np.float32)

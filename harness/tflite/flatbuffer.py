@@ -6,12 +6,13 @@ import math
 import struct
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
 
 from harness.tflite import ModelInfo, OpInfo, Quantization, TensorInfo
+from harness.tflite.bounded import BoundedReader, Corrupt
+from harness.tflite.op_options import enum_names, read_options
 from harness.tflite.scheme import detect_scheme
 
 _BITS = {
@@ -28,10 +29,6 @@ _NONSENSE = (struct.error, ValueError, TypeError, IndexError, OverflowError, Att
 
 
 Graph = tuple[tuple[OpInfo, ...], tuple[TensorInfo, ...]]  # ops and tensors of a subgraph
-
-
-class Corrupt(Exception):
-    """The file says something that cannot be."""
 
 
 def parse(data: bytes) -> ModelInfo:
@@ -59,45 +56,27 @@ def _joined(graphs: Sequence[Graph]) -> Graph:
     return tuple(ops), tuple(tensors)
 
 
-@cache
-def _names(enum: Any) -> dict[int, str]:
-    return {value: key for key, value in vars(enum).items() if isinstance(value, int)}
-
-
-@cache
-def _scalar_fields(cls: Any) -> tuple[str, ...]:
-    """Accessors of a generated table that take no argument, those of vectors left out."""
-    names = [name for name in vars(cls) if name[0].isupper() and not name.startswith(("GetRoot", "Init"))]
-    vectors = {name.removesuffix("Length") for name in names if name.endswith("Length")}
-    of_vectors = {vector + end for vector in vectors for end in ("", "Length", "AsNumpy", "IsNone")}
-    return tuple(name for name in names if name not in of_vectors and "BufferHasIdentifier" not in name)
-
-
 class _Parser:
-    """One pass over the primary subgraph.
-
-    Parts of a sound file hardly overlap, so all vectors together are about as long as the file. What is
-    read beyond a few times its size is a wrong length: that bounds time and memory.
-    """
+    """One pass over a file."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._left = 4 * len(data) + 4096
+        self._read = BoundedReader(len(data))
         self._model = schema.Model.GetRootAs(data, 0)
-        self._buffers = [self._buffer(i) for i in range(self._length(self._model, "Buffers"))]
+        self._buffers = [self._buffer(i) for i in range(self._read.length(self._model, "Buffers"))]
 
     def model(self) -> ModelInfo:
-        count = self._length(self._model, "Subgraphs")
+        count = self._read.length(self._model, "Subgraphs")
         if not count:
             raise Corrupt("there is no subgraph in it")
         codes = [
             self._code(self._model.OperatorCodes(i))
-            for i in range(self._length(self._model, "OperatorCodes"))
+            for i in range(self._read.length(self._model, "OperatorCodes"))
         ]
         graphs = [self._graph(self._model.Subgraphs(i), codes) for i in range(count)]
         (ops, tensors), graph = graphs[0], self._model.Subgraphs(0)
-        inputs = tuple(tensors[i] for i in self._indices(graph, "Inputs", len(tensors)))
-        outputs = tuple(tensors[i] for i in self._indices(graph, "Outputs", len(tensors)))
+        inputs = tuple(tensors[i] for i in self._read.indices(graph, "Inputs", len(tensors)))
+        outputs = tuple(tensors[i] for i in self._read.indices(graph, "Outputs", len(tensors)))
         self._check_signatures()
         return ModelInfo(
             ops=ops,
@@ -106,7 +85,7 @@ class _Parser:
             outputs=outputs,
             scheme=detect_scheme(*_joined(graphs), inputs, outputs),
             min_runtime_version=self._min_runtime_version(),
-            description=self._text(self._model.Description()),
+            description=self._read.text(self._model.Description()),
             subgraphs=count,
             size_bytes=len(self._data),
             elsewhere=frozenset(
@@ -115,38 +94,9 @@ class _Parser:
         )
 
     def _graph(self, graph: Any, codes: list[tuple[str, int, bool]]) -> Graph:
-        tensors = tuple(self._tensor(i, graph.Tensors(i)) for i in range(self._length(graph, "Tensors")))
-        operators = (graph.Operators(i) for i in range(self._length(graph, "Operators")))
+        tensors = tuple(self._tensor(i, graph.Tensors(i)) for i in range(self._read.length(graph, "Tensors")))
+        operators = (graph.Operators(i) for i in range(self._read.length(graph, "Operators")))
         return tuple(self._op(operator, codes, len(tensors)) for operator in operators), tensors
-
-    def _length(self, table: Any, field: str) -> int:
-        """Length of a vector of tables: each takes four bytes for its offset at the least."""
-        length = int(getattr(table, field + "Length")())
-        self._spend(4 * length)
-        return length
-
-    def _vector(self, table: Any, field: str) -> list[Any]:
-        if not getattr(table, field + "Length")():
-            return []
-        array = getattr(table, field + "AsNumpy")()  # a view; ValueError where it leaves the file
-        self._spend(array.nbytes)
-        return list(array.tolist())
-
-    def _text(self, raw: bytes | None, errors: str = "replace") -> str:
-        self._spend(len(raw or b""))
-        return (raw or b"").decode("utf-8", errors)
-
-    def _name(self, raw: bytes | None, whose: str) -> str:
-        """A name that runtimes hand to Python, which wants UTF-8 of them."""
-        try:
-            return self._text(raw, "strict")
-        except UnicodeDecodeError:
-            raise Corrupt(f"the name of {whose} is not UTF-8") from None
-
-    def _spend(self, count: int) -> None:
-        self._left -= count
-        if self._left < 0:
-            raise Corrupt("the lengths in it add up to far more than the file")
 
     def _buffer(self, index: int) -> tuple[int, int]:
         """Where a buffer's bytes lie: (start, size). Models over 2 GB keep them behind the flatbuffer."""
@@ -161,15 +111,15 @@ class _Parser:
         return start, size
 
     def _tensor(self, index: int, tensor: Any) -> TensorInfo:
-        name = self._name(tensor.Name(), f"tensor {index}")
-        dtype = _names(schema.TensorType).get(tensor.Type(), f"type_{tensor.Type()}").lower()
-        shape = tuple(self._vector(tensor, "Shape"))
+        name = self._read.name(tensor.Name(), f"tensor {index}")
+        dtype = enum_names(schema.TensorType).get(tensor.Type(), f"type_{tensor.Type()}").lower()
+        shape = tuple(self._read.vector(tensor, "Shape"))
         constant = self._is_constant(tensor, f"tensor {index} ({name[:40]!r})", dtype, shape)
         return TensorInfo(
             name=name,
             dtype=dtype,
             shape=shape,
-            shape_signature=tuple(self._vector(tensor, "ShapeSignature")) or shape,
+            shape_signature=tuple(self._read.vector(tensor, "ShapeSignature")) or shape,
             quantization=self._quantization(tensor.Quantization()),
             constant=constant,
             values=self._values(tensor, dtype) if constant else None,
@@ -183,7 +133,7 @@ class _Parser:
         if letter is None or not 0 < size <= _SMALL_CONSTANT:
             return None
         count = size // struct.calcsize(letter)
-        self._spend(size)
+        self._read.spend(size)
         return struct.unpack_from(f"<{count}{letter}", self._data, start)
 
     def _is_constant(self, tensor: Any, which: str, dtype: str, shape: tuple[int, ...]) -> bool:
@@ -202,10 +152,10 @@ class _Parser:
         return bool(size)
 
     def _quantization(self, quantization: Any) -> Quantization | None:
-        scales = self._vector(quantization, "Scale") if quantization is not None else []
+        scales = self._read.vector(quantization, "Scale") if quantization is not None else []
         if not scales:
             return None
-        zero_points = self._vector(quantization, "ZeroPoint") or [0]
+        zero_points = self._read.vector(quantization, "ZeroPoint") or [0]
         if len(zero_points) == 1:
             zero_points = zero_points * len(scales)
         if len(zero_points) != len(scales):
@@ -217,8 +167,8 @@ class _Parser:
         """(name, version, custom). Codes over 127 stand in a second field: the larger counts."""
         number = max(code.DeprecatedBuiltinCode(), code.BuiltinCode())
         if number == schema.BuiltinOperator.CUSTOM:
-            return self._name(code.CustomCode(), "a custom op") or "CUSTOM", code.Version(), True
-        return _names(schema.BuiltinOperator).get(number, f"BUILTIN_{number}"), code.Version(), False
+            return self._read.name(code.CustomCode(), "a custom op") or "CUSTOM", code.Version(), True
+        return enum_names(schema.BuiltinOperator).get(number, f"BUILTIN_{number}"), code.Version(), False
 
     def _op(self, operator: Any, codes: list[tuple[str, int, bool]], tensors: int) -> OpInfo:
         index = operator.OpcodeIndex()
@@ -232,53 +182,34 @@ class _Parser:
             name=name,
             version=version,
             custom=custom,
-            inputs=self._indices(operator, "Inputs", tensors, optional=True),
-            outputs=self._indices(operator, "Outputs", tensors, optional=True),
-            options=self._options(operator),
+            inputs=self._read.indices(operator, "Inputs", tensors, optional=True),
+            outputs=self._read.indices(operator, "Outputs", tensors, optional=True),
+            options=read_options(operator),
             custom_options=self._custom_options(operator),
         )
-
-    def _options(self, operator: Any) -> dict[str, Any]:
-        """The scalar fields of an op's options, by their names in the generated classes."""
-        table, kind = operator.BuiltinOptions(), operator.BuiltinOptionsType()
-        name = _names(schema.BuiltinOptions).get(kind)
-        cls = getattr(schema, name or "", None)
-        if table is None or cls is None:
-            return {}
-        options = cls()
-        options.Init(table.Bytes, table.Pos)
-        values = {field: getattr(options, field)() for field in _scalar_fields(cls)}
-        return {field: value for field, value in values.items() if isinstance(value, int | float)}
 
     def _custom_options(self, operator: Any) -> bytes:
         if not operator.CustomOptionsLength():
             return b""
         array = operator.CustomOptionsAsNumpy()  # a view; ValueError where it leaves the file
-        self._spend(array.nbytes)
+        self._read.spend(array.nbytes)
         return bytes(array.tobytes())
-
-    def _indices(self, table: Any, field: str, count: int, *, optional: bool = False) -> tuple[int, ...]:
-        indices = self._vector(table, field)
-        wrong = next((i for i in indices if not (0 <= i < count or (optional and i == -1))), None)
-        if wrong is not None:
-            raise Corrupt(f"it refers to tensor {wrong}, and there are {count}")
-        return tuple(i for i in indices if i >= 0)
 
     def _check_signatures(self) -> None:
         """Runtimes read the names in them when they open the file."""
-        for i in range(self._length(self._model, "SignatureDefs")):
+        for i in range(self._read.length(self._model, "SignatureDefs")):
             signature = self._model.SignatureDefs(i)
-            self._name(signature.SignatureKey(), f"signature {i}")
+            self._read.name(signature.SignatureKey(), f"signature {i}")
             for field in ("Inputs", "Outputs"):
-                for j in range(self._length(signature, field)):
+                for j in range(self._read.length(signature, field)):
                     entry = getattr(signature, field)(j)
-                    self._name(entry.Name(), f"one of the {field.lower()} of signature {i}")
+                    self._read.name(entry.Name(), f"one of the {field.lower()} of signature {i}")
 
     def _min_runtime_version(self) -> str | None:
         """The converter pads its text with NULs to 16 bytes."""
-        for i in range(self._length(self._model, "Metadata")):
+        for i in range(self._read.length(self._model, "Metadata")):
             entry = self._model.Metadata(i)
             if entry.Name() == b"min_runtime_version" and entry.Buffer() < len(self._buffers):
                 start, size = self._buffers[entry.Buffer()]
-                return self._text(self._data[start : start + min(size, 64)]).rstrip("\0") or None
+                return self._read.text(self._data[start : start + min(size, 64)]).rstrip("\0") or None
         return None

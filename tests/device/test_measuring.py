@@ -10,7 +10,8 @@ import pytest
 
 from delegates.wire import Done, Failure, Launch, Progress, SystemInfo
 from harness.analysis.fidelity import compare_outputs
-from harness.tflite import dequantize, read_model_file
+from harness.tflite import read_model_file
+from tests.dequantize import dequantize
 from tests.device.conftest import RUNTIMES, answers, job, run
 from tests.models import dense_model, dense_weights, dynamic_model
 from tests.ops import Tensor, one

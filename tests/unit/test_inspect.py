@@ -13,7 +13,9 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from harness.errors import ModelError
-from harness.tflite import Quantization, dequantize, read_model, read_model_file
+from harness.record import Quantization
+from harness.tflite import read_model, read_model_file
+from tests.dequantize import dequantize
 from tests.models import dense_model, pack
 from tests.ops import Tensor, one
 

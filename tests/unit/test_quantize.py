@@ -23,7 +23,8 @@ from harness.quantize import VariantSet, export_variants, make_variants
 from harness.quantize.backends.tflite_converter.reasons import with_unrolling
 from harness.quantize.calibration import spread
 from harness.record import FidelitySamples, Warning
-from harness.tflite import dequantize, read_model_file
+from harness.tflite import read_model_file
+from tests.dequantize import dequantize
 from tests.models import dense_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -350,7 +351,7 @@ def test_inputs_are_told_apart_by_name_and_a_batch_is_fixed(zoo, cache):
     assert inputs[4, 4].quantization.scales[0] == pytest.approx(1 / 255, rel=1e-3)
     assert inputs[4, 6].quantization.scales[0] == pytest.approx(10 / 255, rel=1e-3)
     assert made.variants[0].variant.calibration.samples == 38
-    assert made.fidelity_samples == FidelitySamples("data.npz", 12, "held-back")
+    assert made.model.fidelity_samples == FidelitySamples("data.npz", 12, "held-back")
     with np.load(made.inputs["int8"]) as samples:
         held_back = large[spread(50, 12)]
         assert np.array_equal(samples[inputs[4, 6].name], held_back.astype(np.float32))
@@ -390,7 +391,12 @@ def test_a_model_that_cannot_be_built_is_one_line(zoo, cache, model, said):
 
 
 def test_without_tensorflow_the_way_to_it_is_said(tmp_path):
-    """In a Python that sees no installed packages at all."""
+    """In a Python that sees no installed packages but those that qbench cannot do without."""
+    (tmp_path / "packages").mkdir()
+    for name in ("msgspec", "platformdirs"):
+        found = importlib.util.find_spec(name)
+        assert found is not None and found.origin is not None
+        (tmp_path / "packages" / name).symlink_to(Path(found.origin).parent)
     code = (
         "from pathlib import Path; from harness.models import resolve_model\n"
         "from harness.quantize import make_variants; from harness.config.standard import STANDARD\n"
@@ -399,7 +405,7 @@ def test_without_tensorflow_the_way_to_it_is_said(tmp_path):
     )
     done = subprocess.run(
         [sys.executable, "-S", "-c", code],
-        env={"PYTHONPATH": str(ROOT)},
+        env={"PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path / "packages")])},
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -10,7 +10,7 @@ from typing import Any
 from harness.accelerators.base import Options
 from harness.accelerators.options import resolved, scalars
 from harness.config import ssh
-from harness.config.checks import Bad, Check, list_of, seconds, text
+from harness.config.checks import Check, InvalidValue, list_of, seconds, text
 
 _OWN_FLAGS = ("--out_dir", "--num_segments")  # -o and -n of edgetpu_compiler
 
@@ -25,7 +25,9 @@ def complete(options: Options, folder: Path | None) -> Options:
 def _device(value: Any) -> str:
     word = text(value)
     if not re.fullmatch(r"(usb|pci)?(:\d+)?", word):
-        raise Bad(f'"{word}" does not name an Edge TPU; known: usb, usb:N, pci, pci:N, :N (the N-th, from 0)')
+        raise InvalidValue(
+            f'"{word}" does not name an Edge TPU; known: usb, usb:N, pci, pci:N, :N (the N-th, from 0)'
+        )
     return word
 
 
@@ -35,7 +37,7 @@ def _compiler_args(value: Any) -> tuple[str, ...]:
     for word in words:
         flag = word.partition("=")[0]
         if re.match("-[on]", word) or (len(flag) > 2 and any(own.startswith(flag) for own in _OWN_FLAGS)):
-            raise Bad(f'"{word}" cannot be set: qbench decides what the compiler writes, and where')
+            raise InvalidValue(f'"{word}" cannot be set: qbench decides what the compiler writes, and where')
     return words
 
 

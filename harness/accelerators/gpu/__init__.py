@@ -9,7 +9,7 @@ from delegates.wire import Runtime
 from harness.accelerators.base import Accelerator, Options
 from harness.accelerators.options import flag, scalars
 from harness.accelerators.prediction import Prediction
-from harness.config.checks import Bad, one_of, text
+from harness.config.checks import InvalidValue, one_of, text
 from harness.record import Artifact, Warning
 from harness.record.plain import JsonObject
 from harness.tflite import ModelInfo
@@ -20,7 +20,9 @@ SOFTWARE, FLOAT16 = "software-gpu", "gpu-float16"
 def _complete(options: Options, folder: Path | None) -> Options:
     wrong = next((key for key in ("precision", "fallback") if key in options), None)
     if "library" in options and wrong:
-        raise Bad(f'option "{wrong}" belongs to LiteRT\'s accelerator; those of a library go into "options"')
+        raise InvalidValue(
+            f'option "{wrong}" belongs to LiteRT\'s accelerator; those of a library go into "options"'
+        )
     return options
 
 

@@ -150,7 +150,7 @@ def strided_slice(view: OpView, build: Build) -> str | None:
     ends, shape = view.values(2) or (), view.inputs[0].shape
     if len(ends) != len(shape):
         return "a slice over fewer dimensions than the input has is not supported"
-    masked = options.get("EndMask", 0)
+    masked = int(options.get("EndMask", 0))
     if any(end > size and not masked >> i & 1 for i, (end, size) in enumerate(zip(ends, shape, strict=True))):
         return "a slice that ends beyond the input is not supported"
     return None

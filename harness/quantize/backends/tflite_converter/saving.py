@@ -45,7 +45,7 @@ def _save_keras(model: Any, path: Path) -> bool:
             config = json.loads(archive.read("config.json"))
     except Exception:  # such as a subclassed model without get_config
         return False
-    return not _needs_user_code(config)
+    return not _needs_user_code(config["config"])  # its other parts are about training
 
 
 def _needs_user_code(config: object) -> bool:
@@ -55,7 +55,7 @@ def _needs_user_code(config: object) -> bool:
     if not isinstance(config, dict):
         return False
     module = config.get("module")
-    if isinstance(module, str) and not _KERAS.fullmatch(module):
+    if config.get("registered_name") or (isinstance(module, str) and not _KERAS.fullmatch(module)):
         return True
     if config.get("class_name") in ("function", "__lambda__", "Lambda"):
         return True
