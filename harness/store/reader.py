@@ -165,7 +165,7 @@ class _Reading:
             case events.Ended():
                 self._cells[event.cell].ended = event.how
             case events.Lost():
-                for name in event.devices:
+                for name in self._devices.keys() & set(event.devices):
                     self._devices[name] = structs.replace(self._devices[name], problem=event.problem)
             case events.Finished():
                 self._finished = event
@@ -197,8 +197,11 @@ class _Reading:
         self._cells = {cell.id: _Cell(cell) for cell in plan.cells}
 
     def _take_facts(self, facts: events.SystemFacts) -> None:
-        """Those before a run count once: a machine that was lost and came back says them again."""
-        for name in facts.devices:
+        """Take those of devices in the plan; of a machine that was lost and came back only the first before.
+
+        A machine may have profiles that the run does without.
+        """
+        for name in self._devices.keys() & set(facts.devices):
             device = self._devices[name]
             if facts.when != "before":
                 self._devices[name] = structs.replace(device, facts_after=facts.changing)

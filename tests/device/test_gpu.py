@@ -22,6 +22,22 @@ from harness.tflite import read_model_file
 from tests.device.conftest import answers, job, run
 from tests.models import dense_model, dynamic_model, int64_model
 
+# Convolutions of size 1 with a stride, as in the shortcuts of a ResNet.
+RESNET = """
+def resnet():
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((16, 16, 3))
+    x = layers.Conv2D(16, 3, padding="same", activation="relu")(inputs)
+    for filters in (32, 64):
+        y = layers.Conv2D(filters, 3, 2, padding="same", activation="relu")(x)
+        x = layers.ReLU()(layers.Add()([layers.Conv2D(filters, 1, 2, padding="same")(x), y]))
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, layers.Dense(10, activation="softmax")(x))
+"""
+
 
 def on_gpu(model, env, **options):
     return job(model, id="gpu", delegate="gpu", env=env, options=options, timeout_s=120)
@@ -68,9 +84,9 @@ def test_who_did_the_work_is_recorded(runner, dense, software_gpu):
 
 
 @pytest.mark.parametrize("precision", ["float16", "float32"])
-def test_outputs_are_those_of_the_cpu(runner, shared, software_gpu, tmp_path, precision):
-    model = shared / "mlperf_tiny" / "pretrainedResnet.tflite"
-    samples = np.random.default_rng(0).uniform(0, 255, (4, 32, 32, 3)).astype(np.float32)
+def test_outputs_are_those_of_the_cpu(runner, nets, software_gpu, tmp_path, precision):
+    model = nets / "resnet.tflite"
+    samples = np.random.default_rng(0).uniform(0, 1, (4, 32, 32, 3)).astype(np.float32)
     np.savez(tmp_path / "inputs.npz", x=samples)
     inputs = str(tmp_path / "inputs.npz")
     jobs = [on_gpu(model, software_gpu, precision=precision), job(model, id="cpu")]
@@ -102,13 +118,14 @@ def test_all_seven_variants_compute_what_the_cpu_does(runner, software_gpu, tmp_
 
 
 @pytest.mark.slow
-def test_faults_of_the_accelerator_come_to_light(runner, shared, software_gpu, tmp_path):
+def test_faults_of_the_accelerator_come_to_light(runner, software_gpu, tmp_path, monkeypatch):
     """ai-edge-litert 2.3.0 computes ResNet's strided 1x1 convolutions wrongly once weights are quantized.
 
     When this fails, that was repaired: docs/gpu.md says it, too.
     """
-    base = shared / "mlperf_tiny"
-    for variant, found in seven_variants(runner, "pretrainedResnet.h5", base, software_gpu, tmp_path):
+    (tmp_path / "nets_of_mine.py").write_text(RESNET)
+    monkeypatch.chdir(tmp_path)
+    for variant, found in seven_variants(runner, "nets_of_mine:resnet", tmp_path, software_gpu, tmp_path):
         if variant.name in ("float32", "float16"):
             assert_same(found["gpu"], found["cpu"], variant.path)
         elif variant.variant.name == "int16x8":
@@ -119,20 +136,20 @@ def test_faults_of_the_accelerator_come_to_light(runner, shared, software_gpu, t
 
 
 @pytest.mark.slow
-def test_a_model_that_is_partly_supported(runner, shared, software_gpu):
-    """112 of 157 ops, in the delegate's own words, which name one kind only."""
-    model = shared / "coral" / "movenet_single_pose_lightning_ptq.tflite"
+def test_a_model_that_is_partly_supported(runner, nets, software_gpu):
+    """3 of 5 ops, in the delegate's own words, which name one kind only."""
+    model = nets / "partly.tflite"
     found = ask(runner, on_gpu(model, software_gpu), job(model, id="cpu"))
     ops = found["gpu"].ops
-    assert (ops.total, ops.delegated) == (157, 112)
+    assert (ops.total, ops.delegated) == (5, 3)
     counts = Counter()
     for group in ops.not_delegated:
         counts[group.op] += group.count
-    assert counts == {"GATHER_ND": 4, "other ops": 41}
+    assert counts == {"LOG_SOFTMAX": 1, "other ops": 1}
     assert ops.not_delegated[0].reason == "Operation is not supported"
     refused = ask(runner, on_gpu(model, software_gpu, fallback=False))["gpu"]
     assert refused.stage == "load"
-    assert refused.reason.startswith("the GPU takes only 112 of 157 ops, and fallback is false: GATHER_ND: ")
+    assert refused.reason.startswith("the GPU takes only 3 of 5 ops, and fallback is false: LOG_SOFTMAX: ")
 
 
 def test_a_dynamic_model_is_refused_in_plain_words(runner, software_gpu, tmp_path):
@@ -149,9 +166,10 @@ def test_tensors_that_cannot_be_handed_over_are_named(runner, software_gpu, tmp_
     assert "int64 tensor: input" in ask(runner, on_gpu(model, software_gpu))["gpu"].reason
 
 
-def test_timing_waits_for_the_result(software_gpu, shared):
+@pytest.mark.alone
+def test_timing_waits_for_the_result(software_gpu, nets):
     """Told to start, a GPU takes as long to compute as the read that follows then waits."""
-    model = shared / "mlperf_tiny" / "pretrainedResnet.tflite"
+    model = nets / "resnet.tflite"
     code = (
         "import sys, time; from delegates.backends import gpu, runtime\n"
         "s = gpu.DELEGATE.open(runtime.open_runtime('ai-edge-litert'), sys.argv[1], 1, {})\n"

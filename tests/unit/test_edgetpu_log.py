@@ -8,7 +8,7 @@ import pytest
 
 from delegates.wire import Ops
 from harness.accelerators.edgetpu.log import MAPPED, OpStatus, parse
-from harness.analysis import document
+from harness.analysis.rows import document
 from harness.analysis.status import cell_ops
 from harness.record import Artifact
 from tests.unit.run_builder import cell, device, measured, run, variant
@@ -78,10 +78,10 @@ def test_rows_that_do_not_add_up_are_noticed_and_reach_the_user(text, said):
     )
     int8 = measured(cell("int8", "edgetpu", artifact=artifact), [1.0], ops=Ops(3, 1, 1))
     assert cell_ops(int8) == Ops(3, 1, 1)  # of the compiled file
-    (shown,) = document(run([int8], [variant("int8")], [device("edgetpu")])).cells
-    (warning,) = [w for w in shown.warnings if w.code == "compiler-log"]
+    (row,) = document(run([int8], [variant("int8")], [device("edgetpu")])).cells
+    (warning,) = [warning for warning in row.warnings if warning.code == "compiler-log"]
     assert said in warning.message and warning.remedy
-    assert shown.status == "partial"
+    assert row.status == "partial"
 
 
 def rows_of(pick: random.Random) -> list[tuple[str, int, str]]:
