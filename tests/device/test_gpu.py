@@ -14,7 +14,7 @@ import pytest
 
 from delegates.wire import Failure, Launch
 from harness.analysis.fidelity import compare_outputs
-from harness.analysis.outputs import of_delegate
+from harness.analysis.output_warnings import of_delegate
 from harness.config.standard import STANDARD
 from harness.models import resolve_model
 from harness.quantize import make_variants
