@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -12,31 +12,40 @@ from delegates.backends import gpu_log
 from delegates.backends.runtime import installed
 from delegates.wire import OpGroup, Ops, Runtime
 from harness.accelerators import Verdict, expected, expected_of_file, predict
-from harness.analysis import compat, reasons, rows
+from harness.analysis import compat, document, reasons
 from harness.config import DelegateSpec, DeviceProfile
-from harness.record import ExpectedOps
+from harness.record import ExpectedOps, Row
 from harness.tflite import read_model, read_model_file
 from tests.device.test_predictions import RUNTIMES, cases, observe
 from tests.ops import Op, Tensor, build
-from tests.unit.run_builder import cell, device, measured, run, variant
+from tests.unit.run_builder import cell, device, launched, measurement, run, variant
 
 RUNTIME = installed()[0]
-LITERT = Runtime("ai-edge-litert", "2.3.0")
 
 
 def left_in_a_run(path: Path, runtime, ops: Ops) -> dict[int, str | None]:
     """Node -> the reason that the result document gives."""
-    made = cell("float32", "xnnpack", expected=expected_of_file(path, "xnnpack", runtime))
-    record = run([measured(made, [1.0], ops=ops)], [variant("float32")], [device("xnnpack")])
-    (row,) = rows.document(record).cells
+    row = measured_row(path, runtime, ops)
+    assert row.ops is not None
     assert row.ops.delegated + sum(group.count for group in row.ops.not_delegated) == ops.total
     return {node: group.reason for group in row.ops.not_delegated for node in group.nodes}
+
+
+def measured_row(path: Path, runtime, ops: Ops) -> Row:
+    """The row of a cell in which a device reported these ops."""
+    built = cell("float32", "xnnpack", expected=expected_of_file(path, "xnnpack", runtime))
+    launch = replace(
+        measurement(built.cell.id, ops=ops), runtime=runtime.name, runtime_version=runtime.version
+    )
+    (row,) = document(run([launched(built, launch)], [variant("float32")], [device("xnnpack")])).cells
+    return row
 
 
 def left_in_inspect(path: Path, runtime) -> dict[int, str | None]:
     """Node -> the reason that inspect gives of an op it expects to be left."""
     profile = DeviceProfile("xnnpack", (DelegateSpec("xnnpack"),))
-    (found,) = compat.predictions(read_model_file(path), compat.Target(profile, (runtime,), "installed"))
+    target = compat.Target(profile, (runtime,), "installed")
+    (found,) = compat.predictions(read_model_file(path), target)
     return {i: op.reason for i, op in enumerate(found.ops) if op.verdict != Verdict.DELEGATED}
 
 
@@ -46,9 +55,9 @@ def check(paths: dict[str, Path], runtime) -> int:
     for (name, path), ops in zip(paths.items(), observe(runtime.name, list(paths.values())), strict=True):
         if isinstance(ops, str):
             continue
-        said, why_not = left_in_a_run(path, runtime, ops), left_in_inspect(path, runtime)
+        said, expected = left_in_a_run(path, runtime, ops), left_in_inspect(path, runtime)
         count += len(said)
-        wrong += [(name, node, why) for node, why in said.items() if not why or why != why_not.get(node)]
+        wrong += [(name, node, why) for node, why in said.items() if not why or why != expected.get(node)]
     assert not wrong
     return count
 
@@ -107,9 +116,8 @@ def test_a_file_that_is_no_longer_there_costs_the_reason_alone(two, harm):
 
 def test_groups_are_divided_by_reason():
     """Ops of one kind and of the same types may be left for different reasons."""
-    rules = rules_of_two_splits()
     ops = Ops(2, 0, 0, [OpGroup("SPLIT", 2, ["int32 weights", "float32", "float32"], nodes=[0, 1])])
-    found = reasons.explained(ops, rules)
+    found = reasons.explained(ops, two_splits())
     assert Counter(g.count for g in found.not_delegated) == {1: 2}
     assert [g.reason for g in found.not_delegated] == [
         "5 outputs; 2 to 4 are supported",
@@ -123,7 +131,7 @@ def test_ops_that_a_gpu_only_counts_are_named_where_the_rules_count_the_same():
     tensors = {f"t{i}": X for i in range(5)}
     ops = [Op(name, [f"t{i}"], [f"t{i + 1}"]) for i, name in enumerate(names)]
     model = read_model(build(tensors, ops, ["t0"], ["t4"]))
-    rules = expected(predict(model, "gpu", LITERT), model)
+    rules = expected(predict(model, "gpu", Runtime("ai-edge-litert", "2.3.0")), model)
     said = "2 operations will run on the GPU, and the remaining 2 operations will run on the CPU."
     graph = Ops(4, 0, 0, [OpGroup("RELU", 1, []), OpGroup("LOG_SOFTMAX", 1, []), OpGroup("RELU6", 2, [])])
     found = reasons.explained(gpu_log.ops(said, graph), rules)
@@ -136,7 +144,7 @@ def test_ops_that_a_gpu_only_counts_are_named_where_the_rules_count_the_same():
     assert reasons.explained(fewer, rules) == fewer
 
 
-def rules_of_two_splits() -> ExpectedOps:
+def two_splits() -> ExpectedOps:
     tensors = {"x": Tensor("float32", [1, 60]), "axis": Tensor("int32", [], 1)}
     ops = []
     for count in (5, 6):
@@ -144,4 +152,4 @@ def rules_of_two_splits() -> ExpectedOps:
         tensors |= {name: Tensor("float32", [1, 60 // count]) for name in names}
         ops.append(Op("SPLIT", ["axis", "x"], names, {"numSplits": count}))
     model = read_model(build(tensors, ops, ["x"], [op.outputs[0] for op in ops]))
-    return expected(predict(model, "xnnpack", LITERT), model)
+    return expected(predict(model, "xnnpack", Runtime("ai-edge-litert", "2.3.0")), model)
