@@ -23,9 +23,8 @@ _ENV = {"OPENBLAS_NUM_THREADS": "1"}
 
 T = TypeVar("T")
 
-_encoded = functools.lru_cache(maxsize=None)(
-    codec.encode
-)  # there are few commands, each sent again and again
+# There are few commands, each of which is sent again and again.
+_encoded = functools.lru_cache(maxsize=None)(codec.encode)
 
 
 class WorkerLost(Exception):
