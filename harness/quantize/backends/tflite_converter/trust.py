@@ -1,7 +1,7 @@
-"""Code in model files, found without loading them.
+"""Finds code in model files without loading them.
 
 Keras 3 refuses code in its files by itself. Keras 2 (tf_keras) does not: it runs the Lambda layers of an
-.h5, and imports whatever module a .keras names. So that a file goes on to Keras 2 only if all that it holds
+.h5, and imports whatever module a .keras names. So a file is passed on to Keras 2 only if all that it holds
 are Keras' own layers. Of a SavedModel's graphs, those ops are found that call Python or write files.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +44,15 @@ def is_refusal(error: BaseException) -> bool:
 
 
 def code_in_keras_file(path: Path) -> str | None:
-    """The first part of a Keras file that is more than Keras' own layers, in words; None without one.
+    """The first part of a Keras file that is more than Keras' own layers, in words; None if it has none.
 
-    Raises ModelError where the file's configuration cannot be read.
+    Raises ModelError if the file's configuration cannot be read.
     """
     return next(_code_in(_config(path), "the model"), None)
 
 
 def weights_elsewhere(path: Path) -> str | None:
-    """The first part of an .h5 that lies in another file, in words; None where it is all in this one."""
+    """The first part of an .h5 that lies in another file, in words; None if it is all in this one."""
     import h5py
 
     found: list[str] = []
@@ -164,7 +164,7 @@ def _text(config: Any, key: str) -> str:
     return str(config.get(key)) if isinstance(config, dict) else ""
 
 
-def _name(value: dict[str, Any], config: Any) -> str | None:
+def _name(value: Mapping[str, object], config: Any) -> str | None:
     name = config.get("name") if isinstance(config, dict) else None
     return next((str(n) for n in (name, value.get("name")) if isinstance(n, str)), None)
 
