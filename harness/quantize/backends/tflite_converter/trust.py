@@ -34,12 +34,12 @@ _PYTHON_OPS = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
 
 
 def refusal(what: str) -> ModelError:
-    """The error for a file with code, `what` being a sentence without its end."""
+    """The error for a file with code; `what` is its first part, in words."""
     return ModelError(f"{what}; {REMEDY}")
 
 
 def is_refusal(error: BaseException) -> bool:
-    """True where Keras itself has refused something in a file, which `safe_mode=False` would let pass."""
+    """True if Keras itself has refused a file, and `safe_mode=False` would let it pass."""
     return "safe_mode=False" in str(error) or "disallowed during deserialization" in str(error)
 
 
@@ -117,7 +117,7 @@ def _config(path: Path) -> Any:
 
 
 def _code_in(value: Any, where: str) -> Iterator[str]:
-    """Every part that is code, depth first; `where` is the layer that the part lies in."""
+    """Every part that is code, depth first; `where` is the layer that the part is in."""
     if isinstance(value, list):
         for item in value:
             yield from _code_in(item, where)
@@ -154,7 +154,7 @@ def _code_of(kind: str, config: Any, where: str) -> Iterator[str]:
 
 
 def _functions_of(kind: Any, registered: Any, config: Any, where: str) -> Iterator[str]:
-    """Names under which Keras 2 would take a function out of a module, where it wants a class."""
+    """Functions that Keras 2 would import from a module although a class is expected there."""
     for name in (kind, registered):
         if isinstance(name, str) and not _CLASS.fullmatch(name) and (kind != "function" or name != config):
             yield f"{where} names the Python function {name}"
