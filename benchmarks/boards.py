@@ -1,6 +1,6 @@
 """What does a board over SSH cost, and does it give the same figures?
 
-    python -m benchmarks.boards [--part same|overhead|size|kept|many]... [--repeat 8] [--file F.tflite]...
+    python benchmarks/boards.py [--part same|overhead|size|kept|many]... [--repeat 8] [--file F.tflite]...
 
 The boards are sshd processes on loopback, started here with keys of their own; what they run is this Python
 on this machine, so that any difference is the way there and back.
@@ -33,6 +33,9 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from dense import dense_model
+from sshd import PACKAGES, Board, make_keys
+
 from delegates import stats
 from delegates.wire import Request
 from harness.cache import digest_file
@@ -40,11 +43,10 @@ from harness.config import load_config
 from harness.devices import machines
 from harness.devices.transports import bootstrapping, bundle
 from harness.devices.transports.ssh import SshTransport
+from harness.record import Document
 from harness.report.progress import ProgressBar
+from harness.session.options import Options
 from harness.session.run import run
-from harness.session.selection import Options
-from tests.models import dense_model
-from tests.ssh.board import PACKAGES, Board, make_key
 
 DELEGATES = ["cpu", "xnnpack"]
 WAITING = """
@@ -55,7 +57,7 @@ Interpreter.invoke = lambda self: time.sleep(0.05)
 
 
 @dataclass
-class WorkFolder:
+class Place:
     """A folder with boards, models and a cache of its own."""
 
     folder: Path
@@ -78,7 +80,7 @@ class WorkFolder:
 @dataclass
 class Ran:
     seconds: float
-    document: dict[str, Any]
+    document: Document
     uploaded_bytes: int
 
 
@@ -86,17 +88,16 @@ class Ran:
 def boards(count: int) -> Iterator[Place]:
     with tempfile.TemporaryDirectory(prefix="b") as name:
         folder = Path(name)
-        for key in ("host", "user"):
-            make_key(folder / key)
+        make_keys(folder)
         made = [Board(f"board{number}", folder / f"board{number}", folder) for number in range(count)]
         try:
             for board in made:
                 board.start()
             (folder / "net").mkdir()
             for width in (256, 1024):
-                (folder / "net" / f"dense{width}.tflite").write_bytes(dense_model(1, width, width))
+                (folder / "net" / f"dense{width}.tflite").write_bytes(dense_model(width, width))
             with mock.patch.dict(os.environ, QBENCH_CACHE=str(folder / "cache")):
-                yield WorkFolder(folder, made)
+                yield Place(folder, made)
         finally:
             for board in made:
                 board.stop()
@@ -121,7 +122,7 @@ def once(place: Place, devices: list[str], config: Path, **options: Any) -> Ran:
     with mock.patch.object(machines, "_transport", listen):
         document = run(chosen, load_config(config), ProgressBar(quiet=True)).document
     seconds = time.monotonic() - started
-    failed = {cell["reason"] for cell in document["cells"] if cell["latency_ms"] is None}
+    failed = {row.reason for row in document.cells if row.latency_ms is None}
     if failed:
         sys.exit(f"not measured: {failed}")
     return Ran(seconds, document, sum(getattr(runner, "uploaded_bytes", 0) for runner in runners))
@@ -147,8 +148,7 @@ def same(repeat: int) -> None:
 
 def medians(ran: Ran) -> dict[str, float]:
     """In ms, by cell."""
-    cells = ran.document["cells"]
-    return {f"{cell['variant']} {cell['delegate']}": cell["latency_ms"]["median"] for cell in cells}
+    return {f"{row.variant} {row.delegate}": row.latency_ms.median for row in ran.document.cells}
 
 
 def overhead(repeat: int) -> None:
@@ -191,7 +191,7 @@ def kept(repeat: int, files: Sequence[Path]) -> None:
     )
     with boards(1) as place:
         large = place.folder / "dense-100-MB.tflite"
-        large.write_bytes(dense_model(1, 5000, 5000))
+        large.write_bytes(dense_model(5000, 5000))
         checking = bootstrapping._SOURCE.read_text()
         blind = checking.replace(CHECK, "for piece in ():").replace("digest.hexdigest() == sha256", "True")
         assert blind.count("True") > checking.count("True") and CHECK not in blind
@@ -259,7 +259,8 @@ def many(repeat: int) -> None:
 def profile(board: Board, keys: dict[str, Any]) -> str:
     """Its table in devices.toml; json.dumps, which Board.profile writes with, knows no inline tables."""
     env = ", ".join(f'{key} = "{value}"' for key, value in keys["env"].items())
-    return board.profile(**{**keys, "env": None}) + f"env = {{ {env} }}\n"
+    others = {key: value for key, value in keys.items() if key != "env"}
+    return board.profile(**others) + f"env = {{ {env} }}\n"
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """The time that a warm run spends on hashing, comparing and copying files.
 
-python benchmarks/hashing.py
+    python benchmarks/hashing.py
 
 Two models: a .tflite of 100 MB, and the float32 variant of mobilenet_v2 (needs TensorFlow the first time).
 Each is run once with an empty cache and then three times; the figures are of whole `qbench run`s.
@@ -18,6 +18,8 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+
+from dense import dense_model
 
 ROOT = Path(__file__).resolve().parents[1]
 WARM_RUNS, BUDGET_S = 3, 0.3
@@ -103,12 +105,9 @@ def main() -> None:
     argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     ).parse_args()
-    sys.path.insert(0, str(ROOT))
-    from tests.models import dense_model
-
     with tempfile.TemporaryDirectory() as folder:
         large = Path(folder) / "large.tflite"
-        large.write_bytes(dense_model(seed=1, inputs=5000, outputs=5000))
+        large.write_bytes(dense_model(5000, 5000))
         report(f"{large.stat().st_size / 1e6:.0f} MB .tflite, here", here(str(large)))
     report("mobilenet_v2 float32, here", here("mobilenet_v2", "--variant", "float32"))
 

@@ -2,9 +2,9 @@
 
     python benchmarks/predictions.py [--models FOLDER] [--pairs-dir FOLDER] [--only NAME]…
 
---models: ready models (default: shared/models beside the checkout). --pairs-dir: what edgetpu_compiler
-mapped, as pairs.json, the source models in sources/ and logs of other models in logs/ (default:
-shared/edgetpu beside the checkout).
+--models: its folders hold ready models (and mlperf_tiny/ the float models of MLPerf Tiny), for more than the
+built-in ones. --pairs-dir: what edgetpu_compiler mapped, as pairs.json, the source models in
+sources/ and logs of other models in logs/.
 
 exact: every op came out as predicted, and all of it was certain. likely: the same, but some verdicts were
 only likely. uncertain: nothing said was wrong, but not all was said, or the delegate says only how many ops
@@ -38,7 +38,6 @@ from harness.session.run import run
 from harness.session.watcher import Silent
 from harness.tflite import read_model_file
 
-BESIDE = Path(__file__).resolve().parents[2] / "shared"
 TINY = "mlperf_tiny"
 PROFILES = {
     "tflite": ("tflite-runtime", "xnnpack"),
@@ -52,16 +51,16 @@ BY_TOTAL = "by total only"
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--models", type=Path, default=BESIDE / "models")
-    parser.add_argument("--pairs-dir", type=Path, default=BESIDE / "edgetpu")
+    parser.add_argument("--models", type=Path)
+    parser.add_argument("--pairs-dir", type=Path)
     parser.add_argument("--only", action="append", help="a profile: tflite, litert, gpu or edgetpu")
     asked = parser.parse_args()
-    models = ["digits", "mobilenet_v2", *found_models(asked.models)]
+    models = ["digits", "mobilenet_v2", *(found_models(asked.models) if asked.models else [])]
     wrong = 0
     for name, (runtime, delegate) in PROFILES.items():
         if delegate in ACCELERATORS and (not asked.only or name in asked.only):
             wrong += print_table(f"{delegate}, {runtime}", compare(name, runtime, delegate, models))
-    if (asked.pairs_dir / "pairs.json").is_file() and (not asked.only or "edgetpu" in asked.only):
+    if asked.pairs_dir and (not asked.only or "edgetpu" in asked.only):
         tally = Tally()
         wrong += print_table("edgetpu, op by op", from_pairs(asked.pairs_dir, tally))
         print(f"  {tally.words()}")

@@ -31,8 +31,8 @@ from scenes import scene
 
 from harness.config import find_devices_file, load_config
 from harness.report.progress import ProgressBar
+from harness.session.options import Options
 from harness.session.run import run
-from harness.session.selection import Options
 
 HERE = Path(__file__).resolve().parent
 QBENCH = [sys.executable, "-c", "from harness.cli import main; main()"]
@@ -223,9 +223,9 @@ def one_qbench(
         )
         started = time.monotonic()
         document = run(options, profiles, ProgressBar(quiet=True)).document
-        seconds = (time.monotonic() - started) / len(document["cells"])
-    (cell,) = (c for c in document["cells"] if not c["baseline"])
-    found.speedups.append((cell["speedup"]["value"], cell["speedup"]["low"], cell["speedup"]["high"]))
+        seconds = (time.monotonic() - started) / len(document.cells)
+    (row,) = (row for row in document.cells if not row.baseline)
+    found.speedups.append((row.speedup.value, row.speedup.low, row.speedup.high))
     found.seconds.append(seconds)
     return seconds
 

@@ -1,1 +1,4 @@
-"""What travels: runs on the device with Python 3.7 or newer, numpy and one TFLite runtime."""
+"""The part of qbench that runs on devices: Python 3.7 or newer, numpy and one TFLite runtime.
+
+Imports point downwards only: agent, probe, backends, then the modules of this folder.
+"""

@@ -14,12 +14,12 @@ MAX_LINE_BYTES = 64 * 1024 * 1024
 _LARGEST = 1 << 62  # no count, size or time of ours comes near it
 _DEEPEST = 8
 
-# check(value, where): the value as its annotation wants it. Raises WireError, which names `where` it is.
+# check(value, where): returns the value with its annotated type. Raises WireError, which names `where` it is.
 Check = Callable[[Any, str], Any]
 
 
 class WireError(Exception):
-    """A line that is not a message of ours."""
+    """A line is not a message, or one of its values is not of its type."""
 
 
 def encode(message: Any) -> str:
@@ -27,32 +27,34 @@ def encode(message: Any) -> str:
     return _to_json({"kind": type(message).__name__, **vars(message)}) + "\n"
 
 
+_from_json = json.JSONDecoder().decode
+
 # The fields of a nested dataclass are its __dict__: nothing is copied.
 _to_json = json.JSONEncoder(default=vars, check_circular=False).encode
 
 
 def by_name(*kinds: Type[Any]) -> Dict[str, Type[Any]]:
-    """Dataclasses by the name that stands in a line."""
+    """The dataclasses by their names, which are the "kind" in a line."""
     return {kind.__name__: kind for kind in kinds}
 
 
 def decode(line: str, kinds: Mapping[str, Type[Any]]) -> Any:
-    """The message in a line. Raises WireError for anything that is none of `kinds`, to the last type."""
+    """The message in a line, every value of its annotated type. Raises WireError for anything else."""
     try:
-        return build(json.loads(line), kinds)
+        return build(_from_json(line), kinds)
     except (ValueError, RecursionError) as error:
         raise WireError("not JSON: %s" % error) from None
 
 
 def build(raw: Any, kinds: Mapping[str, Type[Any]]) -> Any:
-    """The message that a parsed line is. Raises WireError."""
+    """The message in a line that has been parsed already. Raises WireError."""
     if not isinstance(raw, dict):
         raise WireError("not a JSON object")
-    name = raw.get("kind")
+    fields = dict(raw)
+    name = fields.pop("kind", None)
     kind = kinds.get(name) if isinstance(name, str) else None
     if kind is None:
         raise WireError("unknown kind of message %.40r" % (name,))
-    fields = {key: value for key, value in raw.items() if key != "kind"}
     return _object(kind, fields, kind.__name__)
 
 
@@ -60,23 +62,23 @@ def _object(kind: Type[Any], raw: Any, where: str) -> Any:
     if not isinstance(raw, dict):
         raise WireError("%s: not an object" % where)
     checks = _checks(typing.cast(Any, kind))
-    unknown = raw.keys() - checks.keys()
-    if unknown:
-        raise WireError("%s: unknown key %.40r" % (where, min(unknown)))
+    if not raw.keys() <= checks.keys():
+        raise WireError("%s: unknown key %.40r" % (where, min(raw.keys() - checks.keys())))
+    values = {key: checks[key](value, where + "." + key) for key, value in raw.items()}
     try:
-        return kind(**{key: checks[key](value, where + "." + key) for key, value in raw.items()})
+        return kind(**values)
     except TypeError as error:  # a field is missing
         raise WireError("%s: %s" % (where, error)) from None
 
 
 @functools.lru_cache(maxsize=None)
 def _checks(kind: Any) -> Dict[str, Check]:
-    """One check per field; made when the first such message comes."""
+    """One check per field of the dataclass."""
     return {name: _check_of(hint) for name, hint in typing.get_type_hints(kind).items()}
 
 
 def _check_of(hint: Any) -> Check:
-    """The check for an annotation; only the few forms that messages use exist."""
+    """The check for an annotation; there are only the few forms that messages use."""
     origin = getattr(hint, "__origin__", None)
     if hint is Any:
         return _plain
@@ -89,7 +91,7 @@ def _check_of(hint: Any) -> Check:
         return functools.partial(_dict, _check_of(hint.__args__[1]))
     if dataclasses.is_dataclass(hint):
         return functools.partial(_object, typing.cast(Any, hint))
-    return functools.partial(_scalar, hint)
+    return _int if hint is int else functools.partial(_scalar, hint)
 
 
 def _list(item: Check, value: Any, where: str) -> Any:
@@ -111,11 +113,19 @@ def _scalar(kind: Type[Any], value: Any, where: str) -> Any:
     return kind(_plain(value, where))
 
 
+def _int(value: Any, where: str) -> Any:
+    if type(value) is not int:  # True is an instance of int
+        raise WireError("%s: int expected" % where)
+    if not -_LARGEST <= value <= _LARGEST:
+        raise WireError("%s: a number out of bounds" % where)
+    return value
+
+
 def _ints(value: Any, where: str) -> Any:
-    """A list of int as it is. There are ten thousands of samples: no Python code runs for each of them."""
+    """Checks a list of int as a whole: there are tens of thousands of samples."""
     if not isinstance(value, list):
         raise WireError("%s: not a list" % where)
-    if not set(map(type, value)) <= {int}:  # type(True) is bool
+    if not set(map(type, value)) <= {int}:
         raise WireError("%s: int expected" % where)
     if value and not -_LARGEST <= min(value) <= max(value) <= _LARGEST:
         raise WireError("%s: a number out of bounds" % where)
@@ -123,7 +133,7 @@ def _ints(value: Any, where: str) -> Any:
 
 
 def _plain(value: Any, where: str, depth: int = 0) -> Any:
-    """A JSON value that is not deep, and in which numbers are finite and of human size."""
+    """Any JSON value of limited depth whose numbers are finite and below 2**62."""
     if isinstance(value, (int, float)):
         if not abs(value) <= _LARGEST:  # nor NaN; an int may be larger than any float
             raise WireError("%s: a number out of bounds" % where)

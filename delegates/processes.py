@@ -1,6 +1,4 @@
-"""Child processes of the device: started, talked to in lines, waited for no longer than told, ended with all
-that they started.
-"""
+"""The supervisor of child processes: start one, exchange lines with it, end it and what it started."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from typing import Mapping, Optional, Sequence
 
 _STDERR_TAIL_BYTES = 16 * 1024
 _LAST_WORDS = 200  # characters of stderr's last line that stand in a sentence
-_READ_BYTES = 1 << 20
+_READ_BYTES = 1 << 16  # what a pipe of Linux holds
 _END_S = 5.0  # a child that was told to end may take so long
 
 
@@ -24,7 +22,7 @@ class ChildError(Exception):
     signal_name: Optional[str] = None  # the signal that ended it, if one did
 
     def sentence(self, who: str, doing: str) -> str:
-        """What happened, of a child called `who` that was `doing` something ("importing the runtime")."""
+        """What happened, for users: `who` is the child, `doing` what it did ("importing the runtime")."""
         raise NotImplementedError
 
 
@@ -74,7 +72,7 @@ class Exited(ChildError):
 
 
 class Child:
-    """A process in a session of its own, so that it can be killed with everything it has started."""
+    """A child process in its own session, so that everything it starts can be killed with it."""
 
     def __init__(self, command: Sequence[str], env: Optional[Mapping[str, str]] = None) -> None:
         """Start it with `env` added to our environment. Raises CannotStart."""
@@ -95,11 +93,10 @@ class Child:
         self._stderr_reader.start()
 
     def send(self, line: str) -> None:
-        """Write an ASCII line to its stdin; if it has ended, the next `read_line` says how."""
+        """Write an ASCII line to its stdin. If the child has ended, the next `read_line` raises Exited."""
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(line.encode("ascii"))
-            self._process.stdin.flush()
+            _write_all(self._process.stdin.fileno(), line.encode("ascii"))
         except OSError:
             pass
 
@@ -121,14 +118,14 @@ class Child:
                 raise self.refused()
             end = self._read.find(b"\n", searched)
         line = self._read[:end]
-        del self._read[: end + 1]
+        self._read = self._read[end + 1 :]
         try:
             return line.decode("ascii")
         except UnicodeDecodeError:
             raise self.refused() from None
 
     def refused(self) -> BadAnswer:
-        """End the child because of what it sent; the error to raise."""
+        """Kill the child because of what it sent. Returns the error to raise."""
         self.close(kill=True)
         return BadAnswer()
 
@@ -157,7 +154,7 @@ class Child:
         return self._tail.decode("utf-8", "replace")
 
     def _wait(self) -> None:
-        """Until it has ended, but not for long. Its end closes its stdout: so nothing has to poll."""
+        """Wait up to 5 s for its end, which closes its stdout: so nothing has to poll."""
         assert self._process.stdout is not None
         pipe, deadline = self._process.stdout.fileno(), time.monotonic() + _END_S
         left = _END_S
@@ -184,12 +181,17 @@ class Child:
 
 
 def output_of(command: Sequence[str], timeout_s: float) -> Optional[str]:
-    """What a program writes to stdout, or None where it can't be started or takes too long."""
+    """What a program prints to stdout; None if it can't be started or takes too long."""
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, timeout=timeout_s, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.decode("ascii", "replace")
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 def _signal_name(number: int) -> str:

@@ -20,7 +20,7 @@ _SAYS_NOTHING = math.log(100)  # an interval of logarithms with more than this h
 
 
 class Interval(NamedTuple):
-    """An estimate with its 95 % interval; the bounds are None where one value gives none."""
+    """An estimate with its 95 % interval; the bounds are None if there are too few values for one."""
 
     value: float
     low: Optional[float]
@@ -41,7 +41,7 @@ def percentile(values: Iterable[float], percent: float) -> float:
 
 
 def median(values: Iterable[float]) -> Optional[float]:
-    """The median, or None of no values."""
+    """The median; None if there are no values."""
     known = list(values)
     return percentile(known, 50) if known else None
 
@@ -55,7 +55,7 @@ def stdev(values: Sequence[float]) -> Optional[float]:
 
 
 def summary_ms(launches: Sequence[Sequence[float]]) -> Optional[Dict[str, Any]]:
-    """All samples of a cell (ns, one sequence per launch) pooled, in ms; None without any sample.
+    """All samples of a cell (ns, one sequence per launch) pooled, in ms; None if there are none.
 
     A percentile is given only where at least one sample is expected beyond it: p90 from 10 samples
     on, p99 from 100 on, else None.
@@ -76,7 +76,7 @@ def summary_ms(launches: Sequence[Sequence[float]]) -> Optional[Dict[str, Any]]:
 
 
 def fastest_tenth(block: Sequence[float]) -> float:
-    """The mean of the fastest tenth of a block, at least of one sample. Raises ValueError on no samples.
+    """The mean of the fastest tenth of a block (at least one sample). Raises ValueError on an empty block.
 
     A mean rather than a percentile, because the steps of a clock show in the percentiles of a short
     inference (10 ns of 3 us are 0.3 %).
@@ -88,7 +88,9 @@ def fastest_tenth(block: Sequence[float]) -> float:
 
 
 def launch_floor(blocks: Iterable[Sequence[float]]) -> Optional[float]:
-    """The fastest tenth of the quietest block of one launch, in the samples' unit; None without samples.
+    """The floor of one launch: the fastest tenth of its quietest block, in the samples' unit.
+
+    None if there are no samples.
 
     Disturbance only ever adds time, so what two variants can be compared by is the floor under it. Of
     the figures tried, this one moved least when a model was compared with itself (docs/statistics.md).
@@ -97,7 +99,7 @@ def launch_floor(blocks: Iterable[Sequence[float]]) -> Optional[float]:
 
 
 def log_ratios(baseline: Mapping[int, float], candidate: Mapping[int, float]) -> List[float]:
-    """log(baseline / candidate) for every launch both took part in; floors by launch number."""
+    """log(baseline / candidate) for every launch that both have; floors by launch number."""
     return [
         math.log(baseline[launch] / floor)
         for launch, floor in candidate.items()
@@ -106,7 +108,7 @@ def log_ratios(baseline: Mapping[int, float], candidate: Mapping[int, float]) ->
 
 
 def locate(values: Sequence[float]) -> Optional[Interval]:
-    """Where values lie that were drawn one per launch, with its interval; None of no values.
+    """The centre of values (one per launch) with its interval; None if there are no values.
 
     From six values on: the Hodges-Lehmann estimate (median of all pairwise means) with the interval of
     Wilcoxon's signed-rank test (Hollander, Wolfe & Chicken, "Nonparametric Statistical Methods", 3.2
@@ -125,11 +127,11 @@ def locate(values: Sequence[float]) -> Optional[Interval]:
 def speedup(
     baseline: Mapping[int, float], candidate: Mapping[int, float], timer_resolution_ns: float = 0.0
 ) -> Optional[Interval]:
-    """Floors (launch number -> ns) of two cells that took turns -> how many times faster the candidate is.
+    """How many times faster the candidate is, from floors (launch number -> ns) of two cells that took turns.
 
-    None without a common launch. Ratios are averaged as logarithms, and a launch is what was repeated,
-    not an inference. The interval is widened by one step of the clock (`timer_resolution_ns`) at either end:
-    what the clock can't tell apart, repetition can't either.
+    None if they have no launch in common. Ratios are averaged as logarithms; a launch counts once, however
+    many inferences it has. The interval is widened at either end by one step of the clock
+    (`timer_resolution_ns`): what the clock can't tell apart, repetition can't either.
     """
     found = locate(log_ratios(baseline, candidate))
     if found is None:
@@ -158,7 +160,7 @@ def typical_floor(floors: Iterable[float]) -> Optional[Interval]:
 
 @functools.lru_cache(maxsize=None)
 def signed_rank_cut(count: int) -> int:
-    """Which of the ordered pairwise means, from either end, bounds the 95 % interval of `count` values.
+    """The position, from either end, of the pairwise mean that bounds the 95 % interval of `count` values.
 
     Up to 200 values by the exact distribution of the signed-rank statistic: every rank belongs to the sum
     or not, with equal chance. For more by its normal approximation (Hollander, Wolfe & Chicken, 3.1).
@@ -180,8 +182,9 @@ def signed_rank_cut(count: int) -> int:
 
 
 def outlier_share(samples: Sequence[float]) -> float:
-    """The share of samples far above the rest: beyond Q3 + 3 (Q3 - Q1), Tukey's outer fence, and half as
-    long again as the median. The fence alone is close by where nearly all samples are alike.
+    """The share of samples beyond Tukey's outer fence, Q3 + 3 (Q3 - Q1), and above 1.5 medians.
+
+    The second condition is for samples that are nearly all alike: there the fence is close to the median.
     """
     if not samples:
         return 0.0
@@ -192,7 +195,7 @@ def outlier_share(samples: Sequence[float]) -> float:
 
 
 def two_modes(samples: Sequence[float], apart: float = 1.1, share: float = 0.1) -> Optional[List[float]]:
-    """The centres of two groups the samples fall into, or None where one describes them as well.
+    """The centres of the two groups that the samples fall into; None if they form one group.
 
     Otsu's threshold on logarithms (IEEE Trans. SMC 9, 1979); two groups are told apart when the split
     explains nine tenths of the variance, the centres differ by the factor `apart`, and the smaller

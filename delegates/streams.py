@@ -1,4 +1,4 @@
-"""The one clean way out of a process whose libraries write where they like."""
+"""Keeps stdout for messages in a process whose libraries may print to it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import TextIO
 
 
 def take_stdout() -> TextIO:
-    """A private copy of file descriptor 1; from now on, what is written to 1 goes to 2.
+    """Return a private copy of stdout, and send to stderr what anybody else prints from now on.
 
-    Called before any runtime is imported, so that neither a Python print nor a C library can spoil
-    the answers.
+    Called before any runtime is imported, so that neither Python nor C code can spoil the messages.
     """
     private = os.dup(1)
     os.dup2(2, 1)
@@ -18,6 +17,6 @@ def take_stdout() -> TextIO:
 
 
 def write(out: TextIO, line: str) -> None:
-    """Write a line, and have it on its way."""
+    """Write a line and flush it."""
     out.write(line)
     out.flush()

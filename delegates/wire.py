@@ -52,14 +52,14 @@ class Job:
     options: Dict[str, Any] = field(default_factory=dict)
     affinity: Optional[List[int]] = None  # CPU numbers; None: the conductor chooses
     env: Dict[str, str] = field(default_factory=dict)
-    timeout_s: float = 60.0  # without an answer for so long, the worker counts as hung
+    timeout_s: float = 60.0  # a worker that does not answer for so long counts as hung
     baseline: bool = False  # the one of its group that the others are compared with
-    exclusive: bool = False  # no other worker may be alive beside it: it opens and closes around its turn
+    exclusive: bool = False  # no other worker may run beside it: it starts and ends around its turn
 
 
 @dataclass(frozen=True)
 class ProbeRequest:
-    """What a device profile wants to know of a Python before anything is planned."""
+    """Asks whether a Python can run models, and with which delegates."""
 
     python: str
     runtime: str  # tflite-runtime, ai-edge-litert, tensorflow or auto
@@ -92,20 +92,18 @@ OTHER_OPS = "other ops"  # the kind of an OpGroup that a delegate counts without
 
 @dataclass(frozen=True)
 class OpGroup:
-    """Ops of one kind that the delegate left on the CPU."""
+    """Ops of one kind that were not delegated."""
 
     op: str
     count: int
     dtypes: List[str]  # of the first two inputs, constant ones marked, and of the first output
-    reason: Optional[str] = None  # in the delegate's own words, where it has any
-    nodes: List[int] = field(
-        default_factory=list
-    )  # their indices in the file; empty where it tells kinds only
+    reason: Optional[str] = None  # given by the delegate itself; most give none
+    nodes: List[int] = field(default_factory=list)  # indices in the file; empty if unknown
 
 
 @dataclass(frozen=True)
 class Ops:
-    """What the delegate took of the primary subgraph."""
+    """How many ops of the primary subgraph were delegated, in how many partitions, and which were not."""
 
     total: int
     delegated: int
@@ -120,24 +118,24 @@ class Output:
     name: str
     shape: List[int]  # (samples, *tensor shape), or (samples, kept) where subsampled
     data: str
-    subsampled: bool = False  # too large to send whole: values evenly spread over each sample
+    subsampled: bool = False  # too large to send whole: some values, evenly spread over each sample
 
 
 @dataclass(frozen=True)
 class Launch:
-    """What one launch of a worker brought back."""
+    """What was measured in one launch."""
 
     job: str
     launch: int
     runtime: str
     runtime_version: str
     python: str
-    affinity: Optional[List[int]]  # as the kernel says, None where it cannot
+    affinity: Optional[List[int]]  # as the kernel reports it; None if it can't
     init_ns: int  # from opening the model to tensors allocated
     first_ns: int  # the first inference
-    warmup: int  # inferences thrown away before the first block
+    warmup: int  # inferences before the first block, not counted
     blocks_ns: List[List[int]]  # one list of inference times per block
-    cpu_time_ns: List[List[int]]  # CPU time of the process during each of them; empty where not measured
+    cpu_time_ns: List[List[int]]  # CPU time of the process during each inference; empty if not measured
     end_to_end_ns: List[int]  # inference times that include copying inputs in and outputs out
     timer_resolution_ns: float  # the smallest step the clock was seen to make
     ops: Optional[Ops]
@@ -148,7 +146,7 @@ class Launch:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a job has no (further) measurement."""
+    """Why a job has no launch, or no further one."""
 
     job: str
     launch: int
@@ -160,7 +158,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the conductor is with a group: seconds of timed work done, and planned for all of it."""
+    """The progress of a group: seconds of timed work done so far, and expected in all."""
 
     group: str
     done_s: float
@@ -185,16 +183,20 @@ class ProbeResult:
     numpy: Optional[str] = None
     runtimes: List[Runtime] = field(default_factory=list)  # installed
     runtime: Optional[Runtime] = None  # the one asked for, or that auto chose, when it imports
-    delegates: Dict[str, Optional[str]] = field(default_factory=dict)  # name -> why it can't load, or None
+    delegates: Dict[str, Optional[str]] = field(
+        default_factory=dict
+    )  # name -> why it is not available, or None
     error: Optional[str] = None  # why nothing can run on this Python
     others: List[str] = field(default_factory=list)  # other Pythons looked at, with what they have
     advice: Optional[str] = None  # a command for the device's shell that would help
-    software: Dict[str, str] = field(default_factory=dict)  # delegates that only software could play
+    software: Dict[str, str] = field(
+        default_factory=dict
+    )  # delegates for which there is only software -> which
 
 
 @dataclass(frozen=True)
 class SystemInfo:
-    """The machine at one moment. `changing` is what can differ between before and after a run."""
+    """The machine at one moment. `changing` holds what can differ between before and after a run."""
 
     when: str  # "before" or "after"
     machine: Dict[str, Any]
@@ -203,6 +205,8 @@ class SystemInfo:
 
 @dataclass(frozen=True)
 class Done:
+    """The last answer to a request to run."""
+
     interrupted: bool = False
 
 
@@ -211,7 +215,7 @@ _KINDS = codec.by_name(Job, ProbeRequest, Request, SystemInfo, ProbeResult, Laun
 
 
 def printable(text: str) -> str:
-    """The text without what a terminal would obey: control characters, but for tab and line feed."""
+    """The text without what a terminal would obey: control characters other than tab and line feed."""
     return _CONTROL.sub("\ufffd", text)
 
 
@@ -221,10 +225,10 @@ def encode(message: Message) -> str:
 
 
 def decode(line: str) -> Any:
-    """The message in a line. Raises WireError for anything that is not one, to the last type."""
+    """The message in a line, every value of its annotated type. Raises WireError for anything else."""
     return codec.decode(line, _KINDS)
 
 
 def build(raw: Any) -> Any:
-    """The message that a parsed line is. Raises WireError."""
+    """The message in a line that has been parsed already. Raises WireError."""
     return codec.build(raw, _KINDS)

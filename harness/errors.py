@@ -4,6 +4,7 @@ QbenchError            one line that says what is wrong, where and what to do; c
 ├── ConfigError        devices.toml or the command line (2)
 ├── ModelError         a model, a variant or calibration data cannot be used (2)
 ├── ResultsError       a results folder cannot be read or written (2)
+├── CellNotFound       a run has no such cell, or several; also a KeyError (2)
 └── DeviceError        a device could not be reached (4)
 """
 
@@ -30,3 +31,9 @@ class DeviceError(QbenchError):
     """A device could not be reached."""
 
     exit_code = 4
+
+
+class CellNotFound(QbenchError, KeyError):
+    """A run has no cell of this name, or several."""
+
+    __str__ = Exception.__str__  # KeyError would show the message in quotes

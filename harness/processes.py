@@ -78,18 +78,20 @@ class Process:
         folder: Path | None = None,
         environment: Mapping[str, str] | None = None,
         stdin: IO[bytes] | None = None,
+        stderr: IO[bytes] | None = None,
         merged: bool = False,
         kept_bytes: int = KEPT_BYTES,
     ) -> None:
         """folder: its working directory. environment: all of its variables; None: those of this process.
 
-        stdin: a file instead of a pipe. merged: stderr goes to stdout. kept_bytes: of stderr.
+        stdin: a file instead of a pipe. stderr: a file instead of a pipe, for a child that leaves another
+            one in the background with it. merged: stderr goes to stdout. kept_bytes: of stderr.
         """
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE if stdin is None else stdin,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT if merged else subprocess.PIPE,
+            stderr=subprocess.STDOUT if merged else subprocess.PIPE if stderr is None else stderr,
             cwd=folder,
             env=environment,
             start_new_session=True,

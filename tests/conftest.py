@@ -1,4 +1,4 @@
-"""Stand-ins for what no test machine has: a delegate's library and Google's compiler. See standins/."""
+"""What tests share: small nets, and stand-ins for what no test machine has (see standins/)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tests import nets as nets_module
+
+pytest_plugins = ["tests.selection"]
+
 STANDINS = Path(__file__).parent / "standins"
 
 
@@ -21,6 +25,12 @@ def lock_folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("lock")
     os.environ["QBENCH_LOCK_DIR"] = str(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def nets(tmp_path_factory) -> Path:
+    """A folder with the .tflite files of nets.py; not to be written to."""
+    return nets_module.write_all(tmp_path_factory.mktemp("nets"))
 
 
 @pytest.fixture(scope="session")

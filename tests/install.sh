@@ -8,6 +8,9 @@ command -v ssh >/dev/null || missing="$missing openssh-client"
 [ -x /usr/sbin/sshd ] || command -v sshd >/dev/null || missing="$missing openssh-server"
 command -v cc >/dev/null || missing="$missing gcc libc6-dev"
 [ -e /usr/lib/chromium/vk_swiftshader_icd.json ] || missing="$missing chromium-common libvulkan1"
+for shell in bash dash zsh ksh mksh tcsh fish busybox; do  # a board's user has any of them
+    command -v "$shell" >/dev/null || missing="$missing $shell"
+done
 
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

@@ -1,1 +1,1 @@
-"""What runs on the device for home: the conductor and its workers."""
+"""The processes on the device: bootstrap, conductor and workers."""

@@ -17,7 +17,7 @@ from .link import WorkerLost
 from .running import RunningLaunch
 from .stopping import StoppingRule
 
-# A worker with a small model takes about 50 MB; with a large one, some times its file.
+# A worker with a small model takes about 50 MB; with a large one, several times its file.
 _WORKER_BYTES = 150_000_000
 _PROGRESS_S = 0.2
 
@@ -38,7 +38,7 @@ class Group:
         self._first_launch = request.first_launch
 
     def run(self, stopped: threading.Event) -> None:
-        """Launch after launch until no job needs another; what each has measured is emitted at once."""
+        """Launch jobs until the stopping rule has had enough; every Launch is emitted when it ends."""
         number = self._first_launch
         while not stopped.is_set():
             unfinished = self._rule.unfinished()
@@ -49,13 +49,13 @@ class Group:
                 number += 1
 
     def kill(self) -> None:
-        """From another thread: end the workers now, whatever they do."""
+        """End the workers at once; may be called from another thread."""
         for launch in list(self._alive):
             launch.kill()
 
     def _launch(self, number: int, jobs: Sequence[Job], stopped: threading.Event) -> None:
         """One fresh worker per job; the shared ones take turns, an exclusive one has its turn alone."""
-        # Who comes first alternates, so that being first favours nobody.
+        # The order alternates, so that being first favours nobody.
         ordered = list(jobs) if number % 2 == 0 else list(reversed(jobs))
         shared = [RunningLaunch(job, number) for job in ordered if not job.exclusive]
         alone = [[RunningLaunch(job, number)] for job in ordered if job.exclusive]
@@ -115,7 +115,7 @@ class Group:
 
 
 def batches(jobs: Sequence[Job], baseline: Optional[Job], room: int) -> List[List[Job]]:
-    """As many jobs at once as there is room for, the baseline in every batch that it is to be in at all."""
+    """The jobs in batches of at most `room`; if the baseline is among them, it is in every batch."""
     first = [job for job in jobs if job is baseline]
     others = [job for job in jobs if job is not baseline]
     size = max(1, room - len(first))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import Any, List, Optional, Type, TypeVar
 
@@ -21,6 +22,9 @@ _DOING = {
 _ENV = {"OPENBLAS_NUM_THREADS": "1"}
 
 T = TypeVar("T")
+
+# There are few commands, each of which is sent again and again.
+_encoded = functools.lru_cache(maxsize=None)(codec.encode)
 
 
 class WorkerLost(Exception):
@@ -45,7 +49,7 @@ class WorkerLink:
 
     def ask(self, command: Command, answer: Type[T], timeout_s: float) -> T:
         """Send a command; its answer. `timeout_s` is what may pass between two lines of the worker's."""
-        self._child.send(codec.encode(command))
+        self._child.send(_encoded(command))
         while True:
             message = self._next(timeout_s)
             if isinstance(message, answer):

@@ -43,7 +43,7 @@ class TimeBlock:
 
 @dataclass(frozen=True)
 class Stage:
-    """What the worker is about to do, one of wire.STAGES: where it is if it never answers again."""
+    """What the worker does next, one of wire.STAGES: if it never answers again, that is where it failed."""
 
     name: str
 
@@ -74,7 +74,7 @@ class Outputs:
 
 @dataclass(frozen=True)
 class WarmedUp:
-    """How many inferences it took until they were as fast as they get."""
+    """The model is warm after so many inferences."""
 
     inferences: int
     peak_memory_bytes: Optional[int]
@@ -82,7 +82,7 @@ class WarmedUp:
 
 @dataclass(frozen=True)
 class Block:
-    """Times of single inferences; `cpu_time_ns` is empty where it was not measured."""
+    """Times of single inferences, and their CPU times unless those were not measured."""
 
     ns: List[int]
     cpu_time_ns: List[int]

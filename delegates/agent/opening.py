@@ -1,4 +1,4 @@
-"""From a Job to a model that has run once, in stages that a crash can be placed in."""
+"""Opens the model of a Job and runs it once, in stages, so that a crash can be placed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ StageStep = Tuple[str, Callable[[], None]]
 
 
 class Opening:
-    """A job whose model is being opened; what the later steps need is known once the earlier ones ended."""
+    """A job whose model is being opened, step by step; each step needs what the earlier ones have set."""
 
     runtime: Opened
     interpreter: Interpreter

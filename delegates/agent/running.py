@@ -1,4 +1,4 @@
-"""One launch of a job while it runs: its worker, and what that has answered so far."""
+"""A launch that is under way: its worker, and what has been measured so far."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ OUTPUTS_LIMIT_NS = 2_000_000_000
 
 
 class RunningLaunch:
-    """A worker on its way to a Launch. Each of `start`, `open`, `time_block` and `time_end_to_end` may raise
-    WorkerLost; the conductor then keeps that in `lost`.
+    """A launch of `job`. `start`, `open`, `time_block` and `time_end_to_end` may raise WorkerLost, which the
+    conductor keeps in `lost`.
     """
 
     def __init__(self, job: Job, number: int) -> None:
@@ -52,7 +52,7 @@ class RunningLaunch:
         self._peak_memory_bytes = warmed_up.peak_memory_bytes
 
     def time_block(self) -> None:
-        """One turn."""
+        """Time one block of inferences."""
         block = self._block(TimeBlock(BLOCK_CALLS, BLOCK_NS))
         self.blocks_ns.append(block.ns)
         if block.cpu_time_ns:
@@ -61,11 +61,11 @@ class RunningLaunch:
         self._samples += len(block.ns)
 
     def time_end_to_end(self) -> None:
-        """One block of inferences with copying inputs in and outputs out."""
+        """Time one block of inferences that include copying inputs in and outputs out."""
         self._end_to_end_ns = self._block(TimeBlock(BLOCK_CALLS, BLOCK_NS, end_to_end=True)).ns
 
     def wants_more(self, budget_ns: float) -> bool:
-        """Whether another block is to be timed: `budget_ns` is the timed work that this launch may do."""
+        """Whether to time another block, if `budget_ns` of timed work is what each launch gets."""
         return self.lost is None and self.spent_ns < budget_ns and self._samples < SAMPLES
 
     def close(self) -> None:

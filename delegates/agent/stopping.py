@@ -1,4 +1,4 @@
-"""The stopping rule: which jobs of a group another launch would serve.
+"""The stopping rule: decides which jobs of a group need another launch.
 
 A job has had enough once its budget of timed work is spent, once it has had `max_launches`, or once the
 interval of what is shown for it is as narrow as asked (from `min_launches` on).
@@ -11,12 +11,12 @@ from typing import Dict, List, Optional, Sequence, Set, Tuple
 from .. import stats
 from ..wire import Job, Request
 
-# A job's budget is spread over so many launches: the error of a comparison sits in processes.
+# A job's budget is spread over so many launches: times differ more between processes than within one.
 _LAUNCHES_PER_BUDGET = 10
 
 
 class StoppingRule:
-    """Timed work, launches and floors (ns, by launch number) of the jobs of one group so far."""
+    """Counts timed work and launches of a group's jobs, and keeps their floors (ns, by launch number)."""
 
     def __init__(self, jobs: Sequence[Job], request: Request) -> None:
         self.jobs = list(jobs)
@@ -36,7 +36,7 @@ class StoppingRule:
     def add_launch(
         self, job: Job, number: int, blocks_ns: Sequence[Sequence[int]], cpu_time_ns: Sequence[Sequence[int]]
     ) -> None:
-        """Count a launch of the job, with what it has measured; CPU times count where there are any."""
+        """Count a launch of the job; its floor is that of the CPU times if they were measured."""
         self._launches[job.id] += 1
         self._spent_ns[job.id] += sum(map(sum, blocks_ns))
         floor = stats.launch_floor(cpu_time_ns or blocks_ns)
@@ -44,11 +44,11 @@ class StoppingRule:
             self._floors[job.id][number] = floor
 
     def give_up(self, job: Job) -> None:
-        """Launch the job no more: it has failed."""
+        """The job has failed: launch it no more."""
         self._failed.add(job.id)
 
     def unfinished(self) -> List[Job]:
-        """The jobs that another launch would serve, and the baseline beside them."""
+        """The jobs that need another launch, and the baseline to compare them with."""
         unfinished = {job.id for job in self.jobs if self._is_unfinished(job)}
         return [job for job in self.jobs if job.id in unfinished or (unfinished and self._accompanies(job))]
 

@@ -19,8 +19,8 @@ from . import messages, samples, timing
 from .messages import Block, ComputeOutputs, Failed, Outputs, Result, Stage, Task, TimeBlock, WarmedUp, WarmUp
 from .opening import Opening
 
-# From here on the core is likely to be given to others within one inference, and reading a second clock
-# (under 1 us) adds less than a thousandth.
+# In longer inferences the core is likely to be given to others meanwhile, and reading a second clock (under
+# 1 us) adds less than a thousandth.
 CPU_TIME_FROM_NS = 1_000_000
 
 _MISSING: Dict[type, str] = {RuntimeMissing: "runtime", DelegateMissing: "delegate"}
@@ -74,7 +74,7 @@ class Opened:
         return Block(ns, cpu_time_ns, peak_memory_bytes())
 
     def _time(self, task: TimeBlock) -> Tuple[List[int], List[int]]:
-        """Times of inferences and, where that is measured, CPU times."""
+        """Times of inferences, and CPU times if they are measured."""
         invoke = self._interpreter.invoke
         if task.end_to_end:
             invoke = functools.partial(self._interpreter.invoke_with_copies, self._inputs)
@@ -97,6 +97,6 @@ def one_line(error: BaseException) -> str:
 
 
 def _wait_for_turn() -> None:
-    """Until the conductor sends Open: imports of all workers may overlap, from then on they take turns."""
+    """Wait for Open: workers import their runtimes at the same time, but load their models in turn."""
     if not sys.stdin.readline():
         raise SystemExit  # the conductor is gone

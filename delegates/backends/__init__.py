@@ -1,1 +1,1 @@
-"""One file per delegate: open it, tell whether it is there, and what it took."""
+"""One file per delegate: how to open a model with it, whether it is there, which ops it was handed."""

@@ -52,7 +52,7 @@ __all__ = [
 def predict(
     model: ModelInfo, delegate: str, runtime: Runtime, options: Mapping[str, Any] | None = None
 ) -> Prediction:
-    """What `delegate` is expected to run of `model`. Raises KeyError for a delegate that there is not."""
+    """What `delegate` is expected to run of `model`. Raises KeyError for an unknown delegate."""
     return ACCELERATORS[delegate].predict(model, runtime, options)
 
 

@@ -30,7 +30,7 @@ _NEWEST: Version = (9,)
 
 
 def since(op: str, version: int) -> Version | None:
-    """The TensorFlow release that brought this version of an op; None where the table has it not."""
+    """The TensorFlow release that brought this version of an op; None if the table does not have it."""
     releases: list[str] = _table()["since"].get(op, "").split()
     known = 0 < version <= len(releases) and releases[version - 1] != "-"
     return release(releases[version - 1]) if known else None
@@ -58,7 +58,7 @@ def untold(op: str, version: int) -> bool:
 
 
 def refusal(model: ModelInfo, runtime: Runtime) -> Refusal | None:
-    """Why `runtime` will not load `model`, or None where it will."""
+    """Why `runtime` will not load `model`; None if it will."""
     return (
         _custom_refusal(model, runtime) or _version_refusal(model, runtime) or _kernel_refusal(model, runtime)
     )
@@ -93,7 +93,7 @@ def _up_to(op: str, known: Version) -> int:
 
 
 def _padded(known: Version, like: Version) -> Version:
-    """2.14 is 2.14.0 where it is compared with 2.14.4."""
+    """2.14 as 2.14.0, to be compared with 2.14.4."""
     return known + (0,) * (len(like) - len(known))
 
 

@@ -16,6 +16,8 @@ ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")
 
 @dataclass(frozen=True)
 class OpView:
+    """An op with its input and output tensors."""
+
     op: OpInfo
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
@@ -23,6 +25,7 @@ class OpView:
 
     @property
     def name(self) -> str:
+        """The name of the op."""
         return self.op.name
 
     @property
@@ -32,15 +35,17 @@ class OpView:
 
     @property
     def fused_activation(self) -> str:
+        """The name of the activation that is fused into the op, or NONE."""
         number = int(self.op.options.get("FusedActivationFunction", 0))
         return ACTIVATIONS[number] if 0 <= number < len(ACTIVATIONS) else str(number)
 
     def values(self, index: int) -> tuple[int, ...] | None:
-        """What the constant input `index` holds; None where it is computed, large or absent."""
+        """What the constant input `index` holds; None if it is computed, large or absent."""
         return self.inputs[index].values if index < len(self.inputs) else None
 
 
 def views(model: ModelInfo) -> list[OpView]:
+    """The ops of the primary subgraph, in order."""
     makers = {tensor: op.name for op in model.ops for tensor in op.outputs}
     return [
         OpView(
@@ -54,6 +59,7 @@ def views(model: ModelInfo) -> list[OpView]:
 
 
 def elements(tensor: TensorInfo) -> int:
+    """The number of elements of a tensor."""
     return math.prod(tensor.shape)
 
 
@@ -64,6 +70,7 @@ def scale(tensor: TensorInfo) -> float | None:
 
 
 def same_quantization(first: TensorInfo, second: TensorInfo) -> bool:
+    """True if two quantized tensors have the same scales and zero points."""
     a, b = first.quantization, second.quantization
     return a is not None and b is not None and (a.scales, a.zero_points) == (b.scales, b.zero_points)
 

@@ -22,7 +22,7 @@ class Registry(Mapping[str, Accelerator]):
         self._known: dict[str, Accelerator] = {}
 
     def __getitem__(self, name: str) -> Accelerator:
-        """Raises KeyError for a name that there is not."""
+        """Raises KeyError for an unknown delegate."""
         if name not in self._known:
             found = _load(name)
             if found is None:

@@ -5,7 +5,7 @@ The figures are those of delegates.stats, by numpy: a run may hold millions of s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,11 +22,16 @@ Blocks = Sequence[Samples]
 
 @dataclass(frozen=True)
 class Timing:
-    """The times of a cell. `floors` holds the floor of each launch in ns, by launch number."""
+    """The times of a cell.
+
+    floors: of each launch, in ns, by launch number. cpu_time_floors: the same of the process's CPU time,
+    of the launches that measured it.
+    """
 
     latency: Latency | None
     end_to_end: Latency | None
     floors: dict[int, float]
+    cpu_time_floors: dict[int, float]
     timer_resolution_ns: float  # the coarsest of the launches
     spread: list[float]  # samples in ns, some thousands evenly taken from all
 
@@ -48,14 +53,14 @@ def of(launches: Sequence[Launch]) -> Timing:
     """The times of a cell with these launches."""
     blocks = [block for launch in launches for block in launch.blocks_ns]
     samples = _joined(blocks)
-    floors = {launch.launch: launch_floor(launch.cpu_time_ns or launch.blocks_ns) for launch in launches}
     return Timing(
         latency=summary(samples, sum(any(map(len, launch.blocks_ns)) for launch in launches)),
         end_to_end=summary(
             _joined([launch.end_to_end_ns for launch in launches]),
             sum(len(launch.end_to_end_ns) > 0 for launch in launches),
         ),
-        floors={number: floor for number, floor in floors.items() if floor is not None},
+        floors=_floors({launch.launch: launch.blocks_ns for launch in launches}),
+        cpu_time_floors=_floors({launch.launch: launch.cpu_time_ns for launch in launches}),
         timer_resolution_ns=max((launch.timer_resolution_ns for launch in launches), default=0.0),
         spread=samples[:: max(1, len(samples) // _SPREAD)].tolist(),
     )
@@ -102,6 +107,12 @@ def median_ms(values_ns: Sequence[float]) -> float | None:
     """The median in ms of what is measured once per launch."""
     median = stats.median(values_ns)
     return None if median is None else median / stats.NS_PER_MS
+
+
+def _floors(launches: Mapping[int, Blocks]) -> dict[int, float]:
+    """The floor of each launch that has samples."""
+    floors = {number: launch_floor(blocks) for number, blocks in launches.items()}
+    return {number: floor for number, floor in floors.items() if floor is not None}
 
 
 def _quietest(blocks: Array) -> float:

@@ -17,7 +17,6 @@ from harness.cli.options import (
     Results,
     TrustModel,
     Variants,
-    read_config,
 )
 from harness.report import output
 
@@ -66,6 +65,7 @@ def compat(
     from harness.report.progress import ProgressBar
     from harness.session.compat import compat as predict
     from harness.session.options import Options
+    from harness.session.settings import read_config
 
     for option, path in (("--markdown", markdown), ("--html", html), ("--json", json_file)):
         output.check_target(None if path is None else str(path), option)

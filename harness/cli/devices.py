@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.ending import end
-from harness.cli.options import DevicesFile, JsonFile, read_config
+from harness.cli.options import DevicesFile, JsonFile
 from harness.errors import ConfigError
 from harness.report import output
 
@@ -32,6 +32,7 @@ def devices(
     from harness.report.devices import render
     from harness.report.progress import ProgressBar
     from harness.session.devices import list_devices, unreached
+    from harness.session.settings import read_config
 
     if clean is not None and (name or probe or json_file):
         raise ConfigError("--clean DEVICE cannot be combined with other devices, --probe or --json")

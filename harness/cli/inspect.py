@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import DevicesFile, JsonFile, TrustModel, read_config
+from harness.cli.options import DevicesFile, JsonFile, TrustModel
 from harness.report import output
 
 if TYPE_CHECKING:
@@ -49,5 +49,6 @@ def _profiles(names: list[str] | None, devices_file: Path | None) -> list[Device
         return []
     from harness.session import selection
     from harness.session.options import Options
+    from harness.session.settings import read_config
 
     return selection.devices(read_config(devices_file), Options(devices=names))

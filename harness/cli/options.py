@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from harness.errors import ConfigError
 from harness.versions import minor
-
-if TYPE_CHECKING:
-    from harness.config import Config
 
 Models = Annotated[
     list[str] | None,
@@ -60,18 +57,6 @@ JsonFile = Annotated[
         "--json", metavar="FILE|-", help="Write JSON to FILE instead of a table to stdout; - is stdout."
     ),
 ]
-
-
-def read_config(devices_file: Path | None) -> Config:
-    """Return the profiles and variants of a devices.toml. Raises ConfigError, with file and key."""
-    from harness.accelerators import check_options
-    from harness.config import find_devices_file, load_config
-
-    try:
-        here = Path.cwd()
-    except FileNotFoundError:
-        raise ConfigError("the working directory no longer exists; change to another one") from None
-    return check_options(load_config(find_devices_file(devices_file, here)))
 
 
 def read_threads(text: str | None) -> list[int]:

@@ -17,7 +17,6 @@ from harness.cli.options import (
     Quiet,
     TrustModel,
     Variants,
-    read_config,
     read_version,
 )
 from harness.report import output
@@ -48,6 +47,7 @@ def quantize(
     from harness.quantize import export_variants
     from harness.report.progress import ProgressBar
     from harness.session.options import Options
+    from harness.session.settings import read_config
     from harness.session.variants import make_all
 
     config = read_config(devices_file)

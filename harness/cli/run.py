@@ -18,7 +18,6 @@ from harness.cli.options import (
     Results,
     TrustModel,
     Variants,
-    read_config,
     read_percent,
     read_threads,
 )
@@ -103,6 +102,7 @@ def run(
     from harness.report.table import render
     from harness.session import run as session
     from harness.session.options import Options
+    from harness.session.settings import read_config
 
     options = Options(
         models=model or ["digits"],

@@ -30,9 +30,9 @@ def show(
 ) -> None:
     """Print a stored run's table again."""
     from harness.report.table import render
-    from harness.session.stored import read
+    from harness.session.stored import open_runs
 
-    document = read(which or [], results, force=force)
+    document = open_runs(which or [], results, force=force).document
     if json_file is not None:
         output.write_json(document, json_file)
     else:

@@ -121,20 +121,26 @@ def _shipped() -> Path:
 
 
 def load_config(path: Path) -> Config:
-    """The profiles and variants in a devices.toml. Raises ConfigError: one line, file, table and key."""
+    """Read the profiles and variants of a devices.toml. Raises ConfigError: one line, file, table and key."""
+    return config_from(_read(path), path, path.absolute().parent)
+
+
+def config_from(tables: Mapping[str, Any], source: Path, folder: Path) -> Config:
+    """Check the tables of a devices.toml. Raises ConfigError.
+
+    source: what error messages name. folder: what relative paths in the tables are relative to.
+    """
     from harness.config.keys import device, variant  # they make the types above
 
-    tables = _read(path)
     for name in tables:
         if name not in ("devices", "variants"):
             known = suggest(name, ("devices", "variants"))
-            raise ConfigError(" ".join(f"{path}: [{name}]: unknown table{known}".split()))
-    folder = path.absolute().parent
-    devices = _entries(path, tables, "devices", lambda name, table: device(name, table, folder))
-    variants = _entries(path, tables, "variants", lambda name, table: variant(name, table, folder))
+            raise ConfigError(" ".join(f"{source}: [{name}]: unknown table{known}".split()))
+    devices = _entries(source, tables, "devices", lambda name, table: device(name, table, folder))
+    variants = _entries(source, tables, "variants", lambda name, table: variant(name, table, folder))
     if not devices:
-        raise ConfigError(f'{path}: no device; add a table such as [devices.cpu] with delegates = ["cpu"]')
-    return Config(path, devices, variants)
+        raise ConfigError(f'{source}: no device; add a table such as [devices.cpu] with delegates = ["cpu"]')
+    return Config(source, devices, variants)
 
 
 def _read(path: Path) -> JsonObject:

@@ -12,35 +12,11 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from harness import cache
-from harness.record import FailedVariant, Tensor, Variant
+from harness.record import FailedVariant
+from harness.record.interface import Interface, interface
 
 if TYPE_CHECKING:
     from harness.quantize.variants import MadeVariant, VariantSet
-
-Interface = tuple[tuple[tuple[str, tuple[int, ...]], ...], ...]
-
-_REAL = re.compile(r"b?float\d+|u?int(4|8|16)")  # what quantization may make of real values
-
-
-def interface(variant: Variant) -> Interface:
-    """Inputs and outputs as shapes of real values or of other types: the same for all variants of a model.
-
-    Names, order, quantization and leading ones of a shape don't count.
-    """
-    return _values(variant.inputs), _values(variant.outputs)
-
-
-def _values(tensors: Sequence[Tensor]) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    return tuple(sorted((_kind(tensor.dtype), _without_leading_ones(tensor.shape)) for tensor in tensors))
-
-
-def _kind(dtype: str) -> str:
-    return "real" if _REAL.fullmatch(dtype) else re.sub(r"u?int\d+", "integer", dtype)
-
-
-def _without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
-    first = next((index for index, size in enumerate(shape) if size != 1), len(shape))
-    return shape[first:]
 
 
 def named_apart(variants: Sequence[MadeVariant], folder: str) -> list[MadeVariant]:

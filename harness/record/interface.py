@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from harness.record.variant import Tensor, Variant
 
 Values = tuple[tuple[str, tuple[int, ...]], ...]  # kind and shape of each tensor, sorted
+Interface = tuple[Values, Values]  # inputs and outputs
 
 _REAL = re.compile(r"b?float\d+|u?int(4|8|16)")  # what quantization may make of real values
 
 
-def interface(variant: Variant) -> tuple[Values, Values]:
+def interface(variant: Variant) -> Interface:
     """Inputs and outputs as shapes of real values or of other types.
 
     Names, order, quantization and leading ones of a shape don't count.

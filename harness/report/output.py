@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 from msgspec import Struct
@@ -21,8 +21,8 @@ from harness.record.plain import JsonObject
 from harness.report.figures import clean, printable
 
 
-def console(*, stderr: bool = False) -> Any:
-    """A rich Console for standard output or standard error that prints neither markup nor escapes."""
+def console(*, stderr: bool = False, into: TextIO | None = None) -> Any:
+    """A rich Console for standard output, standard error or a text; no name on it is taken for markup."""
     from rich.console import Console
     from rich.segment import Segment
     from rich.text import Text
@@ -47,7 +47,10 @@ def console(*, stderr: bool = False) -> Any:
             thing.plain = printable(thing.plain.replace("\n", " "))
         return thing
 
-    return Cleaned(stderr=stderr, highlight=False, markup=False, emoji=False)
+    styled = None if into is None else False
+    return Cleaned(
+        stderr=stderr, file=into, force_terminal=styled, highlight=False, markup=False, emoji=False
+    )
 
 
 def say(message: str) -> None:

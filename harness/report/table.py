@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import StringIO
 from itertools import chain
 
 from rich import box
@@ -13,7 +14,7 @@ from rich.text import Text
 
 from harness.analysis.conclusion import conclude
 from harness.record import Document, Row
-from harness.report import conclusions, notes
+from harness.report import conclusions, notes, output
 from harness.report.blocks import Block, blocks
 from harness.report.columns import Column, Shown, classes_differ, columns
 from harness.report.figures import clean
@@ -44,6 +45,13 @@ def render(document: Document, console: Console, stored: object = None) -> None:
         _print(paragraph, console)
     if stored is not None:
         console.print(Text(f"results: {clean(stored)}"), soft_wrap=True)
+
+
+def as_text(document: Document) -> str:
+    """The table as plain text, as wide as the terminal."""
+    text = StringIO()
+    render(document, output.console(into=text))
+    return text.getvalue()
 
 
 def _title(block: Block) -> Text:

@@ -24,10 +24,10 @@ def compat(options: Options, config: Config, watcher: Watcher) -> CompatReport:
     known = (runtime for t in targets if t.known_from != "assumed" for runtime in t.runtimes)
     models = variants.make_all(options, config, oldest_limiting(known), watcher)
     documents = [analysis.document(run) for run in store.load_all(options.results)]
-    return report([_read(made) for made in models], targets, documents)
+    return report([read_variants(made) for made in models], targets, documents)
 
 
-def _read(made: VariantSet) -> ReadModel:
+def read_variants(made: VariantSet) -> ReadModel:
     """Read what is in the files of a model's variants. Raises ModelError."""
     pairs = tuple((one.variant, read_model_file(one.path)) for one in made.variants)
     return ReadModel(made.model, pairs, made.failed)

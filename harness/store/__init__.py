@@ -29,7 +29,9 @@ __all__ = [
     "load",
     "load_all",
     "new_run_id",
+    "newest",
     "read_document",
+    "with_launches",
 ]
 
 
@@ -50,9 +52,14 @@ def load(which: str | Path, results_dir: Path, *, launches: bool = False) -> Run
 
 def latest(results_dir: Path) -> Run:
     """The newest run that came as far as its plan. Raises ResultsError, also when there is none."""
+    return newest(results_dir)[1]
+
+
+def newest(results_dir: Path) -> tuple[Path, Run]:
+    """The folder of the `latest` run, and that run. Raises ResultsError."""
     for folder in reversed(_folders(results_dir)):
         try:
-            return load(folder.name, results_dir)
+            return folder, load(folder.name, results_dir)
         except NothingPlannedError:
             continue
     raise ResultsError(f"no runs in {results_dir}; `qbench run` makes one")

@@ -24,8 +24,8 @@ def export(run: Run, document: Document, folder: Path) -> None:
     except OSError as error:
         why = error.strerror or error
         raise ResultsError(
-            f"cannot write {RUN_JSON} and tables to {folder}: {why}; the record there is whole, "
-            f"`qbench show {folder}` writes them once it can"
+            f"cannot write {RUN_JSON} and tables to {folder}: {why}; nothing is lost: "
+            f"`qbench show {folder}` writes them when it can"
         ) from None
 
 

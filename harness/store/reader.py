@@ -32,7 +32,10 @@ _Variants = dict[tuple[str, str], Variant | FailedVariant]  # by model and name
 
 
 class NothingPlannedError(ResultsError):
-    """The run ended, or is, before its plan."""
+    """A run without a plan: there is nothing to show of it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"{folder}: nothing was planned; the run ended early or is still being prepared")
 
 
 def read(folder: Path) -> Run:
@@ -67,7 +70,7 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
 def _header(line: bytes, path: Path) -> Header:
     """What the first line says. Raises ResultsError."""
     if not line:
-        raise NothingPlannedError(f"nothing is in {path}: the run ended, or is, before its plan")
+        raise NothingPlannedError(path.parent)
     try:
         raw = parse(line)
     except (ValueError, RecursionError) as error:
@@ -162,7 +165,7 @@ class _Reading:
             case events.Ended():
                 self._cells[event.cell].ended = event.how
             case events.Lost():
-                for name in event.devices:
+                for name in self._devices.keys() & set(event.devices):
                     self._devices[name] = structs.replace(self._devices[name], problem=event.problem)
             case events.Finished():
                 self._finished = event
@@ -170,10 +173,9 @@ class _Reading:
     def run(self) -> Run:
         """Raises ResultsError where nothing was planned."""
         if self._plan is None:
-            path = self._folder / EVENTS
             if self.damage:
-                raise ResultsError(f"{path} is damaged: {self.damage[0]}")
-            raise NothingPlannedError(f"nothing was planned in {path}: the run ended, or is, before that")
+                raise ResultsError(f"{self._folder} is damaged: {self.damage[0]}")
+            raise NothingPlannedError(self._folder)
         variants = _variants(self._plan)
         return Run(
             header=self._header,
@@ -195,8 +197,11 @@ class _Reading:
         self._cells = {cell.id: _Cell(cell) for cell in plan.cells}
 
     def _take_facts(self, facts: events.SystemFacts) -> None:
-        """Those before a run count once: a machine that was lost and came back says them again."""
-        for name in facts.devices:
+        """Take those of devices in the plan; of a machine that was lost and came back only the first before.
+
+        A machine may have profiles that the run does without.
+        """
+        for name in self._devices.keys() & set(facts.devices):
             device = self._devices[name]
             if facts.when != "before":
                 self._devices[name] = structs.replace(device, facts_after=facts.changing)

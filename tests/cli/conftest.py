@@ -15,11 +15,6 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
 
 
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.fixture
 def qbench(tmp_path, cache):
     """Run the command in an empty folder; the CompletedProcess holds its text."""
@@ -50,12 +45,4 @@ def twins(tmp_path):
     folder.mkdir()
     for name in ("a", "b"):
         (folder / f"{name}.tflite").write_bytes(dense_model(seed=1))
-    return folder
-
-
-@pytest.fixture
-def shared_coral():
-    folder = ROOT.parent / "shared" / "models" / "coral"
-    if not folder.is_dir():
-        pytest.skip(f"needs the real models in {folder}")
     return folder

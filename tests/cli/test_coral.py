@@ -11,14 +11,9 @@ from tests.models import dense_model
 
 
 @pytest.fixture
-def int8_model(tmp_path):
-    """A small model that the Edge TPU would take: a real one, shared with other tests."""
-    from tests.cli.conftest import ROOT
-
-    source = ROOT.parent / "shared" / "models" / "mlperf_tiny" / "pretrainedResnet_quant.tflite"
-    if not source.is_file():
-        pytest.skip(f"needs the real model {source}")
-    return shutil.copy(source, tmp_path / "resnet.tflite")
+def int8_model(tmp_path, nets):
+    """A small model that the Edge TPU would take."""
+    return shutil.copy(nets / "resnet_int8.tflite", tmp_path / "resnet.tflite")
 
 
 def profile(tmp_path, library, compiler, **options):
@@ -78,17 +73,17 @@ def test_from_variant_to_table_with_stand_ins(
     assert "15/16" in table
 
 
-def test_a_compiled_model_is_used_as_it_is(qbench, tmp_path, shared_coral, standin_library):
+def test_a_compiled_model_is_used_as_it_is(qbench, tmp_path, nets, standin_library):
     """Beside its source, and as a variant of its own, which other delegates skip on paper."""
     folder = tmp_path / "pair"
     folder.mkdir()
-    for name in ("mobilenet_v1_0.25_128_quant.tflite", "mobilenet_v1_0.25_128_quant_edgetpu.tflite"):
-        shutil.copy(shared_coral / name, folder)
+    source, compiled = "resnet_int8", "resnet_int8_edgetpu"
+    for name in (source, compiled):
+        shutil.copy(nets / f"{name}.tflite", folder)
     profile(tmp_path, standin_library, "/no/compiler/is/needed")
     done = qbench("run", "--model", folder, "--budget", "0.05", "--json", "-")
     assert done.returncode == 0, done.stderr
     found = cells(done)
-    source, compiled = "mobilenet_v1_0.25_128_quant", "mobilenet_v1_0.25_128_quant_edgetpu"
     assert found[source, "cpu"]["status"] == "ok"
     assert found[compiled, "cpu"]["reason"] == "compiled for the Edge TPU: it runs there only"
     for name in (source, compiled):

@@ -47,6 +47,7 @@ def hostile_folder(tmp_path):
     return folder
 
 
+@pytest.mark.smoke
 def test_run_compat_and_show(qbench, hostile_folder, cache):
     wide = {**environment(cache), "COLUMNS": "500"}  # so that no line is broken where a name's line feed was
     for arguments in (

@@ -78,6 +78,7 @@ def test_a_disk_that_fills_up_loses_nothing(qbench, twins, tmpfs, tmp_path, cach
         json.loads(kept.read_text())
 
 
+@pytest.mark.smoke
 def test_ctrl_c_keeps_what_was_measured(twins, tmp_path, cache):
     for file in twins.iterdir():  # a model that takes long enough to be interrupted
         file.write_bytes(dense_model(seed=1, inputs=2048, outputs=2048))

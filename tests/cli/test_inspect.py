@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.models import dense_model
+from tests.nets import CACHED_BYTES, STREAMED_BYTES
 from tests.ops import Op, Tensor, build, one
 
 
@@ -46,12 +47,13 @@ def test_inspect_says_what_is_only_likely(qbench, tmp_path):
     assert (found["likely"], found["ops"][0]["verdict"], found["ops"][0]["likely"]) == (1, "taken", True)
 
 
-def test_inspect_knows_compiled_models(qbench, shared_coral):
-    path = shared_coral / "mobilenet_v1_0.25_128_quant_edgetpu.tflite"
+@pytest.mark.smoke
+def test_inspect_knows_compiled_models(qbench, nets):
+    path = nets / "resnet_int8_edgetpu.tflite"
     document = json.loads(qbench("inspect", path, "--json", "-").stdout)
     (package,) = document["edgetpu"]
     assert package["min_runtime_version"] == 12
-    assert (package["cached_bytes"], package["streamed_bytes"]) == (566_912, 0)
+    assert (package["cached_bytes"], package["streamed_bytes"]) == (CACHED_BYTES, STREAMED_BYTES)
     assert (document["parameters"], document["macs"]) == (None, None)
     shown = qbench("inspect", path).stdout
     assert "Edge TPU runtime 12" in shown

@@ -95,6 +95,7 @@ def test_the_second_run_says_so_waits_and_is_measured(start, busy):
     until(lambda: not is_held(folder), 20)
 
 
+@pytest.mark.smoke
 def test_wait_gives_up_and_names_who_and_which_run(start, busy, tmp_path):
     folder, _ = busy
     second = start(folder, "--wait", "0.5", "--json", "out.json")

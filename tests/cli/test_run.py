@@ -79,6 +79,7 @@ def test_narrowing_by_delegate_variant_and_threads(qbench, twins):
     ]
 
 
+@pytest.mark.smoke
 def test_one_bad_file_loses_only_its_own_cells(qbench, twins):
     good = dense_model(seed=1)
     (twins / "empty.tflite").write_bytes(b"")
@@ -98,10 +99,9 @@ def test_one_bad_file_loses_only_its_own_cells(qbench, twins):
         assert "\n" not in reason
 
 
-def test_a_custom_op_is_refused_with_its_name(qbench, shared_coral):
-    done = qbench(
-        "run", "--model", shared_coral / "model_invoking_error.tflite", "--device", "cpu", "--budget", "0.02"
-    )
+@pytest.mark.smoke
+def test_a_custom_op_is_refused_with_its_name(qbench, nets):
+    done = qbench("run", "--model", nets / "custom.tflite", "--device", "cpu", "--budget", "0.02")
     assert done.returncode == 3
     assert "fake-op-double" in done.stdout
 

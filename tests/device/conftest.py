@@ -12,21 +12,12 @@ from harness.devices.transports import bundle
 from harness.devices.transports.local import LocalTransport
 from tests.environments import interpreter
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "models"
 RUNTIMES = ["ai-edge-litert", "tflite-runtime"] if sys.version_info < (3, 12) else ["ai-edge-litert"]
 
 
 @pytest.fixture(scope="session")
 def runner():
     return LocalTransport(bundle.build(), lambda text: None)
-
-
-@pytest.fixture
-def shared():
-    """The folder of real models beside the checkout."""
-    if not SHARED.is_dir():
-        pytest.skip(f"needs the real models in {SHARED}")
-    return SHARED
 
 
 def other_pythons() -> list[str]:

@@ -9,26 +9,19 @@ from delegates.wire import Launch
 from harness.tflite import read_model_file
 from tests.device.conftest import RUNTIMES, answers, job, run
 
-MODELS = [
-    "mlperf_tiny/pretrainedResnet.tflite",
-    "mlperf_tiny/pretrainedResnet_quant.tflite",
-    "mlperf_tiny/ad01_int8.tflite",
-    "mlperf_tiny/kws_ref_model.tflite",
-    "coral/mobilenet_v1_0.25_128_quant.tflite",
-    "coral/movenet_single_pose_lightning_ptq.tflite",
-]
+MODELS = ["resnet", "resnet_int8", "autoencoder_int8", "dynamic", "partly"]
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_total_is_the_flatbuffers_and_parts_add_up(runner, shared, model):
+def test_total_is_the_flatbuffers_and_parts_add_up(runner, nets, model):
     jobs = [
-        job(shared / model, id=f"{runtime} {delegate}", runtime=runtime, delegate=delegate)
+        job(nets / f"{model}.tflite", id=f"{runtime} {delegate}", runtime=runtime, delegate=delegate)
         for runtime in RUNTIMES
         for delegate in ("cpu", "xnnpack")
     ]
     messages = answers(runner, run(jobs, budget_s=0.01, launches=1))
     found = {m.job: m.ops for m in messages if isinstance(m, Launch)}
-    total = len(read_model_file(shared / model).ops)
+    total = len(read_model_file(nets / f"{model}.tflite").ops)
     assert len(found) == len(jobs)
     for name, ops in found.items():
         assert ops.total == total
@@ -39,9 +32,9 @@ def test_total_is_the_flatbuffers_and_parts_add_up(runner, shared, model):
 
 
 @pytest.mark.skipif(len(RUNTIMES) < 2, reason="tflite-runtime has no wheel for this Python")
-def test_known_counts(runner, shared):
+def test_known_counts(runner, nets):
     """Measured in November 2026; no version of either runtime may change them unnoticed."""
-    model = shared / "mlperf_tiny/pretrainedResnet_quant.tflite"
+    model = nets / "resnet_int8.tflite"
     jobs = [job(model, id=runtime, runtime=runtime, delegate="xnnpack") for runtime in RUNTIMES]
     messages = answers(runner, run(jobs, budget_s=0.01, launches=1))
     found = {m.job: m.ops for m in messages if isinstance(m, Launch)}
@@ -51,14 +44,14 @@ def test_known_counts(runner, shared):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_delegated_nodes_against_a_forward_walk(shared, model):
+def test_delegated_nodes_against_a_forward_walk(nets, model):
     """Backward from outputs (qbench) and forward from inputs (here) must meet in the same nodes."""
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(str(shared / model), num_threads=1)
+    interpreter = Interpreter(str(nets / f"{model}.tflite"), num_threads=1)
     interpreter.allocate_tensors()
     nodes = interpreter._get_ops_details()
-    assert graph.delegated_nodes(nodes) == _forward(nodes, read_model_file(shared / model))
+    assert graph.delegated_nodes(nodes) == _forward(nodes, read_model_file(nets / f"{model}.tflite"))
 
 
 def _forward(nodes, model):

@@ -248,8 +248,8 @@ def test_one_op_models(runtime, tmp_path):
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda r: r.name)
-def test_real_models(runtime, shared):
-    paths = sorted(shared.glob("*/*.tflite"))
+def test_whole_nets(runtime, nets):
+    paths = sorted(nets.glob("*.tflite"))
     for path, seen in zip(paths, observe(runtime.name, paths), strict=True):
         prediction = predict(read_model_file(path), "xnnpack", runtime)
         if isinstance(seen, str):
@@ -258,15 +258,3 @@ def test_real_models(runtime, shared):
         expected = [i for i, op in enumerate(prediction.ops) if op.verdict is Verdict.DELEGATED]
         assert prediction.count(Verdict.UNCERTAIN) == 0
         assert expected == taken(seen), path.name
-
-
-def test_a_model_that_the_edge_tpu_takes_in_part(shared):
-    """movenet_single_pose_lightning_ptq: 98 of 157 ops are in its compiled twin."""
-    model = read_model_file(shared / "coral/movenet_single_pose_lightning_ptq.tflite")
-    prediction = predict(model, "edgetpu", RUNTIMES[0])
-    assert (prediction.count(Verdict.DELEGATED), prediction.count(Verdict.UNCERTAIN)) == (98, 0)
-    twin = read_model_file(shared / "coral/movenet_single_pose_lightning_ptq_edgetpu.tflite")
-    left = sorted(op.name for op in twin.ops if not op.custom)
-    assert left == sorted(
-        op.name for op, v in zip(model.ops, prediction.ops, strict=True) if v.verdict is Verdict.NOT_DELEGATED
-    )

@@ -49,6 +49,7 @@ def is_alive(name):
     return True
 
 
+@pytest.mark.alone
 def test_exclusive_jobs_open_and_close_around_their_turn(runner, slow):
     names = ["shared a", "shared b", "alone a", "alone b"]
     jobs = [job(slow, id=n, env={MARK: n}, exclusive=n.startswith("alone")) for n in names]
@@ -71,8 +72,9 @@ def test_little_memory_means_batches_that_all_have_the_baseline(monkeypatch, slo
     assert sorted(m.job for m in found if isinstance(m, Launch)) == ["a", "b", "base", "base", "base", "c"]
 
 
-def test_long_inferences_carry_the_time_the_process_had_itself(runner, slow, shared):
-    long = shared / "coral" / "movenet_single_pose_lightning_ptq.tflite"
+@pytest.mark.alone
+def test_long_inferences_carry_the_time_the_process_had_itself(runner, slow, nets):
+    long = nets / "slow.tflite"
     jobs = [job(slow, id="short"), job(long, id="long"), job(long, id="two threads", threads=2)]
     found = {m.job: m for m in answers(runner, run(jobs, budget_s=2, launches=1)) if isinstance(m, Launch)}
     assert [len(block) for block in found["long"].cpu_time_ns] == [

@@ -18,7 +18,7 @@ from harness.record import Document
 from harness.record.plain import plain_struct
 from harness.session.options import Options
 from harness.session.run import run as run_job
-from tests.cli.conftest import cache, qbench  # noqa: F401  (fixtures)
+from tests.cli.conftest import qbench  # noqa: F401  (a fixture)
 from tests.models import dense_model
 from tests.ssh.board import Board, make_key, needs_ssh
 
@@ -99,7 +99,7 @@ def scratch():
 
 
 @pytest.fixture
-def transport_of(tmp_path, cache, monkeypatch):  # noqa: F811
+def transport_of(tmp_path, cache, monkeypatch):
     """The transport of a profile (a text of devices.toml), closed at the end."""
     monkeypatch.setenv("QBENCH_CACHE", str(cache))
 
@@ -126,7 +126,7 @@ def exit_code(document: dict[str, Any]) -> int:
 
 
 @pytest.fixture
-def measure(tmp_path, model, cache, monkeypatch):  # noqa: F811
+def measure(tmp_path, model, cache, monkeypatch):
     """`qbench run` on profiles (texts of devices.toml), without the command around it."""
     monkeypatch.setenv("QBENCH_CACHE", str(cache))
 

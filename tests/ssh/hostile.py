@@ -159,7 +159,7 @@ def measuring(act) -> None:
 def measurement(job: str, launch: int = 0, **changes: object) -> dict:
     return {
         "kind": "Launch", "job": job, "launch": launch, "runtime": "ai-edge-litert",
-        "runtime_version": "2.3.0", "python": "3.11.0", "threads": 1, "affinity": [0],
+        "runtime_version": "2.3.0", "python": "3.11.0", "affinity": [0],
         "init_ns": 1, "first_ns": 1, "warmup": 1,
         "blocks_ns": [[1000, 1001, 1002]], "cpu_time_ns": [], "end_to_end_ns": [1000],
         "timer_resolution_ns": 1.0,

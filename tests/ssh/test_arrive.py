@@ -25,6 +25,7 @@ PROGRAM = b"print('began')\n"
 SOURCE = Path(bootstrap.__file__)
 
 
+@pytest.mark.smoke
 def test_a_second_run_uploads_nothing(transport_of, board, model):
     """Not a byte: the files there are the same ones (inodes), only marked as used."""
     counts, files = [], []
@@ -312,6 +313,7 @@ def test_what_is_there_is_not_asked_for(arriving):
     assert arriving(b"other").bring() == [digest(b"other")]
 
 
+@pytest.mark.smoke
 def test_a_damaged_upload_is_not_accepted(arriving):
     one = arriving(b"model")
     one.answer()

@@ -34,6 +34,7 @@ def refused(connect, profile: str) -> str:
     return str(caught.value)
 
 
+@pytest.mark.smoke
 def test_a_name_from_an_ssh_config_is_enough(connect, board):
     connect(board.profile())
 
@@ -73,6 +74,7 @@ def test_one_line_and_exit_code_4_whatever_the_command(qbench, board, tmp_path, 
     )
 
 
+@pytest.mark.smoke
 def test_an_unknown_host_key(connect, board):
     (board.folder / "known_hosts").write_text("")
     loose = ["-o", "StrictHostKeyChecking=no", "-o", "BatchMode=no", "-F", str(board.folder / "ssh_config")]
@@ -91,6 +93,7 @@ def test_a_changed_host_key(connect, board):
     assert f'ssh-keygen -f "{board.folder}/known_hosts" -R "[127.0.0.1]:{board.port}"' in said
 
 
+@pytest.mark.smoke
 def test_no_accepted_key(connect, board):
     (board.folder / "authorized_keys").write_text("")
     said = refused(connect, board.profile())

@@ -57,6 +57,7 @@ def test_one_dead_board_delays_nobody(measure, watching, boards):
     assert exit_code(document) == 4
 
 
+@pytest.mark.smoke
 def test_two_boards_are_driven_at_the_same_time(measure, boards):
     """Each waits for the other in the middle of measuring: that works only if both are in it."""
     both = threading.Barrier(2, timeout=30)

@@ -20,7 +20,7 @@ import pytest
 from delegates.wire import ProbeRequest, Request
 from harness.errors import DeviceError
 from harness.record.plain import plain_struct
-from harness.session.stored import read
+from harness.session.stored import open_runs
 from tests.cli.conftest import COMMAND, environment
 from tests.cli.test_hostile import heed_signals
 from tests.models import dense_model
@@ -69,6 +69,7 @@ def after_launches(tmp_path, count, act):
     return After(act)
 
 
+@pytest.mark.smoke
 @pytest.mark.slow
 def test_a_link_that_is_cut_in_the_middle_is_resumed_once(measure, board, tmp_path, slow_model):
     watching = after_launches(tmp_path, 2, board.cut)
@@ -149,6 +150,7 @@ while True:
 """
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_a_link_of_40_kB_a_second(measure, board, tmp_path):
     """It carries no timing: what is measured does not change, it only takes longer to get there."""
@@ -308,6 +310,7 @@ LOST_SHELLS = {
 }
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("shell", LOST_SHELLS)
 def test_a_login_shell_that_does_something_else(transport_of, boards, shell):
     """Said in time, in one line, and with what to look for."""
@@ -516,7 +519,7 @@ def test_a_home_that_slept_has_the_rest_measured(board, tmp_path, cache, slow_mo
     finally:
         send(signal.SIGCONT, home)
     assert process.wait(60) == 0
-    document = plain_struct(read([], tmp_path / "results"))
+    document = plain_struct(open_runs([], tmp_path / "results").document)
     assert [cell["status"] for cell in document["cells"]] == ["ok"]
     assert launches(document)[0] >= 6
     assert is_quiet(board)

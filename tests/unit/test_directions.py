@@ -1,4 +1,4 @@
-"""Who may import whom: the folder border is the machine border, and what is imported is declared."""
+"""Who may import whom: the folder border is the machine border, and arrows point downwards only."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import ast
 import re
 import sys
 import tomllib
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,86 +15,245 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 RUNTIMES = {"numpy", "ai_edge_litert", "tflite_runtime", "tensorflow"}
 TENSORFLOW = {"tensorflow", "keras", "tf_keras"}
-OURS = {"harness", "delegates", "tests", "benchmarks"}
 DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn"}  # where the name is not the package's own
 OPTIONAL = {"pycoral"}  # looked for, and done without
 
+# From the top down: a room imports from the lines below its own. What stands in one line is apart.
+ROOMS = [
+    {"qbench", "cli"},
+    {"session", "report"},
+    {"analysis"},
+    {"devices"},
+    {"quantize"},
+    {"accelerators"},
+    {"store"},
+    {"config"},
+    {"models"},
+    {"tflite"},
+    {"record"},
+    {"cache", "processes", "versions"},
+    {"files"},
+    {"errors"},
+]
+# Downwards, too, but not wanted: these rooms know nothing of each other.
+APART = {
+    "analysis": {"devices", "quantize"},
+    "devices": {"quantize", "analysis"},
+    "store": {"config", "models", "tflite"},
+    "config": {"models", "tflite"},
+}
+SINGLE = ROOMS[-3] | ROOMS[-2] | ROOMS[-1]
+MOST_FLOORS = 7  # rooms in the longest chain, `delegates` included, single modules such as errors.py not
+AGENT = [
+    {"__main__"},
+    {"agent"},
+    {"probe"},
+    {"backends"},
+    {"wire", "stats"},
+    {"codec", "processes", "streams"},
+]
 
-def imports(path: Path) -> set[tuple[int, str]]:
-    """(level, dotted name) of every import in the file, wherever it stands."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {(0, alias.name) for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            found.add((node.level, node.module or ""))
-    return found
+# STILL TO DO: what does not yet keep to it. Remove a line when it does; the list goes when it is empty.
+STILL: set[str] = {
+    "accelerators imports devices",
+    "accelerators imports quantize",
+    "analysis imports quantize",
+    "harness.accelerators is part of a circle",
+    "harness.accelerators.options is part of a circle",
+    "harness.analysis.provenance is part of a circle",
+    "harness.quantize.calibration is part of a circle",
+    "harness.tflite is part of a circle",
+    "config imports accelerators",
+    "config imports quantize",
+    "harness.accelerators.edgetpu.compiler imports subprocess",
+    "harness.accelerators.edgetpu.remote imports subprocess",
+    "harness.accelerators.options imports delegates.backends.registry.DELEGATES",
+    "harness.analysis.compat.targets imports delegates.backends.runtime.installed",
+    "harness.analysis.reasons imports delegates.backends.gpu_log.OTHER",
+    "harness.quantize.calibration.callables imports subprocess",
+    "harness.quantize.children imports subprocess",
+    "harness.quantize.converter imports delegates.probe.machine.die_with_parent",
+    "models imports quantize",
+    "quantize imports analysis",
+    "store imports accelerators",
+    "store imports config",
+    "store imports quantize",
+    "probe imports agent",
+    "more than 7 floors",
+}
 
 
-def at_top(path: Path) -> set[str]:
-    """What is imported as soon as the module is."""
-    return {
-        name.split(".")[0]
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
-    }
-
-
-def files(folder: str) -> list[Path]:
-    return sorted((ROOT / folder).rglob("*.py"))
-
-
-@pytest.mark.parametrize("path", files("delegates"), ids=lambda p: p.name)
-def test_what_travels_imports_nothing_but_itself_the_stdlib_and_a_runtime(path):
-    for level, name in imports(path):
-        top = name.split(".")[0]
-        assert level == 1 or top in RUNTIMES or top in sys.stdlib_module_names, f"{path.name} imports {name}"
-
-
-@pytest.mark.parametrize("path", files("harness"), ids=lambda p: str(p.relative_to(ROOT)))
-def test_home_keeps_to_its_rooms(path):
-    room = path.relative_to(ROOT / "harness").as_posix()
-    tops = {name.split(".")[0] for level, name in imports(path)}
-    if not room.startswith(("cli/", "report/")):
-        assert "rich" not in tops
-    assert "typer" not in tops or room.startswith("cli/")
-    if "subprocess" in tops:
-        assert room.startswith(("runners/", "compilers/")) or room in {
-            "quantize/children.py",
-            "calibration/callables.py",
+def test_home_imports_downwards_only():
+    """Rooms in their order, no circles, and what only one room may import."""
+    home = {**modules("harness"), **modules("qbench")}
+    wrong = {f"{room} imports {other}" for room, other in arrows(home) if not is_below(ROOMS, room, other)}
+    wrong |= {f"{room} imports {other}" for room, other in arrows(home) if other in APART.get(room, ())}
+    wrong |= {f"{min(circle)} is part of a circle" for circle in circles(home)}
+    for name, path in home.items():
+        room, tops = room_of(name), {used.partition(".")[0] for used in imports(name, path)}
+        allowed = {
+            "rich": room in {"cli", "report"},
+            "typer": room == "cli",
+            "subprocess": name == "harness.processes",
+            "tests": False,
+            "benchmarks": False,
         }
-    assert not tops & TENSORFLOW or room.startswith("quantize/") or room == "models/builtin.py"
-    assert not at_top(path) & TENSORFLOW  # home imports some of what the converter's process runs
-    assert "sys.stdout" not in path.read_text() or room in {
-        "cli/__init__.py",
-        "cli/streams.py",
-        "report/output.py",
-    }
+        wrong |= {f"{name} imports {top}" for top in tops if not allowed.get(top, True)}
+        if tops & TENSORFLOW and room not in {"quantize", "models"}:
+            wrong.add(f"{name} imports TensorFlow")
+        if at_top(path) & TENSORFLOW:
+            wrong.add(f"{name} imports TensorFlow as soon as it is imported")
+        wrong |= {f"{name} imports {used}" for used in imports(name, path) if not of_the_agent(room, used)}
+        if "sys.stdout" in path.read_text("utf-8") and room not in {"cli", "report"}:
+            wrong.add(f"{name} writes to sys.stdout")
+    if floors(arrows(home)) > MOST_FLOORS:
+        wrong.add(f"more than {MOST_FLOORS} floors")
+    assert sorted(wrong - STILL) == []
+
+
+def test_what_travels_imports_itself_the_standard_library_and_a_runtime():
+    """The agent imports downwards only as well: agent, probe, backends, wire and stats."""
+    agent = modules("delegates")
+    wrong = {f"{part} imports {other}" for part, other in arrows(agent) if not is_below(AGENT, part, other)}
+    wrong |= {f"{min(circle)} is part of a circle" for circle in circles(agent)}
+    for name, path in agent.items():
+        tops = {used.partition(".")[0] for used in imports(name, path)}
+        wrong |= {
+            f"{name} imports {top}" for top in tops - RUNTIMES - sys.stdlib_module_names - {"delegates"}
+        }
+    assert sorted(wrong - STILL) == []
 
 
 @pytest.mark.parametrize(
-    ("folder", "extras"),
+    ("folder", "ours", "extras"),
     [
-        ("delegates", ["convert"]),  # TensorFlow is one of the runtimes
-        ("harness", ["convert"]),
-        ("tests", ["convert", "test"]),
-        ("benchmarks", ["convert", "test"]),
+        ("delegates", {"delegates"}, ["convert"]),  # TensorFlow is one of the runtimes
+        ("harness", {"harness", "delegates"}, ["convert"]),
+        ("qbench", {"qbench", "harness", "delegates"}, ["convert"]),
+        ("tests", {"tests", "qbench", "harness", "delegates"}, ["convert", "test"]),
+        ("benchmarks", {"benchmarks", "qbench", "harness", "delegates"}, ["convert", "test"]),
     ],
 )
-def test_what_is_imported_is_declared(folder, extras):
+def test_what_is_imported_is_declared(folder, ours, extras):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     groups = [project["dependencies"], *(project["optional-dependencies"][extra] for extra in extras)]
     declared = {re.split(r"[^A-Za-z0-9_-]", line)[0].lower() for group in groups for line in group}
-    beside = {path.stem for path in files(folder)}
-    for path in files(folder):
-        tops = {name.split(".")[0] for level, name in imports(path) if level == 0}
-        for top in tops - OURS - OPTIONAL - beside - sys.stdlib_module_names:
-            name = DISTRIBUTIONS.get(top, top.replace("_", "-"))
-            assert name in declared, f"{path.relative_to(ROOT)} imports {top}; pyproject.toml lacks {name}"
+    beside = {name.rpartition(".")[2] for name in modules(folder)}  # scripts import what lies beside them
+    for name, path in modules(folder).items():
+        tops = {used.partition(".")[0] for used in imports(name, path)}
+        for top in tops - ours - OPTIONAL - beside - sys.stdlib_module_names:
+            wanted = DISTRIBUTIONS.get(top, top.replace("_", "-"))
+            assert wanted in declared, (
+                f"{path.relative_to(ROOT)} imports {top}; pyproject.toml lacks {wanted}"
+            )
 
 
 def test_the_licence_is_there_in_full():
     text = (ROOT / "LICENSE").read_text()
     assert "Apache License\n" in text and "Version 2.0, January 2004" in text
     assert text.rstrip().endswith("limitations under the License.")
+
+
+def modules(folder: str) -> dict[str, Path]:
+    """Dotted name of every module in a folder of ours, and its file."""
+    found = {}
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+@cache
+def imports(name: str, path: Path) -> frozenset[str]:
+    """Dotted names of all that a module imports, wherever in it; `from a import b` is a.b."""
+    package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            start = ".".join([*base, *([node.module] if node.module else [])])
+            found |= {f"{start}.{alias.name}" for alias in node.names}
+    return frozenset(found)
+
+
+def at_top(path: Path) -> set[str]:
+    """The packages that are imported as soon as the module is."""
+    body = ast.parse(path.read_text("utf-8")).body
+    named = [alias.name for node in body if isinstance(node, ast.Import) for alias in node.names]
+    named += [node.module or "" for node in body if isinstance(node, ast.ImportFrom) and not node.level]
+    return {name.partition(".")[0] for name in named}
+
+
+def room_of(name: str) -> str:
+    """The folder of harness or delegates (or the module in it) that a dotted name belongs to."""
+    top, _, rest = name.partition(".")
+    return "qbench" if top == "qbench" else rest.partition(".")[0]
+
+
+def arrows(home: Mapping[str, Path]) -> set[tuple[str, str]]:
+    """(room, another room that it imports from) within these modules."""
+    pairs = {
+        (room_of(name), room_of(used))
+        for name, path in home.items()
+        for used in modules_used(name, path, home)
+    }
+    return {(room, other) for room, other in pairs if room and other and room != other}
+
+
+def is_below(order: list[set[str]], room: str, other: str) -> bool:
+    """Whether `other` stands in a line of `order` below the line of `room`."""
+    lines = {name: number for number, line in enumerate(order) for name in line}
+    return lines.get(room, len(order)) < lines.get(other, -1)
+
+
+def of_the_agent(room: str, used: str) -> bool:
+    """Whether a room at home may import this: of `delegates` the wire, and in devices what probes a host."""
+    if not used.startswith("delegates."):
+        return True
+    of_a_host = room_of(used) == "probe" or used.startswith("delegates.backends.runtime")
+    return room_of(used) in {"wire", "stats"} or (room == "devices" and of_a_host)
+
+
+def circles(home: Mapping[str, Path]) -> Iterator[set[str]]:
+    """Sets of modules of which each imports, over others, every other one (Tarjan would be quicker)."""
+    uses = {name: set(modules_used(name, path, home)) for name, path in home.items()}
+    reach = {name: reached(name, uses) for name in uses}
+    seen: set[str] = set()
+    for name in uses:
+        circle = {other for other in reach[name] if name in reach[other]}
+        if circle and name not in seen:
+            seen |= circle
+            yield circle
+
+
+def modules_used(name: str, path: Path, home: Mapping[str, Path]) -> Iterator[str]:
+    """The modules of ours that a module names in its imports; never itself."""
+    for used in imports(name, path):
+        module = used if used in home else used.rpartition(".")[0]
+        if module in home and module != name:
+            yield module
+
+
+def reached(name: str, uses: Mapping[str, set[str]]) -> set[str]:
+    found, new = set[str](), set(uses[name])
+    while new:
+        found |= new
+        new = set().union(*(uses[module] for module in new)) - found
+    return found
+
+
+def floors(pairs: set[tuple[str, str]]) -> int:
+    """Rooms in the longest chain of arrows, with `delegates` below them all; 99 where there is a circle."""
+    below: dict[str, set[str]] = {}
+    for room, other in pairs:
+        below.setdefault(room, set()).add(other)
+
+    def height(room: str, above: tuple[str, ...] = ()) -> int:
+        if room in above:
+            return 99
+        under = [height(other, (*above, room)) for other in below.get(room, ())]
+        return max(under, default=1) + (room not in SINGLE)
+
+    return min(99, max(map(height, below)))

@@ -7,12 +7,11 @@ import random
 import pytest
 
 from delegates.wire import Ops
-from harness.accelerators import CompiledFile
 from harness.accelerators.edgetpu.log import MAPPED, OpStatus, parse
 from harness.analysis.rows import document
 from harness.analysis.status import cell_ops
 from harness.record import Artifact
-from tests.unit.run_builder import cell, device, measurement, run, variant
+from tests.unit.run_builder import cell, device, measured, run, variant
 
 HEAD = "Edge TPU Compiler version 16.0.384591198\n\nModel compiled successfully in 9 ms.\n\n"
 HEADER = f"{'Operator':<31}{'Count':<11}Status\n\n"
@@ -71,20 +70,18 @@ def test_a_line_between_rows_ends_nothing():
         ),
     ],
 )
-def test_rows_that_do_not_add_up_are_noticed_and_reach_the_user(text, said, tmp_path):
+def test_rows_that_do_not_add_up_are_noticed_and_reach_the_user(text, said):
     report = parse(text)
     assert report.verdict == "compiled" and said in report.problem
-    int8, coral = cell("int8", "edgetpu"), device("edgetpu")
     artifact = Artifact(
         "model_edgetpu.tflite", "0" * 64, 10, ops_total=report.ops_total, problem=report.problem
     )
-    int8.compiled = CompiledFile(artifact, tmp_path / artifact.file)
-    int8.measurements = [measurement(int8.id, ops=Ops(3, 1, 1))]
+    int8 = measured(cell("int8", "edgetpu", artifact=artifact), [1.0], ops=Ops(3, 1, 1))
     assert cell_ops(int8) == Ops(3, 1, 1)  # of the compiled file
-    (shown,) = document(run([int8], [variant("int8")], [coral]))["cells"]
-    (warning,) = [w for w in shown["warnings"] if w["code"] == "compiler-log"]
-    assert said in warning["message"] and warning["remedy"]
-    assert shown["status"] == "partial"
+    (row,) = document(run([int8], [variant("int8")], [device("edgetpu")])).cells
+    (warning,) = [warning for warning in row.warnings if warning.code == "compiler-log"]
+    assert said in warning.message and warning.remedy
+    assert row.status == "partial"
 
 
 def rows_of(pick: random.Random) -> list[tuple[str, int, str]]:

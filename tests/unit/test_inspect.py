@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from pathlib import Path
 
 import flatbuffers
 import numpy as np
@@ -19,7 +18,6 @@ from tests.dequantize import dequantize
 from tests.models import dense_model, pack
 from tests.ops import Tensor, one
 
-MODELS = Path(__file__).parents[3] / "shared" / "models"
 PER_TENSOR = ([0.5], [3])
 T = schema.TensorType
 B = schema.BuiltinOperator
@@ -274,36 +272,29 @@ def test_dequantize_by_hand():
         dequantize(np.zeros((3, 4)), Quantization((0.5, 2.0), (0, 0), 0))
 
 
-REAL = {
-    "coral/mobilenet_v1_0.25_128_quant.tflite": ("uint8", 31),
-    "coral/mobilenet_v1_0.25_128_quant_edgetpu.tflite": ("uint8", 1),
-    "coral/model_invoking_error.tflite": ("float32", 1),
-    "coral/movenet_single_pose_lightning_ptq.tflite": ("mixed", 157),
-    "coral/movenet_single_pose_lightning_ptq_edgetpu.tflite": ("mixed", 60),
-    "mlperf_tiny/ad01_fp32.tflite": ("float32", 10),
-    "mlperf_tiny/ad01_int8.tflite": ("int8", 10),
-    "mlperf_tiny/kws_ref_model.tflite": ("int8", 13),
-    "mlperf_tiny/kws_ref_model_float32.tflite": ("dynamic", 13),  # whatever its name says: int8 weights
-    "mlperf_tiny/pretrainedResnet.tflite": ("float32", 16),
-    "mlperf_tiny/pretrainedResnet_quant.tflite": ("int8", 16),
+NETS = {
+    "resnet": ("float32", 16),
+    "resnet_int8": ("int8", 16),
+    "resnet_int8_edgetpu": ("int8", 1),
+    "partly_int8_edgetpu": ("int8", 3),
+    "autoencoder": ("float32", 5),
+    "autoencoder_int8": ("int8", 5),
+    "dynamic": ("dynamic", 1),
+    "custom": ("float32", 1),
 }
 
 
-@pytest.mark.parametrize("file", REAL)
-def test_real_models(file):
-    if not (MODELS / file).exists():
-        pytest.skip(f"needs the sample model {file} in ../shared/models")
-    info = read_model_file(MODELS / file)
-    assert (info.scheme, len(info.ops)) == REAL[file]
+@pytest.mark.parametrize("name", NETS)
+def test_whole_nets(nets, name):
+    info = read_model_file(nets / f"{name}.tflite")
+    assert (info.scheme, len(info.ops)) == NETS[name]
 
 
-@pytest.mark.parametrize("file", [file for file in REAL if "edgetpu" not in file and "error" not in file])
-def test_the_runtime_sees_the_same(file):
+@pytest.mark.parametrize("name", [name for name in NETS if "edgetpu" not in name and name != "custom"])
+def test_the_runtime_sees_the_same(nets, name):
     """Tensors, their quantization and the order of ops, against ai-edge-litert's interpreter."""
-    if not (MODELS / file).exists():
-        pytest.skip(f"needs the sample model {file} in ../shared/models")
-    info = read_model_file(MODELS / file)
-    interpreter = Interpreter(model_path=str(MODELS / file))
+    info = read_model_file(nets / f"{name}.tflite")
+    interpreter = Interpreter(model_path=str(nets / f"{name}.tflite"))
     for tensor, detail in zip(info.tensors, interpreter.get_tensor_details(), strict=False):
         assert (tensor.name, tensor.dtype) == (detail["name"], np.dtype(detail["dtype"]).name)
         assert tensor.shape == tuple(detail["shape"])

@@ -7,9 +7,8 @@ from dataclasses import replace
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from benchmarks import predictions
 from delegates.wire import Runtime
-from harness.accelerators import OpVerdict, Prediction, Verdict, loading, predict
+from harness.accelerators import Verdict, loading, predict
 from harness.accelerators.partition import first_part, kept, largest_part, parts
 from harness.analysis.compat.limits import needs
 from harness.tflite import read_model, work
@@ -635,51 +634,7 @@ def test_macs_and_parameters():
     assert work.macs(relu.ops[0], relu) is None
 
 
-@pytest.mark.parametrize(
-    ("named", "expected"),
-    [("RELU", ("exact", "")), ("DELEGATED", ("uncertain", predictions.BY_TOTAL))],
-)
-def test_agreement_by_total_alone_is_not_exact(named, expected):
-    way = {"op": "RELU", "count": 2, "verdict": Verdict.NOT_DELEGATED, "likely": False}
-    cell = {"predicted": {"outcome": "partly"}, "observed": {"outcome": "partly"}, "in_the_way": [way]}
-    measured = {"ops": {"not_delegated": [{"op": named, "count": 2}]}}
-    assert predictions.judge(cell, measured) == expected
-    measured["ops"]["not_delegated"][0]["count"] = 1
-    assert predictions.judge(cell, measured)[0] == "wrong"
-
-
-def test_models_of_known_outcome_are_judged_op_by_op():
-    def judged(left: set[int], *ops: OpVerdict) -> tuple[str, predictions.Tally]:
-        tally = predictions.Tally()
-        tally.add(ops, left)
-        return predictions.judge_ops(Prediction("edgetpu", "16.0", ops), left)[0], tally
-
-    taken, left_out, unsure = (OpVerdict(verdict) for verdict in Verdict)
-    likely = replace(left_out, likely=True)
-    assert judged({1}, taken, left_out)[0] == "exact"
-    assert judged({1}, taken, likely)[0] == "likely"
-    assert judged({1}, taken, unsure)[0] == "uncertain"
-    assert judged(set(), unsure, likely)[0] == "likely wrong"
-    assert judged({0}, taken, likely)[0] == "wrong"
-    tally = judged({0, 1, 2}, taken, left_out, likely, unsure)[1]
-    assert (tally.left, tally.left_called, tally.left_called_likely) == (3, 1, 1)
-    assert (tally.uncertain, tally.wrong, tally.wrong_likely) == (1, 1, 0)
-
-
-def test_no_confident_error_on_compiled_pairs():
-    """Source models beside what the compiler mapped of them: no certain verdict may be wrong."""
-    folder = predictions.BESIDE / "edgetpu"
-    if not (folder / "sources").is_dir():
-        pytest.skip(f"needs compiled pairs in {folder}")
-    tally = predictions.Tally()
-    rows = list(predictions.from_pairs(folder, tally))
-    assert not [row for row in rows if row[1] == "wrong"] and tally.wrong == 0
-    assert tally.pairs == 84 and len(rows) == 50
-    assert sum(row[1] in ("exact", "likely") for row in rows) >= 49
-    assert (tally.left, tally.left_called + tally.left_called_likely) == (70, 67)
-    assert {row[1] for row in predictions.from_logs(folder / "logs")} <= {"exact", "uncertain"}
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("delegate", ["cpu", "xnnpack", "gpu", "edgetpu"])
 def test_ops_that_lack_tensors_are_predicted_all_the_same(delegate):
     """A file may say anything; every rule is asked of every op with too few inputs, or none."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +10,14 @@ import pytest
 from msgspec import structs
 from rich.console import Console
 
-from harness.analysis.rows import document
+from harness.analysis import document
 from harness.config.standard import STANDARD
 from harness.errors import ModelError
 from harness.models import ModelSource, resolve_model
 from harness.quantize import make_variants
 from harness.quantize.calibration import InputSpec
 from harness.quantize.data import choose_data
-from harness.record import FidelitySamples
+from harness.record import FidelitySamples, Model
 from harness.report.table import render
 from tests.models import dense_model, int64_model
 from tests.unit.run_builder import typical
@@ -191,22 +190,19 @@ def test_wrongly_scaled_calibration_shows_on_the_built_in_model(tmp_path):
 def test_the_samples_are_said_and_stored(samples, said):
     """The count is that of the samples compared, two here: there may have been time for fewer."""
     run = typical()
-    made = run.models[0]
-    run.models = [replace(made, model=structs.replace(made.model, fidelity_samples=samples))]
-    made = document(run)
-    stored = made["models"][0]["fidelity_samples"]
-    assert stored == (None if samples is None else structs.asdict(samples))
+    (model,) = run.models
+    made = document(structs.replace(run, models=(structs.replace(model, fidelity_samples=samples),)))
+    assert made.models[0].fidelity_samples == samples
     assert f"against float32/cpu@cpu{said}" in printed(made)
 
 
 def test_models_that_were_compared_on_different_samples_are_told_apart():
-    run = typical()
-    made = document(run)
-    made["models"] = [
-        {"name": "a", "fidelity_samples": {"source": "x.npz", "samples": 4, "how": "dataset"}},
-        {"name": "b", "fidelity_samples": {"source": "generate", "samples": 16, "how": "random"}},
-        {"name": "old"},  # of a qbench that did not say
-    ]
+    models = (
+        Model("a", fidelity_samples=FidelitySamples("x.npz", 4, "dataset")),
+        Model("b", fidelity_samples=FidelitySamples("generate", 16, "random")),
+        Model("old"),  # of a qbench that did not say
+    )
+    made = structs.replace(document(typical()), models=models)
     assert "; on 4 samples of x.npz (a), 16 samples of random data (b)" in printed(made)
 
 

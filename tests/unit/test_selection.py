@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from pathlib import Path
 
 import pytest
 from msgspec import structs
@@ -10,7 +10,7 @@ from msgspec import structs
 from harness.config import load_config
 from harness.errors import ConfigError, ModelError
 from harness.models import ModelSource
-from harness.quantize import VariantSet
+from harness.quantize import MadeVariant, VariantSet
 from harness.record import FailedVariant, Model
 from harness.session import selection
 from harness.session.options import Options
@@ -40,9 +40,8 @@ def test_a_variant_that_is_not_there_is_answered_with_those_that_are():
 
 
 def test_of_ready_files_only_their_own_names_are_known():
-    mine = variant("mine")
-    found = dataclasses.replace(mine, variant=structs.replace(mine.variant, converter=None))
-    ready = VariantSet(Model("m"), (found,))
+    mine = structs.replace(variant("mine"), converter=None)
+    ready = VariantSet(Model("m"), (MadeVariant(mine, Path("mine.tflite")),))
     with pytest.raises(ModelError, match=r'no variant "x"; known: mine$'):
         selection.filter_variants(ready, ["x"])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,12 +14,10 @@ from harness.errors import ConfigError
 from harness.models import resolve_model
 from harness.quantize import make_variants
 from harness.quantize.separate import interface, separate
-from harness.record import Quantization, Tensor
+from harness.record import Quantization, Run, Tensor
 from harness.session import selection
 from tests.models import dense_model, int64_model
 from tests.unit.run_builder import cell, device, measured, run, variant
-
-REAL = Path(__file__).resolve().parents[3] / "shared" / "models"
 
 
 def models_of(folder: Path, cache: Path) -> dict[str, list[str]]:
@@ -78,7 +76,7 @@ def tensors(*described: tuple[str, str, tuple[int, ...]]) -> tuple[Tensor, ...]:
 
 
 def with_tensors(inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]):
-    return replace(variant("a").variant, inputs=inputs, outputs=outputs)
+    return replace(variant("a"), inputs=inputs, outputs=outputs)
 
 
 def test_variants_of_one_model_may_differ_in_names_order_types_and_leading_ones():
@@ -130,32 +128,34 @@ def two_models_of_one_folder(baseline: str | None):
     variants = [variant(name, model=name[0], scheme="int8") for name in ("a1", "a2", "b1")]
     cells = [measured(cell(name, "cpu", model=name[0]), [2.0, 2.1]) for name in ("a1", "a2", "b1")]
     built = run(cells, variants, [device("cpu")], baseline=baseline)
-    built.models[:] = [
-        dataclasses.replace(made, model=replace(made.model, source="zoo/")) for made in built.models
-    ]
-    return built
+    return replace(built, models=tuple(replace(model, source="zoo/") for model in built.models))
+
+
+def compared_with(built: Run) -> list[str]:
+    return [baselines(built)[each.cell.id].variant.name for each in built.cells]
 
 
 def test_each_model_has_a_baseline_of_its_own():
     built = two_models_of_one_folder(None)
-    assert [baselines(built)[c.id].variant for c in built.cells] == ["a1", "a1", "b1"]
-    assert [c["baseline"] for c in document(built)["cells"]] == [True, False, True]
+    assert compared_with(built) == ["a1", "a1", "b1"]
+    assert [row.baseline for row in document(built).cells] == [True, False, True]
 
 
 def test_a_baseline_holds_for_the_models_of_a_folder_that_have_it():
     built = two_models_of_one_folder("a2")
     check_baseline(built)
-    assert [baselines(built)[c.id].variant for c in built.cells] == ["a2", "a2", "b1"]
+    assert compared_with(built) == ["a2", "a2", "b1"]
     with pytest.raises(ConfigError, match="--baseline c: "):
         check_baseline(two_models_of_one_folder("c"))
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason=f"needs the real models in {REAL}")
-def test_real_folders(tmp_path):
-    assert models_of(REAL / "mlperf_tiny", tmp_path) == {
-        "ad01": ["ad01_fp32", "ad01_int8"],
-        "kws_ref_model": ["kws_ref_model", "kws_ref_model_float32"],
-        "pretrainedResnet": ["pretrainedResnet", "pretrainedResnet_quant"],
+def test_whole_nets(nets, tmp_path):
+    """Forms of one net, in other types or compiled, are one model."""
+    zoo = tmp_path / "zoo"
+    zoo.mkdir()
+    for path in (*nets.glob("resnet*"), *nets.glob("autoencoder*")):
+        shutil.copy(path, zoo)
+    assert models_of(zoo, tmp_path / "cache") == {
+        "autoencoder": ["autoencoder", "autoencoder_int8"],
+        "resnet": ["resnet", "resnet_int8", "resnet_int8_edgetpu"],
     }
-    coral = models_of(REAL / "coral", tmp_path)
-    assert [len(names) for names in coral.values()] == [2, 1, 2]  # each beside its compiled form

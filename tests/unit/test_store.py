@@ -219,7 +219,7 @@ def test_latest_is_the_newest_that_was_planned(tmp_path: Path) -> None:
     (tmp_path / "20261121-4" / "events.jsonl").write_bytes(b"")
     assert store.latest(tmp_path).header.run_id == "20261121-2"
     assert [run.header.run_id for run in store.load_all(tmp_path)] == ["20261121-1", "20261121-2"]
-    with pytest.raises(ResultsError, match=r"nothing was planned in .*20261121-3"):
+    with pytest.raises(ResultsError, match=r"20261121-3: nothing was planned"):
         store.load("20261121-3", tmp_path)
 
 
@@ -348,7 +348,7 @@ def test_a_full_disk_takes_no_half_export(tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", "size=256k") as disk:
         folder = stored(disk)
         fill(disk)
-        with pytest.raises(ResultsError, match="No space left on device; the record there is whole"):
+        with pytest.raises(ResultsError, match="No space left on device; nothing is lost"):
             store.export(store.load(folder, disk), document(), folder)
         assert names(folder) == RECORD
 
@@ -474,7 +474,7 @@ def test_a_record_cut_off_anywhere_is_read_as_far_as_it_goes(tmp_path: Path) -> 
     for size in reversed(range(len(data))):
         os.truncate(path, size)
         if data[:size].count(b"\n") < 2:
-            with pytest.raises(ResultsError, match=r"nothing (was planned|is) in"):
+            with pytest.raises(ResultsError, match=r"nothing was planned"):
                 store.load(RUN_ID, tmp_path)
         else:
             run = store.load(RUN_ID, tmp_path)

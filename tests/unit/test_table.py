@@ -15,7 +15,7 @@ from delegates.wire import Ops
 from harness.analysis import conclude, document
 from harness.record import Document, Fidelity, Interval, Refused, Row, Run, Unavailable
 from harness.report import figures
-from harness.report.table import render
+from harness.report.table import as_text, render
 from tests.unit.run_builder import cell, device, joined, launched, measured, output, run, typical, variant
 
 EVERY_HEADER = {
@@ -236,6 +236,13 @@ def test_names_cannot_play_tricks() -> None:
 def test_interruption_and_place_are_said() -> None:
     text = shown(run([cell("int8", "cpu")], [variant("int8")], [device("cpu")], interrupted=True))
     assert "Interrupted" in text and text.endswith("results: results/a-run\n")
+
+
+def test_the_table_as_text_is_what_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = shown(typical()).removesuffix("results: results/a-run\n")
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert as_text(document(typical())) == expected
 
 
 def test_nothing_measured_at_all() -> None:

@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 from rich.console import Console
 
 from harness.analysis import document
+from harness.report.html import table_html
 from harness.report.table import render
-from harness.report.table_html import table_html
 from tests.unit.run_builder import cell, device, measured, run, typical, variant
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from delegates import stats
 from harness.analysis import timing
+from harness.analysis.speedup import compare
+from harness.record import BaselineName
 from tests.unit.run_builder import measurement
 
 RNG = np.random.default_rng(11)
@@ -51,9 +53,26 @@ def test_floors_are_those_of_stats():
     assert timing.launch_floor([[]]) is None and timing.launch_floor([]) is None
 
 
-def test_floors_are_of_the_processs_own_time_where_that_was_measured():
-    one = dataclasses.replace(measurement("job", blocks=[[9] * 10]), cpu_time_ns=[[7] * 10])
-    assert timing.of([one]).floors == {0: 7.0}
+def of(*launches):
+    """The times of a cell, by wall clock and CPU time in ns of each launch."""
+    made = [measurement("job", number, blocks=[[wall] * 9]) for number, (wall, _) in enumerate(launches)]
+    own = [[[cpu_time] * 9] if cpu_time else [] for _, cpu_time in launches]
+    return timing.of([dataclasses.replace(one, cpu_time_ns=ns) for one, ns in zip(made, own, strict=True)])
+
+
+@pytest.mark.parametrize(
+    ("baseline", "cell", "by_cpu_time"),
+    [
+        (of((80, 40), (80, 40)), of((40, 10), (40, 10)), True),
+        (of((80, 40), (80, None)), of((40, 10), (40, 10)), False),
+        (of((80, 40), (80, 40)), of((40, 10), (40, None)), False),
+        (of((80, 40), (80, None)), of((40, 10)), True),  # of the launches that they share
+    ],
+)
+def test_cells_are_compared_by_cpu_time_if_both_measured_it_in_every_launch(baseline, cell, by_cpu_time):
+    """Never by CPU time of one and wall time of the other: measuring CPU time takes time itself."""
+    found = compare(baseline, cell, BaselineName("float32", "cpu", "cpu", 1), 0.01).speedup
+    assert found.value == pytest.approx(4 if by_cpu_time else 2)
 
 
 def test_samples_may_be_arrays():

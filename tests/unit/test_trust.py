@@ -164,18 +164,6 @@ def test_code_runs_where_the_model_is_trusted(trusted, name):
     assert trusted[name] == [True, None]
 
 
-def test_the_real_files_of_keras_2_need_no_trust():
-    models = ROOT.parent / "shared" / "models" / "mlperf_tiny"
-    if not models.is_dir():
-        pytest.skip(f"needs the real models in {models}")
-    code = (
-        "import sys; from pathlib import Path\n"
-        "from harness.quantize.backends.tflite_converter import sources\n"
-        "for path in map(Path, sys.argv[1:]): sources.load('keras', path.name, path, path.parent)"
-    )
-    _python("-c", code, *map(str, sorted(models.glob("*.h5"))))
-
-
 def test_variants_of_such_a_file(folder, tmp_path):
     """Refused; made where trusted; and from the cache then, where nothing of the model runs."""
     source, ran = resolve_model("tf_keras-sequential.h5", folder), folder / "ran"

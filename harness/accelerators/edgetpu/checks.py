@@ -1,7 +1,8 @@
 """The conditions that edgetpu.toml puts on ops, by name.
 
-Each answers None where it is met, else a verdict: the op is left, perhaps left, or likely taken all the same,
-and why. What follows its name in edgetpu.toml is given to it: the numbers of the issues that say so.
+A check returns None if the condition is met, else a verdict with the reason: the op is not delegated, that is
+uncertain, or it is likely delegated all the same. What follows a check's name in edgetpu.toml are numbers of
+issues, which it gets as arguments.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ def _issues(numbers: Sequence[str]) -> str:
 
 
 def no_activation(view: OpView) -> OpVerdict | None:
+    """No activation may be fused into the op."""
     if view.fused_activation == "NONE":
         return None
     return _left(
@@ -45,6 +47,7 @@ def no_activation(view: OpView) -> OpVerdict | None:
 
 
 def zero_padding(view: OpView) -> OpVerdict | None:
+    """A constant operand has to be all zeros, which stands for padding."""
     constants = [tensor for tensor in view.inputs if tensor.constant]
     if not constants:
         return None
@@ -54,6 +57,7 @@ def zero_padding(view: OpView) -> OpVerdict | None:
 
 
 def along_channels(view: OpView) -> OpVerdict | None:
+    """Only joining along the channels is known to be mapped."""
     rank = max(1, len(view.outputs[0].shape))
     if int(view.op.options.get("Axis", 0)) % rank == rank - 1:
         return None
@@ -62,6 +66,7 @@ def along_channels(view: OpView) -> OpVerdict | None:
 
 
 def constant_weights(view: OpView) -> OpVerdict | None:
+    """Weights and biases have to be constant."""
     transposed = view.name == "TRANSPOSE_CONV"
     parameters = (*view.inputs[1:2], *view.inputs[3:]) if transposed else view.inputs[1:]
     if not parameters or not all(tensor.constant for tensor in parameters):
@@ -82,6 +87,7 @@ def even_dilation(view: OpView) -> OpVerdict | None:
 
 
 def default_format(view: OpView) -> OpVerdict | None:
+    """Weights have to be in the default format."""
     return (
         _left("only the default weights format is supported")
         if view.op.options.get("WeightsFormat")
@@ -90,6 +96,7 @@ def default_format(view: OpView) -> OpVerdict | None:
 
 
 def flat_output(view: OpView) -> OpVerdict | None:
+    """The output has to be one-dimensional."""
     shape = view.outputs[0].shape
     if elements(view.outputs[0]) == (shape[-1] if shape else 1):
         return None
@@ -98,6 +105,7 @@ def flat_output(view: OpView) -> OpVerdict | None:
 
 
 def keeps_no_dimensions(view: OpView) -> OpVerdict | None:
+    """Versions above 4 were refused by a compiler."""
     if view.op.version <= 4:
         return None
     return _perhaps(
@@ -106,6 +114,7 @@ def keeps_no_dimensions(view: OpView) -> OpVerdict | None:
 
 
 def batch_kept(view: OpView) -> OpVerdict | None:
+    """The axes have to be constant and leave the batch alone."""
     over = axes(view)
     if over is None:
         return _left("the axes are computed; they have to be constant")
@@ -115,6 +124,7 @@ def batch_kept(view: OpView) -> OpVerdict | None:
 
 
 def depth_by_four(view: OpView) -> OpVerdict | None:
+    """A mean over the channels needs a number of channels that is a multiple of 4."""
     shape, over = view.inputs[0].shape, axes(view) or ()
     if shape and len(shape) - 1 in over and shape[-1] % 4:
         return _left(f"a mean over {shape[-1]} channels, which is no multiple of 4", "pad the channels")
@@ -122,6 +132,7 @@ def depth_by_four(view: OpView) -> OpVerdict | None:
 
 
 def small_mean(view: OpView, *issues: str) -> OpVerdict | None:
+    """A mean over a large area may stay on the CPU."""
     shape = view.inputs[0].shape
     pixels = shape[1] * shape[2] if len(shape) == 4 else 0
     if 0 < pixels <= _SMALL_MEAN:
@@ -130,6 +141,7 @@ def small_mean(view: OpView, *issues: str) -> OpVerdict | None:
 
 
 def not_along_batch(view: OpView) -> OpVerdict | None:
+    """The axis has to be constant and not the batch."""
     data = view.inputs[-1] if view.inputs else view.outputs[0]
     if view.name == "SPLIT":
         values = view.values(0)
@@ -144,6 +156,7 @@ def not_along_batch(view: OpView) -> OpVerdict | None:
 
 
 def batch_not_padded(view: OpView) -> OpVerdict | None:
+    """The paddings have to be constant and leave the batch alone."""
     paddings = view.values(1)
     if paddings is None:
         return _left("the paddings are computed; they have to be constant")
@@ -153,6 +166,7 @@ def batch_not_padded(view: OpView) -> OpVerdict | None:
 
 
 def slope_per_channel(view: OpView) -> OpVerdict | None:
+    """The slope has to be one number per channel."""
     shape = view.inputs[1].shape if len(view.inputs) > 1 else ()
     if all(size == 1 for size in shape[:-1]):
         return None
@@ -160,12 +174,14 @@ def slope_per_channel(view: OpView) -> OpVerdict | None:
 
 
 def small_reshape(view: OpView) -> OpVerdict | None:
+    """Large reshapes may stay on the CPU."""
     if elements(view.outputs[0]) <= _SMALL_RESHAPE:
         return None
     return _perhaps("some large reshapes stay on the CPU; the limit is not documented")
 
 
 def modest_pool(view: OpView, *issues: str) -> OpVerdict | None:
+    """A pool over a large input may stay on the CPU."""
     if elements(view.inputs[0]) <= _MODEST:
         return None
     return _perhaps("a pool over an input so large may stay on the CPU", _issues(issues))
@@ -182,6 +198,7 @@ def modest_split(view: OpView, *issues: str) -> OpVerdict | None:
 
 
 def not_behind_pad(view: OpView, *issues: str) -> OpVerdict | None:
+    """An op directly behind a PAD is mapped in some models and not in others."""
     if "PAD" not in view.made_by:
         return None
     reason = "directly behind a PAD: supported, and seen taken in one model, but left on the CPU in another"
@@ -198,12 +215,14 @@ def small_lstm(view: OpView, *issues: str) -> OpVerdict | None:
 
 
 def short_softmax(view: OpView) -> OpVerdict | None:
+    """A long softmax was never seen mapped."""
     if elements(view.outputs[0]) <= _SHORT_SOFTMAX:
         return None
     return _perhaps(f"{elements(view.outputs[0])} elements; more than {_SHORT_SOFTMAX} were never seen taken")
 
 
 def unit_strides(view: OpView) -> OpVerdict | None:
+    """Strides have to be 1."""
     strides = view.values(3)
     if strides is not None and all(stride == 1 for stride in strides):
         return None
@@ -211,12 +230,14 @@ def unit_strides(view: OpView) -> OpVerdict | None:
 
 
 def plain_slice(view: OpView) -> OpVerdict | None:
+    """The slice may have neither an ellipsis nor a new axis."""
     if view.op.options.get("EllipsisMask") or view.op.options.get("NewAxisMask"):
         return _left("an ellipsis or a new axis in the slice is not supported")
     return None
 
 
 def sometimes_left(view: OpView, *issues: str) -> OpVerdict | None:
+    """The compiler leaves some of these on the CPU and does not say why."""
     reason = "supported, but some stay on the CPU for a reason that the compiler does not give"
     return _perhaps(reason, _issues(issues))
 

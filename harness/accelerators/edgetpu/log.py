@@ -46,7 +46,7 @@ class OpStatus:
 
 @dataclass(frozen=True)
 class Report:
-    """What the last attempt came to. Figures are None where the compiler did not say."""
+    """What the last attempt came to. Figures that the compiler did not give are None."""
 
     version: str | None = None
     verdict: Verdict = "unfinished"
@@ -67,7 +67,7 @@ class Report:
 
     @property
     def problem(self) -> str | None:
-        """The reason not to believe `ops`; None where they add up, or where the log states no sum."""
+        """Why `ops` can't be believed; None if they add up, or if the log states no sum."""
         listed = sum(row.count for row in self.ops)
         if self.ops_total is not None and listed != self.ops_total:
             return f"the compiler's table lists {listed} ops, and it says that there are {self.ops_total}"
@@ -100,6 +100,7 @@ class _Reader:
         self._invalid = self._begun = False
 
     def read(self, line: str) -> None:
+        """Take in the next line of the log."""
         row = _row(line, *self._columns) if self._columns else None
         if row is not None:
             self._rows.append(row)
@@ -110,6 +111,7 @@ class _Reader:
             self._verdict(line)
 
     def report(self) -> Report:
+        """What the lines so far come to."""
         verdict = self._found.verdict
         if self._rows and verdict == "unfinished":  # the .log file has no verdict, and only after success
             verdict = "compiled"

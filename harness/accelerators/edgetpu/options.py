@@ -32,7 +32,7 @@ def _device(value: Any) -> str:
 
 
 def _compiler_args(value: Any) -> tuple[str, ...]:
-    """Flags for the compiler, but none that moves its one file to where it is not looked for."""
+    """Flags for the compiler, except those that move its output file or make several of it."""
     words: tuple[str, ...] = list_of(text, least=0)(value)
     for word in words:
         flag = word.partition("=")[0]

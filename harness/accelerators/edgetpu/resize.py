@@ -25,6 +25,7 @@ Sides = tuple[tuple[int, int], tuple[int, int]]  # height and width, before and 
 
 
 def bilinear_resize(view: OpView, *issues: str) -> OpVerdict | None:
+    """Only some sizes are known to be mapped, and some to be left."""
     sides = _sides(view)
     if sides is None:
         return _depends(issues)
@@ -45,6 +46,7 @@ def bilinear_resize(view: OpView, *issues: str) -> OpVerdict | None:
 
 
 def nearest_resize(view: OpView, *issues: str) -> OpVerdict | None:
+    """Small inputs that are at most doubled were seen mapped."""
     sides = _sides(view)
     if sides is None or max(sides[1]) > _LARGEST_NEAREST:
         return _depends(issues)

@@ -26,6 +26,7 @@ _FULL_INTEGER = "convert with int8 or uint8 (full integer quantization)"
 
 
 def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> Prediction:
+    """What edgetpu_compiler will map of a model; of a compiled one, what it has mapped."""
     compiler = rules()["compiler"]
     target = f"{compiler['name']} {compiler['version']}"
     if is_compiled(model):

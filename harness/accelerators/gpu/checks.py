@@ -13,6 +13,7 @@ MOST_DIMENSIONS = 4  # batch, height, width and channels
 
 
 def dimensions(view: OpView, source: str) -> OpVerdict | None:
+    """Tensors may have 4 dimensions at most."""
     most = max((len(t.shape) for t in (*view.inputs, *view.outputs)), default=0)
     if most <= MOST_DIMENSIONS:
         return None
@@ -45,12 +46,14 @@ def one_rank(view: OpView, source: str) -> OpVerdict | None:
 
 
 def flat_indices(view: OpView, source: str) -> OpVerdict | None:
+    """Indices have to be one-dimensional."""
     if len(view.inputs) > 1 and len(view.inputs[1].shape) == 1:
         return None
     return OpVerdict(Verdict.NOT_DELEGATED, "Only support 1D indices", source)
 
 
 def plain_slice(view: OpView, source: str) -> OpVerdict | None:
+    """The slice may have no ellipsis and neither add nor drop an axis."""
     masks = ("EllipsisMask", "NewAxisMask", "ShrinkAxisMask")
     if not any(view.op.options.get(mask) for mask in masks):
         return None
@@ -58,24 +61,28 @@ def plain_slice(view: OpView, source: str) -> OpVerdict | None:
 
 
 def beta(view: OpView, source: str) -> OpVerdict | None:
+    """The beta of a softmax has to be 1."""
     if view.op.options.get("Beta", 0.0) == 1:
         return None
     return OpVerdict(Verdict.NOT_DELEGATED, "Softmax.beta != 1 is not supported", source)
 
 
 def constant_slope(view: OpView, source: str) -> OpVerdict | None:
+    """The slope has to be constant."""
     if len(view.inputs) > 1 and view.inputs[1].constant:
         return None
     return OpVerdict(Verdict.NOT_DELEGATED, "the slope is computed; it has to be a constant", source)
 
 
 def constant_half(view: OpView, source: str) -> OpVerdict | None:
+    """float16 inputs have to be constant."""
     if view.inputs[0].dtype != "float16" or view.inputs[0].constant:
         return None
     return OpVerdict(Verdict.NOT_DELEGATED, "float16 tensors that are computed are not supported", source)
 
 
 def no_groups(view: OpView, source: str) -> OpVerdict | None:
+    """Grouped convolutions were seen to end the process."""
     shapes = [tensor.shape for tensor in view.inputs[:2]]
     if len(shapes) == 2 and all(len(shape) == 4 for shape in shapes) and shapes[0][3] == shapes[1][3]:
         return None
@@ -83,12 +90,14 @@ def no_groups(view: OpView, source: str) -> OpVerdict | None:
 
 
 def constant_weights(view: OpView, source: str) -> OpVerdict | None:
+    """Computed weights were seen to end the process."""
     if len(view.inputs) > 1 and view.inputs[1].constant:
         return None
     return OpVerdict(Verdict.UNCERTAIN, "computed weights were seen to end the process", source)
 
 
 def several_parts(view: OpView, source: str) -> OpVerdict | None:
+    """A split into one part was seen to end the process."""
     if len(view.outputs) > 1:
         return None
     return OpVerdict(Verdict.UNCERTAIN, "a split into one was seen to end the process", source)

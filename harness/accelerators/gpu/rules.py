@@ -25,6 +25,7 @@ _INT8 = "convert with float16 or int8"
 
 
 def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> Prediction:
+    """What the GPU will take of a model."""
     library = options.get("library")
     target = str(library or f"{runtime.name} {runtime.version}")
     refusal = loading.refusal(model, runtime) or _several(model)

@@ -40,10 +40,12 @@ class Build:
 
     @property
     def target(self) -> str:
+        """Runtime and version, as predictions name it."""
         return f"{self.runtime} {'.'.join(map(str, self.version))}"
 
     @property
     def computes_in_8_bit(self) -> bool:
+        """True if the build has kernels for quantized convolutions."""
         return "CONV_2D" in self.quantized_ops
 
 
@@ -80,7 +82,7 @@ def _build(table: Mapping[str, Any]) -> Build:
 
 
 def type_reason(view: OpView, build: Build) -> str | None:
-    """The reason why no kernel takes the types of this op; None where one does."""
+    """Why no kernel takes the types of this op; None if one does."""
     if view.inputs and view.outputs and _has_kernel(view, build):
         return None
     asked = (*view.inputs[:2], *view.outputs[:1])

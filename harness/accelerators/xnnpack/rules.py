@@ -71,6 +71,7 @@ _FIX_BATCH = "fix the batch size: build the model on an input of shape (1, …)"
 
 
 def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> Prediction:
+    """What XNNPACK of a runtime will take of a model."""
     target = f"{runtime.name} {runtime.version}"
     seen = unpacked(views(model))
     ops = tuple(_of_runtime(model, seen, runtime))

@@ -17,6 +17,8 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can say: the same files giv
 
 @dataclass(frozen=True)
 class Bundle:
+    """The zipped package, and its SHA-256 in hex."""
+
     data: bytes
     sha256: str
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-import signal
-import subprocess
 import tempfile
 import time
 from dataclasses import replace
@@ -24,6 +21,7 @@ from harness.devices.transports.bundle import Bundle
 from harness.devices.transports.cleaned import Cleaned
 from harness.devices.transports.connection import Bootstrap, Connection
 from harness.errors import DeviceError
+from harness.processes import Process
 
 _CONTROL_S = 10.0  # for an answer of the link in the background
 
@@ -49,7 +47,7 @@ class SshTransport:
         self._bundle = bundle
         self._files: dict[str, Content] = {bundle.sha256: bundle.data}
         self._work_folder = WorkFolder(target.workdir, "workdir")
-        self._connecting: subprocess.Popen[bytes] | None = None
+        self._connecting: Process | None = None
         self._connection: Connection | None = None
         self._closed = False
         self._folder = ssh_command.private_folder()
@@ -95,40 +93,34 @@ class SshTransport:
         # Left by a link that was killed; ssh would take it for a living one, and share nothing.
         ssh_command.socket(self._folder).unlink(missing_ok=True)
         with tempfile.TemporaryFile() as stderr:
-            status = self._start_master(stderr)
+            connected = self._start_master(stderr)
             stderr.seek(0)
-            said = stderr.read(65536).decode("utf-8", "replace")
-        if status != 0:
-            raise DeviceError(f"{self.name}: {ssh_command.explain(self.target, said)}")
+            log = stderr.read(65536).decode("utf-8", "replace")
+        if not connected:
+            raise DeviceError(f"{self.name}: {ssh_command.explain(self.target, log)}")
         if not self.link_is_up():
             raise DeviceError(f"{self.name}: the connection was lost at once, or can't be shared")
 
-    def _start_master(self, stderr: IO[bytes]) -> int:
-        """Return ssh's exit status once it is connected and in the background, or has failed.
-
-        What stays in the background keeps `stderr` open: a pipe would never end, so it is a file.
-        """
-        command, limit_s = ssh_command.master(self.target, self._folder), self.timeouts.connect_s
+    def _start_master(self, stderr: IO[bytes]) -> bool:
+        """Return True once ssh is connected and in the background, False if it has failed."""
+        command = ssh_command.master(self.target, self._folder)
         try:
-            self._connecting = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr,
-                cwd=self.target.folder, start_new_session=True,
-            )  # fmt: skip
+            connecting = Process(command, folder=self.target.folder, stderr=stderr)
         except FileNotFoundError:
             raise DeviceError(ssh_command.NO_SSH) from None
-        try:
-            return self._connecting.wait(limit_s)
-        except subprocess.TimeoutExpired:
-            self._give_up_connecting()
-            raise DeviceError(f"{self.name}: no connection after {limit_s:g} s") from None
-        finally:
-            self._connecting = None
+        self._connecting = connecting
+        # Not as a context manager: for a moment, what stays in the background is still in its process group.
+        with connecting.stdin, connecting.stdout:
+            ended = connecting.wait(self.timeouts.connect_s)
+        self._connecting = None
+        if ended.late_s is not None:
+            raise DeviceError(f"{self.name}: no connection after {ended.late_s:g} s")
+        return ended.ok
 
     def _give_up_connecting(self) -> None:
         connecting = self._connecting  # another thread's
-        if connecting is not None and connecting.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(connecting.pid, signal.SIGKILL)
+        if connecting is not None and connecting.alive:
+            connecting.kill()
 
     def link_is_up(self) -> bool:
         """Return whether the ssh link is there."""

@@ -1,10 +1,8 @@
 """What can a hostile board do to us? Mutated answers through everything home does with answers.
 
-    python -m benchmarks.fuzz_wire [--inputs 100000] [--seed 1]
-
 An input is one stream of answers of a board, made from what a real conductor answered on this machine:
 
-bootstrapper   delegates/bootstrap.py's answers, read before the conductor is there
+bootstrap   delegates/agent/bootstrap.py's answers, read before the conductor is there
 probe     what a board and its Pythons are: read, planned with, and shown as by `qbench devices --probe`
 run       measurements: taken into a run, result document, results store, read back, table
 
@@ -15,7 +13,6 @@ is shown or stored has to be printable; the stored document has to be readable a
 
 from __future__ import annotations
 
-import argparse
 import collections
 import contextlib
 import copy
@@ -35,30 +32,45 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import msgspec
 from rich.console import Console
 
-from benchmarks.hostile import MARKER, HostileRunner, Replayed, mutated
 from delegates.wire import Request, printable
-from harness import store as results
-from harness.analysis import rows
+from harness import analysis, store
 from harness.config import Config, SshTarget, load_config
 from harness.devices import listing, machines
+from harness.devices.state import device_state
 from harness.devices.transports import connection, ssh_command
 from harness.devices.transports.bootstrapping import Bootstrapper, WorkFolder
 from harness.devices.transports.bundle import Bundle
 from harness.devices.transports.connection import Connection
 from harness.errors import DeviceError
+from harness.record import Crashed, Document, Header, Unavailable
+from harness.record.listing import Listing
+from harness.record.plain import plain_struct
 from harness.report.devices import render as render_devices
 from harness.report.progress import ProgressBar
 from harness.report.table import render
-from harness.session import execute, plan, selection
 from harness.session import run as job
+from harness.session.jobs import Task
+from harness.session.measuring import Measuring
+from harness.session.options import Options
+from harness.session.plan import Device, Plan, make_plan
+from harness.session.stored import open_runs
+from harness.session.usable import why_not
+from harness.versions import oldest_limiting
+from tests.fuzz.hostile import MARKER, HostileTransport, Replayed, mutated
 from tests.models import dense_model
 
 LIMIT_S = 10  # of CPU time
 WAIT_S = 120  # at all: the machine may be busy
 LAUNCHES = 2  # of each cell are kept of the recorded run
-PROFILE = '[listing.board]\nplace = "ssh"\nhost = "board"\ndelegates = ["cpu", "xnnpack"]\nnote = "hostile"\n'
+RUN = "a-run"
+FILES = {
+    "events.jsonl", "samples.bin", "outputs.bin", "run.json",
+    "samples.csv.gz", "launches.csv", "copies.csv.gz",
+}  # fmt: skip
+PROFILE = '[devices.board]\nplace = "ssh"\nhost = "board"\ndelegates = ["cpu", "xnnpack"]\nnote = "hostile"\n'
 
 
 STARTING = ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.system", "os.fork")
@@ -73,33 +85,40 @@ class Recorded:
     """Real answers, and the run they were for."""
 
     lines: dict[str, list[str]]
-    run: results.Run
+    plan: Plan
+    header: Header
     request: Request
     config: Config
 
 
 def record(folder: Path) -> Recorded:
-    """One real run, probe and bootstrapper on this machine, listened to."""
+    """One real run, probe and bootstrap on this machine, listened to."""
     model = folder / "net.tflite"
     model.write_bytes(dense_model(seed=1))
     path = folder / "devices.toml"
-    path.write_text('[listing.board]\ndelegates = ["cpu", "xnnpack"]\n')
+    path.write_text('[devices.board]\ndelegates = ["cpu", "xnnpack"]\n')
     heard: list[str] = []
-    with _heard(heard), mock.patch.object(execute, "Execution", wraps=execute.Execution) as made:
-        options = selection.Options(
+    planned: list[tuple[Plan, Header]] = []
+    tasks: list[Task] = []
+
+    def make_tasks(plan: Plan, header: Header, *arguments: Any) -> list[Task]:
+        planned.append((plan, header))
+        tasks.extend(original(plan, header, *arguments))
+        return tasks
+
+    original = job.make_tasks
+    with _heard(heard), mock.patch.object(job, "make_tasks", make_tasks):
+        options = Options(
             models=[str(model)], budget_s=0.01, precision=1.0, results=folder / "results", devices=["board"]
         )
         job.run(options, load_config(path), ProgressBar(quiet=True))
-    (run, (task,), *_) = made.call_args.args
+    ((plan, header),), (task,) = planned, tasks
     kinds = [json.loads(line)["kind"] for line in heard]
     probed = kinds.index("SystemInfo") + 1
     path.write_text(PROFILE)
-    config = load_config(path)
-    run = dataclasses.replace(
-        run, devices=[dataclasses.replace(d, profile=config.devices["board"]) for d in run.devices]
-    )
-    lines = {"bootstrapper": _arrived(folder), "probe": heard[:probed], "run": _shorter(heard[probed:])}
-    return Recorded(lines, run, task.request, config)
+    header = msgspec.structs.replace(header, run_id=RUN)
+    lines = {"bootstrap": _bootstrapped(folder), "probe": heard[:probed], "run": _shorter(heard[probed:])}
+    return Recorded(lines, plan, header, task.request, load_config(path))
 
 
 @contextlib.contextmanager
@@ -137,19 +156,19 @@ class Listening(Connection):
         return line
 
 
-def _arrival_of(talk: Connection, notes: list[str]) -> Bootstrapper:
+def _bootstrapper_of(talk: Connection, notes: list[str]) -> Bootstrapper:
     target = SshTarget("board")
     return Bootstrapper("board", talk, lambda: ssh_command.explain_end(target, talk), notes.append)
 
 
-def _arrived(folder: Path) -> list[str]:
+def _bootstrapped(folder: Path) -> list[str]:
     """What bootstrap.py says when a file is missing or damaged, and when it has emptied the board."""
     place = WorkFolder(str(folder / "workdir"), "workdir").locked_for("r", 0.0)
     wrong = Bundle(b"print()", "ab")  # it has not this SHA-256
     lines = [MARKER.decode() + "\n"]
     for do in ("run", "clean"):
         talk = Listening(["sh", "-c", ssh_command._BEGIN], Request("probe"))
-        bootstrapper = _arrival_of(talk, [])
+        bootstrapper = _bootstrapper_of(talk, [])
         bootstrapper.greet()
         bootstrapper.begin(place, wrong, {wrong.sha256: wrong.data}, do, ssh_command.choice(sys.executable))
         with contextlib.suppress(DeviceError):
@@ -218,7 +237,7 @@ class Fuzz:
         self._crashes: list[str] = []
         self._every = [line for lines in recorded.lines.values() for line in lines]
         self._kinds: dict[str, Callable[[bytes], str]] = {
-            "bootstrapper": self._arrival, "probe": self._probe, "run": self._run,
+            "bootstrap": self._bootstrap, "probe": self._probe, "run": self._run,
         }  # fmt: skip
 
     def one(self) -> None:
@@ -242,10 +261,10 @@ class Fuzz:
         self.slowest_s = max(self.slowest_s, time.process_time() - started)
         self.counts[f"{kind}: {outcome}"] += 1
 
-    def _arrival(self, stream: bytes) -> str:
+    def _bootstrap(self, stream: bytes) -> str:
         self.watch.folder = "/nowhere"
         talk, notes = Replayed(stream, Request("probe")), []
-        bootstrapper = _arrival_of(talk, notes)
+        bootstrapper = _bootstrapper_of(talk, notes)
         try:
             bootstrapper.begin(WorkFolder(None, "workdir"), Bundle(b"", "ab"), {})
             bootstrapper.finish(self.chance.choice(("ready", "cleaned")), {})
@@ -260,65 +279,56 @@ class Fuzz:
     def _probe(self, stream: bytes) -> str:
         self.watch.folder = "/nowhere"
         profile, notes = self.recorded.config.devices["board"], list[str]()
-        machine = machines.Machine([profile], HostileRunner(lambda request: Replayed(stream, request)))
+        machine = machines.Machine([profile], HostileTransport(lambda request: Replayed(stream, request)))
         machines.probe_all([machine], "everywhere", notes.append)
-        notes.append(job._why_not(profile, machine.answers[profile.name]) or "")
-        job._oldest_runtime([profile], machine.answers)
-        job._device(profile, machine)
-        plan.make_cells(self.recorded.run.models, self.recorded.run.devices, machine.answers)
-        found = {**listing._profile(profile), **listing._found(machine, "board")}
+        found = machine.answers[profile.name]
+        notes.append(why_not(profile, found) or "")
+        oldest_limiting([found.runtime])
+        device = Device(profile, device_state(profile, machine), found)
+        make_plan(self.recorded.plan.models, [device], self.folder, notes.append).as_event()
+        listed = Listing("devices.toml", (listing._probed(profile, machine, None),))
         out = io.StringIO()
-        render_devices({"file": "devices.toml", "devices": [found]}, Console(file=out, width=100))
-        for text in (out.getvalue(), *notes, *texts(found)):
+        render_devices(listed, Console(file=out, width=100))
+        for text in (out.getvalue(), *notes, *texts(plain_struct(listed))):
             shown(text)
         return "taken" if machine.problem is None else "refused"
 
     def _run(self, stream: bytes) -> str:
-        store = results.create(self.folder / "results", "a-run")
-        self.watch.folder = str(store.folder.resolve())
+        writer = store.create(self.folder / "results", self.recorded.header)
+        self.watch.folder = str(writer.folder.resolve())
         linked = self.chance.random() < 0.8
         source = self._process if self.chance.random() < 0.01 else Replayed
         if source is not Replayed:
             self.watch.folder = None
-        runner = HostileRunner(lambda request: source(stream, request), linked)
-        run = self._fresh_run()
-        saver = job._Saver(run, store)
-        machine = machines.Machine([run.devices[0].profile], runner)
+        transport = HostileTransport(lambda request: source(stream, request), linked)
+        machine = machines.Machine([self.recorded.config.devices["board"]], transport)
         bar = ProgressBar(quiet=True)
         bar.planned(machine.name, {self.recorded.request.jobs[0].group: 1.0})
-        notes: list[str] = []
-        task = execute.Task(machine, self.recorded.request)
-        execute.Execution(run, [task], saver.save, bar.measured, notes.append).measure()
-        run.finished_at = run.started_at
-        saver.save()
-        if self._crashes or self.watch.seen or saver.problem:
-            raise Broken(f"{self._crashes} {self.watch.seen} {saver.problem}")
-        self._read_back(store)
-        self.counts["(measurements taken into runs)"] += sum(len(cell.measurements) for cell in run.cells)
-        why = "".join(cell.refusal.reason for cell in run.cells if cell.refusal is not None)
+        with writer:
+            writer.planned(self.recorded.plan.as_event())
+            Measuring(writer, [Task(machine, self.recorded.request)], bar).measure()
+            writer.finished(self.recorded.header.started_at, False)
+            outcome = job._outcome(writer)
+        if self._crashes or self.watch.seen or outcome.problem:
+            raise Broken(f"{self._crashes} {self.watch.seen} {outcome.problem}")
+        self._read_back(outcome)
+        cells = outcome.run.cells
+        self.counts["(launches recorded)"] += sum(len(cell.launches) for cell in cells)
+        why = "".join(c.ended.reason for c in cells if isinstance(c.ended, Crashed | Unavailable))
         return "refused" if "no answer" in why else "taken"
 
-    def _read_back(self, store: results.Store) -> None:
-        document = results.load("a-run", self.folder / "results")
-        for text in texts(document):
-            shown(text)
-        rows.exit_code(document)
-        if self.chance.random() < 0.5:  # it takes longer than all the rest
-            out = io.StringIO()
-            render(document, Console(file=out, width=100), store.folder)
-            shown(out.getvalue())
+    def _read_back(self, outcome: job.Outcome) -> None:
+        document = open_runs([RUN], self.folder / "results").document
+        if document != outcome.document:
+            raise Broken("it is shown in another way than it was")
+        _check(document, outcome.folder if self.chance.random() < 0.5 else None)  # the table takes longest
         self.watch.folder = None
-        names = {path.name for path in store.folder.iterdir()}
-        if names != {"run.json", "samples.csv.gz", "launches.csv", "copies.csv.gz"}:
+        names = {path.name for path in outcome.folder.iterdir()}
+        if names != FILES:
             raise Broken(f"files {names}")
-        shown((store.folder / "launches.csv").read_text(encoding="utf-8"))
-        shutil.rmtree(store.folder)
-
-    def _fresh_run(self) -> results.Run:
-        run = self.recorded.run
-        cells = [dataclasses.replace(cell, measurements=[], refusal=None) for cell in run.cells]
-        made = [dataclasses.replace(d, facts_before={}, facts_after={}, problem=None) for d in run.devices]
-        return dataclasses.replace(run, cells=cells, devices=made, finished_at=None)
+        for name in ("launches.csv", "events.jsonl"):
+            shown((outcome.folder / name).read_text(encoding="utf-8"))
+        shutil.rmtree(outcome.folder)
 
     def _process(self, stream: bytes, request: Request) -> Connection:
         """The same from a real process, which says it on stderr too."""
@@ -329,6 +339,16 @@ class Fuzz:
     def crashed(self, arguments: threading.ExceptHookArgs) -> None:
         self._crashes.append(repr(arguments.exc_value))
         sys.__excepthook__(arguments.exc_type, arguments.exc_value, arguments.exc_traceback)  # type: ignore[arg-type]
+
+
+def _check(document: Document, folder: Path | None) -> None:
+    for text in texts(plain_struct(document)):
+        shown(text)
+    analysis.exit_code(document)
+    if folder is not None:
+        out = io.StringIO()
+        render(document, Console(file=out, width=100), folder)
+        shown(out.getvalue())
 
 
 def shown(text: str, one_line: bool = False) -> None:
@@ -369,24 +389,3 @@ def fuzzing(seed: int, watch: Watch) -> Iterator[Fuzz]:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--inputs", type=int, default=100_000)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    started = time.monotonic()
-    with fuzzing(options.seed, Watch()) as fuzz:
-        for _ in range(options.inputs):
-            fuzz.one()
-    print(f"{options.inputs} inputs, seed {options.seed}, {time.monotonic() - started:.0f} s, ", end="")
-    print(f"slowest {fuzz.slowest_s:.2f} s of CPU; no crash, no hang, nothing outside of the run's folder")
-    for what, count in sorted(fuzz.counts.items()):
-        print(f"{count:8} {what}")
-
-
-if __name__ == "__main__":
-    main()

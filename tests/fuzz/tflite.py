@@ -1,20 +1,15 @@
 """Fuzz the reader of .tflite files, and all that looks at what it read, with mutated models.
 
-    python -m benchmarks.fuzz_tflite [--inputs 20000] [--seed 1] [--models DIR]
-
 Each input is read, described, predicted for every delegate and printed. A ModelError of one clear line is
-the only exception allowed; memory is limited, and so is the CPU time of each input. What fails is kept in
-`fuzz-input.tflite`.
+the only exception allowed; the CPU time of each input is limited. What fails is kept in `fuzz-input.tflite`.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import random
 import re
-import resource
 import struct
 import time
 from collections import Counter
@@ -24,19 +19,16 @@ from pathlib import Path
 from rich.console import Console
 
 from harness.accelerators import ACCELERATORS
-from harness.analysis.compat import predictions
-from harness.analysis.compat.limits import needs
+from harness.analysis.compat import inspect
 from harness.analysis.compat.targets import KNOWN, Target
 from harness.config import DelegateSpec, DeviceProfile
 from harness.errors import ModelError
 from harness.report.inspection import render
 from harness.tflite import read_model
-from harness.tflite.describe import describe
 from tests.models import dense_model, dynamic_model, int64_model
 from tests.ops import Tensor, one
 
 MOST_SECONDS = 2.0  # of CPU time for one input, on a machine that is busy
-MOST_MEMORY = 4 << 30  # of address space, runtimes and numpy included
 WORDS = (0, 1, 4, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFC, 0xFFFFFFFF)
 
 
@@ -105,10 +97,9 @@ def look_at(data: bytes, targets: Sequence[Target]) -> str:
         assert text.startswith("fuzz.tflite: not a valid .tflite: "), text
         assert text.isprintable() and len(text) < 300, text
         return re.sub(r"\('.*'\)|-?\d+|\[.*\]", "…", text.split(": ", 2)[2])
-    predicted = [found for target in targets for found in predictions(model, target)]
-    document = {"file": "fuzz.tflite", **describe(model), "needs": needs(model), "predictions": predicted}
-    render(document, Console(file=io.StringIO(), width=80, markup=False))
-    json.dumps(document, allow_nan=False)
+    inspection = inspect("fuzz.tflite", model, targets)
+    render(inspection, Console(file=io.StringIO(), width=80, markup=False))
+    json.dumps(inspection.to_json(), allow_nan=False)
     return "read"
 
 
@@ -130,23 +121,3 @@ def fuzz(inputs: int, seed: int, models: Sequence[bytes]) -> Counter[str]:
             Path("fuzz-input.tflite").write_bytes(data)
             raise
     return ends
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--inputs", type=int, default=20_000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--models", type=Path, help="a folder of .tflite files to mutate, too")
-    options = parser.parse_args()
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-    found = sorted(options.models.rglob("*.tflite")) if options.models else []
-    models = sound_models() + [path.read_bytes() for path in found if path.stat().st_size < 200_000]
-    started = time.monotonic()
-    ends = fuzz(options.inputs, options.seed, models)
-    print(f"{options.inputs} inputs of {len(models)} models, {time.monotonic() - started:.0f} s: no surprise")
-    for end, count in ends.most_common():
-        print(f"  {count:6} {end}")
-
-
-if __name__ == "__main__":
-    main()

@@ -39,8 +39,8 @@ class Replayed(Connection):
     def __init__(self, answers: bytes, request: Request) -> None:
         self._request, self._bootstrap, self.timeouts = request, None, None
         self.asked, self.late, self.status, self._read_bytes = False, None, None, 0
-        self._answers, self._tail = answers, bytearray(answers[-300:])
-        self._process = SimpleNamespace(stdout=None)
+        self._answers = answers
+        self._process = SimpleNamespace(stdout=None, errors=lambda: answers[-300:])
 
     def send(self, *pieces: bytes, content: Path | bytes = b"") -> None:
         """Nobody listens, but for the marker that an order asks back."""
@@ -61,11 +61,11 @@ class Replayed(Connection):
         return None if self.status == 0 else f"the conductor ended with exit status {self.status}"
 
 
-class HostileRunner:
-    """A board as harness.runners.Transport; answers what it is told to, after a lost link something else."""
+class HostileTransport:
+    """A board as a Transport; answers what it is told to, after a lost link something else."""
 
     def __init__(self, answers: Callable[[Request], Connection], linked: bool = True) -> None:
-        self.name, self.lock, self._answers, self._linked = "the board", None, answers, linked
+        self.name, self.lock_holder, self._answers, self._linked = "the board", None, answers, linked
 
     def python(self, wanted: str | None) -> str:
         return wanted or "python3"
@@ -98,6 +98,22 @@ def mutated(lines: list[str], foreign: list[str], chance: random.Random) -> byte
     if chance.random() < 0.0005:
         stream += b"[" * OVERSIZED
     return stream
+
+
+def damaged(data: bytes, chance: random.Random) -> bytes:
+    """A text file after damage: in the values of one of its lines of JSON, in its lines, or in its bytes."""
+    try:
+        lines = data.decode("utf-8").splitlines(keepends=True)
+    except UnicodeDecodeError:
+        lines = []
+    if not lines or chance.random() < 0.3:
+        return _bytewise(bytearray(data), chance)
+    if chance.random() < 0.3:
+        _shuffled(lines, lines, chance)
+    elif data.startswith(b"{\n"):  # one object in many lines
+        lines = ["".join(lines)]
+    _changed(lines, chance)
+    return "".join(lines).encode("utf-8", "surrogatepass")
 
 
 def _changed(lines: list[str], chance: random.Random) -> None:

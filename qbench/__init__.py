@@ -1,0 +1,40 @@
+"""qbench from Python: measure the quantized variants of a model, and read what was measured.
+
+    import qbench
+
+    run = qbench.run("model.keras", devices=["cpu", "xnnpack"], variants=["float32", "int8"])
+    run["int8", "xnnpack"].speedup
+
+See docs/api.md.
+"""
+
+from harness import __version__
+from harness.errors import ConfigError, DeviceError, ModelError, QbenchError, ResultsError
+from harness.record import Conclusion, Document, Fidelity, Latency, Row, Speedup, Variant, Warning
+from qbench.api import compat, device, devices, inspect, load, quantize, run
+from qbench.runs import Run
+
+__all__ = [
+    "Conclusion",
+    "ConfigError",
+    "DeviceError",
+    "Document",
+    "Fidelity",
+    "Latency",
+    "ModelError",
+    "QbenchError",
+    "ResultsError",
+    "Row",
+    "Run",
+    "Speedup",
+    "Variant",
+    "Warning",
+    "__version__",
+    "compat",
+    "device",
+    "devices",
+    "inspect",
+    "load",
+    "quantize",
+    "run",
+]

@@ -1,0 +1,119 @@
+"""A run as a notebook or a script sees it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness import record
+from harness.errors import CellNotFound
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Run:
+    """A measured run: its rows, its samples, and what to conclude from them.
+
+    In a notebook it shows itself as the table in HTML, in a terminal as the table in text.
+    """
+
+    def __init__(
+        self, stored: record.Run, document: record.Document, folder: Path, problem: str | None = None
+    ) -> None:
+        self._stored = stored
+        self.document = document
+        self.folder = folder
+        self.problem = problem
+
+    @property
+    def id(self) -> str:
+        """The run's id; several ids joined by " + " for a pooled run."""
+        return self.document.run_id
+
+    @property
+    def rows(self) -> tuple[record.Row, ...]:
+        """One row per cell, in the order of the table."""
+        return self.document.cells
+
+    @property
+    def conclusions(self) -> tuple[record.Conclusion, ...]:
+        """What to take, for each model and baseline."""
+        return self.document.conclusions
+
+    @property
+    def warnings(self) -> tuple[tuple[record.Row, record.Warning], ...]:
+        """Every warning with the row that it belongs to."""
+        return tuple((row, warning) for row in self.rows for warning in row.warnings)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the run was ended before everything was measured."""
+        return self.document.interrupted
+
+    def __getitem__(self, key: str | tuple[str | int, ...]) -> record.Row:
+        """The row of a cell: `run["int8", "xnnpack"]`.
+
+        The key is a variant, then as far as it takes to tell cells apart a delegate, a device and a model; a
+        number is a number of threads. A cell's id will do, too. Raises CellNotFound, which is a KeyError, for none or several cells.
+        """
+        asked = key if isinstance(key, tuple) else (key,)
+        by_id = [row for row in self.rows if row.id == key]
+        names = [part for part in asked if isinstance(part, str)]
+        threads = [part for part in asked if not isinstance(part, str)]
+        found = by_id or [
+            row
+            for row in self.rows
+            if [row.variant, row.delegate, row.device, row.model][: len(names)] == names
+            and all(row.threads == number for number in threads)
+        ]
+        if len(found) == 1:
+            return found[0]
+        what = "/".join(map(str, asked))
+        listed = "; ".join(_label(row) for row in (found or self.rows)[:_LISTED])
+        if found:
+            raise CellNotFound(f"{len(found)} cells are called {what}: {listed}; name more of one")
+        raise CellNotFound(f"no cell is called {what}; there are {listed}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result document as `qbench run --json` writes it."""
+        from harness.store import encode
+
+        found: dict[str, Any] = json.loads(encode(self.document))
+        return found
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per cell, with a column per figure: `latency_ms.median`, `speedup.low`, …"""
+        from qbench.frames import rows_frame
+
+        return rows_frame(self.document)
+
+    def samples(self) -> pd.DataFrame:
+        """One row per timed inference.
+
+        Columns: model, variant, delegate, device, threads, launch, block, run_ns (its time) and own_ns (the
+        CPU time of the process; empty where it was not measured). Raises ResultsError if they can't be read.
+        """
+        from harness.store import with_launches
+        from qbench.frames import samples_frame
+
+        return samples_frame(with_launches(self._stored, self.folder))
+
+    def __repr__(self) -> str:
+        from harness.report.table import as_text
+
+        return as_text(self.document).rstrip()
+
+    def _repr_html_(self) -> str:
+        from harness.report.html import table_html
+
+        return table_html(self.document)
+
+
+_LISTED = 8  # cells in an error message
+
+
+def _label(row: record.Row) -> str:
+    threads = f" with {row.threads} threads" if row.threads > 1 else ""
+    return f"{row.model} {row.variant}/{row.delegate}@{row.device}{threads}"

@@ -1,0 +1,178 @@
+"""`import qbench`, as a notebook or a script uses it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import qbench
+from tests.models import dense_model
+
+BUDGET_S = 0.05
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch, tmp_path_factory):
+    """An empty working directory, and a cache of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("QBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "api-cache"))
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory) -> qbench.Run:
+    """A run of two variants on two devices, one of them made in Python."""
+    folder = tmp_path_factory.mktemp("measured")
+    pair(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("QBENCH_CACHE", str(folder / "cache"))
+        mine = qbench.device("mine", delegates=["xnnpack"])
+        return qbench.run(
+            folder / "pair", devices=["cpu", mine], budget_s=BUDGET_S, results=folder / "results"
+        )
+
+
+def pair(folder: Path) -> Path:
+    """A folder of two .tflite files: one model, the variants a and b."""
+    (folder / "pair").mkdir()
+    for name in ("a", "b"):
+        (folder / "pair" / f"{name}.tflite").write_bytes(dense_model(seed=1))
+    return folder / "pair"
+
+
+def test_a_run_holds_a_row_per_cell(measured):
+    assert [(row.variant, row.device, row.delegate) for row in measured.rows] == [
+        ("a", "cpu", "cpu"),
+        ("b", "cpu", "cpu"),
+        ("a", "mine", "xnnpack"),
+        ("b", "mine", "xnnpack"),
+    ]
+    assert all(row.status == "ok" for row in measured.rows)
+    assert not measured.interrupted
+    assert measured.problem is None
+
+
+def test_a_cell_is_found_by_as_many_names_as_it_takes(measured):
+    row = measured["b", "xnnpack"]
+    assert row is measured["b", "xnnpack", "mine"] is measured["b", "xnnpack", "mine", "pair"]
+    assert row is measured["b", "xnnpack", 1] is measured[row.id]
+    assert row.speedup.low <= row.speedup.value <= row.speedup.high
+    assert str(row.speedup.baseline) == "a/cpu@cpu"
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("a", "2 cells are called a: pair a/cpu@cpu; pair a/xnnpack@mine; name more of one"),
+        (("a", "gpu"), "no cell is called a/gpu; there are pair a/cpu@cpu;"),
+        (("a", "cpu", 2), "no cell is called a/cpu/2"),
+    ],
+)
+def test_none_or_several_cells_are_a_key_error_in_words(measured, key, message):
+    with pytest.raises(KeyError, match=r"cell") as raised:
+        measured[key]
+    assert str(raised.value).startswith(message)
+    assert isinstance(raised.value, qbench.QbenchError)
+
+
+def test_frames_hold_what_is_stored(measured):
+    frame, samples = measured.to_frame(), measured.samples()
+    assert list(frame.variant) == ["a", "b", "a", "b"]
+    assert list(frame["latency_ms.median"]) == [row.latency_ms.median for row in measured.rows]
+    assert frame["ops.total"].tolist() == [1] * 4
+    stored = pd.read_csv(measured.folder / "samples.csv.gz")
+    assert list(samples) == list(stored)
+    assert samples.run_ns.tolist() == stored.run_ns.tolist()
+    assert len(samples) == sum(row.latency_ms.count for row in measured.rows)
+
+
+def test_the_document_is_that_of_the_command(measured):
+    assert measured.to_dict() == json.loads((measured.folder / "run.json").read_text())
+
+
+def test_a_run_shows_itself(measured):
+    text, html = repr(measured), measured._repr_html_()
+    assert "pair on mine — xnnpack delegate" in text
+    assert "baseline" in text
+    assert "<table" in html
+    assert "\x1b" not in text
+
+
+def test_a_stored_run_is_read_as_it_was_measured(measured):
+    folder = measured.folder.parent
+    latest = qbench.load(results=folder)
+    for same in (latest, qbench.load("latest", results=folder), qbench.load(measured.folder)):
+        assert same.rows == measured.rows
+        assert same.conclusions == measured.conclusions
+    pooled = qbench.load(measured.id, measured.folder, results=folder)
+    assert pooled["a", "cpu"].latency_ms.launches == 2 * measured["a", "cpu"].latency_ms.launches
+    with pytest.raises(qbench.ResultsError, match="no run 'other'"):
+        qbench.load("other", results=folder)
+
+
+def test_variants_of_a_keras_model_are_made_calibrated_on_an_array(monkeypatch):
+    keras = pytest.importorskip("keras")
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)], name="tiny")
+    x = np.random.default_rng(0).normal(size=(40, 4)).astype("float32")
+    (made,) = qbench.quantize(model, variants=["float32", "int8"], calibration=x, out="variants")
+    assert [one.variant.scheme for one in made.variants] == ["float32", "int8"]
+    assert made.variants[1].variant.calibration.generated is False
+    assert sorted(path.name for path in Path("variants").glob("*.tflite")) == [
+        "tiny_float32.tflite",
+        "tiny_int8.tflite",
+    ]
+
+
+def test_what_is_in_a_file_and_what_delegates_make_of_it(tmp_path):
+    path = pair(tmp_path) / "a.tflite"
+    found = qbench.inspect(path, devices=["xnnpack"])
+    assert [op.name for op in found.model.ops] == ["FULLY_CONNECTED"]
+    report = qbench.compat(path, devices=["xnnpack"])
+    assert [cell.predicted.outcome for cell in report.cells] == ["all"]
+
+
+def test_devices_are_listed_and_probed():
+    listing = qbench.devices()
+    assert [device.name for device in listing.devices] == ["cpu", "xnnpack", "gpu", "coral"]
+    (probed,) = qbench.devices("cpu", probe=True).devices
+    assert probed.found.error is None
+    with pytest.raises(qbench.ConfigError, match='no device "cup"; did you mean "cpu"'):
+        qbench.devices("cup")
+
+
+def test_a_profile_made_in_python_is_checked_as_one_of_devices_toml():
+    made = qbench.device("pi4", place="ssh", host="pi4", delegates=("cpu", "xnnpack"), threads=[1, 4])
+    assert (made.place, made.ssh.host, made.threads) == ("ssh", "pi4", (1, 4))
+    with pytest.raises(qbench.ConfigError, match=r'\[devices.x\] key "delegats": unknown key'):
+        qbench.device("x", delegats=["cpu"])
+    with pytest.raises(qbench.ConfigError, match="xnpack"):
+        qbench.device("x", delegates=["xnpack"])
+
+
+def test_errors_are_those_of_the_tree(tmp_path):
+    with pytest.raises(qbench.ModelError, match=r"nowhere\.tflite"):
+        qbench.run(tmp_path / "nowhere.tflite")
+    with pytest.raises(qbench.ConfigError, match="nothing"):
+        qbench.run(pair(tmp_path), devices=["nothing"])
+
+
+def test_importing_qbench_imports_nothing_heavy():
+    code = (
+        "import sys, qbench\n"
+        "print([name for name in ('numpy', 'pandas', 'rich', 'typer', 'tensorflow') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(qbench.__file__).parents[1])},
+    )
+    assert done.stdout == "[]\n"
