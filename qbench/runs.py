@@ -56,7 +56,8 @@ class Run:
         """The row of a cell: `run["int8", "xnnpack"]`.
 
         The key is a variant, then as far as it takes to tell cells apart a delegate, a device and a model; a
-        number is a number of threads. A cell's id will do, too. Raises CellNotFound, which is a KeyError, for none or several cells.
+        number is a number of threads. A cell's id will do, too. Raises CellNotFound, which is a KeyError, for
+        none or several cells.
         """
         asked = key if isinstance(key, tuple) else (key,)
         by_id = [row for row in self.rows if row.id == key]
