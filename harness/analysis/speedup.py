@@ -1,4 +1,4 @@
-"""How many times faster a cell is than its baseline, launch by launch."""
+"""The speedup of a cell over its baseline, from the ratios of launches."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from harness.record import BaselineName, Speedup
 
 
 class Compared(NamedTuple):
-    """A speedup. `converged`: whether launches agree as closely as asked, but for the step of the clock."""
+    """A speedup. `converged`: whether launches agree as closely as asked, ignoring the clock's resolution."""
 
     speedup: Speedup
     converged: bool
 
 
 def compare(baseline: Timing, cell: Timing, named: BaselineName, precision: float) -> Compared | None:
-    """The speedup of a cell; None without a common launch, or where a clock stood still in either."""
+    """Return the speedup of a cell; None without common launches, or if a clock stood still."""
     if not (baseline.has_times and cell.has_times):
         return None
     theirs, ours = _floors(baseline, cell)
-    found = stats.speedup(theirs, ours, cell.timer_resolution_ns)
-    if found is None:
+    ratio = stats.speedup(theirs, ours, cell.timer_resolution_ns)
+    if ratio is None:
         return None
-    apart = stats.speedup(theirs, ours)  # by how the launches differ, whatever the clock
-    return Compared(Speedup(found.value, found.low, found.high, named), stats.is_narrow(apart, precision))
+    of_launches = stats.speedup(theirs, ours)  # without the clock's resolution
+    speedup = Speedup(ratio.value, ratio.low, ratio.high, named)
+    return Compared(speedup, stats.is_narrow(of_launches, precision))
 
 
 def _floors(baseline: Timing, cell: Timing) -> tuple[dict[int, float], dict[int, float]]:
-    """The floors in ns of both, by launch number: of CPU time if both measured it in all common launches.
+    """Return both cells' floors in ns by launch number, so that all are of the same clock.
 
-    Else of wall time. Launches repeat each other, so they are all measured in one way.
+    They are of CPU time if both cells measured it in all common launches, else of wall time.
     """
     common = baseline.floors.keys() & cell.floors.keys()
     if common <= baseline.cpu_time_floors.keys() & cell.cpu_time_floors.keys():

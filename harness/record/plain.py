@@ -1,4 +1,4 @@
-"""Values that come from elsewhere and may hold anything, as plain JSON."""
+"""Convert values from outside, which may hold anything, to plain JSON."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ from typing import Any
 import msgspec
 
 JsonObject = Mapping[str, Any]
-"""An object of JSON whose keys are not ours: a delegate's options, a converter's settings, facts."""
+"""A JSON object whose keys qbench does not define: a delegate's options, a converter's settings, facts."""
 
 
 def plain_object(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with nothing but what JSON knows.
-
-    Numbers that are not finite become None, unknown types their text.
-    """
+    """Return the mapping as a JSON object: numbers that are not finite become None, unknown types text."""
     return {str(key): _plain(value) for key, value in mapping.items()}
 
 
@@ -31,7 +28,7 @@ def _plain(value: Any) -> Any:
 
 
 def plain_struct(record: Any) -> dict[str, Any]:
-    """A record type as plain JSON, whatever the objects from elsewhere in it hold."""
+    """Return a record type as a JSON object, including the values from outside that it holds."""
     built = msgspec.to_builtins(record, str_keys=True, enc_hook=_foreign)
     return plain_object(built)
 

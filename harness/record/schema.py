@@ -1,4 +1,4 @@
-"""The result document's JSON Schema, made from its types; `python -m harness.record.schema` writes it."""
+"""The JSON Schema of the result document. `python -m harness.record.schema` writes it anew."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ FILE = Path(__file__).with_name("run.schema.json")
 
 
 def schema() -> dict[str, Any]:
-    """JSON Schema 2020-12 of run.json."""
-    made = msgspec.json.schema(Document)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "qbench's run.json", **made}
+    """Return the JSON Schema (2020-12) of run.json, generated from its types."""
+    generated = msgspec.json.schema(Document)
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": dialect, "title": "qbench's run.json", **generated}
 
 
 def text() -> str:
-    """The schema as it is shipped."""
+    """Return the text of the schema file."""
     return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
 
 

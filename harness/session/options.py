@@ -1,4 +1,4 @@
-"""What a run is asked for."""
+"""The options of a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.devices.timeouts import Timeouts
 
 @dataclass(frozen=True)
 class Options:
-    """The options of `qbench run`. An empty sequence means all there are."""
+    """The options of `qbench run` and `qbench.run`. An empty sequence means all."""
 
     models: Sequence[str] = ("digits",)
     devices: Sequence[str] = ()
@@ -26,6 +26,6 @@ class Options:
     batch: int = 1
     budget_s: float = DEFAULT_BUDGET_S
     precision: float = DEFAULT_PRECISION
-    wait_s: float | None = None  # for machines that others measure on; None: for ever
+    wait_s: float | None = None  # longest wait for a machine in use; None: for ever
     results: Path = Path("results")
     timeouts: Timeouts = Timeouts()  # noqa: RUF009 - frozen
