@@ -56,7 +56,7 @@ class Outputs:
             yield from output_warnings.of_delegate(self._compared(same, cell))
 
     def _compared(self, against: Cell, cell: Cell) -> Fidelity | None:
-        """Return the cell's fidelity to another cell; None if its outputs are missing or can't be compared."""
+        """Return the cell's fidelity to another cell; None if outputs are missing or unlike."""
         if not self._values[cell.id]:
             return None
         return compare(

@@ -37,7 +37,7 @@ def needs_runtime(delegate: str) -> bool:
 
 
 def target(profile: DeviceProfile, installed: Sequence[Runtime]) -> Target:
-    """Return the runtimes of a profile: if it is local the installed one, else the one it names, else all known.
+    """Return the runtimes of a profile: the installed one if local, else the one it names, else all known.
 
     installed: the runtimes of the Python that runs qbench, in the order in which `auto` chooses.
     """

@@ -83,7 +83,7 @@ def _output_bytes(raw: Any) -> int:
 
 
 def _printable(raw: Any, path: str) -> Any:
-    """Return the value with each text as a printable line of bounded length. path: the keys that lead to it."""
+    """Return the value with each text as a printable line of bounded length. path: the keys to it."""
     if isinstance(raw, str):
         return _text(raw, path)
     if isinstance(raw, list):
@@ -94,7 +94,7 @@ def _printable(raw: Any, path: str) -> Any:
 
 
 def _inside(path: str, key: str) -> str:
-    """Return the path of a key. Long ones are cut: a device chooses its keys, and no long path is looked for."""
+    """Return the path of a key. Long ones are cut: devices choose keys, and no long path matters."""
     return f"{path}.{key}" if len(path) + len(key) < _LONGEST_PATH else "…"
 
 
