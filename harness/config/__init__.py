@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from harness.config.checks import InvalidValue, suggest, wrong_type
 from harness.errors import ConfigError
+from harness.record.plain import JsonObject
 
 FILE_NAME = "devices.toml"
 MOST_THREADS = 1024
@@ -25,7 +26,7 @@ class DelegateSpec:
     """
 
     name: str
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: JsonObject = field(default_factory=dict)
     folder: Path | None = field(default=None, compare=False)  # of devices.toml, for relative paths
 
 
@@ -142,7 +143,7 @@ def config_from(tables: Mapping[str, Any], source: Path, folder: Path) -> Config
     return Config(source, devices, variants)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> JsonObject:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -151,9 +152,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not valid TOML: {' '.join(str(error).split())}") from None
 
 
-def _entries(
-    path: Path, tables: Mapping[str, Any], group: str, build: Callable[[str, Any], T]
-) -> dict[str, T]:
+def _entries(path: Path, tables: JsonObject, group: str, build: Callable[[str, Any], T]) -> dict[str, T]:
     """Every [GROUP.NAME] as what `build` makes of it."""
     entries = tables.get(group, {})
     if not isinstance(entries, dict):

@@ -25,12 +25,15 @@ from harness.config.checks import (
 from harness.config.sources import anchored
 from harness.config.standard import STANDARD
 
+Values = dict[str, Any]
+"""A table's values by their keys, each as its checker returns it."""
+
 RUNTIMES = ("auto", "tflite-runtime", "ai-edge-litert", "tensorflow")
 
 
 def device(name: str, table: Any, folder: Path) -> DeviceProfile:
     """The profile in a table; relative paths are relative to `folder`. Raises InvalidValue."""
-    values = {"delegates": _DEFAULT_DELEGATES} | _checked(name, table, _DEVICE_KEYS)
+    values: Values = {"delegates": _DEFAULT_DELEGATES, **_checked(name, table, _DEVICE_KEYS)}
     if "timeout" in values:
         values["timeout_s"] = values.pop("timeout")
     reach = {key: values.pop(key) for key in _SSH_KEYS if key in values}
@@ -63,7 +66,7 @@ def variant(name: str, table: Any, folder: Path) -> VariantSpec:
     )
 
 
-def _checked(name: str, table: Any, keys: Mapping[str, Check]) -> dict[str, Any]:
+def _checked(name: str, table: Any, keys: Mapping[str, Check]) -> Values:
     """The table's values, each through the checker of its key."""
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,100}", name):
         raise InvalidValue("a name is made of at most 100 letters, digits, dots, underscores and hyphens")
@@ -84,7 +87,7 @@ def _checker(key: str, keys: Mapping[str, Check]) -> Check:
     raise InvalidValue(f"unknown key{suggest(key, tuple(keys))}")
 
 
-def _target(values: dict[str, Any], folder: Path) -> SshTarget:
+def _target(values: Values, folder: Path) -> SshTarget:
     if "host" not in values:
         raise InvalidValue('place = "ssh" needs a key "host"; a name from ~/.ssh/config is enough')
     if "identity_file" in values:
@@ -97,7 +100,7 @@ def _python(command: str, base: str) -> str:
     return str(Path(base) / command) if "/" in command and not command.startswith("~") else command
 
 
-def _calibrated(values: Mapping[str, Any]) -> bool:
+def _calibrated(values: Values) -> bool:
     """Whether the converter wants a representative dataset: for integer kernels, inputs or outputs.
 
     Source: QuantizationMode._is_int8_target_required and _is_int16x8_target_required in TensorFlow's

@@ -89,7 +89,7 @@ def _at(text: str, path: Path) -> ModelSource:
 
 
 def is_callable(text: str) -> bool:
-    """True where `text` has the form `package.module:callable`."""
+    """True if `text` has the form `package.module:callable`."""
     return _CALLABLE.fullmatch(text) is not None
 
 

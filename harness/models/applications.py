@@ -16,7 +16,7 @@ class Application:
     high: float
 
 
-# What each model's preprocess_input hands on: "tf" scales to [-1, 1], "torch" normalizes with ImageNet's
+# What each model's preprocess_input returns: "tf" scales to [-1, 1], "torch" normalizes with ImageNet's
 # mean and deviation, "caffe" subtracts ImageNet's mean, "none" leaves 0 to 255 to layers inside the model.
 _RANGES = {"tf": (-1.0, 1.0), "torch": (-2.118, 2.64), "caffe": (-123.68, 151.061), "none": (0.0, 255.0)}
 
@@ -74,5 +74,5 @@ _SQUASHED = {name.replace("_", ""): name for name in APPLICATIONS}
 
 
 def application_name(text: str) -> str | None:
-    """The table's name for `text` ("MobileNetV2" and "mobilenet-v2" are mobilenet_v2), or None."""
+    """The name in the table that `text` means ("MobileNetV2" and "mobilenet-v2": mobilenet_v2), or None."""
     return _SQUASHED.get(re.sub(r"[-_]", "", text.lower()))

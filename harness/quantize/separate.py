@@ -1,4 +1,4 @@
-"""Files of one folder that are different models, told apart by what goes in and what comes out."""
+"""Tells the models of one folder apart by their inputs and outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is inside a .tflite file, read from the flatbuffer alone (no runtime needed)."""
+"""Reads what is inside a .tflite file, from the flatbuffer alone: no runtime is needed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TensorInfo:
     name: str
     dtype: str  # numpy's name, or "string", "resource", "variant", "int4", …
     shape: tuple[int, ...]
-    shape_signature: tuple[int, ...]  # -1 where a dimension is dynamic
+    shape_signature: tuple[int, ...]  # -1 for a dynamic dimension
     quantization: Quantization | None
     constant: bool
     values: tuple[int, ...] | None = None  # of small integer constants: axes, shapes, paddings, strides

@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import asdict
-from typing import Any
 
+from harness.record.plain import JsonObject
 from harness.tflite import ModelInfo, OpInfo, TensorInfo, work
 from harness.tflite.edgetpu_package import Package, is_compiled, packages
 
 
-def describe(model: ModelInfo) -> dict[str, Any]:
+def describe(model: ModelInfo) -> JsonObject:
     """Sizes in bytes, MACs per inference, one entry per op of the primary subgraph.
 
-    `macs` is None where an op has no such count; the total is of those that have one, and `macs_at_least`
-    is true where others multiply, too; `parameters_at_least` where other subgraphs
-    have some. Of a model that is compiled for the Edge TPU neither is known.
+    `macs` is None for an op that has no such count; the total is of the others, and `macs_at_least` tells
+    that some op without a count multiplies, too. `parameters_at_least`: other subgraphs may have some. Of a
+    model that is compiled for the Edge TPU neither is known.
     """
     counts = [work.macs(op, model) for op in model.ops]
     known = not is_compiled(model)
@@ -39,7 +39,7 @@ def describe(model: ModelInfo) -> dict[str, Any]:
     }
 
 
-def _op(index: int, op: OpInfo, model: ModelInfo, macs: int | None) -> dict[str, Any]:
+def _op(index: int, op: OpInfo, model: ModelInfo, macs: int | None) -> JsonObject:
     return {
         "index": index,
         "op": op.name,
@@ -55,7 +55,7 @@ def _op(index: int, op: OpInfo, model: ModelInfo, macs: int | None) -> dict[str,
     }
 
 
-def _tensor(tensor: TensorInfo) -> dict[str, Any]:
+def _tensor(tensor: TensorInfo) -> JsonObject:
     return {
         "name": tensor.name,
         "dtype": tensor.dtype,
@@ -66,7 +66,7 @@ def _tensor(tensor: TensorInfo) -> dict[str, Any]:
     }
 
 
-def _quantization(tensor: TensorInfo) -> dict[str, Any] | None:
+def _quantization(tensor: TensorInfo) -> JsonObject | None:
     """Per tensor with its scale and zero point, or per axis with how many there are."""
     quantization = tensor.quantization
     if quantization is None:
@@ -81,7 +81,7 @@ def _quantization(tensor: TensorInfo) -> dict[str, Any] | None:
     }
 
 
-def _package(package: Package) -> dict[str, Any]:
+def _package(package: Package) -> JsonObject:
     return {
         **asdict(package),
         "cached_bytes": package.cached_bytes,

@@ -1,4 +1,4 @@
-"""What edgetpu_compiler put into a model: the packages inside its `edgetpu-custom-op`s.
+"""Reads what edgetpu_compiler put into a model: the packages inside its `edgetpu-custom-op`s.
 
 The custom options are a FlexBuffer map whose key "4" holds a flatbuffer with the identifier DWN1.
 Source of that format: executable/executable.fbs of google-coral/libedgetpu (`Package`,
@@ -26,6 +26,8 @@ _TYPES = ("STAND_ALONE", "PARAMETER_CACHING", "EXECUTION_ONLY")
 
 @dataclass(frozen=True)
 class Executable:
+    """One of a package's programs for the Edge TPU."""
+
     type: str  # STAND_ALONE, PARAMETER_CACHING (uploaded once) or EXECUTION_ONLY
     chip: str
     parameter_bytes: int
@@ -33,7 +35,7 @@ class Executable:
 
 @dataclass(frozen=True)
 class Package:
-    """One compiled part of a model. `problem` is set, and the rest empty, where it could not be read."""
+    """One compiled part of a model. If it could not be read, `problem` is set and the rest is empty."""
 
     op: int  # index of the custom op
     min_runtime_version: int | None = None
@@ -53,11 +55,12 @@ class Package:
 
 
 def is_compiled(model: ModelInfo) -> bool:
+    """True for a model that is compiled for the Edge TPU."""
     return any(op.custom and op.name == CUSTOM_OP for op in model.ops)
 
 
 def packages(model: ModelInfo) -> list[Package]:
-    """The packages of a compiled model, in order; empty where it is not compiled. Raises nothing."""
+    """The packages of a compiled model, in order; none if it is not compiled. Raises nothing."""
     return [
         _package(index, op.custom_options)
         for index, op in enumerate(model.ops)
@@ -144,9 +147,9 @@ def _strings(table: Any, number: int) -> list[bytes]:
     return [_vector_at(table, start + 4 * i) for i in range(count)]
 
 
-def _vector_at(table: Any, place: int) -> bytes:
-    """What the offset at `place` points to: a length, then so many bytes."""
-    start = place + struct.unpack_from("<I", table.Bytes, place)[0]
+def _vector_at(table: Any, position: int) -> bytes:
+    """What the offset at `position` points to: a length, then so many bytes."""
+    start = position + struct.unpack_from("<I", table.Bytes, position)[0]
     (length,) = struct.unpack_from("<I", table.Bytes, start)
     if start + 4 + length > len(table.Bytes):
         raise ValueError("a length points outside it")

@@ -1,4 +1,4 @@
-"""Reads the flatbuffer of a .tflite without trusting it: offsets and lengths may point anywhere."""
+"""Parses the flatbuffer of a .tflite without trusting it: offsets and lengths may point anywhere."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ class _Parser:
             raise Corrupt(f"an op refers to operator code {index}, and there are {len(codes)}")
         for options in (operator.BuiltinOptions(), operator.BuiltinOptions2()):
             if options is not None:
-                options.Offset(4)  # raises where they lie outside the file
+                options.Offset(4)  # raises if they are outside the file
         name, version, custom = codes[index]
         return OpInfo(
             name=name,
@@ -191,7 +191,7 @@ class _Parser:
     def _custom_options(self, operator: Any) -> bytes:
         if not operator.CustomOptionsLength():
             return b""
-        array = operator.CustomOptionsAsNumpy()  # a view; ValueError where it leaves the file
+        array = operator.CustomOptionsAsNumpy()  # a view; ValueError if it leaves the file
         self._read.spend(array.nbytes)
         return bytes(array.tobytes())
 

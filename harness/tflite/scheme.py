@@ -1,4 +1,4 @@
-"""Which quantization scheme a .tflite has, told from the types of its tensors."""
+"""Detects the quantization scheme of a .tflite from the types of its tensors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def detect_scheme(
     """float32 float16 dynamic int8_float int8 uint8 int16x8 or mixed.
 
     Activations are the non-constant tensors at ops other than QUANTIZE and DEQUANTIZE; an integer type
-    counts where the tensor has a scale (an index or a length has none). Then, in this order:
+    counts if the tensor has a scale (an index or a length has none). Then, in this order:
 
     - float activations only: `dynamic` with integer weights, `float16` with 16-bit float weights or
       activations, `float32` with neither, `mixed` with both;
@@ -31,7 +31,7 @@ def detect_scheme(
     - uint8 activations with inputs and outputs in uint8: `uint8` (the asymmetric models of TensorFlow 1);
     - anything else is `mixed`: a uint8 input with a float output is neither integer only nor float I/O.
 
-    Inputs and outputs of other types (token ids, class numbers, flags) have no say.
+    Inputs and outputs of other types (token ids, class numbers, flags) don't count.
     """
     constants = {t.dtype for t in tensors if t.constant and _counts(t)}
     activations = _activations(ops, tensors)
@@ -51,7 +51,7 @@ def _activations(ops: Sequence[OpInfo], tensors: Sequence[TensorInfo]) -> set[st
 
 
 def _counts(tensor: TensorInfo) -> bool:
-    """True where the tensor stands for real values."""
+    """True if the tensor stands for real values."""
     if tensor.dtype in _FLOATS:
         return True
     return tensor.dtype in _SMALL_INTS | _PACKED and tensor.quantization is not None

@@ -13,7 +13,7 @@ Shape = tuple[int, ...]
 
 
 def macs(op: OpInfo, model: ModelInfo) -> int | None:
-    """Multiply-accumulates of one inference, or None where the op is none of those defined below.
+    """Multiply-accumulates of one inference, or None for an op that is not defined below.
 
     Sources: the definition of each op's sum in TensorFlow Lite's reference kernels and the layouts of
     their weights in schema.fbs's comments. Padding counts as if it were computed, as is usual. A shape
@@ -51,15 +51,17 @@ def total_parameters(model: ModelInfo) -> int:
 
 
 def calls_others(model: ModelInfo) -> bool:
-    """True where ops of the primary subgraph run others, with parameters of their own."""
+    """True if ops of the primary subgraph run other subgraphs, which have parameters of their own."""
     return any(op.name in _CALLS and not op.custom for op in model.ops)
 
 
 def is_parameter(tensor: TensorInfo) -> bool:
+    """True for a constant that stands for real values: weights and biases."""
     return tensor.constant and (tensor.dtype in _FLOATS or tensor.quantization is not None)
 
 
 def elements(tensor: TensorInfo) -> int:
+    """The number of its elements."""
     return math.prod(tensor.shape)
 
 

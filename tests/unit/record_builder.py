@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import random
 import struct
+from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -88,14 +89,13 @@ def launch(
         runtime="ai-edge-litert",
         runtime_version="2.3.0",
         python="3.11.9",
-        threads=1,
         affinity=[0, 1],
         init_ns=3 * MS,
         first_ns=2 * MS,
         warmup=5,
-        blocks_ns=blocks,
-        cpu_time_ns=[[ns - 7 for ns in block] for block in blocks] if cpu_times else [],
-        end_to_end_ns=[4 * MS, 5 * MS],
+        blocks_ns=[array("q", block) for block in blocks],  # as they are read again
+        cpu_time_ns=[array("q", [ns - 7 for ns in block]) for block in blocks] if cpu_times else [],
+        end_to_end_ns=array("q", [4 * MS, 5 * MS]),
         timer_resolution_ns=40.0,
         ops=Ops(4, 3, 1, [OpGroup("SOFTMAX", 1, ["int8"], "left", [3])]),
         peak_memory_bytes=50_000_000 + number,

@@ -40,9 +40,8 @@ def test_a_variant_that_is_not_there_is_answered_with_those_that_are():
 
 
 def test_of_ready_files_only_their_own_names_are_known():
-    mine = variant("mine")
-    found = MadeVariant(structs.replace(mine, converter=None), Path("mine.tflite"))
-    ready = VariantSet(Model("m"), (found,))
+    mine = structs.replace(variant("mine"), converter=None)
+    ready = VariantSet(Model("m"), (MadeVariant(mine, Path("mine.tflite")),))
     with pytest.raises(ModelError, match=r'no variant "x"; known: mine$'):
         selection.filter_variants(ready, ["x"])
 

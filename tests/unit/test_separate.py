@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from harness.analysis.baseline import baselines, check_baseline
+from harness.analysis.rows import document
+from harness.errors import ConfigError
 from harness.models import resolve_model
 from harness.quantize import make_variants
-from harness.quantize.separate import separate
-from harness.record import Quantization, Tensor
-from harness.record.interface import interface
+from harness.quantize.separate import interface, separate
+from harness.record import Quantization, Run, Tensor
 from harness.session import selection
 from tests.models import dense_model, int64_model
-from tests.unit.run_builder import variant
+from tests.unit.run_builder import cell, device, measured, run, variant
 
 
 def models_of(folder: Path, cache: Path) -> dict[str, list[str]]:
@@ -120,6 +122,31 @@ def test_models_never_share_a_name_with_those_of_a_folder(tmp_path):
         ("a-2", "a-2"),
         ("b", "b"),
     ]
+
+
+def two_models_of_one_folder(baseline: str | None):
+    variants = [variant(name, model=name[0], scheme="int8") for name in ("a1", "a2", "b1")]
+    cells = [measured(cell(name, "cpu", model=name[0]), [2.0, 2.1]) for name in ("a1", "a2", "b1")]
+    built = run(cells, variants, [device("cpu")], baseline=baseline)
+    return replace(built, models=tuple(replace(model, source="zoo/") for model in built.models))
+
+
+def compared_with(built: Run) -> list[str]:
+    return [baselines(built)[each.cell.id].variant.name for each in built.cells]
+
+
+def test_each_model_has_a_baseline_of_its_own():
+    built = two_models_of_one_folder(None)
+    assert compared_with(built) == ["a1", "a1", "b1"]
+    assert [row.baseline for row in document(built).cells] == [True, False, True]
+
+
+def test_a_baseline_holds_for_the_models_of_a_folder_that_have_it():
+    built = two_models_of_one_folder("a2")
+    check_baseline(built)
+    assert compared_with(built) == ["a2", "a2", "b1"]
+    with pytest.raises(ConfigError, match="--baseline c: "):
+        check_baseline(two_models_of_one_folder("c"))
 
 
 def test_whole_nets(nets, tmp_path):

@@ -84,14 +84,15 @@ def _names(names: Any) -> str:
 
 
 def first_line(error: BaseException) -> str:
+    """The first line of an error's message, else its type."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def check_shape(shape: tuple[int, ...], spec: InputSpec, where: str) -> None:
     """Raise ModelError unless it is (samples, *input shape without batch).
 
-    Taken too: one sample without the first dimension, and samples that each have a batch of 1. The
-    number of dimensions tells them apart.
+    Also accepted: one sample without the first dimension, and samples that each have a batch of 1. The number
+    of dimensions tells them apart.
     """
     wanted = tuple(spec.shape[1:])
     if shape == wanted or (len(shape) == len(wanted) + 1 and shape[1:] == wanted):
@@ -113,7 +114,7 @@ def fit(array: npt.NDArray[Any], spec: InputSpec, where: str) -> npt.NDArray[Any
 
 
 def same_count(counts: Mapping[str, int], where: str) -> int:
-    """The number of samples that all inputs have. Raises ModelError where there is no such number."""
+    """The number of samples that all inputs have. Raises ModelError if there is no such number."""
     if len(set(counts.values())) > 1:
         each = ", ".join(f"{name} {count}" for name, count in counts.items())
         raise ModelError(f"{where}: the inputs have different numbers of samples: {each}")
@@ -147,7 +148,7 @@ def sample_dtype(spec: InputSpec, where: str) -> str:
 
 
 def check_dtype(dtype: np.dtype[Any], spec: InputSpec, where: str) -> None:
-    """Raise ModelError where such values are no samples of the input."""
+    """Raise ModelError if values of this type cannot be samples of the input."""
     wanted = np.dtype(sample_dtype(spec, where))
     kinds = {"f": "fiub", "b": "b"}.get(wanted.kind, "iub")
     if dtype.kind not in kinds:
@@ -176,7 +177,10 @@ def _refuse(wrong: npt.NDArray[np.bool_], message: str, word: str) -> None:
 
 
 def store(arrays: Mapping[str, npt.NDArray[Any]], cache: Path) -> tuple[str, Path]:
-    """(SHA-256 of names, types, shapes and values; the .npz named by it, whole). Raises ModelError."""
+    """Keep arrays in `cache`: (SHA-256 of names, types, shapes and values; the .npz of that name).
+
+    Raises ModelError if the cache cannot be written.
+    """
     digest = hashlib.sha256()
     for name, array in arrays.items():
         digest.update(f"{name}\0{array.dtype.str}\0{array.shape}\0".encode())

@@ -1,6 +1,6 @@
-""".npy and .npz files by their headers: types and shapes first, values only of the samples that are used.
+"""Reads .npy and .npz files: first their headers, then only the samples that are used.
 
-A few MB of zip can hold an array of any size, so that nothing is unpacked before its header fits.
+A few MB of zip can hold an array of any size, so nothing is unpacked before its header fits.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy.typing as npt
 from harness.errors import ModelError
 
 LARGEST = 2 << 30  # bytes that are read of one array
-LARGEST_FORTRAN = 1 << 29  # the same where the first samples lie all over the file: read whole
+LARGEST_FORTRAN = 1 << 29  # the same for an array in Fortran order, which has to be read whole
 MOST_ARRAYS = 1024  # in one .npz
 LARGEST_HEADER = 1 << 16  # bytes; numpy takes headers of up to 10,000 characters
 _MAGIC, _ZIP = b"\x93NUMPY", (b"PK\x03\x04", b"PK\x05\x06")
@@ -40,7 +40,7 @@ _PICKLED = (
 
 @dataclass(frozen=True)
 class StoredArray:
-    """An array in a file: what its header says, and a way to its bytes."""
+    """An array in a file: what its header says, and how to open it."""
 
     where: str
     dtype: np.dtype[Any]
@@ -53,7 +53,7 @@ class StoredArray:
         return self._read(self.shape).reshape(self.shape, order="F" if self.fortran_order else "C")
 
     def first(self, rows: int) -> npt.NDArray[Any]:
-        """The first `rows` along the first dimension. Raises ModelError, also where they are too large."""
+        """The first `rows` along the first dimension. Raises ModelError, also if they are too large."""
         shape = (min(rows, self.shape[0]), *self.shape[1:])
         if self.fortran_order:
             self._limit(self.shape, LARGEST_FORTRAN, "save numpy.ascontiguousarray(…) of it")
@@ -67,7 +67,7 @@ class StoredArray:
             raise ModelError(f"{self.where}: {size / 1e9:.1f} GB of it would have to be read; {remedy}")
 
     def _read(self, shape: tuple[int, ...]) -> npt.NDArray[Any]:
-        """So many values from the file's beginning."""
+        """The values of an array of this shape, from the beginning of the file."""
         with _one_line(self.where), self.open() as file:
             if _read_header(file) != (self.shape, self.fortran_order, self.dtype):
                 raise ValueError("it was replaced while it was read")
@@ -151,7 +151,7 @@ def _exactly(file: IO[bytes], size: int) -> bytearray:
 
 
 def _check_sum(file: IO[bytes]) -> None:
-    """Read a zip's member to its end, where its CRC-32 is compared; not one with another 2 GiB to come."""
+    """Read a zip's member to its end, at which zipfile checks its CRC-32; give up after another 2 GiB."""
     if isinstance(file, zipfile.ZipExtFile):
         for _ in range(LARGEST // _BLOCK):
             if not file.read(_BLOCK):

@@ -1,4 +1,4 @@
-"""The one line worth keeping of an error that may fill a screen."""
+"""One line for an error whose message may fill a screen."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MACHINE_WORDS = re.compile(
 
 
 def of_the_machine(error: BaseException | None) -> bool:
-    """True where memory, disk or a file is to blame, in the error or in its causes, and not the model."""
+    """True if memory, disk or a file is to blame and not the model, in the error or in its causes."""
     if error is None:
         return False
     own = isinstance(error, (MemoryError, OSError)) or type(error).__name__ in _MACHINE_TYPES
@@ -57,7 +57,7 @@ def one_line(error: BaseException, *, name_type: bool = False) -> str:
 
 
 def with_unrolling(reason: str, recurrent: Sequence[str]) -> str:
-    """A reason with what is known of the converter's crashes (seen with TensorFlow 2.21).
+    """The reason, with a remedy for a known crash of the converter (seen with TensorFlow 2.21).
 
     It dies of SIGSEGV on the loops of Keras' LSTM and GRU layers when it calibrates; unrolled ones convert.
     """
@@ -68,7 +68,7 @@ def with_unrolling(reason: str, recurrent: Sequence[str]) -> str:
 
 
 def _telling_line(text: str) -> str:
-    """The first line that says something; of AutoGraph's "in user code:" the last, which holds the error."""
+    """The first line with text; of AutoGraph's "in user code:" the last, which holds the error."""
     text = re.sub(r"(?<=[.a-z])(?=Node number \d)", " ", text)  # TFLite glues its messages together
     lines = [stripped for line in text.splitlines() if (stripped := _LOCATION.sub("", line.strip()))]
     if not lines:

@@ -1,4 +1,4 @@
-"""Any model that TensorFlow can trace as one canonical SavedModel.
+"""Writes any model that TensorFlow can trace as a canonical SavedModel.
 
 Static shapes, one signature, and just the variables that the graph reads. Measured with TensorFlow 2.21:
 traced once with static shapes, the graph has no shape arithmetic (which costs XNNPACK), and recurrent
@@ -223,7 +223,7 @@ def _input_names(names: Sequence[str]) -> list[str]:
 
 
 def _static(spec: Any, batch: int) -> Any:
-    """The input with its batch dimension fixed. Raises ModelError where another one is open."""
+    """The input with its batch dimension fixed. Raises ModelError if another one is open."""
     import tensorflow as tf
 
     if spec.shape.rank is None:

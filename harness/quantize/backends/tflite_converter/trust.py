@@ -1,7 +1,7 @@
-"""Code in model files, found without loading them.
+"""Finds code in model files without loading them.
 
 Keras 3 refuses code in its files by itself. Keras 2 (tf_keras) does not: it runs the Lambda layers of an
-.h5, and imports whatever module a .keras names. So that a file goes on to Keras 2 only if all that it holds
+.h5, and imports whatever module a .keras names. So a file is passed on to Keras 2 only if all that it holds
 are Keras' own layers. Of a SavedModel's graphs, those ops are found that call Python or write files.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,25 +34,25 @@ _PYTHON_OPS = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
 
 
 def refusal(what: str) -> ModelError:
-    """The error for a file with code, `what` being a sentence without its end."""
+    """The error for a file with code; `what` is its first part, in words."""
     return ModelError(f"{what}; {REMEDY}")
 
 
 def is_refusal(error: BaseException) -> bool:
-    """True where Keras itself has refused something in a file, which `safe_mode=False` would let pass."""
+    """True if Keras itself has refused a file, and `safe_mode=False` would let it pass."""
     return "safe_mode=False" in str(error) or "disallowed during deserialization" in str(error)
 
 
 def code_in_keras_file(path: Path) -> str | None:
-    """The first part of a Keras file that is more than Keras' own layers, in words; None without one.
+    """The first part of a Keras file that is more than Keras' own layers, in words; None if it has none.
 
-    Raises ModelError where the file's configuration cannot be read.
+    Raises ModelError if the file's configuration cannot be read.
     """
     return next(_code_in(_config(path), "the model"), None)
 
 
 def weights_elsewhere(path: Path) -> str | None:
-    """The first part of an .h5 that lies in another file, in words; None where it is all in this one."""
+    """The first part of an .h5 that lies in another file, in words; None if it is all in this one."""
     import h5py
 
     found: list[str] = []
@@ -117,7 +117,7 @@ def _config(path: Path) -> Any:
 
 
 def _code_in(value: Any, where: str) -> Iterator[str]:
-    """Every part that is code, depth first; `where` is the layer that the part lies in."""
+    """Every part that is code, depth first; `where` is the layer that the part is in."""
     if isinstance(value, list):
         for item in value:
             yield from _code_in(item, where)
@@ -154,7 +154,7 @@ def _code_of(kind: str, config: Any, where: str) -> Iterator[str]:
 
 
 def _functions_of(kind: Any, registered: Any, config: Any, where: str) -> Iterator[str]:
-    """Names under which Keras 2 would take a function out of a module, where it wants a class."""
+    """Functions that Keras 2 would import from a module although a class is expected there."""
     for name in (kind, registered):
         if isinstance(name, str) and not _CLASS.fullmatch(name) and (kind != "function" or name != config):
             yield f"{where} names the Python function {name}"
@@ -164,7 +164,7 @@ def _text(config: Any, key: str) -> str:
     return str(config.get(key)) if isinstance(config, dict) else ""
 
 
-def _name(value: dict[str, Any], config: Any) -> str | None:
+def _name(value: Mapping[str, object], config: Any) -> str | None:
     name = config.get("name") if isinstance(config, dict) else None
     return next((str(n) for n in (name, value.get("name")) if isinstance(n, str)), None)
 
