@@ -81,9 +81,9 @@ class SystemFacts(Struct, frozen=True, tag_field="event", tag="system_facts"):
 class Launched(Struct, frozen=True, tag_field="event", tag="launched"):
     """A launch has ended, with everything it measured.
 
-    `launch` itself holds no samples and no outputs. The chunk `samples` holds 64-bit little-endian integers:
-    the times of all blocks (`block_sizes`), as many CPU times if `has_cpu_times`, and `end_to_end` times that
-    include copying inputs and outputs.
+    `launch` itself holds no samples and no outputs. The chunk `samples` holds times in ns, as little-endian
+    integers of `time_bytes` (4 or 8) bytes: those of all blocks (`block_sizes`), as many CPU times if
+    `has_cpu_times`, and `end_to_end` times that include copying inputs and outputs.
     """
 
     cell: str
@@ -91,6 +91,7 @@ class Launched(Struct, frozen=True, tag_field="event", tag="launched"):
     block_sizes: tuple[int, ...]
     has_cpu_times: bool
     end_to_end: int
+    time_bytes: int
     samples: Chunk
     outputs: tuple[StoredOutput, ...] = ()
 

@@ -16,7 +16,7 @@ def table_html(document: Document) -> str:
     best = [conclusion.cell for conclusion in concluded if conclusion.cell is not None]
     return fill(
         "table.html",
-        blocks=[(block, columns(block.rows, best, block.units)) for block in blocks(document)],
+        blocks=[(block, columns(block.rows, best, block.units, ("delegate",))) for block in blocks(document)],
         best=best,
         paragraphs=[*conclusions.paragraphs(concluded, document.cells), *notes.paragraphs(document)],
     )
