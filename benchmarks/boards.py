@@ -147,7 +147,7 @@ def same(repeat: int) -> None:
 
 
 def medians(ran: Ran) -> dict[str, float]:
-    """In ms, by cell."""
+    """Return the median latencies in ms, by cell."""
     return {f"{row.variant} {row.delegate}": row.latency_ms.median for row in ran.document.cells}
 
 

@@ -64,7 +64,7 @@ def conductor_beside_worker(model: str) -> tuple[float | None, float]:
 
 
 def cpu_s(pid: int) -> float:
-    """Of all its threads; schedstat counts in ns, where stat counts in ticks of 10 ms."""
+    """Return the CPU time of all threads of a process, from schedstat (ns; stat counts ticks of 10 ms)."""
     return (
         sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
     )

@@ -171,7 +171,7 @@ def from_pairs(folder: Path, tally: Tally) -> Iterator[Judged]:
 
 
 def judge_ops(prediction: Prediction, left: Collection[int]) -> tuple[str, str]:
-    """The verdict on one model of which it is known which ops were left, and a remark."""
+    """Judge the predictions for one model whose left ops are known. Returns a verdict and a remark."""
     said = [op for op in enumerate(prediction.ops) if op[1].verdict is not Verdict.UNCERTAIN]
     wrong = [i for i, op in said if (op.verdict is Verdict.NOT_DELEGATED) != (i in left)]
     doubtful = prediction.count(Verdict.UNCERTAIN)
@@ -187,7 +187,7 @@ def judge_ops(prediction: Prediction, left: Collection[int]) -> tuple[str, str]:
 
 
 def from_logs(folder: Path) -> Iterator[Judged]:
-    """Logs whose models are not at hand: no kind of op that the Edge TPU has not may be mapped in them."""
+    """Check logs without their models: they must not map an op that the rules say the Edge TPU lacks."""
     known = rules.rules()["ops"]
     for path in sorted([*folder.glob("*.log"), *folder.glob("*.txt")]):
         report = parse(path.read_text("utf-8"))
@@ -205,7 +205,7 @@ def from_logs(folder: Path) -> Iterator[Judged]:
 
 
 def print_table(title: str, rows: Iterator[Judged]) -> int:
-    """Returns how many rows are wrong."""
+    """Print the table. Returns how many rows are wrong."""
     print(f"\n{title}")
     counts, by_total = Counter[str](), 0
     for name, verdict, remark in rows:

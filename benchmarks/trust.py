@@ -268,7 +268,7 @@ def qbench(*arguments: str) -> dict[str, Any]:
 
 
 def env() -> dict[str, str]:
-    """So that `nets` and, in a checkout, `harness` are found."""
+    """Return an environment in which `nets` and, in a checkout, `harness` can be imported."""
     paths = [str(HERE), str(HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 

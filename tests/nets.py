@@ -94,7 +94,7 @@ class _Net:
         return self._add(Tensor("float32", shape, values))
 
     def bias(self, count: int) -> str:
-        """Zeros, for the weights that were made last."""
+        """Add a bias of zeros for the weights that were added last."""
         if self._dtype == "float32":
             return self._add(Tensor("float32", [count], 0))
         scales = list(self.tensors.values())[-1].scales

@@ -83,7 +83,7 @@ def quantized() -> dict[str, bytes]:
 
 
 def windows() -> dict[str, bytes]:
-    """Pooling and reducing."""
+    """Yield models that pool and reduce."""
     made = {}
     for name in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
         for size, stride, activation in ((2, 2, 0), (2, 3, 0), (1, 1, 0), (1, 2, 0), (2, 2, 1), (2, 2, 4)):

@@ -117,7 +117,7 @@ def damaged(data: bytes, chance: random.Random) -> bytes:
 
 
 def _changed(lines: list[str], chance: random.Random) -> None:
-    """One line's values."""
+    """Return a line with some of its values changed."""
     place = chance.randrange(len(lines))
     try:
         message = copy.deepcopy(json.loads(lines[place]))
@@ -189,7 +189,7 @@ def _shuffled(lines: list[str], foreign: list[str], chance: random.Random) -> No
 
 
 def _bytewise(stream: bytearray, chance: random.Random) -> bytes:
-    """Flipped, removed, repeated and foreign bytes; an end that comes too early."""
+    """Return the data with bytes flipped, removed, repeated or inserted, or cut short."""
     for _ in range(chance.choice((1, 1, 3, 20))):
         place = chance.randrange(len(stream) + 1)
         end = min(len(stream), place + chance.choice((1, 1, 8, 200)))

@@ -55,7 +55,7 @@ class Board:
         self._sshd: subprocess.Popen | None = None
 
     def start(self) -> None:
-        """Be reachable; a second time, at the same port and with the same keys: the board was restarted."""
+        """Start sshd. Started again, it has the same port and keys, like a board that restarts."""
         if os.geteuid() == 0:
             _PRIVILEGE_SEPARATION.mkdir(exist_ok=True)
         self.port = self.port or free_port()
@@ -68,7 +68,7 @@ class Board:
         wait_for(self._answers, 10, f"sshd did not start: {(self.folder / 'sshd.log').read_text()}")
 
     def stop(self) -> None:
-        """Switched off as far as the network can tell: nothing listens, and connections are gone."""
+        """Stop sshd and end all connections, as if the board were switched off."""
         if self._sshd is not None:
             sessions = self._sessions()
             self._sshd.kill()
@@ -118,7 +118,7 @@ class Board:
         return not self.processes()
 
     def end_all(self) -> None:
-        """Of a board that does not look after its own processes."""
+        """Kill all processes of a board that does not end them itself."""
         send(signal.SIGKILL, list(self.processes()))
 
     def is_free(self) -> bool:

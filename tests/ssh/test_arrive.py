@@ -43,7 +43,7 @@ def test_a_second_run_uploads_nothing(transport_of, board, model):
 
 
 def damage(path: Path) -> None:
-    """Two bytes in the middle."""
+    """Change two bytes in the middle of a file."""
     data = bytearray(path.read_bytes())
     middle = len(data) // 2
     data[middle] ^= 0xFF
@@ -368,7 +368,7 @@ def test_what_is_kept_is_checked_by_every_python_from_3_7_on(arriving, python):
 
 
 def swap_for_a_link(path: Path) -> None:
-    """To something with the same content."""
+    """Replace a file by a link to a copy of it."""
     path.rename(path.parents[2] / "elsewhere")
     path.symlink_to(path.parents[2] / "elsewhere")
 

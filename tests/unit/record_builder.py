@@ -114,7 +114,7 @@ def random_launch(job: str, number: int, seed: int) -> Launch:
 
 
 def launches(planned: events.Planned, each: int = 3) -> Iterator[tuple[str, Launch]]:
-    """Of every cell that can be measured, launch by launch."""
+    """Return launches of every cell that can be measured, by number."""
     for number in range(each):
         for one in planned.cells:
             if one.ended is None:
@@ -142,7 +142,7 @@ def recorded(results_dir: Path, run_id: str = RUN_ID, planned: events.Planned | 
 
 
 def document(run_id: str = RUN_ID) -> Document:
-    """Stands for what analysis derives."""
+    """Return a document in place of the one that analysis derives."""
     row = Row(
         id="digits/float32/cpu/cpu/1",
         model="digits",
