@@ -182,7 +182,7 @@ def is_below(order: list[set[str]], room: str, other: str) -> bool:
 def of_the_agent(room: str, used: str) -> bool:
     """Whether a room at home may import this: of `delegates` the wire and the statistics.
 
-    Also, in devices, what probes this host, and in quantize, which runs children here, what binds these to us.
+    Also, in devices, what probes this host, and in quantize, what binds its child processes to this one.
     """
     if not used.startswith("delegates.") or room_of(used) in {"wire", "stats"}:
         return True
