@@ -20,20 +20,11 @@ def compare(baseline: Timing, cell: Timing, named: BaselineName, precision: floa
     """The speedup of a cell; None without a common launch, or where a clock stood still in either."""
     if not (baseline.has_times and cell.has_times):
         return None
-    theirs, ours = _floors(baseline, cell)
+    theirs, ours = stats.comparable(
+        (baseline.floors, baseline.cpu_time_floors), (cell.floors, cell.cpu_time_floors)
+    )
     found = stats.speedup(theirs, ours, cell.timer_resolution_ns)
     if found is None:
         return None
     apart = stats.speedup(theirs, ours)  # by how the launches differ, whatever the clock
     return Compared(Speedup(found.value, found.low, found.high, named), stats.is_narrow(apart, precision))
-
-
-def _floors(baseline: Timing, cell: Timing) -> tuple[dict[int, float], dict[int, float]]:
-    """The floors in ns of both, by launch number: of CPU time if both measured it in all common launches.
-
-    Else of wall time. Launches repeat each other, so they are all measured in one way.
-    """
-    common = baseline.floors.keys() & cell.floors.keys()
-    if common <= baseline.cpu_time_floors.keys() & cell.cpu_time_floors.keys():
-        return baseline.cpu_time_floors, cell.cpu_time_floors
-    return baseline.floors, cell.floors

@@ -5,78 +5,23 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.config.checks import InvalidValue, suggest, wrong_type
+from harness.config.keys import device, variant
+from harness.config.profiles import MOST_THREADS, DelegateSpec, DeviceProfile, SshTarget, VariantSpec
 from harness.errors import ConfigError
 from harness.record.plain import JsonObject
 
+__all__ = [
+    "FILE_NAME", "MOST_THREADS", "Config", "DelegateSpec", "DeviceProfile", "SshTarget", "VariantSpec",
+    "config_from", "find_devices_file", "load_config",
+]  # fmt: skip
+
 FILE_NAME = "devices.toml"
-MOST_THREADS = 1024
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class DelegateSpec:
-    """A delegate as a profile asks for it: its name, and its options as they are written.
-
-    `harness.accelerators.check_options` checks the options and resolves paths in them.
-    """
-
-    name: str
-    options: JsonObject = field(default_factory=dict)
-    folder: Path | None = field(default=None, compare=False)  # of devices.toml, for relative paths
-
-
-@dataclass(frozen=True)
-class SshTarget:
-    """A board that the user's ssh reaches. Profiles with equal targets are on one machine."""
-
-    host: str  # a name from ~/.ssh/config is enough
-    user: str | None = None
-    port: int | None = None
-    identity_file: str | None = None
-    ssh_options: tuple[str, ...] = ()  # for ssh's command line, as they are
-    workdir: str | None = None  # on the board; None: its cache folder for qbench
-    folder: Path | None = None  # that of devices.toml: what relative paths in ssh_options mean
-
-
-@dataclass(frozen=True)
-class DeviceProfile:
-    """A device as `[devices.NAME]` describes it."""
-
-    name: str
-    delegates: tuple[DelegateSpec, ...]
-    place: str = "local"
-    ssh: SshTarget | None = None  # in place "ssh"
-    python: str | None = None  # None: the Python that runs qbench; on a board, its python3
-    runtime: str = "auto"
-    threads: tuple[int, ...] = (1,)
-    affinity: tuple[int, ...] | None = None  # CPU numbers; None: qbench chooses
-    timeout_s: float = 60.0  # a worker that does not answer for so long counts as hung
-    env: Mapping[str, str] = field(default_factory=dict)
-    note: str | None = None  # shown wherever its figures are
-
-
-@dataclass(frozen=True)
-class VariantSpec:
-    """The converter's settings for a variant, in its own words.
-
-    `supported_ops` and `optimizations` hold names of `tf.lite.OpsSet` and `tf.lite.Optimize`,
-    types are dtype names ("int8", "float16").
-    """
-
-    name: str
-    optimizations: tuple[str, ...] = ()
-    supported_ops: tuple[str, ...] = ()
-    supported_types: tuple[str, ...] = ()
-    inference_input_type: str | None = None
-    inference_output_type: str | None = None
-    representative_dataset: str | None = None  # as --calibration takes it; for this variant only
-    needs_calibration: bool = False
-    notes: tuple[str, ...] = ()  # shown wherever the variant is, such as a retired name explained
 
 
 @dataclass(frozen=True)
@@ -130,8 +75,6 @@ def config_from(tables: Mapping[str, Any], source: Path, folder: Path) -> Config
 
     source: what error messages name. folder: what relative paths in the tables are relative to.
     """
-    from harness.config.keys import device, variant  # they make the types above
-
     for name in tables:
         if name not in ("devices", "variants"):
             known = suggest(name, ("devices", "variants"))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.config import MOST_THREADS, DelegateSpec, DeviceProfile, SshTarget, VariantSpec, ssh
+from harness.config import ssh
 from harness.config.checks import (
     Check,
     InvalidValue,
@@ -22,6 +22,7 @@ from harness.config.checks import (
     whole,
     wrong_type,
 )
+from harness.config.profiles import MOST_THREADS, DelegateSpec, DeviceProfile, SshTarget, VariantSpec
 from harness.config.sources import anchored
 from harness.config.standard import STANDARD
 

@@ -121,8 +121,8 @@ def _measure(writer: store.Writer, tasks: Sequence[Task], watcher: Watcher) -> b
 
 
 def _outcome(writer: store.Writer) -> Outcome:
-    """Derive the document from what is stored now, and export it."""
-    run = store.load(writer.folder.name, writer.folder.parent)
+    """Derive the document from all that came, and export it."""
+    run = writer.run()
     document = analysis.document(run)
     problem = writer.problem
     try:

@@ -7,8 +7,9 @@ from collections import Counter
 from dataclasses import asdict
 
 from harness.record.plain import JsonObject
-from harness.tflite import ModelInfo, OpInfo, TensorInfo, work
+from harness.tflite import work
 from harness.tflite.edgetpu_package import Package, is_compiled, packages
+from harness.tflite.model import ModelInfo, OpInfo, TensorInfo
 
 
 def describe(model: ModelInfo) -> JsonObject:

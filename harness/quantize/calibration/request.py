@@ -12,30 +12,13 @@ from harness.config.checks import suggest
 from harness.config.sources import is_callable, split_options
 from harness.errors import ModelError
 from harness.quantize.calibration.held import HeldData
+from harness.quantize.calibration.options import Interval, Options
 from harness.quantize.calibration.samples import InputSpec
 
 if TYPE_CHECKING:
     from harness.quantize.calibration.arrays import Arrays
 
-LIMIT = 256  # samples used at most, unless told otherwise; TensorFlow's guide asks for 100 to 500
 RESIZES = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")  # Pillow's filters
-
-Interval = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Options:
-    """How samples are to be read.
-
-    samples: at most so many. resize: a Pillow filter. scale: what images are scaled to; None: as the input
-    wants it. range: of random data; None: as the input wants it.
-    """
-
-    samples: int = LIMIT
-    resize: str = "bilinear"
-    scale: Interval | None = None
-    range: Interval | None = None
-
 
 Reader = Callable[[str, Sequence[InputSpec], Options], "tuple[Arrays, list[str]]"]
 
