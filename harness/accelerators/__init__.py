@@ -6,9 +6,7 @@ device knows of it stands in delegates/backends/.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from delegates.wire import Runtime
 from harness.accelerators.base import Accelerator, CompiledFile, Compiler, OverSsh
@@ -25,6 +23,7 @@ from harness.accelerators.prediction import (
 )
 from harness.accelerators.registry import ACCELERATORS, barring, label
 from harness.record import ExpectedOps
+from harness.record.plain import JsonObject
 from harness.tflite import ModelInfo, read_model_file
 
 __all__ = [
@@ -50,14 +49,14 @@ __all__ = [
 
 
 def predict(
-    model: ModelInfo, delegate: str, runtime: Runtime, options: Mapping[str, Any] | None = None
+    model: ModelInfo, delegate: str, runtime: Runtime, options: JsonObject | None = None
 ) -> Prediction:
     """What `delegate` is expected to run of `model`. Raises KeyError for an unknown delegate."""
     return ACCELERATORS[delegate].predict(model, runtime, options)
 
 
 def expected_of_file(
-    path: Path, delegate: str, runtime: Runtime, options: Mapping[str, Any] | None = None
+    path: Path, delegate: str, runtime: Runtime, options: JsonObject | None = None
 ) -> ExpectedOps | None:
     """What the rules say of the ops in a file; None if it can't be read or predicted: a run goes on."""
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from delegates.wire import Ops, Runtime
 from harness.accelerators.prediction import OpVerdict, Prediction, Verdict, all_alike, refused_as_a_whole
@@ -17,10 +17,7 @@ from harness.record.plain import JsonObject
 from harness.tflite import ModelInfo
 from harness.tflite.edgetpu_package import CUSTOM_OP
 
-Options = Mapping[str, Any]
-"""A delegate's options, as a profile gives them."""
-
-Rules = Callable[[ModelInfo, Runtime, Options], Prediction]
+Rules = Callable[[ModelInfo, Runtime, JsonObject], Prediction]
 
 
 class OverSsh(Protocol):
@@ -78,7 +75,7 @@ def not_compiled_for_others(scheme: str, custom_ops: Collection[str]) -> str | N
     return "compiled for the Edge TPU: it runs there only" if CUSTOM_OP in custom_ops else None
 
 
-def as_given(options: Options, folder: Path | None) -> Options:
+def as_given(options: JsonObject, folder: Path | None) -> JsonObject:
     """The options as they are."""
     return options
 
@@ -108,7 +105,7 @@ class Accelerator:
 
     # complete(options, folder of devices.toml): checks what options mean together, and resolves paths of this
     # machine. Raises InvalidValue.
-    complete: Callable[[Options, Path | None], Options] = as_given
+    complete: Callable[[JsonObject, Path | None], JsonObject] = as_given
 
     # skips(scheme, custom ops): why a variant is ruled out on paper, or None.
     skips: Callable[[str, Collection[str]], str | None] = not_compiled_for_others
@@ -140,7 +137,7 @@ class Accelerator:
     # Codes of those warnings with which a cell can't be the fastest.
     barring: Collection[str] = ()
 
-    def predict(self, model: ModelInfo, runtime: Runtime, options: Options | None = None) -> Prediction:
+    def predict(self, model: ModelInfo, runtime: Runtime, options: JsonObject | None = None) -> Prediction:
         """What it is expected to run of a model.
 
         runtime: name (tflite-runtime, ai-edge-litert or tensorflow) and version; a compiler's rules are its
@@ -150,7 +147,7 @@ class Accelerator:
             return self._unknown(model, options or {})
         return refused_as_a_whole(self.rules(model, runtime, options or {}))
 
-    def _unknown(self, model: ModelInfo, options: Options) -> Prediction:
+    def _unknown(self, model: ModelInfo, options: JsonObject) -> Prediction:
         library = options.get("library")
         reason = f"no rules are known for {self.label}"
         if library is not None:

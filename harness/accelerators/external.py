@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from harness.accelerators.base import Accelerator, Options
+from harness.accelerators.base import Accelerator
 from harness.accelerators.options import scalars
 from harness.config.checks import InvalidValue, text
+from harness.record.plain import JsonObject
 
 
-def _complete(options: Options, folder: Path | None) -> Options:
+def _complete(options: JsonObject, folder: Path | None) -> JsonObject:
     if "library" not in options:
         raise InvalidValue('"external" needs a library: { name = "external", library = "libsomething.so" }')
     return options

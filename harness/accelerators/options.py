@@ -11,6 +11,7 @@ from harness.accelerators.registry import ACCELERATORS
 from harness.config import Config, DelegateSpec
 from harness.config.checks import InvalidValue, one_of, suggest, wrong_type
 from harness.errors import ConfigError
+from harness.record.plain import JsonObject
 
 
 def check_options(config: Config) -> Config:
@@ -53,7 +54,7 @@ def flag(value: Any) -> bool:
     return value
 
 
-def scalars(value: Any) -> dict[str, Any]:
+def scalars(value: Any) -> JsonObject:
     """A delegate library's own options: it is handed names and texts only."""
     if not isinstance(value, dict):
         raise wrong_type("a table", value)

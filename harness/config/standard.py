@@ -7,7 +7,7 @@ outputs; int8 and uint8 are integer from end to end.
 
 from __future__ import annotations
 
-from harness.config import VariantSpec
+from harness.config.profiles import VariantSpec
 
 _INT16X8 = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
+
 from harness import cache
 from harness.errors import ModelError
 from harness.models import DIGITS_RECIPE
@@ -28,13 +30,23 @@ class Digits:
     evaluation: Path
 
 
+class _Record(Struct, frozen=True):
+    """The SHA-256 of each file in the cache."""
+
+    model: str
+    calibration: str
+    evaluation: str
+
+
 SUFFIXES = {"model": ".keras", "calibration": ".npz", "evaluation": ".npz"}
 
 
 def digits_files(folder: Path) -> Digits | None:
     """The built-in model in the cache `folder`; None unless all of it is there and whole."""
-    record = cache.read_record(_record(folder)) or {}
-    found = {name: cache.get(folder / "files", str(record.get(name)), SUFFIXES[name]) for name in SUFFIXES}
+    record = cache.read_record(_record(folder), _Record)
+    if record is None:
+        return None
+    found = {name: cache.get(folder / "files", getattr(record, name), SUFFIXES[name]) for name in SUFFIXES}
     whole = {name: path for name, path in found.items() if path is not None}
     return Digits(**whole) if len(whole) == len(SUFFIXES) else None
 
@@ -50,7 +62,7 @@ def keep_digits(folder: Path, made: Digits) -> Digits:
     """Copy the files to the cache `folder`. Raises ModelError if it can't be written."""
     contents = {name: getattr(made, name).read_bytes() for name in SUFFIXES}
     paths = {name: cache.put(folder / "files", data, SUFFIXES[name]) for name, data in contents.items()}
-    cache.write_record(_record(folder), {name: cache.digest(data) for name, data in contents.items()})
+    cache.write_record(_record(folder), _Record(**{n: cache.digest(data) for n, data in contents.items()}))
     return Digits(**paths)
 
 

@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
-from harness.tflite import ModelInfo
+from harness.tflite.model import ModelInfo
 
 CUSTOM_OP = "edgetpu-custom-op"
 _IDENTIFIER = b"DWN1"

@@ -10,8 +10,9 @@ from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
 
-from harness.tflite import ModelInfo, OpInfo, Quantization, TensorInfo
+from harness.record import Quantization
 from harness.tflite.bounded import BoundedReader, Corrupt
+from harness.tflite.model import ModelInfo, OpInfo, TensorInfo
 from harness.tflite.op_options import enum_names, read_options
 from harness.tflite.scheme import detect_scheme
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from harness.tflite import OpInfo, TensorInfo
+from harness.tflite.model import OpInfo, TensorInfo
 
 _BORDER_OPS = ("QUANTIZE", "DEQUANTIZE")  # they only change the type: both sides of them are no evidence
 _FLOATS = frozenset({"float32", "float16", "bfloat16", "float64"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from harness.tflite import ModelInfo, OpInfo, TensorInfo
+from harness.tflite.model import ModelInfo, OpInfo, TensorInfo
 
 _FLOATS = frozenset({"float32", "float16", "bfloat16", "float64"})
 

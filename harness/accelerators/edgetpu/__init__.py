@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from delegates.wire import OpGroup, Ops, Runtime
-from harness.accelerators.base import Accelerator, Compiler, Options, OverSsh
+from harness.accelerators.base import Accelerator, Compiler, OverSsh
 from harness.accelerators.edgetpu.log import MAPPED
 from harness.accelerators.edgetpu.options import OPTIONS, complete
 from harness.accelerators.prediction import Prediction
@@ -24,7 +24,7 @@ def _skips(scheme: str, custom_ops: Collection[str]) -> str | None:
     return None
 
 
-def _rules(model: ModelInfo, runtime: Runtime, options: Options) -> Prediction:
+def _rules(model: ModelInfo, runtime: Runtime, options: JsonObject) -> Prediction:
     from harness.accelerators.edgetpu.rules import predict
 
     return predict(model, runtime, options)

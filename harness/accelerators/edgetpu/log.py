@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from harness.record import CompilerOp
+
 Verdict = Literal["compiled", "failed", "unfinished"]
 MAPPED = "Mapped to Edge TPU"
 
@@ -36,15 +38,6 @@ _FLAKY = "Internal compiler error"
 
 
 @dataclass(frozen=True)
-class OpStatus:
-    """`count` ops of a kind and what the compiler says of them, in its own words."""
-
-    op: str
-    count: int
-    status: str
-
-
-@dataclass(frozen=True)
 class Report:
     """What the last attempt came to. Figures that the compiler did not give are None."""
 
@@ -58,7 +51,7 @@ class Report:
     on_chip_bytes: int | None = None  # parameters kept on the chip
     on_chip_free_bytes: int | None = None
     streamed_bytes: int | None = None  # parameters that come over the bus in every inference
-    ops: tuple[OpStatus, ...] = field(default=())
+    ops: tuple[CompilerOp, ...] = field(default=())
 
     @property
     def mapped(self) -> int:
@@ -94,7 +87,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self._found = Report()
-        self._rows: list[OpStatus] = []
+        self._rows: list[CompilerOp] = []
         self._errors: list[str] = []
         self._columns: tuple[int, int] | None = None  # of Count and Status, behind a table's header
         self._invalid = self._begun = False
@@ -159,13 +152,13 @@ class _Reader:
         self._rows, self._errors, self._begun, self._columns = [], [], False, None
 
 
-def _row(line: str, count_at: int, status_at: int) -> OpStatus | None:
+def _row(line: str, count_at: int, status_at: int) -> CompilerOp | None:
     """A row of the table; None for any other line, of which there may be some between rows."""
     name, count, status = line[:count_at].strip(), line[count_at:status_at].strip(), line[status_at:].strip()
     if name and status and not line[count_at : count_at + 1].isspace() and re.fullmatch("[0-9]{1,9}", count):
-        return OpStatus(name, int(count), status)
+        return CompilerOp(name, int(count), status)
     found = next((row for form in _ROWS if (row := form.fullmatch(line))), None)
-    return None if found is None else OpStatus(found[1], int(found[2]), found[3])
+    return None if found is None else CompilerOp(found[1], int(found[2]), found[3])
 
 
 def _number(text: str) -> int | None:

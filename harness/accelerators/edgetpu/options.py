@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.accelerators.base import Options
 from harness.accelerators.options import resolved, scalars
 from harness.config import ssh
 from harness.config.checks import Check, InvalidValue, list_of, seconds, text
+from harness.record.plain import JsonObject
 
 _OWN_FLAGS = ("--out_dir", "--num_segments")  # -o and -n of edgetpu_compiler
 
 
-def complete(options: Options, folder: Path | None) -> Options:
+def complete(options: JsonObject, folder: Path | None) -> JsonObject:
     """The options with the compiler's path resolved, if it is on this machine."""
     if "compiler" not in options or "compiler_host" in options:
         return options

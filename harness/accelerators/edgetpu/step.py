@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from harness import cache
-from harness.accelerators.base import CompiledFile, Options, OverSsh
+from harness.accelerators.base import CompiledFile, OverSsh
 from harness.accelerators.edgetpu import compiler as edgetpu
 from harness.accelerators.edgetpu.compiler import Installation
 from harness.accelerators.edgetpu.remote import Host
@@ -15,6 +15,7 @@ from harness.config import DelegateSpec, SshTarget
 from harness.errors import ModelError
 from harness.record import Artifact, Refused, Unavailable, Variant
 from harness.record.listing import ListedCompiler
+from harness.record.plain import JsonObject
 from harness.tflite import read_model
 from harness.tflite.edgetpu_package import CUSTOM_OP
 
@@ -65,8 +66,9 @@ class EdgeTpuCompiler:
         """Where the compiler is, if not here."""
         if "compiler_host" not in spec.options:
             return None
-        words: dict[str, Any] = {"ssh_options": tuple(spec.options.get("compiler_ssh_options", ()))}
-        return Host(SshTarget(spec.options["compiler_host"], folder=spec.folder, **words), self._over_ssh)
+        ssh_options = tuple(spec.options.get("compiler_ssh_options", ()))
+        target = SshTarget(spec.options["compiler_host"], ssh_options=ssh_options, folder=spec.folder)
+        return Host(target, self._over_ssh)
 
     def _made_of(
         self, variant: Variant, path: Path, spec: DelegateSpec, missing: str | None
@@ -85,7 +87,7 @@ class EdgeTpuCompiler:
             return Unavailable(str(error))
 
     def _compile(
-        self, variant: Variant, path: Path, compiler: Installation, options: Options
+        self, variant: Variant, path: Path, compiler: Installation, options: JsonObject
     ) -> CompiledFile:
         arguments = tuple(options.get("compiler_args", ()))
         timeout_s = options.get("compiler_timeout", edgetpu.TIMEOUT_S)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from functools import cache
-from importlib import resources
-from typing import Any
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.accelerators.ops import EIGHT_BIT, OpView
+from harness.accelerators.tables import OpNames, read_table
 from harness.tflite import TensorInfo
-from harness.versions import Version, release
+from harness.versions import Version
 
 _FLOATS = frozenset({"float32", "float16"})
 _WEIGHTED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "BATCH_MATMUL", "TRANSPOSE_CONV"})
@@ -21,15 +22,14 @@ _OPERANDS = frozenset(
 _INT8_ONLY = frozenset({"BATCH_MATMUL", "ELU"})
 
 
-@dataclass(frozen=True)
-class Build:
-    """One build, with the meanings that xnnpack.toml gives to the fields."""
+class Build(Struct, frozen=True, forbid_unknown_fields=True):
+    """A build of XNNPACK's delegate; xnnpack.toml describes the fields."""
 
     runtime: str
     version: Version
-    float_ops: frozenset[str]
-    quantized_ops: frozenset[str]
-    weights_only_ops: frozenset[str]
+    float_ops: OpNames
+    quantized_ops: OpNames
+    weights_only_ops: OpNames
     most_concatenated: int
     any_reduction: bool
     any_slope: bool
@@ -49,40 +49,46 @@ class Build:
         return "CONV_2D" in self.quantized_ops
 
 
+class SameAs(Struct, frozen=True, forbid_unknown_fields=True):
+    """A build that supports the same ops as another one, except some."""
+
+    runtime: str
+    version: Version
+    build: Literal["older", "newer"]
+    without: OpNames
+
+
+class Builds(Struct, frozen=True, forbid_unknown_fields=True):
+    """xnnpack.toml."""
+
+    older: Build
+    newer: Build
+    same_as: tuple[SameAs, ...]
+
+
 @cache
+def _table() -> Builds:
+    return read_table("harness.accelerators.xnnpack", "xnnpack.toml", Builds)
+
+
 def builds() -> tuple[Build, Build]:
-    """The older and the newer one that were asked."""
-    tables = tomllib.loads(_text())
-    return _build(tables["older"]), _build(tables["newer"])
+    """Return the older and the newer build that were tested op by op."""
+    return _table().older, _table().newer
 
 
-@cache
 def others() -> tuple[Build, ...]:
-    """Builds of other runtimes that came out like one of those two but for some ops."""
-    tables = tomllib.loads(_text())
-    return tuple(
-        replace(
-            base,
-            runtime=table["runtime"],
-            version=release(table["version"]),
-            float_ops=base.float_ops - set(table["without"].split()),
-        )
-        for table in tables["same_as"]
-        for base in (_build(tables[table["build"]]),)
-    )
+    """Return the builds that support the same ops as one of those two, except some."""
+    return tuple(map(_like_another, _table().same_as))
 
 
-def _text() -> str:
-    return resources.files("harness.accelerators.xnnpack").joinpath("xnnpack.toml").read_text("utf-8")
-
-
-def _build(table: Mapping[str, Any]) -> Build:
-    ops = {key: frozenset(value.split()) for key, value in table.items() if key.endswith("_ops")}
-    return Build(**{**table, **ops, "version": release(table["version"])})
+def _like_another(same: SameAs) -> Build:
+    base: Build = getattr(_table(), same.build)
+    kept = OpNames(base.float_ops - same.without)
+    return replace(base, runtime=same.runtime, version=same.version, float_ops=kept)
 
 
 def type_reason(view: OpView, build: Build) -> str | None:
-    """Why no kernel takes the types of this op; None if one does."""
+    """Return why no kernel supports the types of this op; None if one does."""
     if view.inputs and view.outputs and _has_kernel(view, build):
         return None
     asked = (*view.inputs[:2], *view.outputs[:1])

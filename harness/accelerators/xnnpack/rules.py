@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+
+from msgspec import structs
 
 from delegates.wire import Runtime
 from harness.accelerators import loading
@@ -18,6 +19,7 @@ from harness.accelerators.partition import parts
 from harness.accelerators.prediction import OpVerdict, Prediction, Verdict
 from harness.accelerators.xnnpack import checks as c
 from harness.accelerators.xnnpack.builds import Build, builds, others, type_reason
+from harness.record.plain import JsonObject
 from harness.tflite import ModelInfo
 from harness.versions import release
 
@@ -70,7 +72,7 @@ _RECURRENT = frozenset(
 _FIX_BATCH = "fix the batch size: build the model on an input of shape (1, …)"
 
 
-def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> Prediction:
+def predict(model: ModelInfo, runtime: Runtime, options: JsonObject) -> Prediction:
     """What XNNPACK of a runtime will take of a model."""
     target = f"{runtime.name} {runtime.version}"
     seen = unpacked(views(model))
@@ -90,7 +92,7 @@ def _of_runtime(model: ModelInfo, seen: Sequence[OpView], runtime: Runtime) -> l
         return [OpVerdict(Verdict.NOT_DELEGATED, reason, "asked of 2.7.0", "use a newer runtime")] * len(seen)
     for build in (*builds(), *others()):
         if (build.runtime, build.version) == (runtime.name, asked_for[:2]):
-            return _verdicts(model, seen, replace(build, version=asked_for))
+            return _verdicts(model, seen, structs.replace(build, version=asked_for))
     older, newer = (_verdicts(model, seen, build) for build in builds())
     return [_settle(a, b, runtime) for a, b in zip(older, newer, strict=True)]
 

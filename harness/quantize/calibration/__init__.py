@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from harness.errors import ModelError
 from harness.quantize.calibration.held import HeldData, as_source
-from harness.quantize.calibration.request import LIMIT, Interval, Options, Request, parse
+from harness.quantize.calibration.options import LIMIT, Interval, Options
+from harness.quantize.calibration.request import Request, parse
 from harness.quantize.calibration.samples import InputSpec, Samples
 
 if TYPE_CHECKING:

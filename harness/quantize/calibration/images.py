@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from harness.errors import ModelError
 from harness.quantize.calibration.arrays import Arrays, first_line, sample_dtype
-from harness.quantize.calibration.request import Options
+from harness.quantize.calibration.options import Options
 from harness.quantize.calibration.samples import InputSpec
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import msgspec
 from msgspec import structs
 
 from harness import cache
@@ -98,7 +97,7 @@ class Conversion:
         """What the cache knows of the canonical model."""
         if self.source.kind == "builtin" and digits_files(self._cache) is None:
             return None
-        return cache.read_typed(self._prepared_file(), Prepared) if self.source.sha256 else None
+        return cache.read_record(self._prepared_file(), Prepared) if self.source.sha256 else None
 
     def _use(self, prepared: Prepared) -> None:
         """A file or a name stands for the graph (whose inner names vary); anything else has but its graph."""
@@ -121,7 +120,7 @@ class Conversion:
             raise ModelError(f"{self.source.source}: {reason}")
         self._canonical, self._recurrent = canonical, answer.recurrent
         if self.source.sha256:
-            cache.write_record(self._prepared_file(), msgspec.to_builtins(answer))
+            cache.write_record(self._prepared_file(), answer)
         return answer
 
     def _request(self, path: Path | None, out: Path) -> Prepare:

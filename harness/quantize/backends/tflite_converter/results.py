@@ -80,7 +80,7 @@ class ResultCache:
         """The entry of a task; None if it has to be made."""
         key = self.key(task)
         if key not in self._known:
-            entry = cache.read_typed(self._file(key), Entry)
+            entry = cache.read_record(self._file(key), Entry)
             if entry is None or not (entry.failed or self._is_whole(entry)):
                 return None
             self._known[key] = entry
@@ -136,7 +136,7 @@ class ResultCache:
 
     def _store(self, task: Task, entry: Entry) -> Entry:
         key = self.key(task)
-        cache.write_record(self._file(key), msgspec.to_builtins(entry))
+        cache.write_record(self._file(key), entry)
         self._known[key] = entry
         return entry
 
