@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 @contextmanager
 def replacing(path: Path, *, shared: bool = False) -> Iterator[BinaryIO]:
-    """A file for the new content of `path`, which it replaces once all of it is on the disk. Raises OSError.
+    """Open a file that replaces `path` once all of it is on the disk. Raises OSError.
 
     Its name is that of `path` with ".tmp", so that the next writer clears away what a killed one left: only
     one may write at a time. With `shared` each writer has a name of its own, and several may write.
@@ -37,7 +37,7 @@ def replace(path: Path, data: bytes, *, shared: bool = False) -> None:
 
 
 def _unique(folder: Path) -> BinaryIO:
-    """A new hidden file, which nobody else may read until it is whole."""
+    """Create a hidden file that nobody else may read until it is complete."""
     handle, name = tempfile.mkstemp(dir=folder, prefix=".")
     os.close(handle)
     return Path(name).open("wb")

@@ -50,7 +50,7 @@ class Exit:
             return f"signal {-self.status}"
 
     def __str__(self) -> str:
-        """What happened, as it follows "the process": `was killed by SIGSEGV`."""
+        """Return what happened, to follow "the process": `was killed by SIGSEGV`."""
         if self.late_s is not None:
             return f"took longer than {self.late_s:g} s"
         return f"was killed by {self.signal}" if self.signal else f"ended with exit status {self.status}"
@@ -118,7 +118,7 @@ class Process:
         return self._process.poll() is None
 
     def wait(self, timeout_s: float | None = None) -> Exit:
-        """How it ended, once it has; one that takes longer than `timeout_s` is killed."""
+        """Wait for its end and return how it ended; one that takes longer than `timeout_s` is killed."""
         try:
             self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -137,18 +137,18 @@ class Process:
             timer.cancel()
 
     def errors(self) -> bytes:
-        """The end of what it wrote to stderr; all of it once the process has ended."""
+        """Return the end of what it wrote to stderr; complete once the process has ended."""
         if self._errors is None:
             return b""
         return self._errors.all() if not self.alive else bytes(self._errors.data)
 
     def kill(self) -> None:
-        """End it at once, with all that it started."""
+        """Kill it at once, with all processes that it started."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """`kill` it, and close its pipes."""
+        """Kill it, and close its pipes."""
         self.kill()
         self._process.wait()
         if self._errors is not None:
@@ -209,7 +209,7 @@ class _Tail:
         self._thread.start()
 
     def all(self) -> bytes:
-        """What has come once the process has ended."""
+        """Return what was read, once the process has ended."""
         self._thread.join(_LAST_WORDS_S)
         return bytes(self.data[-self._kept_bytes :])
 

@@ -51,14 +51,14 @@ __all__ = [
 def predict(
     model: ModelInfo, delegate: str, runtime: Runtime, options: JsonObject | None = None
 ) -> Prediction:
-    """What `delegate` is expected to run of `model`. Raises KeyError for an unknown delegate."""
+    """Predict which ops of a model a delegate will run. Raises KeyError for an unknown delegate."""
     return ACCELERATORS[delegate].predict(model, runtime, options)
 
 
 def expected_of_file(
     path: Path, delegate: str, runtime: Runtime, options: JsonObject | None = None
 ) -> ExpectedOps | None:
-    """What the rules say of the ops in a file; None if it can't be read or predicted: a run goes on."""
+    """Return what the rules say of the ops in a file; None if it cannot be read or predicted."""
     try:
         model = read_model_file(path)
         return expected(predict(model, delegate, runtime, options), model)

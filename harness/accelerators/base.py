@@ -26,9 +26,9 @@ class OverSsh(Protocol):
     def __call__(
         self, target: SshTarget, script: str, stdin: bytes, *, timeout_s: float, limit_bytes: int
     ) -> tuple[bytes, str]:
-        """What it wrote to stdout (at most so many bytes), and what went wrong, in words.
+        """Run a script. Return its stdout, at most `limit_bytes`, and the connection's problem in words.
 
-        The words are those for a connection that failed; they mean nothing if the script has answered.
+        The second is always there, for a script that wrote nothing: it does not mean that there is a problem.
         Raises DeviceError if there is no ssh on this machine.
         """
 
@@ -53,14 +53,14 @@ class Compiler(Protocol):
         given: Path | None = None,
         missing: str | None = None,
     ) -> CompiledFile | Refused | Unavailable | None:
-        """The compiled form of a variant, or why there is none; None if the variant runs as it is.
+        """Return the compiled form of a variant, or why there is none; None if the variant runs as it is.
 
         path: the variant's file. given: the user's own file that it is a copy of. missing: why the delegate
         itself is not there; nothing is compiled then, but a missing compiler is named, too.
         """
 
     def find(self, spec: DelegateSpec) -> ListedCompiler:
-        """The compiler that a profile means, or what is wrong with it."""
+        """Return the compiler that a profile refers to, or the problem with it."""
 
 
 class MakeCompiler(Protocol):
@@ -71,22 +71,22 @@ class MakeCompiler(Protocol):
 
 
 def not_compiled_for_others(scheme: str, custom_ops: Collection[str]) -> str | None:
-    """Rules out files that are compiled for the Edge TPU."""
+    """Return a reason for files that are compiled for the Edge TPU."""
     return "compiled for the Edge TPU: it runs there only" if CUSTOM_OP in custom_ops else None
 
 
 def as_given(options: JsonObject, folder: Path | None) -> JsonObject:
-    """The options as they are."""
+    """Return the options unchanged."""
     return options
 
 
 def no_warnings(artifact: Artifact | None, facts: JsonObject, has_nan: bool) -> Iterable[Warning]:
-    """Nothing to say of its cells."""
+    """Return no warnings."""
     return ()
 
 
 def as_measured(measured: Ops, artifact: Artifact) -> Ops:
-    """The ops as the device reported them."""
+    """Return the ops as the device reported them."""
     return measured
 
 
@@ -138,7 +138,7 @@ class Accelerator:
     barring: Collection[str] = ()
 
     def predict(self, model: ModelInfo, runtime: Runtime, options: JsonObject | None = None) -> Prediction:
-        """What it is expected to run of a model.
+        """Predict which ops of a model it will run.
 
         runtime: name (tflite-runtime, ai-edge-litert or tensorflow) and version; a compiler's rules are its
             own, the runtime then only has to load what is left.

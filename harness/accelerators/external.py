@@ -18,7 +18,7 @@ def _complete(options: JsonObject, folder: Path | None) -> JsonObject:
 
 
 def _skips(scheme: str, custom_ops: Collection[str]) -> str | None:
-    """Rules out nothing: the library may be one for compiled models."""
+    """Return None: the library may be one for compiled models."""
     return None
 
 

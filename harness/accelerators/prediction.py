@@ -65,7 +65,7 @@ class Prediction:
         return len(self.ops)
 
     def count(self, verdict: Verdict) -> int:
-        """The number of ops with this verdict, likely ones included."""
+        """Return the number of ops with this verdict, likely ones included."""
         return sum(op.verdict is verdict for op in self.ops)
 
     @property
@@ -92,12 +92,12 @@ class Prediction:
 def all_alike(
     model: ModelInfo, delegate: str, target: str, verdict: OpVerdict, refusal: Refusal | None = None
 ) -> Prediction:
-    """A prediction that says the same of every op."""
+    """Return a prediction with the same verdict for every op."""
     return Prediction(delegate, target, (verdict,) * len(model.ops), partitions=None, refusal=refusal)
 
 
 def refused_as_a_whole(prediction: Prediction) -> Prediction:
-    """The same, with no op delegated if the model is certain to be refused."""
+    """Return the prediction with no op delegated if the model is certain to be refused."""
     why = prediction.refusal
     if why is None or not why.certain:
         return prediction
@@ -109,7 +109,7 @@ _ANSWERS = {Verdict.DELEGATED: True, Verdict.NOT_DELEGATED: False, Verdict.UNCER
 
 
 def expected(prediction: Prediction, model: ModelInfo) -> ExpectedOps:
-    """A prediction as a run records it, to explain what the device will report.
+    """Convert a prediction to what a run records, to explain what the device will report.
 
     If the model was expected to be refused and ran all the same, the rules have nothing to say of its ops.
     """
@@ -121,5 +121,5 @@ def expected(prediction: Prediction, model: ModelInfo) -> ExpectedOps:
 
 
 def joined(words: Sequence[str]) -> str:
-    """ "a, b and c"."""
+    """Return "a, b and c"."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""

@@ -42,7 +42,7 @@ SUFFIXES = {"model": ".keras", "calibration": ".npz", "evaluation": ".npz"}
 
 
 def digits_files(folder: Path) -> Digits | None:
-    """The built-in model in the cache `folder`; None unless all of it is there and whole."""
+    """Return the built-in model in the cache `folder`; None unless it is complete and undamaged."""
     record = cache.read_record(_record(folder), _Record)
     if record is None:
         return None
@@ -52,7 +52,7 @@ def digits_files(folder: Path) -> Digits | None:
 
 
 def need_digits(folder: Path) -> Digits:
-    """`digits_files`. Raises ModelError if they have not been made."""
+    """Return the built-in model in the cache. Raises ModelError if it is not there."""
     if (files := digits_files(folder)) is None:
         raise ModelError(f"{folder}: the built-in model is not in the cache, or no longer whole; run again")
     return files

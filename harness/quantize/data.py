@@ -47,7 +47,7 @@ def choose_data(
     inputs: Sequence[InputSpec],
     folder: Path,
 ) -> Data:
-    """Data as it was asked for; what is right for calibration may be wrong for comparing, and the reverse.
+    """Return the calibration data and the samples to compare outputs on.
 
     Calibration: what the user gave, else the built-in model's own, else random data. Outputs are compared on
     the first of these that there is:
@@ -80,7 +80,7 @@ def choose_data(
 def of_spec(
     spec: VariantSpec, main: Samples | None, inputs: Sequence[InputSpec], folder: Path
 ) -> Samples | None:
-    """A variant's own calibration data if it names some, else the shared data if it needs any.
+    """Return a variant's own calibration data if it names some, else the shared data if it needs any.
 
     Samples are held back from its own, too: it may be what --calibration names.
     """
@@ -92,7 +92,7 @@ def of_spec(
 def _calibration(
     source: ModelSource, asked: str | HeldData | None, inputs: Sequence[InputSpec], folder: Path
 ) -> tuple[Samples | None, Samples | None, str]:
-    """The calibration data, other data of its kind if that is needed, and why there is none.
+    """Return the calibration data, other samples of its source if needed, and why there is none.
 
     A `dataset` changes nothing here: the same calibration makes the same variants.
     """
@@ -124,7 +124,7 @@ def _digits_calibration(folder: Path) -> Samples:
 
 
 def _digits_test_data(folder: Path) -> Path:
-    """The test images as an .npz under the model's input name."""
+    """Return the test images as an .npz under the model's input name."""
     from harness.quantize.calibration.arrays import load, store
 
     return store({INPUT: load(need_digits(folder).evaluation)["x"]}, folder / "calibration")[1]

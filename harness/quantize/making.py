@@ -100,7 +100,7 @@ def _is_possible(spec: VariantSpec, data: Data) -> bool:
 
 
 def _silent(variant: str, done: int, total: int) -> None:
-    """Nobody wants to know."""
+    """Report nothing."""
 
 
 def _task(spec: VariantSpec, data: Data, conversion: Conversion, folder: Path) -> Task:
@@ -117,7 +117,7 @@ def _task(spec: VariantSpec, data: Data, conversion: Conversion, folder: Path) -
 def _finished(
     blank: Variant, task: Task, result: ConversionResult, path: Path, warnings: tuple[Warning, ...]
 ) -> Variant:
-    """What the file tells, and how it was made."""
+    """Return the variant with what its file says and how it was made."""
     settings = {**msgspec.to_builtins(task.settings), **(blank.settings or {})}
     return replace(
         described(replace(blank, name=task.name), read(path), str(path)),

@@ -21,7 +21,7 @@ from harness.record import FailedVariant, Model, Variant
 def take_ready(
     source: ModelSource, calibration: str | HeldData | None, dataset: str | HeldData | None, folder: Path
 ) -> VariantSet:
-    """The variants of a .tflite, of its bytes, or of a folder of such files.
+    """Return the variants of a .tflite, of its bytes, or of a folder of such files.
 
     One alone is named by its scheme, those of a folder by their stems, or by the whole file name if stems
     are the same (a.tflite and a.TFLITE). Files of a folder that are different models have different
@@ -70,7 +70,7 @@ def _of_folder(source: ModelSource, copies: Path) -> tuple[list[MadeVariant], li
 
 
 def _of_file(blank: Variant, path: Path) -> tuple[Variant, bytes]:
-    """What a file tells, and its content. Raises ModelError if it can't be used."""
+    """Read a file: the variant that it is, and its content. Raises ModelError if it cannot be used."""
     if _printable(str(path.absolute())) != str(path.absolute()):
         raise ModelError(f"{_printable(str(path))}: the path is not UTF-8; rename it")
     data = read(path)
@@ -83,10 +83,10 @@ def _of_content(blank: Variant, data: bytes, where: str) -> Variant:
 
 
 def _kept(found: Variant, data: bytes, copies: Path, given: Path | None) -> MadeVariant:
-    """The variant with a copy of its own: the user's file may be rebuilt while that is measured."""
+    """Copy a variant's file: the user may rebuild it during a measurement."""
     return MadeVariant(found, cache.keep(copies / f"{found.sha256}.tflite", data), given)
 
 
 def _printable(name: str) -> str:
-    """A file name with bytes that are no text written as escapes."""
+    """Return a file name with bytes that are not UTF-8 as escapes."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -26,7 +26,7 @@ Inputs = Mapping[str, tuple[Tensor, ...]]  # variant name -> the inputs of its f
 
 
 def of_dataset(asked: str | HeldData, specs: Sequence[InputSpec], cache: Path) -> Samples:
-    """At most 16 samples of a dataset, as --dataset takes it, evenly spread.
+    """Return at most 16 samples of a dataset, as --dataset takes it, evenly spread.
 
     Random ones are of another seed than those for calibration. Raises ModelError.
     """
@@ -40,13 +40,13 @@ def of_dataset(asked: str | HeldData, specs: Sequence[InputSpec], cache: Path) -
 
 
 def count_shared(compared: Path, calibrated: Path) -> int:
-    """The number of samples of one .npz that are in another, too, whatever the files are called."""
+    """Return the number of samples of one .npz that are in another, too, whatever the arrays are called."""
     known = set(_digests(calibrated))
     return sum(digest in known for digest in _digests(compared))
 
 
 def _digests(path: Path) -> list[bytes]:
-    """SHA-256 of every sample, over all inputs."""
+    """Return the SHA-256 of every sample, over all inputs."""
     from harness.quantize.calibration.arrays import load
 
     arrays = [array for _, array in sorted(load(path).items())]
@@ -57,7 +57,7 @@ def _digests(path: Path) -> list[bytes]:
 
 
 def write(data: Path, inputs: Inputs, cache: Path) -> dict[str, Path]:
-    """Variant name -> .npz with the first 16 samples of `data`, keyed by the variant's input names.
+    """Write the first 16 samples of `data` for every variant: variant name -> .npz by its input names.
 
     Arrays are found by name ("serving_default_x:0" in a file is "x" in a signature), else by position.
     Variants with the same names share one file. Raises ModelError.
@@ -75,7 +75,7 @@ def write(data: Path, inputs: Inputs, cache: Path) -> dict[str, Path]:
 def of_ready_files(
     inputs: Inputs, calibration: str | HeldData | None, dataset: str | HeldData | None, cache: Path
 ) -> tuple[dict[str, Path], FidelitySamples | None]:
-    """`write` for .tflite files from elsewhere, whose inputs may differ from each other in shape.
+    """Write sample inputs for ready .tflite files, whose inputs may have different shapes.
 
     Files whose inputs have the same shapes get the same values, from `dataset` or `calibration`, else
     random ones in the range that a quantized input can express, else (text) none. Raises ModelError if the
@@ -95,7 +95,7 @@ def of_ready_files(
 
 
 def no_random_data(specs: Sequence[InputSpec]) -> str | None:
-    """Why there is no random data for such inputs (text, for example), or None if there is."""
+    """Return why there is no random data for such inputs (text, for example); None if there is."""
     from harness.quantize.calibration.arrays import sample_dtype
 
     try:
@@ -114,7 +114,7 @@ def _specs(tensors: Sequence[Tensor]) -> list[InputSpec]:
 
 
 def _short(name: str) -> str:
-    """The signature's name of an input that the converter calls `serving_default_NAME:0`."""
+    """Return the signature's name of an input that the converter calls `serving_default_NAME:0`."""
     return re.sub(r"^serving_default_|:\d+$", "", name)
 
 
@@ -124,13 +124,13 @@ def _keys(names: Mapping[str, object], tensors: Sequence[Tensor]) -> list[str]:
 
 
 def _unique(tensors: Sequence[Tensor]) -> list[str]:
-    """The inputs' names; if several share one, numbers in their order."""
+    """Return the inputs' names; if several inputs share one, their positions."""
     names = [tensor.name for tensor in tensors]
     return names if len(set(names)) == len(names) else [str(index) for index in range(len(names))]
 
 
 def _alike(inputs: Inputs) -> list[Inputs]:
-    """Variants grouped by the shapes of their inputs; real values, quantized or not, are one kind."""
+    """Group variants by the shapes of their inputs; real values are one kind, quantized or not."""
     groups: dict[object, dict[str, tuple[Tensor, ...]]] = {}
     for variant, tensors in inputs.items():
         kind = tuple((t.shape, "real" if t.quantization or "float" in t.dtype else t.dtype) for t in tensors)

@@ -34,7 +34,7 @@ class VariantSet:
 
 
 def described(variant: Variant, data: bytes, where: str) -> Variant:
-    """The variant with all that its file tells. Raises ModelError if that is no .tflite."""
+    """Return the variant with what its file says. Raises ModelError if that is not a .tflite."""
     info = read_model(data, where)
     return replace(
         variant,
@@ -48,12 +48,12 @@ def described(variant: Variant, data: bytes, where: str) -> Variant:
 
 
 def inputs_of(variants: Sequence[MadeVariant]) -> dict[str, tuple[Tensor, ...]]:
-    """Variant name -> the inputs of its file."""
+    """Return variant name -> the inputs of its file."""
     return {made.variant.name: made.variant.inputs for made in variants}
 
 
 def read(path: Path) -> bytes:
-    """A file's content. Raises ModelError if it cannot be read."""
+    """Read a file. Raises ModelError if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:

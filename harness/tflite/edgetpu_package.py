@@ -55,12 +55,12 @@ class Package:
 
 
 def is_compiled(model: ModelInfo) -> bool:
-    """True for a model that is compiled for the Edge TPU."""
+    """Return True for a model that is compiled for the Edge TPU."""
     return any(op.custom and op.name == CUSTOM_OP for op in model.ops)
 
 
 def packages(model: ModelInfo) -> list[Package]:
-    """The packages of a compiled model, in order; none if it is not compiled. Raises nothing."""
+    """Return the packages of a compiled model, in order; none if it is not compiled. Raises nothing."""
     return [
         _package(index, op.custom_options)
         for index, op in enumerate(model.ops)
@@ -132,7 +132,7 @@ def _integer(table: Any, number: int, form: str) -> int:
 
 
 def _bytes(table: Any, number: int) -> bytes:
-    """A string or a vector of bytes."""
+    """Read a string or a vector of bytes."""
     offset = _offset(table, number)
     return _vector_at(table, table.Pos + offset) if offset else b""
 
@@ -148,7 +148,7 @@ def _strings(table: Any, number: int) -> list[bytes]:
 
 
 def _vector_at(table: Any, position: int) -> bytes:
-    """What the offset at `position` points to: a length, then so many bytes."""
+    """Read what the offset at `position` points to: a length, then so many bytes."""
     start = position + struct.unpack_from("<I", table.Bytes, position)[0]
     (length,) = struct.unpack_from("<I", table.Bytes, start)
     if start + 4 + length > len(table.Bytes):

@@ -37,7 +37,7 @@ def _compiler(folder: Path, over_ssh: OverSsh, begun: Callable[[str], None]) -> 
 
 
 def _count(measured: Ops, artifact: Artifact) -> Ops:
-    """The compiler's count in the variant's own ops, if the device took the compiled parts at all.
+    """Return the compiler's count of the variant's own ops, if the device runs any compiled part.
 
     If the compiler's words do not add up, the ops are those of the compiled file.
     """

@@ -52,7 +52,7 @@ class Compilation(Struct, frozen=True):
 
 
 def find(named: str | None = None, host: Host | None = None) -> Installation:
-    """The compiler on PATH, or the one named, here or on another host.
+    """Find the compiler on PATH, or the one named, here or on another host.
 
     Raises ModelError: what is missing and how to get it.
     """
@@ -86,7 +86,7 @@ def compile_model(
     arguments: Sequence[str] = (),
     timeout_s: float = TIMEOUT_S,
 ) -> CompiledFile:
-    """The compiled form of a .tflite, made or taken from the cache in `folder`.
+    """Compile a .tflite, or take the result from the cache in `folder`.
 
     A failure that may not happen again is tried once more. Raises ModelError with the compiler's reason;
     ModelRefused if that is final, which is cached, too.
@@ -144,7 +144,7 @@ def _make(
 def _try(
     source: Path, compiler: Installation, arguments: Sequence[str], timeout_s: float
 ) -> tuple[bytes | None, str, Report]:
-    """One call: the compiled file, or None and why there is none.
+    """Call the compiler once. Return the compiled file (or None), why there is none, and the report.
 
     The exit status is not documented for failures: a new file and the last verdict decide.
     """
@@ -182,13 +182,13 @@ def _judged(data: bytes, ended: str, report: Report) -> tuple[bytes | None, str,
 
 
 def _is_final(report: Report) -> bool:
-    """True for the compiler's judgement of the model; that it crashed may be the machine's fault."""
+    """Return True if the compiler rejects the model; a crash may be the machine's fault and is not final."""
     crashed = re.match(r"libc\+\+abi:|.*Segmentation fault", report.reason or "")
     return report.verdict == "failed" and not report.flaky and not crashed
 
 
 def _run(command: Sequence[str], timeout_s: float) -> tuple[str, str]:
-    """What it wrote, and how it ended if not by itself with status 0.
+    """Run a command. Return its output, and how it ended unless that was with status 0.
 
     The compiler is a script that starts a program: both are ended together.
     """

@@ -13,7 +13,7 @@ _REMEDY = "replace the ops that are not taken, or move them to the end"
 
 
 def one_part(model: ModelInfo, single: Sequence[OpVerdict]) -> tuple[OpVerdict, ...]:
-    """The verdicts on the ops of a model, given those on each op by itself.
+    """Return the verdicts on the ops of a model, given those on each op by itself.
 
     An op is certain where it comes out the same whichever way all that is not certain turns out, and likely
     where it does so once the likely ones turn out as expected.
@@ -37,7 +37,7 @@ def _depends(likely: str) -> str:
 
 
 def _final(own: OpVerdict, verdict: Verdict, likely: str, unknown: str) -> OpVerdict:
-    """`likely` names the ops that make the verdict only likely, if any do."""
+    """Return the verdict on an op; `likely` names the ops that make it only likely, if any do."""
     if own.verdict is verdict and own.likely == bool(likely):
         return own
     if verdict is Verdict.UNCERTAIN:

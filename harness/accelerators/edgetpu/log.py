@@ -75,7 +75,7 @@ class Report:
 
 
 def parse(text: str) -> Report:
-    """Never fails: what is not understood is left out, unknown status strings pass through."""
+    """Read a log. Never fails: unknown lines are skipped, unknown status strings are kept."""
     reader = _Reader()
     for line in text.splitlines():
         reader.read(line.strip())
@@ -93,7 +93,7 @@ class _Reader:
         self._invalid = self._begun = False
 
     def read(self, line: str) -> None:
-        """Take in the next line of the log."""
+        """Read the next line of the log."""
         row = _row(line, *self._columns) if self._columns else None
         if row is not None:
             self._rows.append(row)
@@ -104,7 +104,7 @@ class _Reader:
             self._verdict(line)
 
     def report(self) -> Report:
-        """What the lines so far come to."""
+        """Return the report on the lines so far."""
         verdict = self._found.verdict
         if self._rows and verdict == "unfinished":  # the .log file has no verdict, and only after success
             verdict = "compiled"
@@ -145,7 +145,7 @@ class _Reader:
         self._found = replace(self._found, verdict="failed", reason=f"{reason}: {first}" if first else reason)
 
     def _next_attempt(self) -> None:
-        """Figures and reasons are of one attempt."""
+        """Start over for the next attempt: figures and reasons belong to one attempt."""
         if self._begun:
             attempts = (*self._found.attempts, self._found.verdict)
             self._found = Report(version=self._found.version, attempts=attempts)
@@ -153,7 +153,7 @@ class _Reader:
 
 
 def _row(line: str, count_at: int, status_at: int) -> CompilerOp | None:
-    """A row of the table; None for any other line, of which there may be some between rows."""
+    """Read a row of the table; None for any other line, of which some may stand between rows."""
     name, count, status = line[:count_at].strip(), line[count_at:status_at].strip(), line[status_at:].strip()
     if name and status and not line[count_at : count_at + 1].isspace() and re.fullmatch("[0-9]{1,9}", count):
         return CompilerOp(name, int(count), status)
@@ -162,7 +162,7 @@ def _row(line: str, count_at: int, status_at: int) -> CompilerOp | None:
 
 
 def _number(text: str) -> int | None:
-    """ "3.86MiB" in bytes, "12" as it is; None for what is no number."""
+    """Convert "3.86MiB" to bytes, and "12" to 12; None if it is not a number."""
     found = _NUMBER.fullmatch(text)
     if found is None or (found[2] or "B") not in _UNITS:
         return None

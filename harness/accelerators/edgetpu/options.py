@@ -16,7 +16,7 @@ _OWN_FLAGS = ("--out_dir", "--num_segments")  # -o and -n of edgetpu_compiler
 
 
 def complete(options: JsonObject, folder: Path | None) -> JsonObject:
-    """The options with the compiler's path resolved, if it is on this machine."""
+    """Return the options with the compiler's path resolved if it is on this machine."""
     if "compiler" not in options or "compiler_host" in options:
         return options
     return {**options, "compiler": resolved(options["compiler"], folder)}
@@ -32,7 +32,7 @@ def _device(value: Any) -> str:
 
 
 def _compiler_args(value: Any) -> tuple[str, ...]:
-    """Flags for the compiler, except those that move its output file or make several of it."""
+    """Check flags for the compiler: those that move or split its output file are not allowed."""
     words: tuple[str, ...] = list_of(text, least=0)(value)
     for word in words:
         flag = word.partition("=")[0]

@@ -73,7 +73,7 @@ class Host:
         return Answer(printable(rest[:text_bytes].decode("utf-8", "replace")), rest[text_bytes:], status)
 
     def _run(self, stdin: bytes, timeout_s: float) -> tuple[bytes, str]:
-        """What came back, with a line break before it, and what is wrong if nothing did."""
+        """Return the answer, after a line break, and what is wrong if there is none."""
         try:
             answer, problem = self.over_ssh(
                 self.target, _SCRIPT, stdin, timeout_s=timeout_s, limit_bytes=_LIMIT_BYTES

@@ -25,7 +25,7 @@ Sides = tuple[tuple[int, int], tuple[int, int]]  # height and width, before and 
 
 
 def bilinear_resize(view: OpView, *issues: str) -> OpVerdict | None:
-    """Only some sizes are known to be mapped, and some to be left."""
+    """Check the size of a bilinear resize: only some are known to be mapped or not mapped."""
     sides = _sides(view)
     if sides is None:
         return _depends(issues)
@@ -46,7 +46,7 @@ def bilinear_resize(view: OpView, *issues: str) -> OpVerdict | None:
 
 
 def nearest_resize(view: OpView, *issues: str) -> OpVerdict | None:
-    """Small inputs that are at most doubled were seen mapped."""
+    """Check that a small input is at most doubled: such resizes were seen mapped."""
     sides = _sides(view)
     if sides is None or max(sides[1]) > _LARGEST_NEAREST:
         return _depends(issues)
@@ -57,7 +57,7 @@ def nearest_resize(view: OpView, *issues: str) -> OpVerdict | None:
 
 
 def tiled_pixel(view: OpView) -> OpVerdict | None:
-    """The table does not have TILE."""
+    """Check that a TILE repeats one pixel: the op is not in Coral's table, but that was seen mapped."""
     if any(size > 1 for size in view.inputs[0].shape[:-1]):
         reason = "not in coral's table; only one pixel, repeated over an area, was seen taken"
         return OpVerdict(Verdict.UNCERTAIN, reason, _SEEN)

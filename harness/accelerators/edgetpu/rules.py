@@ -56,7 +56,7 @@ class Rules(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def predict(model: ModelInfo, runtime: Runtime, options: JsonObject) -> Prediction:
-    """What edgetpu_compiler will map of a model; of a compiled one, what it has mapped."""
+    """Predict which ops edgetpu_compiler will map; read it from the file if the model is compiled."""
     compiler = rules().compiler
     target = f"{compiler.name} {compiler.version}"
     if is_compiled(model):
@@ -77,7 +77,7 @@ def rules() -> Rules:
 
 
 def _compiled(model: ModelInfo) -> Prediction:
-    """A model that is compiled already: its custom ops run there, whatever else is in it does not."""
+    """Return the prediction for a compiled model: its custom ops run on the Edge TPU, all others do not."""
     taken = OpVerdict(Verdict.DELEGATED, "compiled for the Edge TPU", "the file itself")
     left = OpVerdict(Verdict.NOT_DELEGATED, "the compiler left it on the CPU", "the file itself")
     ops = tuple(taken if op.custom and op.name == CUSTOM_OP else left for op in model.ops)
@@ -87,14 +87,14 @@ def _compiled(model: ModelInfo) -> Prediction:
 
 
 def _refusal(model: ModelInfo) -> Refusal | None:
-    """Why the compiler gives no output at all; what is certain comes before what is not."""
+    """Return why the compiler writes no output at all; certain reasons come before uncertain ones."""
     reasons = (_not_quantized, _unparsed, _unresolved, _resizing, _too_large, _several)
     found = [why for reason in reasons if (why := reason(model)) is not None]
     return next((why for why in found if why.certain), next(iter(found), None))
 
 
 def _with_arguments(prediction: Prediction, options: JsonObject) -> Prediction:
-    """Nothing is certain any more where the compiler gets arguments whose effect is not known."""
+    """Return the prediction, made uncertain if the compiler gets arguments whose effect is not known."""
     strange = _strange(options.get("compiler_args", ()))
     if not strange:
         return prediction
@@ -104,7 +104,7 @@ def _with_arguments(prediction: Prediction, options: JsonObject) -> Prediction:
 
 
 def _strange(arguments: Sequence[str]) -> list[str]:
-    """Those that may change what is mapped."""
+    """Return the arguments that may change what is mapped."""
     compiler, rest = rules().compiler, iter(map(str, arguments))
     harmless = compiler.harmless_args | compiler.harmless_settings
     found = []
@@ -117,7 +117,7 @@ def _strange(arguments: Sequence[str]) -> list[str]:
 
 
 def _unparsed(model: ModelInfo) -> Refusal | None:
-    """Ops from a TensorFlow Lite newer than the compiler's own."""
+    """Return the refusal for ops that are newer than the compiler's own TensorFlow Lite."""
     compiler = rules().compiler
     known, unknown = release(compiler.last_known_release), release(compiler.first_unknown_release)
     newer = sorted({(op.name, op.version) for op in model.ops if not op.custom and _release(op) > known})
@@ -138,7 +138,7 @@ def _release(op: OpInfo) -> Version:
 
 
 def _release_of(name: str, version: int) -> Version:
-    """The release that brought an op; what the table has not is newer than all of it."""
+    """Return the release that brought an op; one that is not in the table counts as newer than all."""
     return loading.since(name, version) or (99,)
 
 
@@ -189,7 +189,7 @@ def _several(model: ModelInfo) -> Refusal | None:
 
 
 def _verdict(view: OpView) -> OpVerdict:
-    """What the rules say of an op by itself."""
+    """Return the verdict on an op by itself."""
     rule = rules().ops.get(view.name)
     if view.name == "DEQUANTIZE":
         return OpVerdict(
@@ -213,7 +213,7 @@ def _verdict(view: OpView) -> OpVerdict:
 
 
 def _checked(view: OpView, checks: Sequence[str]) -> OpVerdict:
-    """The first check that is not met decides; one that is only likely met lets the others speak first."""
+    """Return the verdict of the first check that fails; one that passes as likely counts if none fails."""
     likely = None
     for name, *issues in map(str.split, checks):
         found = CHECKS[name](view, *issues)

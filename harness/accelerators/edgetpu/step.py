@@ -39,7 +39,7 @@ class EdgeTpuCompiler:
         given: Path | None = None,
         missing: str | None = None,
     ) -> CompiledFile | Refused | Unavailable | None:
-        """The compiled form of a variant: see `base.Compiler.compile`.
+        """Return the compiled form of a variant; see `base.Compiler.compile`.
 
         A variant that is compiled already runs as it is. MODEL_edgetpu.tflite beside the user's own
         MODEL.tflite is taken instead of compiling. Refused is what the compiler judged; if it could not be
@@ -50,7 +50,7 @@ class EdgeTpuCompiler:
         return _ready(variant, given, self._folder) or self._made_of(variant, path, spec, missing)
 
     def find(self, spec: DelegateSpec) -> ListedCompiler:
-        """The compiler that a profile means, or what is wrong with it."""
+        """Return the compiler that a profile refers to, or the problem with it."""
         host = spec.options.get("compiler_host")
         try:
             found = self._find(spec)
@@ -63,7 +63,7 @@ class EdgeTpuCompiler:
         return _once(self._found, (named, host), lambda: edgetpu.find(named, host))
 
     def _host(self, spec: DelegateSpec) -> Host | None:
-        """Where the compiler is, if not here."""
+        """Return the host that the compiler is on; None for this machine."""
         if "compiler_host" not in spec.options:
             return None
         ssh_options = tuple(spec.options.get("compiler_ssh_options", ()))
@@ -100,7 +100,7 @@ class EdgeTpuCompiler:
 
 
 def _once(known: dict[Hashable, T | ModelError], key: Hashable, make: Callable[[], T]) -> T:
-    """What `make` came to the first time, failures included."""
+    """Return the first result of `make`, or raise its first failure again."""
     if key not in known:
         try:
             known[key] = make()
@@ -113,7 +113,7 @@ def _once(known: dict[Hashable, T | ModelError], key: Hashable, make: Callable[[
 
 
 def _ready(variant: Variant, given: Path | None, folder: Path) -> CompiledFile | None:
-    """MODEL_edgetpu.tflite beside a model that was given as a .tflite, if it is compiled and fits it."""
+    """Return MODEL_edgetpu.tflite beside the user's MODEL.tflite, if it is compiled and has its inputs."""
     if given is None:
         return None
     path = given.with_name(f"{given.stem}_edgetpu.tflite")

@@ -56,7 +56,7 @@ class Rules(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def predict(model: ModelInfo, runtime: Runtime, options: JsonObject) -> Prediction:
-    """What the GPU will take of a model."""
+    """Predict which ops of a model the GPU will run."""
     library = options.get("library")
     target = str(library or f"{runtime.name} {runtime.version}")
     refusal = loading.refusal(model, runtime) or _several(model)
@@ -81,7 +81,7 @@ def predict(model: ModelInfo, runtime: Runtime, options: JsonObject) -> Predicti
 
 
 def _kept(model: ModelInfo, seen: Sequence[OpView], single: Sequence[Verdict]) -> list[Verdict]:
-    """The largest part of the graph, in which float16 weights count as they are stored.
+    """Return the verdicts once only the largest part of the graph is kept.
 
     What unpacks them belongs to no part, and is taken only where everything else is: as in
     FP16GraphPartitionHelper of tflite/delegates/utils.cc, and seen so.
@@ -105,7 +105,7 @@ def _several(model: ModelInfo) -> Refusal | None:
 
 
 def _without_fallback(prediction: Prediction, options: JsonObject) -> Prediction:
-    """LiteRT compiles a model as a whole or not at all where the CPU is not allowed to help."""
+    """Return the prediction, refused if the CPU may not help: LiteRT then compiles all of a model or none."""
     refused = prediction.refusal is not None and prediction.refusal.certain
     if refused or "library" in options or options.get("fallback", True):
         return prediction
@@ -192,7 +192,7 @@ def _library(view: OpView) -> OpVerdict:
 
 
 def _after_cut(view: OpView, own: OpVerdict, final: Verdict) -> OpVerdict:
-    """The verdict once the largest part of the graph has been kept."""
+    """Return the verdict on an op once only the largest part of the graph is kept."""
     if own.verdict is final or final is Verdict.DELEGATED:
         return own
     if final is Verdict.UNCERTAIN:

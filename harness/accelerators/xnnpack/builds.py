@@ -106,7 +106,7 @@ def type_reason(view: OpView, build: Build) -> str | None:
 
 
 def _whose(view: OpView, build: Build) -> str:
-    """XNNPACK, or that of the build alone where the newest one has a kernel."""
+    """Return "XNNPACK", or "XNNPACK of BUILD" if the newest build has a kernel."""
     newest = builds()[1]
     if build.runtime == newest.runtime or type_reason(view, newest) is not None:
         return "XNNPACK"
@@ -150,7 +150,7 @@ def _converts(view: OpView) -> bool:
 
 
 def _data(view: OpView) -> TensorInfo:
-    """The input that is computed upon, wherever it stands."""
+    """Return the input that holds the data."""
     place = {"TRANSPOSE_CONV": 2, "SPLIT": 1}.get(view.name, 0)
     return view.inputs[place if place < len(view.inputs) else 0]
 
@@ -160,12 +160,12 @@ def _weights(view: OpView) -> TensorInfo | None:
 
 
 def _plain(tensor: TensorInfo) -> bool:
-    """8-bit with one scale for the whole tensor."""
+    """Return True for an 8-bit tensor with one scale."""
     return tensor.dtype in EIGHT_BIT and tensor.quantization is not None and tensor.quantization.axis is None
 
 
 def _agree(view: OpView) -> bool:
-    """Operands, weights and outputs are of one type; sizes, axes and biases are not asked."""
+    """Return True if operands, weights and outputs have one type; sizes, axes and biases do not count."""
     asked = list(view.outputs)
     if view.name in _OPERANDS:
         asked += view.inputs

@@ -73,7 +73,7 @@ _FIX_BATCH = "fix the batch size: build the model on an input of shape (1, …)"
 
 
 def predict(model: ModelInfo, runtime: Runtime, options: JsonObject) -> Prediction:
-    """What XNNPACK of a runtime will take of a model."""
+    """Predict which ops of a model the XNNPACK of a runtime will run."""
     target = f"{runtime.name} {runtime.version}"
     seen = unpacked(views(model))
     ops = tuple(_of_runtime(model, seen, runtime))
@@ -85,7 +85,7 @@ def predict(model: ModelInfo, runtime: Runtime, options: JsonObject) -> Predicti
 
 
 def _of_runtime(model: ModelInfo, seen: Sequence[OpView], runtime: Runtime) -> list[OpVerdict]:
-    """As the very build says that was asked, else what can be concluded from its neighbours."""
+    """Return the verdicts of the build that was tested, else those that follow from its neighbours."""
     asked_for = release(runtime.version)
     if runtime.name == "tflite-runtime" and asked_for[:2] in _HAND_NOTHING_OVER:
         reason = f"{runtime.name} {runtime.version} hands nothing to XNNPACK by itself; 2.8 and newer do"
@@ -98,7 +98,7 @@ def _of_runtime(model: ModelInfo, seen: Sequence[OpView], runtime: Runtime) -> l
 
 
 def _settle(old: OpVerdict, new: OpVerdict, runtime: Runtime) -> OpVerdict:
-    """One verdict for this runtime out of those for the two builds that were asked."""
+    """Combine the verdicts for the two builds that were tested to one for this runtime."""
     asked_for = release(runtime.version)[:2]
     first, last = builds()
     older = runtime.name != last.runtime and () < asked_for < first.version
@@ -127,7 +127,7 @@ def _verdicts(model: ModelInfo, seen: Sequence[OpView], build: Build) -> list[Op
 
 
 def _whole_loss(seen: Sequence[OpView], build: Build) -> OpVerdict | None:
-    """One op that costs the build all of XNNPACK."""
+    """Return the verdict on all ops if one op makes the build lose all of XNNPACK."""
     late = next((view for view in seen if sized_while_running(view)), None)
     if late is not None and not build.dynamic_graphs:
         reason = (
@@ -141,7 +141,7 @@ def _whole_loss(seen: Sequence[OpView], build: Build) -> OpVerdict | None:
 
 
 def _breaking(view: OpView, build: Build) -> str | None:
-    """An op that the build takes although it cannot run it: the delegate as a whole then fails to be made."""
+    """Return an op that the build accepts although it cannot run it: creating the delegate then fails."""
     if not build.takes_too_much:
         return None
     if view.name == "TRANSPOSE" and view.inputs and c.untransposable(view):
@@ -172,7 +172,7 @@ def _reason(view: OpView, build: Build) -> str | None:
 
 
 def _unpacking(index: int, seen: Sequence[OpView], verdicts: Sequence[OpVerdict]) -> OpVerdict:
-    """A DEQUANTIZE of constant weights goes with those that use them."""
+    """Return the verdict on an op; a DEQUANTIZE of constant weights follows the ops that use them."""
     view = seen[index]
     if not unpacks(view):
         return verdicts[index]
@@ -184,7 +184,7 @@ def _unpacking(index: int, seen: Sequence[OpView], verdicts: Sequence[OpVerdict]
 
 
 def _remedy(view: OpView, build: Build) -> str | None:
-    """The remedy for an op that was left; None if nothing known would have it delegated."""
+    """Return what to do about an op that is not delegated; None if nothing known helps."""
     newest = builds()[1]
     if view.name in _RECURRENT:
         return "build the layer with unroll=True"

@@ -43,7 +43,7 @@ def load_calibration(
     scale: Interval | None = None,
     limit: int = LIMIT,
 ) -> Samples:
-    """Calibration data that a program holds, or that --calibration names, written into the folder `cache`.
+    """Load calibration data that a program holds, or that --calibration names, into the folder `cache`.
 
     A text is a source and, behind commas, its options:
 
@@ -68,7 +68,7 @@ def load_calibration(
 def load_split(
     asked: str | HeldData, inputs: Sequence[InputSpec], cache: Path, held_back: int = HELD_BACK
 ) -> tuple[Samples, Samples | None]:
-    """Calibration data as `load_calibration` has it, and samples of the same source that it does not hold.
+    """Load calibration data, and other samples of the same source that are held back from it.
 
     At most `held_back` samples are held back, evenly spread over the source: those that calibration would
     have no use for, else up to a quarter of all; None if there are fewer than four. Random data has another
@@ -92,7 +92,7 @@ def load_split(
 
 
 def spread(total: int, count: int) -> list[int]:
-    """`count` indices evenly spread over `total`: sources are often sorted by class."""
+    """Return `count` indices evenly spread over `total`: sources are often sorted by class."""
     return [(2 * i + 1) * total // (2 * count) for i in range(count)]
 
 
@@ -103,7 +103,7 @@ def generate(
     seed: int = 0,
     ranges: Mapping[str, Interval] | None = None,
 ) -> Samples:
-    """Uniform random samples, the same for the same seed, in each input's range [low, high).
+    """Return uniform random samples in each input's range [low, high), the same for the same seed.
 
     The range is what `ranges` says for the input's name, else what a quantized input can express, else
     [-1, 1) for float inputs, all values for 8-bit ones, and 0 or 1 for wider integers (indices into a
@@ -131,7 +131,7 @@ def generate(
 
 
 def subsampled(data: Samples, cache: Path, count: int) -> Samples:
-    """At most `count` of its samples, evenly spread, in the folder `cache`. Raises ModelError."""
+    """Return at most `count` of the samples, evenly spread, in the folder `cache`. Raises ModelError."""
     from harness.quantize.calibration.arrays import load, store
 
     if data.samples <= count:
@@ -157,7 +157,7 @@ def _range(spec: InputSpec) -> Interval:
 def _generated(
     request: Request, inputs: Sequence[InputSpec], cache: Path, second: int | None = None
 ) -> Samples:
-    """Random data in the range asked for; with `second`, so many samples of another seed."""
+    """Return random data in the requested range; with `second`, that many samples of another seed."""
     told = request.options.range
     ranges = dict.fromkeys((spec.name for spec in inputs), told) if told else None
     if second is not None:
@@ -167,7 +167,7 @@ def _generated(
 
 
 def _read(request: Request, inputs: Sequence[InputSpec], limit: int) -> tuple[Arrays, list[str]]:
-    """At most `limit` samples as the model's inputs want them, and what was done to them."""
+    """Read at most `limit` samples, fitted to the inputs, and notes on how they were fitted."""
     from harness.quantize.calibration.arrays import finish
 
     assert request.reader is not None

@@ -24,7 +24,7 @@ _WORKER = "harness.quantize.calibration.worker"
 def evaluate_callable(
     text: str, inputs: Sequence[InputSpec], limit: int, timeout_s: float = TIMEOUT_S
 ) -> Arrays:
-    """At most about `limit` samples (whole batches) of `package.module:callable`, one array per input.
+    """Return about `limit` samples (whole batches) of `package.module:callable`, one array per input.
 
     Raises ModelError if it cannot be imported, raises, dies, takes too long, or gives what is no data.
     """
@@ -58,7 +58,7 @@ def _run(
 
 
 def _last_words(output: bytes) -> str:
-    """The last line that the process wrote; not a notice of TensorFlow's (I0000 …, W0000 …)."""
+    """Return the last line that the process wrote, except TensorFlow's notices (I0000 …, W0000 …)."""
     lines = (line.strip() for line in reversed(output.decode("utf-8", "replace").split("\n")))
     last = next((line for line in lines if line and not re.match(r"[IW]\d{4} |WARNING:", line)), "")
     return f": {last[:300]}" if last else ""

@@ -28,15 +28,15 @@ class HeldData:
         self._kept = _Kept(value) if isinstance(value, Iterator) else value
 
     def __eq__(self, other: object) -> bool:
-        """True for the same object."""
+        """Return True for the same object."""
         return isinstance(other, HeldData) and other.value is self.value
 
     def __hash__(self) -> int:
-        """By the object."""
+        """Return the hash of the object's identity."""
         return id(self.value)
 
     def read(self, inputs: Sequence[InputSpec], limit: int) -> tuple[Arrays, list[str]]:
-        """About `limit` samples (whole batches; an array whole), under the model's input names.
+        """Return about `limit` samples (whole batches; an array whole), under the model's input names.
 
         Raises ModelError if that is no data for these inputs, or reading it raises.
         """
@@ -56,7 +56,7 @@ class HeldData:
 
 
 def as_source(data: object) -> str | HeldData | None:
-    """What --calibration and --dataset take as a text, or the data itself; None stays None.
+    """Return a source as text, or the data itself in a HeldData; None stays None.
 
     A path is a text. Whoever needs the data several times calls this once: an iterator is read once only.
     """
@@ -85,7 +85,7 @@ def _as_arrays(value: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _name(value: object) -> str:
-    """What it is, in words: `array float32 (100, 8, 8, 1)`, `dict of image, mask`, `BatchDataset`."""
+    """Return a description: `array float32 (100, 8, 8, 1)`, `dict of image, mask`, `BatchDataset`."""
     if isinstance(value, Mapping):
         return f"dict of {', '.join(map(str, value))}"
     if hasattr(value, "dtype") and hasattr(value, "shape"):

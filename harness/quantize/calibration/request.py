@@ -34,7 +34,7 @@ class Request:
 
 
 def parse(asked: str | HeldData, options: Options) -> Request:
-    """The request; `options` is what counts if a text does not say otherwise.
+    """Return the request; options in a text win over `options`.
 
     Raises ModelError for a source or an option that does not exist.
     """
@@ -51,7 +51,7 @@ def _read_held(data: HeldData) -> Reader:
 
 
 def _reader(source: str) -> tuple[Reader | None, tuple[str, ...]]:
-    """The reader of a source (None: data is generated), and the options that it knows."""
+    """Return the reader of a source (None: data is generated), and the options that it knows."""
     from harness.quantize.calibration import arrays, images
 
     if not source:

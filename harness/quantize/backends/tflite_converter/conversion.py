@@ -71,7 +71,7 @@ class Conversion:
     def make(
         self, tasks: Sequence[Task], oldest: Version | None, progress: Progress
     ) -> list[ConversionResult]:
-        """Every task's result, in order."""
+        """Make the tasks that are not in the cache; return every task's result, in order."""
         missing = self._missing(tasks, oldest)
         if missing and self._canonical is None:
             known = self.source.sha256
@@ -89,18 +89,18 @@ class Conversion:
         return [self._results.result(task, oldest) for task in tasks]
 
     def _missing(self, tasks: Sequence[Task], oldest: Version | None) -> list[Task]:
-        """What has to be made, slowest first: calibration takes longest, and int16 activations on top."""
+        """Return the tasks to run, slowest first: those with calibration, and of them those with int16."""
         missing = [task for task in tasks if not self._results.is_settled(task, oldest)]
         return sorted(missing, key=lambda task: (task.calibration is None, "INT16" not in str(task.settings)))
 
     def _known(self) -> Prepared | None:
-        """What the cache knows of the canonical model."""
+        """Return the cache's record of the canonical model, if there is one."""
         if self.source.kind == "builtin" and digits_files(self._cache) is None:
             return None
         return cache.read_record(self._prepared_file(), Prepared) if self.source.sha256 else None
 
     def _use(self, prepared: Prepared) -> None:
-        """A file or a name stands for the graph (whose inner names vary); anything else has but its graph."""
+        """Set the inputs and the hash of the content: of the file or name, or else of the graph."""
         self.inputs: tuple[InputSpec, ...] = prepared.inputs
         self.content = cache.key(
             structure=self.source.sha256 or prepared.structure,
@@ -131,7 +131,7 @@ class Conversion:
         return Prepare(kind, source, str(path) if path else None, self._batch, folder, str(out), trust)
 
     def _copied(self) -> Path | None:
-        """A copy of the user's file, folder or object that nobody changes; None if there is nothing to copy.
+        """Copy the user's file, folder or object, so that it cannot change; None if there is none.
 
         From now on a file's or folder's source is its content.
         """

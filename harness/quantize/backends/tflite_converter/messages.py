@@ -68,17 +68,17 @@ Answer = Prepared | Converted | Failed
 
 
 def encode(message: Request | Answer) -> bytes:
-    """The message as one line. Names of files may hold bytes that are not UTF-8: the line is ASCII."""
+    """Convert a message to one line of ASCII: names of files may hold bytes that are not UTF-8."""
     return json.dumps(msgspec.to_builtins(message)).encode("ascii") + b"\n"
 
 
 def decode_request(line: bytes) -> Request:
-    """What home asks."""
+    """Read a request."""
     request: Request = msgspec.convert(json.loads(line), Request)
     return request
 
 
 def decode_answer(line: bytes) -> Answer:
-    """What a converter process answers."""
+    """Read a converter process's answer."""
     answer: Answer = msgspec.convert(json.loads(line), Answer)
     return answer

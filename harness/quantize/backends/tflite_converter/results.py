@@ -67,7 +67,7 @@ class ResultCache:
         self._lost: dict[str, str] = {}  # key -> a reason that may not hold next time
 
     def key(self, task: Task) -> str:
-        """The name of a task's entry: the SHA-256 of all that its result depends on."""
+        """Return the name of a task's entry: the SHA-256 of all that its result depends on."""
         return cache.key(
             model=self._content(),
             settings=msgspec.to_builtins(task.settings),
@@ -77,7 +77,7 @@ class ResultCache:
         )
 
     def find(self, task: Task) -> Entry | None:
-        """The entry of a task; None if it has to be made."""
+        """Return the entry of a task; None if it has to be made."""
         key = self.key(task)
         if key not in self._known:
             entry = cache.read_record(self._file(key), Entry)
@@ -93,7 +93,7 @@ class ResultCache:
         return self._store(task, Entry(cache.digest(data), len(data), info.min_runtime_version))
 
     def keep_failure(self, task: Task, reason: str, final: bool) -> Entry:
-        """Remember why a task failed; in the cache only if it is `final`, the converter's judgement."""
+        """Keep the reason for a failure; in the cache only if it is `final`, the converter's own verdict."""
         entry = Entry(failed=reason)
         if final:
             return self._store(task, entry)
@@ -101,7 +101,7 @@ class ResultCache:
         return entry
 
     def is_settled(self, task: Task, oldest: Version | None) -> bool:
-        """True if nothing has to be made for `result`."""
+        """Return True if `result` needs no further conversion."""
         entry = self.find(task)
         if entry is None:
             return False
@@ -112,7 +112,7 @@ class ResultCache:
         )
 
     def result(self, task: Task, oldest: Version | None) -> ConversionResult:
-        """A task's result, in the older form if `oldest` needs that and it could be made."""
+        """Return a task's result, in the older form if `oldest` needs that and it could be made."""
         entry = self.find(task)
         if entry is None:
             return ConversionResult(None, self._lost.get(self.key(task), "lost from the cache"))
@@ -127,7 +127,7 @@ class ResultCache:
         return ConversionResult(self._path(entry), None, task.compatible, needed)
 
     def is_too_new(self, entry: Entry, oldest: Version | None) -> bool:
-        """True if the oldest runtime that is meant to run a file refuses it, or computes it wrongly."""
+        """Return True if the oldest runtime refuses a file, or computes it wrongly."""
         if oldest is None or entry.failed:
             return False
         if entry.min_runtime and release(entry.min_runtime)[:2] > oldest:
@@ -151,7 +151,7 @@ class ResultCache:
 
 
 def _has_dense_per_channel(info: ModelInfo) -> bool:
-    """True if a dense layer computes in int8 with one scale per channel."""
+    """Return True if a dense layer computes in int8 with one scale per channel."""
     for op in info.ops:
         if op.name == "FULLY_CONNECTED":
             activation, weights = (info.tensors[index] for index in op.inputs[:2])

@@ -38,7 +38,7 @@ def save(model: Any, folder: Path) -> Path:
 
 
 def _save_keras(model: Any, path: Path) -> bool:
-    """Save it; False if it can't be loaded without the user's classes or functions."""
+    """Write a .keras file; False if it cannot be loaded without the user's classes or functions."""
     try:
         model.save(path)
         with zipfile.ZipFile(path) as archive:
@@ -49,7 +49,7 @@ def _save_keras(model: Any, path: Path) -> bool:
 
 
 def _needs_user_code(config: object) -> bool:
-    """True if a part of a Keras configuration is a class or function that is not Keras' own."""
+    """Return True if a part of a Keras configuration is a class or function that is not Keras' own."""
     if isinstance(config, list):
         return any(map(_needs_user_code, config))
     if not isinstance(config, dict):

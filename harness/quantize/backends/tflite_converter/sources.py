@@ -51,7 +51,7 @@ def load(kind: str, source: str, path: Path | None, cache: Path, trust: bool = F
 
 
 def call(source: str) -> tuple[Any, list[Any]]:
-    """What `package.module:callable` returns, seeded, and the variables that were made on the way."""
+    """Call `package.module:callable`, seeded; return the result and the variables that it created."""
     import keras
     import tensorflow as tf
 
@@ -68,7 +68,7 @@ def call(source: str) -> tuple[Any, list[Any]]:
 
 
 def _application(source: str) -> Any:
-    """An architecture with seeded random weights that keep activations in a sane range.
+    """Build an architecture with seeded random weights that keep activations in a sane range.
 
     Untouched, random weights let the signal die away layer by layer (1e-5 at the end of MobileNetV2), and
     what is quantized then cannot even be prepared. One forward pass gives the batch normalizations the
@@ -95,7 +95,7 @@ def _application(source: str) -> Any:
 
 
 def _load_keras(path: Path, trust: bool) -> Any:
-    """A Keras file; what Keras 3 refuses, Keras 2 (tf_keras) may take, but never code without `trust`."""
+    """Load a Keras file, with Keras 2 (tf_keras) if Keras 3 refuses it; code only with `trust`."""
     import keras
 
     if path.suffix.lower() == ".keras" and not zipfile.is_zipfile(path):  # Keras says "File not found"

@@ -63,7 +63,7 @@ def write_saved_model(loaded: Loaded, inputs: Sequence[Any], out: Path) -> Any:
 
 
 def _digests(graph: Any) -> tuple[str, str]:
-    """SHA-256 of the variables and constants that the graph captured, and of the graph without them."""
+    """Return the SHA-256 of the variables and constants that the graph captured, and of the graph itself."""
     import tensorflow as tf
 
     values = hashlib.sha256()
@@ -81,7 +81,7 @@ def _digests(graph: Any) -> tuple[str, str]:
 
 
 def from_object(made: Any, variables: Sequence[Any] = ()) -> Loaded:
-    """A Keras model, a tf.Module or a function; a function alone does not keep its `variables` alive.
+    """Return a Keras model, a tf.Module or a function to trace; `variables` are kept for a function.
 
     Raises ModelError for anything else.
     """
@@ -102,7 +102,7 @@ def from_object(made: Any, variables: Sequence[Any] = ()) -> Loaded:
 
 
 def from_keras(model: Any) -> Loaded:
-    """A model of Keras 3 or Keras 2, called for inference."""
+    """Return a model of Keras 3 or Keras 2, called for inference."""
     import tensorflow as tf
 
     tensors = getattr(model, "inputs", None) or _called_with(model)
@@ -120,13 +120,13 @@ def from_keras(model: Any) -> Loaded:
 
 
 def recurrent_layers(owner: Any) -> list[str]:
-    """Names of a Keras model's recurrent layers that are loops in its graph (not `unroll=True`)."""
+    """Return the names of a Keras model's recurrent layers that are loops in its graph."""
     layers = owner._flatten_layers() if hasattr(owner, "_flatten_layers") else ()
     return [layer.name for layer in layers if getattr(layer, "unroll", None) is False]
 
 
 def _called_with(model: Any) -> list[Any]:
-    """The input of a subclassed model, which knows it only if it was called or built before."""
+    """Return the input of a subclassed model, known only if the model was called or built before."""
     import tensorflow as tf
 
     shapes = list((getattr(model, "_build_shapes_dict", None) or {}).values())
@@ -138,7 +138,7 @@ def _called_with(model: Any) -> list[Any]:
 
 
 def from_module(module: Any) -> Loaded:
-    """The module's signatures, else its `__call__`, else its only tf.function with a signature."""
+    """Return the module's signatures, else its `__call__`, else its only tf.function with a signature."""
     import tensorflow as tf
 
     if getattr(module, "signatures", None):
@@ -161,7 +161,7 @@ def from_module(module: Any) -> Loaded:
 
 
 def from_signatures(loaded: Any) -> Loaded:
-    """A loaded SavedModel: its serving_default, or its only signature."""
+    """Return the serving_default of a loaded SavedModel, or its only signature."""
     signatures = dict(loaded.signatures)
     chosen = signatures.get("serving_default") or (
         next(iter(signatures.values())) if len(signatures) == 1 else None
@@ -173,14 +173,14 @@ def from_signatures(loaded: Any) -> Loaded:
 
 
 def from_function(function: Any, owner: Any) -> Loaded:
-    """A tf.function with an input_signature."""
+    """Return a tf.function, which needs an input_signature."""
     if not function.input_signature:
         raise ModelError("the tf.function needs an input_signature, or return a concrete function")
     return from_concrete(function.get_concrete_function(), owner)
 
 
 def from_concrete(function: Any, owner: Any) -> Loaded:
-    """A concrete function; `owner` keeps its variables alive."""
+    """Return a concrete function; `owner` keeps its variables alive."""
     import tensorflow as tf
 
     structure = function.structured_input_signature
@@ -202,7 +202,7 @@ def from_concrete(function: Any, owner: Any) -> Loaded:
 
 
 def _flat(outputs: Any) -> Any:
-    """Outputs as a signature takes them: a flat dict as it is, anything else numbered."""
+    """Return outputs as a signature takes them: a flat dict as it is, anything else numbered."""
     import tensorflow as tf
 
     if isinstance(outputs, dict) and all(tf.is_tensor(value) for value in outputs.values()):
@@ -212,7 +212,7 @@ def _flat(outputs: Any) -> Any:
 
 
 def _input_names(names: Sequence[str]) -> list[str]:
-    """Names that a signature takes: Keras' counters ("keras_tensor_12") say nothing and become "input"."""
+    """Return names that a signature takes; Keras' counters ("keras_tensor_12") become "input"."""
     fresh = []
     for index, name in enumerate(names):
         clean = re.sub(r"\W", "_", name.split(":")[0]).lstrip("_0123456789")
@@ -223,7 +223,7 @@ def _input_names(names: Sequence[str]) -> list[str]:
 
 
 def _static(spec: Any, batch: int) -> Any:
-    """The input with its batch dimension fixed. Raises ModelError if another one is open."""
+    """Return the input with its batch dimension fixed. Raises ModelError if another dimension is open."""
     import tensorflow as tf
 
     if spec.shape.rank is None:

@@ -38,7 +38,7 @@ class Worker:
         self.process = Process(command, environment=_environment(scratch))
 
     def ask(self, request: Request, timeout_s: float = TIMEOUT_S) -> Answer:
-        """The answer to a request; `Failed` if the process dies of it, or takes longer than that."""
+        """Send a request and return the answer: `Failed` if the process dies or takes too long."""
         with self.process.within(timeout_s):
             with contextlib.suppress(OSError):  # it died: its end says how
                 self.process.stdin.write(encode(request))
@@ -64,12 +64,12 @@ class WorkerPool:
         self._all: list[Worker] = []
 
     def start(self, count: int) -> None:
-        """Have at least `count` workers; they import TensorFlow while others already work."""
+        """Start workers until there are `count`; they import TensorFlow while others already work."""
         while len(self._all) < count:
             self._idle.put(self._started())
 
     def ask(self, request: Request, wanted: type[A]) -> A | Failed:
-        """The answer of an idle worker. One that has died is replaced before its next request."""
+        """Send a request to an idle worker and return the answer. A worker that died is replaced first."""
         worker = self._idle.get()
         try:
             if not worker.process.alive:
@@ -95,7 +95,7 @@ class WorkerPool:
                 raise
 
     def close(self) -> None:
-        """End all workers, whatever they do."""
+        """Kill all workers."""
         for worker in self._all:
             worker.process.close()
 
@@ -106,7 +106,7 @@ class WorkerPool:
 
 
 def how_many(tasks: int) -> int:
-    """Workers for so many tasks: one per core that this process may use, fewer if memory is short."""
+    """Return the number of workers for some tasks: one per usable core, fewer if memory is short."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     memory = available_memory_bytes()
     return max(1, min(tasks, cores, cores if memory is None else memory // MEMORY_PER_WORKER))
@@ -117,7 +117,7 @@ def _is_out_of_memory(end: Exit) -> bool:
 
 
 def _environment(scratch: Path) -> Mapping[str, str]:
-    """Modules as this process finds them, no GPU, few log lines, the same hash seed in every worker."""
+    """Return the environment: this process's modules, no GPU, few log lines, a fixed hash seed."""
     path = [entry or str(Path.cwd()) for entry in sys.path]
     return {
         **os.environ,
@@ -130,7 +130,7 @@ def _environment(scratch: Path) -> Mapping[str, str]:
 
 
 def _error_part(line: str) -> str | None:
-    """What follows "error:" or an exception's name in a line of a dead worker's last words."""
+    """Return the text behind "error:" or an exception's name in a line of a dead worker's stderr."""
     _, found, rest = line.rpartition("error: ")
     if not found:
         head, found, rest = line.partition(": ")
