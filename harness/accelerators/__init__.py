@@ -1,7 +1,7 @@
-"""Accelerators: everything that home knows of a delegate, one file or folder each.
+"""Delegates as the user's machine knows them: one file or folder for each.
 
-What it takes of a model and why not the rest, its options, its compiler, its name in sentences. What the
-device knows of it stands in delegates/backends/.
+An accelerator has the delegate's options, the rules that predict which ops it runs, its compiler, and its
+name in sentences. What runs on the device is in delegates/backends/.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What home knows of a delegate: one `Accelerator` per file of this package."""
+"""The interface of an accelerator and of its compiler."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class CompiledFile:
 
 
 class Compiler(Protocol):
-    """The compiler of one delegate, for one run: what several cells want is found and made once."""
+    """The compiler of one delegate, for one run: what several cells need is found and compiled once."""
 
     def compile(
         self,
@@ -55,8 +55,8 @@ class Compiler(Protocol):
     ) -> CompiledFile | Refused | Unavailable | None:
         """Return the compiled form of a variant, or why there is none; None if the variant runs as it is.
 
-        path: the variant's file. given: the user's own file that it is a copy of. missing: why the delegate
-        itself is not there; nothing is compiled then, but a missing compiler is named, too.
+        path: the variant's file. given: the user's own file, of which it is a copy. missing: why the delegate
+        is not available; nothing is compiled then, but the answer also names a missing compiler.
         """
 
     def find(self, spec: DelegateSpec) -> ListedCompiler:
@@ -64,10 +64,10 @@ class Compiler(Protocol):
 
 
 class MakeCompiler(Protocol):
-    """Begins a run's compilations."""
+    """Creates the compiler for a run."""
 
     def __call__(self, folder: Path, over_ssh: OverSsh, begun: Callable[[str], None]) -> Compiler:
-        """folder: the cache. begun: called with a sentence before anything is compiled."""
+        """Return the compiler. folder: the cache. begun: called with a sentence before each compilation."""
 
 
 def not_compiled_for_others(scheme: str, custom_ops: Collection[str]) -> str | None:
@@ -92,56 +92,56 @@ def as_measured(measured: Ops, artifact: Artifact) -> Ops:
 
 @dataclass(frozen=True)
 class Accelerator:
-    """Everything that home knows of one delegate. Only `name` and `label` have no default."""
+    """Everything that the user's machine knows of one delegate. Only `name` and `label` have no default."""
 
-    name: str  # as devices.toml, documents and delegates/backends/ have it
+    name: str  # the same in devices.toml, documents and delegates/backends/
     label: str  # in sentences: "the Edge TPU"
 
-    # Options that a profile may set, each with the checker of its value (harness/config/checks.py).
+    # The options of a profile, each with the checker of its value (harness/config/checks.py).
     options: Mapping[str, Check] = field(default_factory=dict)
 
-    # Those of them that name a file on the device.
+    # Options that name a file on the device.
     device_files: Collection[str] = ()
 
-    # complete(options, folder of devices.toml): checks what options mean together, and resolves paths of this
+    # complete(options, folder of devices.toml): checks combinations of options, and resolves paths on this
     # machine. Raises InvalidValue.
     complete: Callable[[JsonObject, Path | None], JsonObject] = as_given
 
-    # skips(scheme, custom ops): why a variant is ruled out on paper, or None.
+    # skips(scheme, custom ops): why a variant cannot run, known without trying; or None.
     skips: Callable[[str, Collection[str]], str | None] = not_compiled_for_others
 
-    # rules(model, runtime, options): which ops it will run, and why not the others. None: nobody knows.
+    # rules(model, runtime, options): which ops it will run, and why not the others. None: no rules are known.
     rules: Rules | None = None
 
     # False if the rules are the same for all runtimes.
     rules_need_runtime: bool = True
 
-    # Options that don't change which ops it runs.
+    # Options that do not change which ops it runs.
     immaterial: Collection[str] = ()
 
-    # True if its work is done on the CPU by the process's own threads.
+    # True if it runs on the CPU, in the process's own threads.
     on_cpu: bool = False
 
-    # True if only one process at a time may hold the hardware.
+    # True if only one process at a time can use the hardware.
     exclusive: bool = False
 
-    # Begins the compilations of a run; None if variants run as they are.
+    # Creates the compiler for a run; None if variants run as they are.
     compiler: MakeCompiler | None = None
 
-    # count(measured, artifact): the ops of the variant that was compiled, from those of the compiled file.
+    # count(measured, artifact): converts ops of the compiled file to ops of the variant.
     count: Callable[[Ops, Artifact], Ops] = as_measured
 
-    # warnings(artifact, delegate facts, whether outputs are NaN or infinite): what to say of a cell.
+    # warnings(artifact, delegate facts, whether outputs are NaN or infinite): the warnings about a cell.
     warnings: Callable[[Artifact | None, JsonObject, bool], Iterable[Warning]] = no_warnings
 
-    # Codes of those warnings with which a cell can't be the fastest.
+    # Codes of warnings with which a cell cannot be the fastest.
     barring: Collection[str] = ()
 
     def predict(self, model: ModelInfo, runtime: Runtime, options: JsonObject | None = None) -> Prediction:
         """Predict which ops of a model it will run.
 
-        runtime: name (tflite-runtime, ai-edge-litert or tensorflow) and version; a compiler's rules are its
-            own, the runtime then only has to load what is left.
+        runtime: name (tflite-runtime, ai-edge-litert or tensorflow) and version. For a delegate with a
+            compiler, it only has to load what the compiler writes.
         """
         if self.rules is None:
             return self._unknown(model, options or {})
@@ -151,6 +151,6 @@ class Accelerator:
         library = options.get("library")
         reason = f"no rules are known for {self.label}"
         if library is not None:
-            reason = "what its library takes is known only to the library"
+            reason = "which ops it runs is known only to its library"
         target = str(library or self.name)
         return all_alike(model, self.name, target, OpVerdict(Verdict.UNCERTAIN, reason))

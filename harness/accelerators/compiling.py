@@ -1,4 +1,4 @@
-"""The compilers of delegates, as `qbench devices --probe` shows them."""
+"""Find the compilers of delegates, for `qbench devices --probe`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""cpu: the runtime's own kernels. Whatever a runtime loads, they run."""
+"""cpu: the runtime's own kernels, which run every model that the runtime loads."""
 
 from __future__ import annotations
 

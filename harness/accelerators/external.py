@@ -1,4 +1,4 @@
-"""external: any delegate library, named in the profile. Only the library knows what it takes."""
+"""external: any delegate library, named in the profile. Only the library knows which ops it runs."""
 
 from __future__ import annotations
 

@@ -23,9 +23,9 @@ _KNOWN_CUSTOM = frozenset({"TFLite_Detection_PostProcess", "Mfcc", "AudioSpectro
 # Custom ops that the runtimes have no kernels for, but some delegates do.
 XNNPACK_CUSTOM = frozenset({"Convolution2DTransposeBias", "MaxPoolingWithArgmax2D", "MaxUnpooling2D"})
 
-# LiteRT left TensorFlow's repository after 2.17. The other is the version whose ops were tested one by one.
+# LiteRT left TensorFlow's repository after 2.17; of LiteRT 2.3 all ops were tested.
 _LITERT_KNOWS_AT_LEAST: Version = (2, 17)
-_LITERT_ASKED: Version = (2, 3)
+_LITERT_TESTED: Version = (2, 3)
 _NEWEST: Version = (9,)
 
 
@@ -72,18 +72,18 @@ def refusal(model: ModelInfo, runtime: Runtime) -> Refusal | None:
 
 def highest(op: str, runtime: Runtime) -> tuple[int, int]:
     """Return the version of an op that a runtime certainly has, and the highest that it may have."""
-    asked_for = release(runtime.version)
+    version = release(runtime.version)
     if runtime.name != "ai-edge-litert":
-        minor = ".".join(map(str, asked_for[:2]))
-        tested = _table().registered.get(f"{runtime.name} {minor}", {})
-        known = tested.get(op, _up_to(op, asked_for))
+        minor = ".".join(map(str, version[:2]))
+        exceptions = _table().registered.get(f"{runtime.name} {minor}", {})
+        known = exceptions.get(op, _up_to(op, version))
         return known, known
-    asked = _table().registered["ai-edge-litert 2.3"].get(op, _up_to(op, _NEWEST))
-    if asked_for[:2] == _LITERT_ASKED:
-        return asked, asked
-    if asked_for[:2] > _LITERT_ASKED:
-        return asked, max(asked, 99)
-    return min(asked, _up_to(op, _LITERT_KNOWS_AT_LEAST)), asked
+    tested = _table().registered["ai-edge-litert 2.3"].get(op, _up_to(op, _NEWEST))
+    if version[:2] == _LITERT_TESTED:
+        return tested, tested
+    if version[:2] > _LITERT_TESTED:
+        return tested, max(tested, 99)
+    return min(tested, _up_to(op, _LITERT_KNOWS_AT_LEAST)), tested
 
 
 @cache
@@ -128,8 +128,8 @@ def _version_refusal(model: ModelInfo, runtime: Runtime) -> Refusal | None:
 def _of_unknown_version(builtin: Collection[tuple[str, int]], runtime: Runtime) -> Refusal:
     first = [since(*key) for key in builtin]
     known = max((version for version in first if version), default=())
-    told = known and all(first)
-    words = f"TensorFlow {'.'.join(map(str, known))}" if told else "one newer than all known here"
+    complete = known and all(first)
+    words = f"TensorFlow {'.'.join(map(str, known))}" if complete else "a release newer than all known ones"
     reason = f"the version of {runtime.name} is not known; the model's ops came with {words}"
     return Refusal(reason, SOURCE, certain=False)
 
@@ -170,7 +170,9 @@ def _kernel_refusal(model: ModelInfo, runtime: Runtime) -> Refusal | None:
             reason = (
                 f"{runtime.name} {runtime.version} has no TRANSPOSE_CONV for int8 weights with float inputs"
             )
-            return Refusal(reason, "asked of 2.14.0", "use ai-edge-litert, or convert with float16 or int8")
+            return Refusal(
+                reason, "tested with 2.14.0", "use ai-edge-litert, or convert with float16 or int8"
+            )
     return None
 
 

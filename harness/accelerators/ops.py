@@ -1,4 +1,4 @@
-"""An op together with its tensors, and what rules ask of them."""
+"""An op together with its tensors, and functions that rules use."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def axes(view: OpView, index: int = 1) -> tuple[int, ...] | None:
     return None if values is None else tuple(value + rank if value < 0 else value for value in values)
 
 
-# The inputs that say how large an op's output is; where one is computed, nobody knows it beforehand.
+# The inputs that determine the shape of an op's output, which is unknown beforehand if one is computed.
 _SIZE_INPUTS: dict[str, tuple[int, ...]] = {
     "BATCH_TO_SPACE_ND": (1, 2), "BROADCAST_TO": (1,), "EXPAND_DIMS": (1,), "FILL": (0,), "MEAN": (1,),
     "MIRROR_PAD": (1,), "ONE_HOT": (1,), "PAD": (1,), "PADV2": (1,), "RANGE": (0, 1, 2),

@@ -1,4 +1,4 @@
-"""The delegates of device profiles: their names and options, checked by what each accelerator knows."""
+"""Check the delegates of device profiles: their names and options."""
 
 from __future__ import annotations
 

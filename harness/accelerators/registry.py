@@ -1,6 +1,6 @@
-"""All accelerators, found by listing this package: each module with an ACCELERATOR is one.
+"""All accelerators: the modules of this package that have an ACCELERATOR.
 
-A module is named like its delegate, and imported when it is asked for.
+A module has the name of its delegate, and is imported on first use.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _PACKAGE = __name__.rpartition(".")[0]
 
 
 class Registry(Mapping[str, Accelerator]):
-    """Delegate name -> what home knows of it, in the order of their names."""
+    """Delegate name -> accelerator, sorted by name."""
 
     def __init__(self) -> None:
         self._known: dict[str, Accelerator] = {}

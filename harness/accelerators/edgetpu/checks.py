@@ -1,8 +1,7 @@
 """The conditions that edgetpu.toml puts on ops, by name.
 
-A check returns None if the condition is met, else a verdict with the reason: the op is not delegated, that is
-uncertain, or it is likely delegated all the same. What follows a check's name in edgetpu.toml are numbers of
-issues, which it gets as arguments.
+A check returns None if the condition is met, else a verdict with the reason: not delegated, uncertain, or
+likely delegated all the same. Its arguments are the numbers of issues behind its name in edgetpu.toml.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ _ISSUES = "github.com/google-coral/edgetpu/issues/"
 
 Check = Callable[..., OpVerdict | None]
 
-_SHORT_SOFTMAX = 16_384  # elements; coral says 16,000, but so many were taken 8 of 8 times
-_SMALL_MEAN = 64 * 128  # pixels: 256x128 was left, its quarters were taken (issue 461)
-_MODEST = 262_144  # elements into a pool or split: 512x512x16 was left (issue 686); our caution
+_SHORT_SOFTMAX = 16_384  # elements; coral says 16,000, but this many were mapped 8 of 8 times
+_SMALL_MEAN = 64 * 128  # pixels: 256x128 was not mapped, its quarters were (issue 461)
+_MODEST = 262_144  # elements into a pool or split: 512x512x16 was not mapped (issue 686); a cautious guess
 _SMALL_LSTM = 900  # features: fewer compile, more than 1000 do not (issue 598)
-_SMALL_RESHAPE = 65_536  # elements: coral says "some large ones" without a number; this is our caution
+_SMALL_RESHAPE = 65_536  # elements: coral says "some large ones" without a number; a cautious guess
 
 
 def _left(reason: str, remedy: str | None = None, source: str = CORAL) -> OpVerdict:
@@ -52,8 +51,8 @@ def zero_padding(view: OpView) -> OpVerdict | None:
     if not constants:
         return None
     if len(view.inputs) != 2:
-        return _left("a constant among other than two inputs", "pad instead")
-    return _perhaps("a constant input is supported only where it is all zeros")
+        return _left("a constant among more or fewer than two inputs", "pad instead")
+    return _perhaps("a constant input is supported only if it is all zeros")
 
 
 def along_channels(view: OpView) -> OpVerdict | None:
@@ -61,7 +60,7 @@ def along_channels(view: OpView) -> OpVerdict | None:
     rank = max(1, len(view.outputs[0].shape))
     if int(view.op.options.get("Axis", 0)) % rank == rank - 1:
         return None
-    reason = "joined along another dimension than the channels, which was seen taken and seen left"
+    reason = "joined along another dimension than the channels, which was seen mapped and seen not mapped"
     return _perhaps(reason, "compiler logs of YOLOv5 and of a RetinaNet")
 
 
@@ -127,7 +126,7 @@ def depth_by_four(view: OpView) -> OpVerdict | None:
     """Check that a mean over the channels has a number of channels that is a multiple of 4."""
     shape, over = view.inputs[0].shape, axes(view) or ()
     if shape and len(shape) - 1 in over and shape[-1] % 4:
-        return _left(f"a mean over {shape[-1]} channels, which is no multiple of 4", "pad the channels")
+        return _left(f"a mean over {shape[-1]} channels, which is not a multiple of 4", "pad the channels")
     return None
 
 
@@ -201,7 +200,7 @@ def not_behind_pad(view: OpView, *issues: str) -> OpVerdict | None:
     """Check whether the op is directly behind a PAD: such ops are mapped in some models and not in others."""
     if "PAD" not in view.made_by:
         return None
-    reason = "directly behind a PAD: supported, and seen taken in one model, but left on the CPU in another"
+    reason = "directly behind a PAD: supported, and seen mapped in one model, but left on the CPU in another"
     return OpVerdict(Verdict.DELEGATED, reason, f"{CORAL}; {_issues(issues)}", likely=True)
 
 
@@ -218,7 +217,9 @@ def short_softmax(view: OpView) -> OpVerdict | None:
     """Check that a softmax is short: a long one was never seen mapped."""
     if elements(view.outputs[0]) <= _SHORT_SOFTMAX:
         return None
-    return _perhaps(f"{elements(view.outputs[0])} elements; more than {_SHORT_SOFTMAX} were never seen taken")
+    return _perhaps(
+        f"{elements(view.outputs[0])} elements; more than {_SHORT_SOFTMAX} were never seen mapped"
+    )
 
 
 def unit_strides(view: OpView) -> OpVerdict | None:

@@ -1,4 +1,4 @@
-"""edgetpu_compiler: found, run with a time-out of our own, and its results cached."""
+"""Find edgetpu_compiler, run it with a timeout, and cache its results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from harness.record import Artifact
 NAME = "edgetpu_compiler"
 TIMEOUT_S = 300.0
 _VERSION_S = 30.0
-_KEPT_BYTES = 4 << 20  # of the output's end, where the verdict stands
+_KEPT_BYTES = 4 << 20  # of the output's end, which has the verdict
 _INSTALL = (
     "install Coral's package edgetpu-compiler (x86-64 Linux only), name it in the profile with compiler ="
     ' "…" or its host with compiler_host = "…", or put MODEL_edgetpu.tflite beside the model'
@@ -31,7 +31,7 @@ _INSTALL = (
 
 
 class ModelRefused(ModelError):
-    """The compiler's own verdict on the model; any other ModelError may be gone the next time."""
+    """The compiler rejects the model. Any other ModelError may not happen again."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def _try(
 ) -> tuple[bytes | None, str, Report]:
     """Call the compiler once. Return the compiled file (or None), why there is none, and the report.
 
-    The exit status is not documented for failures: a new file and the last verdict decide.
+    The exit status of failures is not documented: a new file and the last verdict in the log count.
     """
     if compiler.host is not None:
         return _try_there(source, compiler, compiler.host, arguments, timeout_s)
@@ -190,7 +190,7 @@ def _is_final(report: Report) -> bool:
 def _run(command: Sequence[str], timeout_s: float) -> tuple[str, str]:
     """Run a command. Return its output, and how it ended unless that was with status 0.
 
-    The compiler is a script that starts a program: both are ended together.
+    The compiler is a script that starts a program: both are killed together.
     """
     try:
         done = processes.run(command, timeout_s=timeout_s, merged=True, kept_bytes=_KEPT_BYTES)

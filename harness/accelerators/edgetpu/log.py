@@ -1,6 +1,6 @@
-"""What edgetpu_compiler says: its output, or the .log file that it leaves beside the compiled model.
+"""Read a log of edgetpu_compiler: its output, or the .log file that it writes beside the compiled model.
 
-The forms are those of versions 2.0 to 16.0. One output may hold many attempts (--search_delegate drops ops
+The formats are those of versions 2.0 to 16.0. One log may hold many attempts (--search_delegate drops ops
 until one compiles): the last verdict counts, not the first "Compilation failed!".
 """
 
@@ -29,7 +29,7 @@ _FIGURES = {
 }
 _HEADER = re.compile(r"Operator\s+Count\s+Status")
 _NUMBER = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)([KMG]?i?B)?")
-# Rows that do not keep to the header's columns: blanks were lost in a copy, or a name touches its count.
+# Rows that do not fit the header's columns: blanks were lost in a copy, or a name touches its count.
 _ROWS = (
     re.compile(r"(\S+)\s+([0-9]{1,9})\s+(\S.*)"),
     re.compile(r"(\S*[^\s0-9])([0-9]{1,9})\s+(\S.*)"),
@@ -39,7 +39,7 @@ _FLAKY = "Internal compiler error"
 
 @dataclass(frozen=True)
 class Report:
-    """What the last attempt came to. Figures that the compiler did not give are None."""
+    """The result of the last attempt. Figures that the compiler did not give are None."""
 
     version: str | None = None
     verdict: Verdict = "unfinished"
@@ -60,7 +60,7 @@ class Report:
 
     @property
     def problem(self) -> str | None:
-        """Why `ops` can't be believed; None if they add up, or if the log states no sum."""
+        """Why `ops` cannot be right; None if they add up, or if the log has no sum."""
         listed = sum(row.count for row in self.ops)
         if self.ops_total is not None and listed != self.ops_total:
             return f"the compiler's table lists {listed} ops, and it says that there are {self.ops_total}"
@@ -70,7 +70,7 @@ class Report:
 
     @property
     def flaky(self) -> bool:
-        """Whether another try is worth it: users report that the same call then succeeds."""
+        """True if another try may succeed, as users report."""
         return self.verdict == "unfinished" or _FLAKY in (self.reason or "")
 
 
@@ -83,7 +83,7 @@ def parse(text: str) -> Report:
 
 
 class _Reader:
-    """The report so far, and whether the lines are rows of the table."""
+    """A reader of a log, line by line."""
 
     def __init__(self) -> None:
         self._found = Report()

@@ -1,4 +1,4 @@
-"""edgetpu_compiler on another host, over the user's ssh: it exists for x86-64 Linux only."""
+"""Run edgetpu_compiler, which exists for x86-64 Linux only, on another host over the user's ssh."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _LIMIT_BYTES = 256 << 20  # of text and compiled model together; an Edge TPU has
 _CONNECT_S = 60.0
 _NOT_FOUND, _TIMED_OUT = (126, 127), (124, 137)  # timeout(1); 137 where only SIGKILL ended it
 
-# As when a board is reached: one fixed text, everything else is data on stdin. Lines: a marker, the
-# command, seconds, how many arguments, the arguments; then the model. Answer, behind whatever a login shell
-# prints: the marker, exit status and two sizes on a line, what the compiler wrote, the compiled model.
+# One fixed script; everything else is data on stdin. Lines: a marker, the command, seconds, the number of
+# arguments, the arguments; then the model. The answer follows the output of a login shell: a line with the
+# marker, the exit status and two sizes; what the compiler wrote; the compiled model.
 _SCRIPT = (
     'sh -c \'d=$(mktemp -d) && cd "$d" || exit 1; trap "rm -rf $d" EXIT;'
     ' trap "exit 1" HUP PIPE TERM INT;'  # a shell killed by a signal would leave the model there
@@ -32,7 +32,7 @@ _SCRIPT = (
 
 @dataclass(frozen=True)
 class Answer:
-    """What a compiler on another host came to."""
+    """The result of a compiler on another host."""
 
     text: str  # what it wrote
     data: bytes  # the compiled model; empty if there is none
@@ -41,14 +41,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Host:
-    """A host that a compiler is on, and how scripts are run there."""
+    """A host with a compiler, and a way to run scripts there."""
 
     target: SshTarget
     over_ssh: OverSsh
 
     @property
     def name(self) -> str:
-        """As the user calls it."""
+        """The name in the profile."""
         return self.target.host
 
     def call(self, command: str, arguments: Sequence[str], model: bytes, timeout_s: float) -> Answer | None:

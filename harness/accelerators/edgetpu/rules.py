@@ -1,4 +1,4 @@
-"""What edgetpu_compiler maps to the Edge TPU: the rules of edgetpu.toml, then one part of the graph."""
+"""Predict what edgetpu_compiler maps: the ops that edgetpu.toml allows, of one part of the graph."""
 
 from __future__ import annotations
 
@@ -78,12 +78,12 @@ def rules() -> Rules:
 
 def _compiled(model: ModelInfo) -> Prediction:
     """Return the prediction for a compiled model: its custom ops run on the Edge TPU, all others do not."""
-    taken = OpVerdict(Verdict.DELEGATED, "compiled for the Edge TPU", "the file itself")
+    mapped = OpVerdict(Verdict.DELEGATED, "compiled for the Edge TPU", "the file itself")
     left = OpVerdict(Verdict.NOT_DELEGATED, "the compiler left it on the CPU", "the file itself")
-    ops = tuple(taken if op.custom and op.name == CUSTOM_OP else left for op in model.ops)
+    ops = tuple(mapped if op.custom and op.name == CUSTOM_OP else left for op in model.ops)
     versions = [p.min_runtime_version for p in packages(model) if p.min_runtime_version is not None]
     target = f"Edge TPU runtime {max(versions)} or newer" if versions else "Edge TPU runtime"
-    return Prediction("edgetpu", target, ops, sum(op is taken for op in ops))
+    return Prediction("edgetpu", target, ops, sum(op is mapped for op in ops))
 
 
 def _refusal(model: ModelInfo) -> Refusal | None:

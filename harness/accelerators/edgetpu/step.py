@@ -1,4 +1,4 @@
-"""Every variant for an Edge TPU gets its compiled file, or the reason why there is none."""
+"""Compile the variants of a run for an Edge TPU."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class EdgeTpuCompiler:
-    """edgetpu_compiler for one run: each search may be a login on another host, each call a time-out."""
+    """edgetpu_compiler for one run. Results are kept: a search may be a login on another host."""
 
     def __init__(self, folder: Path, over_ssh: OverSsh, begun: Callable[[str], None]) -> None:
         self._folder, self._over_ssh, self._begun = folder, over_ssh, begun
@@ -41,9 +41,8 @@ class EdgeTpuCompiler:
     ) -> CompiledFile | Refused | Unavailable | None:
         """Return the compiled form of a variant; see `base.Compiler.compile`.
 
-        A variant that is compiled already runs as it is. MODEL_edgetpu.tflite beside the user's own
-        MODEL.tflite is taken instead of compiling. Refused is what the compiler judged; if it could not be
-        asked, that says nothing of the model.
+        A compiled variant runs as it is. MODEL_edgetpu.tflite beside the user's own MODEL.tflite is used
+        instead of compiling. Returns Refused if the compiler rejects the model, Unavailable if it cannot run.
         """
         if CUSTOM_OP in variant.custom_ops:
             return None

@@ -1,4 +1,4 @@
-"""The conditions that LiteRT's GPU accelerator named, or broke on, when it was asked op by op."""
+"""Conditions on ops that LiteRT's GPU accelerator reported, or crashed on, when it was tested op by op."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a GPU takes: LiteRT's own accelerator, or the classic delegate library that a profile names."""
+"""Predict what a GPU runs: with LiteRT's accelerator, or the classic delegate library of a profile."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from harness.versions import release
 
 _STATIC = "fix the batch size: build the model on an input of shape (1, …)"
 _REPLACE = "replace it, or move it to the end"
+_REPLACE_OTHERS = "replace the ops that are not delegated"
 _OLDER = "convert with an older TensorFlow"
 _INT8 = "convert with float16 or int8"
 
@@ -34,8 +35,8 @@ class AcceleratorRules(Struct, frozen=True, forbid_unknown_fields=True):
     unsupported: OpNames
     types: frozenset[str]
     bool_ops: OpNames
-    left_as_int16: OpNames
-    taken_as_int16: OpNames
+    unsupported_as_int16: OpNames
+    supported_as_int16: OpNames
     versions: dict[str, int]
     most: dict[str, int]
 
@@ -83,8 +84,8 @@ def predict(model: ModelInfo, runtime: Runtime, options: JsonObject) -> Predicti
 def _kept(model: ModelInfo, seen: Sequence[OpView], single: Sequence[Verdict]) -> list[Verdict]:
     """Return the verdicts once only the largest part of the graph is kept.
 
-    What unpacks them belongs to no part, and is taken only where everything else is: as in
-    FP16GraphPartitionHelper of tflite/delegates/utils.cc, and seen so.
+    Ops that unpack float16 weights belong to no part, and are delegated only if all other ops are: as in
+    FP16GraphPartitionHelper of tflite/delegates/utils.cc, and as observed.
     """
     half = [unpacks(view) and view.inputs[0].dtype == "float16" for view in seen]
     ops = (
@@ -100,7 +101,7 @@ def _kept(model: ModelInfo, seen: Sequence[OpView], single: Sequence[Verdict]) -
 def _several(model: ModelInfo) -> Refusal | None:
     if model.subgraphs <= 1:
         return None
-    reason = f"the file has {model.subgraphs} subgraphs, which was not tried"
+    reason = f"the file has {model.subgraphs} subgraphs, which was not tested"
     return Refusal(reason, rules().accelerator.source, certain=False)
 
 
@@ -113,8 +114,8 @@ def _without_fallback(prediction: Prediction, options: JsonObject) -> Prediction
     if not left + unsure:
         return prediction
     reason = (
-        f"{left + unsure} of {prediction.total} ops are {'not' if left else 'perhaps not'} taken, and with"
-        " fallback = false there is nothing else to run them"
+        f"{left + unsure} of {prediction.total} ops are {'not' if left else 'perhaps not'} delegated,"
+        " and with fallback = false there is nothing else to run them"
     )
     refusal = Refusal(reason, rules().accelerator.source, "fallback = true", certain=left > 0)
     return replace(prediction, refusal=refusal)
@@ -130,11 +131,11 @@ def _accelerator(view: OpView, runtime: Runtime) -> OpVerdict:
     rule = rules().accelerator
     source = rule.source
     if release(runtime.version)[:2] != release(rule.version):
-        return OpVerdict(Verdict.UNCERTAIN, f"only {rule.version} was asked", source)
+        return OpVerdict(Verdict.UNCERTAIN, f"only {rule.version} was tested", source)
     if view.name in rule.unsupported:
         return OpVerdict(Verdict.NOT_DELEGATED, "Operation is not supported", source, _REPLACE)
     if view.op.custom or view.name not in rule.supported:
-        return OpVerdict(Verdict.UNCERTAIN, "not documented, and not tried", source)
+        return OpVerdict(Verdict.UNCERTAIN, "not documented, and not tested", source)
     if not view.inputs or not view.outputs:
         return OpVerdict(Verdict.UNCERTAIN, "it has no inputs or no outputs", source)
     checks = (dimensions, read_twice, *CHECKS.get(view.name, ()))
@@ -153,10 +154,10 @@ def _of_version(view: OpView, rule: AcceleratorRules) -> OpVerdict | None:
     if most is not None and view.op.version > most:
         reason = f"Max version supported: {most}. Requested version {view.op.version}."
         return OpVerdict(Verdict.NOT_DELEGATED, reason, rule.source, _OLDER)
-    tried = max(rule.versions.get(view.name, 0), rules().library.ops.get(view.name) or 2)
-    if view.op.version <= tried:
+    tested = max(rule.versions.get(view.name, 0), rules().library.ops.get(view.name) or 2)
+    if view.op.version <= tested:
         return None
-    return OpVerdict(Verdict.UNCERTAIN, f"version {view.op.version} was not tried", rule.source)
+    return OpVerdict(Verdict.UNCERTAIN, f"version {view.op.version} was not tested", rule.source)
 
 
 def _of_types(view: OpView, rule: AcceleratorRules) -> OpVerdict | None:
@@ -167,14 +168,14 @@ def _of_types(view: OpView, rule: AcceleratorRules) -> OpVerdict | None:
     if odd == ["int64"] and view.name == "ARG_MAX":
         return OpVerdict(Verdict.NOT_DELEGATED, "Tensor type(INT64) is not supported", rule.source)
     if odd == ["int16"]:
-        if view.name in rule.taken_as_int16:
+        if view.name in rule.supported_as_int16:
             return None
-        known = view.name in rule.left_as_int16
+        known = view.name in rule.unsupported_as_int16
         verdict = Verdict.NOT_DELEGATED if known else Verdict.UNCERTAIN
         return OpVerdict(verdict, "Tensor type(INT16) is not supported", rule.source, _INT8)
     if not odd:
         return None
-    return OpVerdict(Verdict.UNCERTAIN, f"{joined(odd)} tensors were not tried", rule.source)
+    return OpVerdict(Verdict.UNCERTAIN, f"{joined(odd)} tensors were not tested", rule.source)
 
 
 def _library(view: OpView) -> OpVerdict:
@@ -200,7 +201,7 @@ def _after_cut(view: OpView, own: OpVerdict, final: Verdict) -> OpVerdict:
     if own.verdict is Verdict.NOT_DELEGATED:
         return own
     if view.name == "DEQUANTIZE" and unpacks(view):
-        reason = "weights are unpacked on the GPU only where it takes the whole model"
-        return OpVerdict(final, reason, own.source, "replace the ops that are not taken")
+        reason = "weights are unpacked on the GPU only if it runs the whole model"
+        return OpVerdict(final, reason, own.source, _REPLACE_OTHERS)
     reason = "supported, but not in the largest part of the graph: only that goes to the GPU"
-    return OpVerdict(final, reason, own.source, "replace the ops that are not taken, or move them to the end")
+    return OpVerdict(final, reason, own.source, f"{_REPLACE_OTHERS}, or move them to the end")

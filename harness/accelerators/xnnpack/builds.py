@@ -1,4 +1,4 @@
-"""The builds of XNNPACK that were asked, read from xnnpack.toml, and the types each has kernels for."""
+"""The builds of XNNPACK that were tested, and the types that each has kernels for."""
 
 from __future__ import annotations
 
@@ -91,13 +91,13 @@ def type_reason(view: OpView, build: Build) -> str | None:
     """Return why no kernel supports the types of this op; None if one does."""
     if view.inputs and view.outputs and _has_kernel(view, build):
         return None
-    asked = (*view.inputs[:2], *view.outputs[:1])
-    eight_bit = [t.dtype for t in asked if t.dtype in EIGHT_BIT and not t.constant]
-    if any(t.dtype == "int16" for t in asked):
+    tensors = (*view.inputs[:2], *view.outputs[:1])
+    eight_bit = [t.dtype for t in tensors if t.dtype in EIGHT_BIT and not t.constant]
+    if any(t.dtype == "int16" for t in tensors):
         return "XNNPACK has no int16 kernels"
     if eight_bit:
         return _no_8_bit_kernel(view, build, eight_bit)
-    if any(t.dtype == "int8" for t in asked):
+    if any(t.dtype == "int8" for t in tensors):
         return f"no kernel in {_whose(view, build)} for int8 weights with float inputs"
     if view.name not in build.float_ops:
         return f"no kernel in {_whose(view, build)}"
@@ -166,9 +166,9 @@ def _plain(tensor: TensorInfo) -> bool:
 
 def _agree(view: OpView) -> bool:
     """Return True if operands, weights and outputs have one type; sizes, axes and biases do not count."""
-    asked = list(view.outputs)
+    tensors = list(view.outputs)
     if view.name in _OPERANDS:
-        asked += view.inputs
+        tensors += view.inputs
     elif (weights := _weights(view)) is not None:
-        asked.append(weights)
-    return len({tensor.dtype for tensor in asked}) == 1
+        tensors.append(weights)
+    return len({tensor.dtype for tensor in tensors}) == 1
