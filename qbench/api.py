@@ -67,8 +67,8 @@ def run(
         variants=tuple(variants),
         delegates=tuple(delegates),
         threads=tuple(threads),
-        calibration=_plain(calibration),
-        dataset=_plain(dataset),
+        calibration=calibration,
+        dataset=dataset,
         baseline=baseline,
         budget_s=budget_s,
         precision=precision,
@@ -126,7 +126,7 @@ def quantize(
     options = _options(
         model,
         variants=tuple(variants),
-        calibration=_plain(calibration),
+        calibration=calibration,
         trust_model=trust_model,
         batch=batch,
     )
@@ -178,7 +178,7 @@ def compat(
         model,
         devices=tuple(map(_name, devices)),
         variants=tuple(variants),
-        calibration=_plain(calibration),
+        calibration=calibration,
         trust_model=trust_model,
         batch=batch,
         results=Path(results),

@@ -81,8 +81,9 @@ class SystemFacts(Struct, frozen=True, tag_field="event", tag="system_facts"):
 class Launched(Struct, frozen=True, tag_field="event", tag="launched"):
     """One worker process has come to its end: all it measured.
 
-    `launch` holds no samples and no outputs. `samples` holds, as 64-bit little-endian integers, the times of
-    all blocks in `block_sizes`, then as many CPU times where `has_cpu_times`, then the `end_to_end` times.
+    `launch` holds no samples and no outputs. `samples` holds, as little-endian integers of `time_bytes` (4 or
+    8) bytes, the times of all blocks in `block_sizes`, then as many CPU times if `has_cpu_times`, then the
+    `end_to_end` times; all in ns.
     """
 
     cell: str
@@ -90,6 +91,7 @@ class Launched(Struct, frozen=True, tag_field="event", tag="launched"):
     block_sizes: tuple[int, ...]
     has_cpu_times: bool
     end_to_end: int
+    time_bytes: int
     samples: Chunk
     outputs: tuple[StoredOutput, ...] = ()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from delegates.wire import DEFAULT_BUDGET_S, DEFAULT_PRECISION
 from harness.devices.timeouts import Timeouts
@@ -14,13 +15,13 @@ from harness.devices.timeouts import Timeouts
 class Options:
     """The options of `qbench run`. An empty sequence means all there are."""
 
-    models: Sequence[str] = ("digits",)
+    models: Sequence[Any] = ("digits",)  # what --model takes, or objects: see models.resolve_model
     devices: Sequence[str] = ()
     variants: Sequence[str] = ()
     delegates: Sequence[str] = ()
     threads: Sequence[int] = ()
-    calibration: str | None = None
-    dataset: str | None = None
+    calibration: Any = None  # what --calibration takes, or data: see quantize.calibration.as_source
+    dataset: Any = None
     trust_model: bool = False
     baseline: str | None = None  # VARIANT[/DELEGATE][@DEVICE]
     batch: int = 1

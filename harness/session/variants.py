@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from harness.config import Config
 from harness.models import ModelSource, resolve_model
 from harness.quantize import VariantSet, make_variants
+from harness.quantize.calibration import as_source
 from harness.quantize.separate import separate
 from harness.session import selection
 from harness.session.options import Options
@@ -25,6 +27,9 @@ def make_all(
 
     oldest_runtime: major and minor version of the oldest runtime that has to load them.
     """
+    options = replace(  # several models may need the data, and an iterator is read once only
+        options, calibration=as_source(options.calibration), dataset=as_source(options.dataset)
+    )
     made: list[VariantSet] = []
     for source in sources(options):
         watcher.step(f"making variants of {source.name}")

@@ -19,6 +19,8 @@ from harness.record.events import Chunk, Launched, StoredOutput
 SAMPLES = "samples.bin"
 OUTPUTS = "outputs.bin"
 
+_TYPES = {4: "i", 8: "q"}  # of array.array, by bytes
+
 # A damaged record must not fill the memory: far above what a device may send.
 _MOST_SAMPLES = 1 << 22
 _MOST_VALUES = 1 << 24
@@ -28,10 +30,11 @@ class DamagedError(Exception):
     """A chunk is not there, or not as it was written."""
 
 
-def pack_samples(launch: Launch) -> bytes:
-    """All times of a launch, as `record.events.Launched` describes them, compressed."""
-    times = itertools.chain(*launch.blocks_ns, *launch.cpu_time_ns, launch.end_to_end_ns)
-    return _pack(_little_endian(array("q", times)).tobytes())
+def pack_samples(launch: Launch) -> tuple[int, bytes]:
+    """Pack all times of a launch, as `record.events.Launched` describes them; return `time_bytes`, too."""
+    times = list(itertools.chain(*launch.blocks_ns, *launch.cpu_time_ns, launch.end_to_end_ns))
+    time_bytes = 4 if max(times, default=0) < 1 << 31 else 8  # up to 2.1 s
+    return time_bytes, _pack(_little_endian(array(_TYPES[time_bytes], times)).tobytes())
 
 
 def pack_output(output: Output) -> bytes:
@@ -48,7 +51,10 @@ def restore(folder: Path, event: Launched) -> Launch:
     count = timed * (2 if event.has_cpu_times else 1) + event.end_to_end
     if count > _MOST_SAMPLES:
         raise DamagedError(f"{count} samples can't be")
-    times = _little_endian(array("q", _unpack(folder / SAMPLES, event.samples, 8 * count)))
+    if event.time_bytes not in _TYPES:
+        raise DamagedError(f"{event.time_bytes} bytes a sample can't be")
+    data = _unpack(folder / SAMPLES, event.samples, event.time_bytes * count)
+    times = _little_endian(array(_TYPES[event.time_bytes], data))
     blocks = _blocks(times, sizes)
     cpu_times = _blocks(times[timed:], sizes) if event.has_cpu_times else []
     return replace(

@@ -82,7 +82,7 @@ class Writer:
 
     def launched(self, cell_id: str, launch: Launch) -> None:
         """A launch of a cell: its samples and outputs are on the disk before the event."""
-        samples = pack_samples(launch)
+        time_bytes, samples = pack_samples(launch)
         outputs = [(output, pack_output(output)) for output in launch.outputs]
         bare = replace(launch, blocks_ns=[], cpu_time_ns=[], end_to_end_ns=[], outputs=[])
         with self._lock:
@@ -95,6 +95,7 @@ class Writer:
                     block_sizes=tuple(map(len, launch.blocks_ns)),
                     has_cpu_times=bool(launch.cpu_time_ns),
                     end_to_end=len(launch.end_to_end_ns),
+                    time_bytes=time_bytes,
                     samples=batch.chunk(SAMPLES, samples),
                     outputs=tuple(
                         events.StoredOutput(o.name, tuple(o.shape), o.subsampled, batch.chunk(OUTPUTS, data))

@@ -76,8 +76,22 @@ def _digests(graph: Any) -> tuple[str, str]:
         value = captured.numpy()
         values.update(f"{value.dtype.str} {value.shape} ".encode())
         values.update(value.tobytes())
-    structure = graph.graph.as_graph_def().SerializeToString(deterministic=True)
-    return values.hexdigest(), hashlib.sha256(structure).hexdigest()
+    definition = graph.graph.as_graph_def()
+    for function in definition.library.function:
+        for argument in function.arg_attr.values():
+            argument.attr.pop("_user_specified_name", None)  # of a captured tensor, its number
+    structure = definition.SerializeToString(deterministic=True)
+    return values.hexdigest(), hashlib.sha256(_renumbered(structure)).hexdigest()
+
+
+def _renumbered(graph: bytes) -> bytes:
+    """The graph with its functions numbered in order: TensorFlow counts them over the whole process."""
+    names: dict[bytes, bytes] = {}
+    return re.sub(
+        rb"__(inference|forward|backward)_[\w<>]+",
+        lambda found: names.setdefault(found[0], b"function %d" % len(names)),
+        graph,
+    )
 
 
 def from_object(made: Any, variables: Sequence[Any] = ()) -> Loaded:
