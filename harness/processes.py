@@ -1,7 +1,7 @@
-"""The child processes of this machine: started, bounded, ended with all they started, and how they ended.
+"""Start child processes, limit their time and output, and kill them with all processes that they started.
 
-Every child is in a session of its own, so that Ctrl-C in the terminal reaches qbench alone, which then ends
-the child. What a child writes is bounded, whatever it is.
+Every child is in its own session, so that Ctrl-C in the terminal reaches qbench alone, which then kills the
+child.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import IO, Self
 
 KEPT_BYTES = 1 << 16  # of what a child writes to stderr, from the end
 _BLOCK_BYTES = 1 << 16
-_LAST_WORDS_S = 1.0  # a grandchild may hold the pipe open for longer
+_LAST_WORDS_S = 1.0  # a grandchild may keep the pipe open for longer
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,10 @@ class Process:
         merged: bool = False,
         kept_bytes: int = KEPT_BYTES,
     ) -> None:
-        """folder: its working directory. environment: all of its variables; None: those of this process.
+        """folder: the working directory. environment: all variables; None: those of this process.
 
-        stdin: a file instead of a pipe. stderr: a file instead of a pipe, for a child that leaves another
-            one in the background with it. merged: stderr goes to stdout. kept_bytes: of stderr.
+        stdin: a file instead of a pipe. stderr: a file instead of a pipe, for a child that starts another one
+            in the background. merged: send stderr to stdout. kept_bytes: the most that is kept of stderr.
         """
         self._process = subprocess.Popen(
             command,
@@ -127,7 +127,7 @@ class Process:
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """Kill it if what happens inside takes longer; reading from it then comes to an end."""
+        """Kill it if the block takes longer; a pending read from it then ends."""
         timer = threading.Timer(seconds, self._give_up, [seconds])
         timer.daemon = True
         timer.start()
@@ -184,10 +184,10 @@ def run(
 ) -> Finished:
     """Run a command to its end, or kill it after `timeout_s`.
 
-    The last `kept_bytes` of stdout and of stderr are kept; with `merged` both are `output`. Whatever it
-    leaves behind is killed. Raises OSError if it cannot be started.
+    The last `kept_bytes` of stdout and of stderr are kept; with `merged` both are in `output`. Processes
+    that it leaves behind are killed. Raises OSError if it cannot be started.
     """
-    with tempfile.TemporaryFile() as given:  # it may not read it, and then a pipe would block
+    with tempfile.TemporaryFile() as given:  # a pipe would block if the command does not read it
         given.write(stdin)
         given.seek(0)
         with Process(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -56,11 +55,6 @@ def views(model: ModelInfo) -> list[OpView]:
         )
         for op in model.ops
     ]
-
-
-def elements(tensor: TensorInfo) -> int:
-    """Return the number of elements of a tensor."""
-    return math.prod(tensor.shape)
 
 
 def scale(tensor: TensorInfo) -> float | None:

@@ -1,4 +1,4 @@
-"""Checkers for single values of a configuration file: each returns the value in its type."""
+"""Checkers for single values of a configuration file. Each returns the checked value."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KINDS |= {list: "a list", dict: "a table"}
 
 
 class InvalidValue(Exception):
-    """What is wrong with a value; the message begins after the file, table and key that it is in."""
+    """A value is wrong. The message follows the file, table and key."""
 
 
 def suggest(word: str, known: Collection[str]) -> str:

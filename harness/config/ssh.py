@@ -1,4 +1,4 @@
-"""Checkers for what is passed to the user's ssh."""
+"""Checkers for values that are passed to the user's ssh."""
 
 from __future__ import annotations
 

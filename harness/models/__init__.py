@@ -1,4 +1,4 @@
-"""Where a model comes from: a file, a folder, a callable, a name, or an object of the program's own."""
+"""Find a model: a file, a folder, a callable, a name, or an object of the program."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Kind = Literal[
 ]
 
 DIGITS = "digits"
-DIGITS_RECIPE = "digits 1"  # raised whenever another model would be trained
+DIGITS_RECIPE = "digits 1"  # raise it when another model is trained
 
 _KERAS_SUFFIXES = {".keras", ".h5", ".hdf5"}
 _CALLABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
@@ -29,7 +29,7 @@ _WANTED = "a .keras, .h5 or .tflite file, a SavedModel folder, a folder of .tfli
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model as the user named it. Nothing of it has been built or loaded yet.
+    """A model as the user named it, not built or loaded yet.
 
     source: as the user gave it; of an object, what it is. path: of the file or folder, if there is one.
     sha256: of the content; None if that is known only once it is built, saved or (.tflite) read. held: the

@@ -1,6 +1,6 @@
 """The built-in model `digits`: a small convolutional network for scikit-learn's handwritten digits.
 
-It is trained, seeded, on first use, where TensorFlow is; its files are in the cache and need none.
+It is trained on first use, with a fixed seed, which needs TensorFlow; its files are kept in the cache.
 """
 
 from __future__ import annotations

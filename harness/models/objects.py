@@ -1,6 +1,6 @@
-"""Models that a program holds: recognised without importing anything.
+"""Recognize models that are objects of the program, without importing anything.
 
-Whoever holds such an object has imported its library, so that looking into `sys.modules` is enough.
+A program with such an object has imported its library, so looking into `sys.modules` is enough.
 """
 
 from __future__ import annotations

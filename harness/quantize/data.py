@@ -1,4 +1,4 @@
-"""Samples that variants of a float model are calibrated with, and those their outputs are compared on."""
+"""Choose the samples that variants are calibrated with, and those that their outputs are compared on."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ OTHER_SEED = 1  # of random samples that nothing was calibrated on
 class Data:
     """The calibration data that all variants share, and the samples that outputs are compared on.
 
-    Both are None, and `problem` says why, if the inputs are such (text) that there is no random data.
+    Both are None, and `problem` says why, if there is no random data for such inputs (text, for example).
     """
 
     calibration: Samples | None
@@ -49,10 +49,10 @@ def choose_data(
 ) -> Data:
     """Return the calibration data and the samples to compare outputs on.
 
-    Calibration: what the user gave, else the built-in model's own, else random data. Outputs are compared on
-    the first of these that there is:
+    Calibration data is what the user gave, else the built-in model's own, else random. Outputs are compared
+    on the first of these that exists:
     - `dataset`, unless it is the calibration data itself;
-    - data that is right for the model whatever it was calibrated with: the built-in model's test data,
+    - data that fits the model, whatever the calibration data is: the built-in model's test data,
       random data in the range that a known architecture wants;
     - samples held back from the calibration data, or that data itself if it is too little;
     - random data of another seed.
@@ -82,7 +82,7 @@ def of_spec(
 ) -> Samples | None:
     """Return a variant's own calibration data if it names some, else the shared data if it needs any.
 
-    Samples are held back from its own, too: it may be what --calibration names.
+    Samples are held back from its own data, too: --calibration may name the same.
     """
     if spec.representative_dataset:
         return load_split(spec.representative_dataset, inputs, folder / "calibration")[0]
@@ -94,7 +94,7 @@ def _calibration(
 ) -> tuple[Samples | None, Samples | None, str]:
     """Return the calibration data, other samples of its source if needed, and why there is none.
 
-    A `dataset` changes nothing here: the same calibration makes the same variants.
+    It does not depend on `dataset`: the same calibration makes the same variants.
     """
     if asked is None and source.kind == "builtin":
         return _digits_calibration(folder), None, ""

@@ -1,4 +1,4 @@
-"""Ready .tflite files as variants."""
+"""Use ready .tflite files as variants."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from harness import cache
+from harness import cache, files
 from harness.errors import ModelError
 from harness.models import ModelSource, tflite_files
 from harness.quantize import sample_inputs
 from harness.quantize.calibration import HeldData
 from harness.quantize.separate import digest_of, named_apart
-from harness.quantize.variants import MadeVariant, VariantSet, described, inputs_of, read
+from harness.quantize.variants import MadeVariant, VariantSet, described, inputs_of
 from harness.record import FailedVariant, Model, Variant
 
 
@@ -23,9 +23,9 @@ def take_ready(
 ) -> VariantSet:
     """Return the variants of a .tflite, of its bytes, or of a folder of such files.
 
-    One alone is named by its scheme, those of a folder by their stems, or by the whole file name if stems
-    are the same (a.tflite and a.TFLITE). Files of a folder that are different models have different
-    `model`s: `separate` makes sets of them. Raises ModelError.
+    A single file is named after its scheme. Files of a folder are named after their stems, or their whole
+    file names if stems are the same (a.tflite and a.TFLITE). Files that are different models have different
+    `model`s; `separate` splits them into sets. Raises ModelError.
     """
     copies = folder / "copies"
     if source.kind == "tflite":
@@ -73,7 +73,7 @@ def _of_file(blank: Variant, path: Path) -> tuple[Variant, bytes]:
     """Read a file: the variant that it is, and its content. Raises ModelError if it cannot be used."""
     if _printable(str(path.absolute())) != str(path.absolute()):
         raise ModelError(f"{_printable(str(path))}: the path is not UTF-8; rename it")
-    data = read(path)
+    data = files.read(path)
     return _of_content(blank, data, str(path)), data
 
 

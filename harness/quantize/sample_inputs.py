@@ -1,4 +1,4 @@
-"""Sample inputs for the variants of a model: the same real values for all, under each one's own names."""
+"""Write sample inputs for the variants of a model: the same real values, under each variant's input names."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from harness.quantize.calibration import (
     generate,
     load_calibration,
     load_split,
+    short_name,
     subsampled,
 )
 from harness.record import FidelitySamples, Tensor
@@ -28,7 +29,7 @@ Inputs = Mapping[str, tuple[Tensor, ...]]  # variant name -> the inputs of its f
 def of_dataset(asked: str | HeldData, specs: Sequence[InputSpec], cache: Path) -> Samples:
     """Return at most 16 samples of a dataset, as --dataset takes it, evenly spread.
 
-    Random ones are of another seed than those for calibration. Raises ModelError.
+    Random samples have another seed than those for calibration. Raises ModelError.
     """
     folder = cache / "calibration"
     try:
@@ -77,9 +78,9 @@ def of_ready_files(
 ) -> tuple[dict[str, Path], FidelitySamples | None]:
     """Write sample inputs for ready .tflite files, whose inputs may have different shapes.
 
-    Files whose inputs have the same shapes get the same values, from `dataset` or `calibration`, else
-    random ones in the range that a quantized input can express, else (text) none. Raises ModelError if the
-    data does not fit.
+    Files whose inputs have the same shapes get the same values: from `dataset` or `calibration`, else random
+    ones in the range that a quantized input can represent, or none for text. Raises ModelError if the data
+    does not fit.
     """
     written: dict[str, Path] = {}
     samples = None
@@ -108,18 +109,13 @@ def no_random_data(specs: Sequence[InputSpec]) -> str | None:
 
 def _specs(tensors: Sequence[Tensor]) -> list[InputSpec]:
     return [
-        InputSpec(_short(name), tensor.dtype, tensor.shape, tensor.quantization)
+        InputSpec(short_name(name), tensor.dtype, tensor.shape, tensor.quantization)
         for name, tensor in zip(_unique(tensors), tensors, strict=True)
     ]
 
 
-def _short(name: str) -> str:
-    """Return the signature's name of an input that the converter calls `serving_default_NAME:0`."""
-    return re.sub(r"^serving_default_|:\d+$", "", name)
-
-
 def _keys(names: Mapping[str, object], tensors: Sequence[Tensor]) -> list[str]:
-    short = [_short(tensor.name) for tensor in tensors]
+    short = [short_name(tensor.name) for tensor in tensors]
     return short if set(short) == set(names) else list(names)
 
 

@@ -1,4 +1,4 @@
-"""Tells the models of one folder apart by their inputs and outputs."""
+"""Tell the models of one folder apart by their inputs and outputs."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def named_apart(variants: Sequence[MadeVariant], folder: str) -> list[MadeVariant]:
     """Return the variants of a folder, each with the name of its model.
 
-    With one interface all are the model `folder`. With several each is a model of its own, called by what
-    the names of its files begin with ("ad01" of ad01_fp32 and ad01_int8), or by its first file.
+    If all have the same inputs and outputs, they are the model `folder`. Otherwise each group is a model with
+    the common beginning of its file names ("ad01" of ad01_fp32 and ad01_int8), or the name of its first file.
     """
     groups: dict[Interface, list[str]] = {}
     for made in variants:

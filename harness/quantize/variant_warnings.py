@@ -1,4 +1,4 @@
-"""Warnings about a variant, shown wherever its figures are."""
+"""Warnings about a variant, shown beside its figures."""
 
 from __future__ import annotations
 

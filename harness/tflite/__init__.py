@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness import files
 from harness.errors import ModelError
 from harness.tflite.model import ModelInfo, OpInfo, TensorInfo, as_tensor
 
@@ -34,8 +35,4 @@ def read_model(data: bytes, name: str = "model") -> ModelInfo:
 
 def read_model_file(path: Path) -> ModelInfo:
     """Read a .tflite file. Raises ModelError if it cannot be read or is not a whole model."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
-    return read_model(data, str(path))
+    return read_model(files.read(path), str(path))

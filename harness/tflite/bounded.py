@@ -1,4 +1,4 @@
-"""Reading tables of a flatbuffer whose lengths may be wrong: time and memory stay bounded."""
+"""Read tables of a flatbuffer whose lengths may be wrong, in bounded time and memory."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 
 class Corrupt(Exception):
-    """The file says something that cannot be."""
+    """The file is not a valid model."""
 
 
 class BoundedReader:
-    """Reads vectors and texts out of a file's tables.
+    """A reader of vectors and texts in a file's tables.
 
     Parts of a sound file hardly overlap, so all vectors together are about as long as the file. What is
     read beyond a few times its size is a wrong length.

@@ -1,4 +1,4 @@
-"""Reads what edgetpu_compiler put into a model: the packages inside its `edgetpu-custom-op`s.
+"""Read what edgetpu_compiler put into a model: the packages inside its `edgetpu-custom-op`s.
 
 The custom options are a FlexBuffer map whose key "4" holds a flatbuffer with the identifier DWN1.
 Source of that format: executable/executable.fbs of google-coral/libedgetpu (`Package`,
@@ -45,7 +45,7 @@ class Package:
 
     @property
     def cached_bytes(self) -> int:
-        """Parameters kept on the chip: those of PARAMETER_CACHING. A lower bound of the compiler's own."""
+        """Parameters kept on the chip: those of PARAMETER_CACHING. The compiler reports at least as many."""
         return sum(e.parameter_bytes for e in self.executables if e.type == "PARAMETER_CACHING")
 
     @property
@@ -84,7 +84,7 @@ def _executable_bytes(options: bytes) -> bytes:
         raise ValueError("it is empty")
     root = flexbuffers.GetRoot(bytearray(options))
     if not root.IsMap:
-        raise ValueError("it is no map")
+        raise ValueError("it is not a map")
     value = root.AsMap[_EXECUTABLE_KEY]
     data = value.AsBlob if value.IsBlob else value.AsStringBytes
     return bytes(data)

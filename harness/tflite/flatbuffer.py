@@ -1,4 +1,4 @@
-"""Parses the flatbuffer of a .tflite without trusting it: offsets and lengths may point anywhere."""
+"""Parse the flatbuffer of a .tflite without trusting it: offsets and lengths may point anywhere."""
 
 from __future__ import annotations
 
@@ -67,6 +67,7 @@ class _Parser:
         self._buffers = [self._buffer(i) for i in range(self._read.length(self._model, "Buffers"))]
 
     def model(self) -> ModelInfo:
+        """Return the model. Raises Corrupt, or one of `_NONSENSE`."""
         count = self._read.length(self._model, "Subgraphs")
         if not count:
             raise Corrupt("there is no subgraph in it")

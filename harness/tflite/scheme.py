@@ -1,4 +1,4 @@
-"""Detects the quantization scheme of a .tflite from the types of its tensors."""
+"""Detect the quantization scheme of a .tflite from the types of its tensors."""
 
 from __future__ import annotations
 

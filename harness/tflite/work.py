@@ -1,4 +1,4 @@
-"""How much an op computes and holds: multiply-accumulates and parameters, from shapes alone."""
+"""Count multiply-accumulates and parameters of ops, from shapes alone."""
 
 from __future__ import annotations
 

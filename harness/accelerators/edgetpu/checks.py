@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from harness.accelerators.edgetpu.resize import CORAL, bilinear_resize, nearest_resize, tiled_pixel
-from harness.accelerators.ops import OpView, axes, elements
+from harness.accelerators.ops import OpView, axes
 from harness.accelerators.prediction import OpVerdict, Verdict
+from harness.tflite.work import elements
 
 _ISSUES = "github.com/google-coral/edgetpu/issues/"
 

@@ -40,7 +40,7 @@ def bilinear_resize(view: OpView, *issues: str) -> OpVerdict | None:
     if times == [2, 2] and half_pixel and max(sides[1]) <= _LARGEST_DOUBLED:
         return None
     if min(times) >= _LEFT_FROM_TIMES:
-        reason = f"enlarged {min(times):.3g} times: resizes of 33 and 15.5 times stayed on the CPU in 17 of 17 models"
+        reason = f"enlarged {min(times):.3g} times: resizes of 33 and 15.5 times stayed on the CPU, 17 of 17"
         return OpVerdict(Verdict.NOT_DELEGATED, reason, f"{CORAL}; {_SEEN}", _REMEDY, likely=True)
     return _depends(issues)
 

@@ -13,12 +13,13 @@ from harness.accelerators import loading
 from harness.accelerators.edgetpu import cut
 from harness.accelerators.edgetpu.checks import CHECKS
 from harness.accelerators.edgetpu.resize import CORAL
-from harness.accelerators.ops import OpView, elements, sized_while_running, views
+from harness.accelerators.ops import OpView, sized_while_running, views
 from harness.accelerators.prediction import OpVerdict, Prediction, Refusal, Verdict, all_alike, joined
 from harness.accelerators.tables import read_table
 from harness.record.plain import JsonObject
 from harness.tflite import ModelInfo, OpInfo
 from harness.tflite.edgetpu_package import CUSTOM_OP, is_compiled, packages
+from harness.tflite.work import elements
 from harness.versions import Version, release
 
 _ISSUES = "issues of google-coral/edgetpu"

@@ -1,4 +1,4 @@
-"""Arrays as calibration data: read from files, fitted to the model's inputs, checked, stored."""
+"""Read arrays from files, fit them to the model's inputs, check and store them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from harness.cache import keep
 from harness.errors import ModelError
 from harness.quantize.calibration.headers import arrays_in
-from harness.quantize.calibration.samples import InputSpec
+from harness.quantize.calibration.samples import InputSpec, short_name
 
 Arrays = dict[str, npt.NDArray[Any]]
 Item = TypeVar("Item")
@@ -59,11 +59,11 @@ def match(arrays: Mapping[str, Item], inputs: Sequence[InputSpec], where: str) -
         raise ModelError(f"{where}: holds no array")
     if len(inputs) == 1 and len(arrays) == 1:
         return {inputs[0].name: next(iter(arrays.values()))}
-    short = {_short(name): name for name in arrays}
+    short = {short_name(name): name for name in arrays}
     found: dict[str, Item] = {}
     used = set()
     for spec in inputs:
-        name = spec.name if spec.name in arrays else short.get(_short(spec.name))
+        name = spec.name if spec.name in arrays else short.get(short_name(spec.name))
         if name is None or name in used:
             raise ModelError(f'{where}: no array for input "{spec.name}"; found: {_names(arrays)}')
         found[spec.name] = arrays[name]
@@ -73,10 +73,6 @@ def match(arrays: Mapping[str, Item], inputs: Sequence[InputSpec], where: str) -
         wanted = ", ".join(spec.name for spec in inputs)
         raise ModelError(f"{where}: the model has no input for {_names(extra)}; its inputs: {wanted}")
     return found
-
-
-def _short(name: str) -> str:
-    return re.sub(r"^serving_default_|:\d+$", "", name)
 
 
 def _names(names: Any) -> str:

@@ -1,4 +1,4 @@
-"""A user's callable as a source of samples: it may import TensorFlow, so it runs in a process of its own."""
+"""Get samples from a user's callable, in a child process: it may import TensorFlow."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def evaluate_callable(
 ) -> Arrays:
     """Return about `limit` samples (whole batches) of `package.module:callable`, one array per input.
 
-    Raises ModelError if it cannot be imported, raises, dies, takes too long, or gives what is no data.
+    Raises ModelError if it cannot be imported, raises, dies, takes too long, or does not return data.
     """
     where = f"calibration {text}"
     with tempfile.TemporaryDirectory(prefix="qbench-") as folder:

@@ -1,4 +1,4 @@
-"""Arrays from what Python code holds: arrays, dicts, datasets, generators, Keras sequences."""
+"""Collect arrays from Python objects: arrays, dicts, datasets, generators, Keras sequences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.quantize.calibration.samples import InputSpec
 def collect(value: Any, inputs: Sequence[InputSpec], limit: int, where: str) -> list[npt.NDArray[Any]]:
     """Return one array (samples, *shape) per input, from whole items until there are `limit` samples.
 
-    Raises ModelError, beginning with `where`, if that is no data for these inputs.
+    Raises ModelError, beginning with `where`, if the value does not fit these inputs.
     """
     parts: list[list[npt.NDArray[Any]]] = []
     total = 0

@@ -1,4 +1,4 @@
-"""Reads .npy and .npz files: first their headers, then only the samples that are used.
+"""Read .npy and .npz files: first their headers, then only the samples that are used.
 
 A few MB of zip can hold an array of any size, so nothing is unpacked before its header fits.
 """

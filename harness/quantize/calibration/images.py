@@ -1,4 +1,4 @@
-"""A folder of images as calibration data."""
+"""Read a folder of images as calibration data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_PIXELS = 89_478_485  # 256 MiB in RGB; Pillow warns from there on
 def read(source: str, inputs: Sequence[InputSpec], options: Options) -> tuple[Arrays, list[str]]:
     """Read images as (samples, height, width, channels); a larger folder is subsampled evenly.
 
-    Evenly, because folders are often sorted by class. Raises ModelError.
+    Folders are often sorted by class. Raises ModelError.
     """
     where = f"calibration {source}"
     spec, mode = _image_input(inputs, where)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from harness.config.checks import suggest
 from harness.errors import ModelError
 
-LIMIT = 256  # samples used at most, unless told otherwise; TensorFlow's guide asks for 100 to 500
+LIMIT = 256  # the most samples by default; TensorFlow's guide recommends 100 to 500
 RESIZES = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")  # Pillow's filters
 
 Interval = tuple[float, float]

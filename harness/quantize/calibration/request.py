@@ -1,4 +1,4 @@
-"""What is asked of a source of samples: a text such as `photos,scale=-1..1`, or data that a program holds."""
+"""Parse a request for samples: a text such as `photos,scale=-1..1`, or data that a program holds."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Reader = Callable[[str, Sequence[InputSpec], Options], "tuple[Arrays, list[str]]
 
 @dataclass(frozen=True)
 class Request:
-    """A source, its options, and the reader of it; None: data is generated.
+    """A source, its options, and its reader; without a reader, data is generated.
 
-    text: as the user named it. count_given: whether the user said how many samples.
+    text: the source as the user gave it. count_given: True if the user gave the number of samples.
     """
 
     text: str

@@ -1,4 +1,4 @@
-"""From a model source to .tflite files in the cache: what is missing is made by converter processes."""
+"""Convert a model to .tflite files in the cache; converter processes make those that are missing."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ from harness.quantize.backends.tflite_converter.results import (
 from harness.quantize.backends.tflite_converter.workers import WorkerPool, how_many
 from harness.quantize.calibration.samples import InputSpec
 
-FORM = 1  # of the canonical model: raised whenever `sources` or `tracing` would write another one
+FORM = 1  # version of the canonical model: raise it when `sources` or `tracing` write another one
 
 Progress = Callable[[str, int, int], None]  # variant, how many are done, of how many
 
 
 class Conversion:
-    """One model on its way to its variants; a context, because it has processes and a folder."""
+    """The conversion of one model to its variants; a context manager that ends its processes."""
 
     def __init__(
         self, source: ModelSource, batch: int, folder: Path, tasks: int, trust: bool = False
     ) -> None:
-        """tasks: how many variants may be asked for. trust: code in the model's file may run.
+        """tasks: the most variants that will be made. trust: run code in the model's file.
 
         Raises ModelError if TensorFlow is missing.
         """
@@ -54,7 +54,7 @@ class Conversion:
         self._results = ResultCache(folder, lambda: self.content, self.converter)
 
     def __enter__(self) -> Self:
-        """Find out the model's inputs and the hash of its content, from the cache if it knows them."""
+        """Read the model's inputs and the hash of its content, from the cache if it has them."""
         try:
             self._use(self._known() or self._prepare())
         except BaseException:
@@ -76,7 +76,7 @@ class Conversion:
         if missing and self._canonical is None:
             known = self.source.sha256
             self._use(self._prepare())
-            if self.source.sha256 != known:  # the calibration data was fitted to the inputs of the other one
+            if self.source.sha256 != known:  # calibration data was fitted to the old one
                 raise ModelError(f"{self.source.source}: it was replaced while it was read; run again")
             missing = self._missing(tasks, oldest)
         if missing:
@@ -109,7 +109,7 @@ class Conversion:
         )
 
     def _prepare(self) -> Prepared:
-        # Whether variants of a callable or an object are cached shows only once it is built or loaded.
+        # A callable or object has to be built or loaded before the cache can be searched.
         self._pool.start(1 if self.source.kind in ("callable", "object") else self._workers)
         path, canonical = self._copied(), Path(self._work.name) / "model"
         answer = self._pool.ask(self._request(path, canonical), Prepared)
@@ -133,7 +133,7 @@ class Conversion:
     def _copied(self) -> Path | None:
         """Copy the user's file, folder or object, so that it cannot change; None if there is none.
 
-        From now on a file's or folder's source is its content.
+        The source of a file or folder gets the hash of the copy.
         """
         folder = Path(self._work.name) / "source"
         if self.source.kind == "object":

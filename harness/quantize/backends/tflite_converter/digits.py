@@ -1,4 +1,4 @@
-"""Trains the built-in model. Only converter processes import this."""
+"""Train the built-in model. Only converter processes import this."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The converter that is installed, without importing TensorFlow."""
+"""Find the installed converter without importing TensorFlow."""
 
 from __future__ import annotations
 

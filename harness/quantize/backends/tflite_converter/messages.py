@@ -1,4 +1,4 @@
-"""What home asks of a converter process, and what it answers: one JSON object per line."""
+"""Messages between qbench and a converter process: one JSON object per line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.quantize.calibration.samples import InputSpec
 
 
 class Settings(Struct, frozen=True):
-    """The converter's own settings, in its own words: they identify what it makes."""
+    """The settings of the converter, in its own terms. They are part of a result's cache key."""
 
     optimizations: tuple[str, ...] = ()
     supported_ops: tuple[str, ...] = ()
@@ -29,7 +29,7 @@ class Prepare(Struct, frozen=True, tag="prepare"):
     batch: int
     cache: str
     out: str
-    trust: bool  # code in the model's file may run
+    trust: bool  # run code in the model's file
 
 
 class Convert(Struct, frozen=True, tag="convert"):
@@ -57,10 +57,10 @@ class Converted(Struct, frozen=True, tag="converted"):
 
 
 class Failed(Struct, frozen=True, tag="failed"):
-    """It went wrong, for a reason in one line."""
+    """The request failed, for a reason in one line."""
 
     reason: str
-    final: bool = False  # the converter's judgement of the model: it would say so again
+    final: bool = False  # the converter rejects the model: it would fail again
 
 
 Request = Prepare | Convert

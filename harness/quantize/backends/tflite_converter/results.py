@@ -1,4 +1,4 @@
-"""What the converter made of a model, or why it made nothing, in the cache."""
+"""The converter's results for a model in the cache: files, and reasons why there are none."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ConversionResult:
 
 
 class Entry(Struct, frozen=True, omit_defaults=True):
-    """What the cache knows of a task: its file, or why the converter refuses it (`failed`)."""
+    """The cache entry of a task: its file, or why the converter rejects the model (`failed`)."""
 
     sha256: str = ""
     size_bytes: int = 0
@@ -58,12 +58,12 @@ class Entry(Struct, frozen=True, omit_defaults=True):
 
 
 class ResultCache:
-    """The results for one model. An entry that is damaged, or that lacks its file, counts as missing."""
+    """The results for one model. An entry that is damaged or lacks its file counts as missing."""
 
     def __init__(self, folder: Path, content: Callable[[], str], converter: Converter) -> None:
-        """folder: the cache. content: gives the hash of the model's content."""
+        """folder: the cache. content: returns the hash of the model's content."""
         self._folder, self._content, self._converter = folder, content, converter
-        self._known: dict[str, Entry] = {}  # key -> what was found whole, or made, in this run
+        self._known: dict[str, Entry] = {}  # key -> entries found or made in this run
         self._lost: dict[str, str] = {}  # key -> a reason that may not hold next time
 
     def key(self, task: Task) -> str:
@@ -87,7 +87,7 @@ class ResultCache:
         return self._known[key]
 
     def keep(self, task: Task, data: bytes) -> Entry:
-        """Keep a .tflite that was made. Raises ModelError if it is none, or the cache can't be written."""
+        """Store a .tflite. Raises ModelError if it is not valid, or the cache cannot be written."""
         info = read_model(data, "the converter's result")
         cache.put(self._folder / "files", data, ".tflite")
         return self._store(task, Entry(cache.digest(data), len(data), info.min_runtime_version))

@@ -1,7 +1,7 @@
-"""A model that the user holds as an object, saved for a converter process.
+"""Save a model object for a converter process.
 
-This runs in the user's own process, which has TensorFlow already: it holds one of its objects. The object is
-the user's own code, and trusted as such.
+This runs in the user's process, which has imported TensorFlow already. The object is the user's own code and
+trusted.
 """
 
 from __future__ import annotations

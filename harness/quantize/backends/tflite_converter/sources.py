@@ -1,4 +1,4 @@
-"""Float models of every kind, built or loaded. Only converter processes import this."""
+"""Build or load float models of every kind. Only converter processes import this."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SAFE_KERAS = (3, 12)  # older ones run the Lambda layers of an .h5 whatever `saf
 def load(kind: str, source: str, path: Path | None, cache: Path, trust: bool = False) -> Loaded:
     """Build or load the model; code in its file runs only with `trust`.
 
-    Raises ModelError, or whatever the model's own code raises.
+    Raises ModelError, or any exception of the model's own code.
     """
     import tensorflow as tf
 
@@ -70,9 +70,8 @@ def call(source: str) -> tuple[Any, list[Any]]:
 def _application(source: str) -> Any:
     """Build an architecture with seeded random weights that keep activations in a sane range.
 
-    Untouched, random weights let the signal die away layer by layer (1e-5 at the end of MobileNetV2), and
-    what is quantized then cannot even be prepared. One forward pass gives the batch normalizations the
-    statistics that they would have learned.
+    With plain random weights the signal fades layer by layer (to 1e-5 at the end of MobileNetV2), and
+    runtimes refuse the quantized model. One forward pass gives the batch normalizations suitable statistics.
     """
     import keras
     import numpy as np

@@ -1,6 +1,6 @@
-"""Writes any model that TensorFlow can trace as a canonical SavedModel.
+"""Write any model that TensorFlow can trace as a canonical SavedModel.
 
-Static shapes, one signature, and just the variables that the graph reads. Measured with TensorFlow 2.21:
+It has static shapes, one signature, and only the variables that the graph reads. Seen with TensorFlow 2.21:
 traced once with static shapes, the graph has no shape arithmetic (which costs XNNPACK), and recurrent
 layers of Keras 3 convert at all; tracking just the variables that the graph reads leaves no READ_VARIABLE
 in the .tflite (tracking the Keras model does). Freezing the graph as well would cost Keras 2's recurrent
@@ -110,7 +110,7 @@ def from_object(made: Any, variables: Sequence[Any] = ()) -> Loaded:
     if isinstance(made, tf.Module):
         return from_module(made)
     raise ModelError(
-        f"an object of type {type(made).__name__} is no model; expected a Keras model, a tf.Module with a "
+        f"an object of type {type(made).__name__} is not a model; expected a Keras model, a tf.Module with a "
         "signature or a concrete function"
     )
 

@@ -1,8 +1,8 @@
-"""Finds code in model files without loading them.
+"""Find code in model files without loading them.
 
 Keras 3 refuses code in its files by itself. Keras 2 (tf_keras) does not: it runs the Lambda layers of an
-.h5, and imports whatever module a .keras names. So a file is passed on to Keras 2 only if all that it holds
-are Keras' own layers. Of a SavedModel's graphs, those ops are found that call Python or write files.
+.h5, and imports any module that a .keras names. So a file is passed on to Keras 2 only if all that it holds
+are Keras' own layers. In the graphs of a SavedModel, it looks for ops that call Python or write files.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 class Judged(Exception):
-    """The converter refused the model, for the reason in `__cause__`: it would do so again."""
+    """The converter rejects the model, for the reason in `__cause__`: it would fail again."""
 
 
 def main() -> None:

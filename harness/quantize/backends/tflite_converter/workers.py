@@ -1,4 +1,4 @@
-"""Converter processes, as home has them: several side by side, each replaced when it dies."""
+"""Start and stop converter processes, several side by side; one that dies is replaced."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ A = TypeVar("A", Prepared, Converted)
 
 
 class Worker:
-    """One converter process. Never raises for what happens in it: that is an answer, too."""
+    """One converter process. If it fails or dies, the answer is `Failed`."""
 
     def __init__(self, scratch: Path) -> None:
         """scratch: the folder for its temporary files."""
@@ -55,7 +55,7 @@ class Worker:
 
 
 class WorkerPool:
-    """Converter processes that work side by side, started when there is work."""
+    """Several converter processes, started when there is work."""
 
     def __init__(self, scratch: Path) -> None:
         """scratch: the folder for temporary files: TensorFlow leaves some behind when it is killed."""
