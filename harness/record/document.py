@@ -1,4 +1,4 @@
-"""The result document: run.json and --json (CONTRACT.md's schema 1, docs/results.md)."""
+"""The result document: run.json and --json (docs/results.md)."""
 
 from __future__ import annotations
 

@@ -48,12 +48,9 @@ class Interval(Struct, frozen=True):
     high: float | None
 
 
-class Speedup(Struct, frozen=True):
+class Speedup(Interval, frozen=True):
     """How many times faster than the baseline, with its 95 % interval; > 1 is faster."""
 
-    value: float
-    low: float | None
-    high: float | None
     baseline: BaselineName
 
 
