@@ -33,5 +33,5 @@ def find(text: str) -> Callable[[], Any]:
             raise ModelError(f'no "{name}" in {module_name}{hint}')
         found = getattr(found, name)
     if not callable(found):
-        raise ModelError(f"it is not callable; its type is {type(found).__name__}")
+        raise ModelError(f"it is not callable but of type {type(found).__name__}")
     return found  # type: ignore[no-any-return]
