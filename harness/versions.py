@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from delegates.wire import Runtime
 
 Version = tuple[int, ...]
-_LIMITING = ("tflite-runtime",)  # their version says which op versions of TensorFlow's they know
+_LIMITING = ("tflite-runtime",)  # runtimes whose version tells which versions of ops they know
 
 
 def release(text: str) -> Version:

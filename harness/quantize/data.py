@@ -24,7 +24,7 @@ from harness.quantize.calibration import (
 from harness.quantize.sample_inputs import COUNT, count_shared, no_random_data, of_dataset
 from harness.record import FidelitySamples
 
-OTHER_SEED = 1  # of random samples that nothing was calibrated on
+OTHER_SEED = 1  # for random samples that are not used for calibration
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Data:
     """
 
     calibration: Samples | None
-    compared_on: Path | None  # an .npz, as a Samples'
+    compared_on: Path | None  # an .npz in the form of Samples.path
     samples: FidelitySamples | None
     problem: str = ""
 

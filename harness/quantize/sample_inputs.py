@@ -21,7 +21,7 @@ from harness.quantize.calibration import (
 )
 from harness.record import FidelitySamples, Tensor
 
-COUNT = 16  # at most, per model
+COUNT = 16  # the most samples per model
 
 Inputs = Mapping[str, tuple[Tensor, ...]]  # variant name -> the inputs of its file
 
@@ -85,7 +85,7 @@ def of_ready_files(
     written: dict[str, Path] = {}
     samples = None
     for group in _alike(inputs):
-        # Of files that are alike, one with quantized inputs knows the range that the model was made for.
+        # Quantized inputs tell the range of values that the model was made for.
         chosen = max(group.values(), key=lambda tensors: any(t.quantization for t in tensors))
         data = _data(_specs(chosen), calibration, dataset, cache)
         if data is not None:

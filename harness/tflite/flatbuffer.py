@@ -22,7 +22,7 @@ _BITS = {
     "int32": 32, "uint32": 32, "int64": 64, "uint64": 64,
 }  # fmt: skip
 
-_INTEGERS = {"int32": "i", "int64": "q"}  # the types that shapes, axes and paddings come in
+_INTEGERS = {"int32": "i", "int64": "q"}  # the types of shapes, axes and paddings
 _SMALL_CONSTANT = 256  # bytes: more than any shape, axes or paddings take
 
 # What the generated accessors raise on nonsense.
@@ -193,7 +193,7 @@ class _Parser:
     def _custom_options(self, operator: Any) -> bytes:
         if not operator.CustomOptionsLength():
             return b""
-        array = operator.CustomOptionsAsNumpy()  # a view; ValueError if it leaves the file
+        array = operator.CustomOptionsAsNumpy()  # a view; ValueError if it reaches outside the file
         self._read.spend(array.nbytes)
         return bytes(array.tobytes())
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from harness.tflite.model import OpInfo, TensorInfo
 
-_BORDER_OPS = ("QUANTIZE", "DEQUANTIZE")  # they only change the type: both sides of them are no evidence
+_BORDER_OPS = ("QUANTIZE", "DEQUANTIZE")  # they only change the type
 _FLOATS = frozenset({"float32", "float16", "bfloat16", "float64"})
 _SMALL_INTS = frozenset({"int8", "uint8", "int16"})
 _PACKED = frozenset({"int4", "uint4", "int2"})

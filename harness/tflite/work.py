@@ -25,7 +25,7 @@ def macs(op: OpInfo, model: ModelInfo) -> int | None:
         return None
     try:
         return formula[1](op, inputs, model.tensors[op.outputs[0]].shape)
-    except IndexError:  # a rank that no kernel takes
+    except IndexError:  # a rank that no kernel supports
         return None
 
 

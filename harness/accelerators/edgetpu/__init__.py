@@ -70,7 +70,7 @@ ACCELERATOR = Accelerator(
     skips=_skips,
     rules=_rules,
     rules_need_runtime=False,
-    # Where the compiler is and how long it may take changes nothing of what it says.
+    # The compiler's place and time limit do not change its result.
     immaterial=("compiler", "compiler_host", "compiler_ssh_options", "compiler_timeout"),
     exclusive=True,
     compiler=_compiler,

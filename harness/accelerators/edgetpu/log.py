@@ -47,10 +47,10 @@ class Report:
     attempts: tuple[Verdict, ...] = ()  # the ones before the last
     subgraphs: int | None = None
     ops_total: int | None = None
-    ops_mapped: int | None = None  # as it says beside the table, where not all are
+    ops_mapped: int | None = None  # as stated beside the table, if not all are mapped
     on_chip_bytes: int | None = None  # parameters kept on the chip
     on_chip_free_bytes: int | None = None
-    streamed_bytes: int | None = None  # parameters that come over the bus in every inference
+    streamed_bytes: int | None = None  # parameters that cross the bus in every inference
     ops: tuple[CompilerOp, ...] = field(default=())
 
     @property

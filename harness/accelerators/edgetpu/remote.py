@@ -14,14 +14,14 @@ from harness.errors import DeviceError, ModelError
 
 _LIMIT_BYTES = 256 << 20  # of text and compiled model together; an Edge TPU has 8 MiB for parameters
 _CONNECT_S = 60.0
-_NOT_FOUND, _TIMED_OUT = (126, 127), (124, 137)  # timeout(1); 137 where only SIGKILL ended it
+_NOT_FOUND, _TIMED_OUT = (126, 127), (124, 137)  # of timeout(1); 137 if it took SIGKILL
 
 # One fixed script; everything else is data on stdin. Lines: a marker, the command, seconds, the number of
 # arguments, the arguments; then the model. The answer follows the output of a login shell: a line with the
 # marker, the exit status and two sizes; what the compiler wrote; the compiled model.
 _SCRIPT = (
     'sh -c \'d=$(mktemp -d) && cd "$d" || exit 1; trap "rm -rf $d" EXIT;'
-    ' trap "exit 1" HUP PIPE TERM INT;'  # a shell killed by a signal would leave the model there
+    ' trap "exit 1" HUP PIPE TERM INT;'  # else a shell killed by a signal leaves the model behind
     ' read -r m; IFS= read -r c; read -r t; read -r n; case $c in "~/"*) c=$HOME/${c#??};; esac;'
     ' set --; while [ "$n" -gt 0 ]; do IFS= read -r a; set -- "$@" "$a"; n=$((n - 1)); done;'
     ' cat > model.tflite; timeout -k 5 "$t" "$c" "$@" > text 2>&1 < /dev/null; s=$?;'

@@ -63,7 +63,7 @@ _CHECKS: Mapping[str, tuple[c.Check, ...]] = {
     "TRANSPOSE": (c.static(1),),
 }
 _NOT_SETTLED = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "STABLEHLO_COMPOSITE", "DENSIFY"})
-_DELEGATE_NOTHING = {(2, n) for n in range(8)}  # of 2.7.0 seen, and not of 2.8.0
+_DELEGATE_NOTHING = {(2, n) for n in range(8)}  # versions; seen with 2.7.0, not with 2.8.0
 _TESTED = "tested with the runtime"
 _NEWER = "use ai-edge-litert"
 _RECURRENT = frozenset(

@@ -155,7 +155,7 @@ def _convert(array: npt.NDArray[Any], spec: InputSpec, where: str) -> tuple[npt.
     check_dtype(array.dtype, spec, where)
     wanted = np.dtype(sample_dtype(spec, where))
     where = f'{where}: input "{spec.name}"'
-    with np.errstate(over="ignore"):  # found below, as infinite
+    with np.errstate(over="ignore"):  # infinite values are detected below
         converted = array.astype(wanted, copy=False)
     if wanted.kind == "f":
         _refuse(~np.isfinite(converted), f"{where}: {{}} NaN or infinite", "value")
@@ -189,7 +189,7 @@ def _npz(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
-            member = zipfile.ZipInfo(name + ".npy")  # np.savez would put the time of day here
+            member = zipfile.ZipInfo(name + ".npy")  # np.savez would write the time here
             with archive.open(member, "w", force_zip64=True) as stream:
                 _write_array(stream, array, allow_pickle=False)
     return file.getvalue()

@@ -49,7 +49,7 @@ def _run(
     from harness.quantize.calibration.worker import Request
 
     request = json.dumps(msgspec.to_builtins(Request(text, limit, str(result), tuple(inputs))))
-    # -P keeps a folder of the user's that is called "harness" from being taken for ours.
+    # -P: do not import a folder named "harness" in the working directory.
     command = [sys.executable, "-P", "-m", _WORKER, request]
     ours = str(Path(__file__).parents[3])
     paths = [ours, *filter(None, [os.environ.get("PYTHONPATH")])]

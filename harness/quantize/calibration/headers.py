@@ -105,7 +105,7 @@ def _of_zip(path: Path, where: str) -> dict[str, StoredArray]:
 
 def _open_member(path: Path, name: str) -> IO[bytes]:
     with zipfile.ZipFile(path) as archive:
-        return archive.open(name)  # which keeps the file open
+        return archive.open(name)  # the member keeps the archive open
 
 
 def _stored(where: str, opener: Callable[[], IO[bytes]], size: int) -> StoredArray:

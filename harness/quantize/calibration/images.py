@@ -85,7 +85,9 @@ def _pixels(file: Path, mode: str, width: int, height: int, resize: str) -> npt.
         raise ModelError('images need Pillow: pip install "qbench-tflite[convert]"') from None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # what is said below is enough
+            warnings.simplefilter(
+                "ignore", Image.DecompressionBombWarning
+            )  # larger images get an error below
             opened = Image.open(file, formats=_FORMATS)  # reads the header only
         with opened as image:
             if image.width * image.height > MOST_PIXELS:
@@ -93,7 +95,7 @@ def _pixels(file: Path, mode: str, width: int, height: int, resize: str) -> npt.
             upright = ImageOps.exif_transpose(_eight_bit(image, file)).convert(mode)
             resized = upright.resize((width, height), Image.Resampling[resize.upper()])
             return np.asarray(resized, np.float32)
-    except Image.DecompressionBombError:  # twice as many, and more
+    except Image.DecompressionBombError:  # raised for twice that limit and more
         raise _too_large(file, "its") from None
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise ModelError(f"calibration image {file}: cannot be read: {first_line(error)}") from None

@@ -38,7 +38,7 @@ class Convert(Struct, frozen=True, tag="convert"):
     saved_model: str
     inputs: tuple[InputSpec, ...]
     settings: Settings
-    calibration: str | None  # an .npz, as a Samples'
+    calibration: str | None  # an .npz in the form of Samples.path
     compatible: bool  # the form that older runtimes load
     out: str
 

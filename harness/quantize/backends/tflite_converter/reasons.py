@@ -16,8 +16,8 @@ _NEED = {
     "keras": "Keras",
 }
 LIMIT = 240
-# TensorFlow's own exceptions and C++'s for what has nothing to do with the model. Sources: absl's status
-# codes, errno.h's texts.
+# Exceptions of TensorFlow and messages of C++ that are not about the model. Sources: absl's status codes, the
+# texts of errno.h.
 _MACHINE_TYPES = (
     "ResourceExhaustedError", "AbortedError", "CancelledError", "UnavailableError", "DeadlineExceededError",
     "PermissionDeniedError", "DataLossError",

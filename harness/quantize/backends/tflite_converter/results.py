@@ -19,7 +19,7 @@ from harness.versions import release
 Version = tuple[int, int]  # major and minor
 
 # tflite-runtime 2.7 to 2.9 load int8 dense layers with one scale per channel, but use one scale for all
-# (seen on x86-64: digits in int8 always the same class; right from 2.10 on).
+# (seen on x86-64: digits in int8 predicts one class for all inputs; correct since 2.10).
 _DENSE_PER_CHANNEL: Version = (2, 10)
 
 
@@ -45,7 +45,7 @@ class ConversionResult:
     path: Path | None
     reason: str | None = None
     compatible: bool = False  # made in the older form
-    too_new: str | None = None  # the runtime version that even this file needs
+    too_new: str | None = None  # the runtime version that the file needs, if too new
 
 
 class Entry(Struct, frozen=True, omit_defaults=True):
@@ -64,7 +64,7 @@ class ResultCache:
         """folder: the cache. content: returns the hash of the model's content."""
         self._folder, self._content, self._converter = folder, content, converter
         self._known: dict[str, Entry] = {}  # key -> entries found or made in this run
-        self._lost: dict[str, str] = {}  # key -> a reason that may not hold next time
+        self._lost: dict[str, str] = {}  # key -> the reason of a failure that may not happen again
 
     def key(self, task: Task) -> str:
         """Return the name of a task's entry: the SHA-256 of all that its result depends on."""

@@ -26,7 +26,7 @@ from harness.quantize.backends.tflite_converter.trust import (
 from harness.quantize.user_code import find
 from harness.versions import release
 
-SAFE_KERAS = (3, 12)  # older ones run the Lambda layers of an .h5 whatever `safe_mode` says
+SAFE_KERAS = (3, 12)  # older versions run the Lambda layers of an .h5 despite `safe_mode`
 
 
 def load(kind: str, source: str, path: Path | None, cache: Path, trust: bool = False) -> Loaded:

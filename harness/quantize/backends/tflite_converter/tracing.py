@@ -70,7 +70,7 @@ def _digests(graph: Any) -> tuple[str, str]:
     variables = {id(variable.handle): variable for variable in graph.graph.variables}  # in no fixed order
     for tensor in graph.captured_inputs:
         captured = variables.get(id(tensor)) if tensor.dtype == tf.resource else tensor
-        if captured is None:  # a lookup table, whose content cannot be seen: never like another
+        if captured is None:  # a lookup table: its content cannot be read, so it never equals another
             values.update(os.urandom(16))
             continue
         value = captured.numpy()
@@ -85,7 +85,7 @@ def _digests(graph: Any) -> tuple[str, str]:
 
 
 def _renumbered(graph: bytes) -> bytes:
-    """The graph with its functions numbered in order: TensorFlow counts them over the whole process."""
+    """Return the graph with its functions numbered in order: TensorFlow counts them per process."""
     names: dict[bytes, bytes] = {}
     return re.sub(
         rb"__(inference|forward|backward)_[\w<>]+",

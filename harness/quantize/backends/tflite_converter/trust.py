@@ -21,7 +21,9 @@ LARGEST_CONFIG = 64 << 20  # bytes; the largest of keras.applications has 0.6 MB
 
 _CALLING_LAYERS = ("Lambda", "ClassMethod", "InstanceMethod", "InstanceProperty")
 _OWN_MODULE = re.compile(r"(tf_)?keras(\.\w+)*|builtins")
-_CLASS = re.compile(r"(\w+>)?[A-Z]\w*|__\w+__|function")  # of a module, which may hold "os.popen", too
+_CLASS = re.compile(
+    r"(\w+>)?[A-Z]\w*|__\w+__|function"
+)  # names of classes in a module, which may also contain "os.popen"
 _TENSOR_NAMESPACES = ("math", "nn", "linalg", "image", "signal", "bitwise", "random", "__operators__")
 _TENSOR_FUNCTIONS = """
     boolean_mask broadcast_to cast clip_by_norm clip_by_value concat convert_to_tensor einsum ensure_shape
@@ -68,7 +70,7 @@ def weights_elsewhere(path: Path) -> str | None:
         with h5py.File(path, "r") as file:
             file.visititems_links(look)
             file.visititems(look)
-    except OSError:  # no .h5: whoever loads it says so
+    except OSError:  # not an .h5: loading it reports that
         return None
     return next(iter(found), None)
 

@@ -44,7 +44,7 @@ class Judged(Exception):
 
 def main() -> None:
     """Answer requests until there are no more."""
-    die_with_parent()  # a qbench that is killed leaves no converter at work
+    die_with_parent()  # no converter outlives a qbench that is killed
     answers = os.fdopen(os.dup(1), "wb")
     requests = os.fdopen(os.dup(0), "rb")
     os.dup2(2, 1)

@@ -23,7 +23,7 @@ from harness.quantize.backends.tflite_converter.messages import (
     encode,
 )
 
-TIMEOUT_S = 1800.0  # nothing that a converter does in earnest takes longer
+TIMEOUT_S = 1800.0  # longer than any real conversion takes
 MEMORY_PER_WORKER = 3 << 29  # 1.5 GB: TensorFlow and a mobile model with its intermediate forms
 
 A = TypeVar("A", Prepared, Converted)
@@ -40,7 +40,7 @@ class Worker:
     def ask(self, request: Request, timeout_s: float = TIMEOUT_S) -> Answer:
         """Send a request and return the answer: `Failed` if the process dies or takes too long."""
         with self.process.within(timeout_s):
-            with contextlib.suppress(OSError):  # it died: its end says how
+            with contextlib.suppress(OSError):  # it died; `wait` tells how
                 self.process.stdin.write(encode(request))
                 self.process.stdin.flush()
             line = self.process.stdout.readline()
@@ -89,7 +89,7 @@ class WorkerPool:
                 for future in as_completed(futures):
                     future.result()
                     done(futures[future])
-            except BaseException:  # also Ctrl-C: a job that waits for a worker ends with it
+            except BaseException:  # also Ctrl-C: killing the workers ends the jobs that wait for them
                 pool.shutdown(wait=False, cancel_futures=True)
                 self.close()
                 raise
