@@ -87,7 +87,7 @@ def _pixels(file: Path, mode: str, width: int, height: int, resize: str) -> npt.
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore", Image.DecompressionBombWarning
-            )  # larger images get an error below
+            )  # checked below
             opened = Image.open(file, formats=_FORMATS)  # reads the header only
         with opened as image:
             if image.width * image.height > MOST_PIXELS:
