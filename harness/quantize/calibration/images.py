@@ -85,9 +85,7 @@ def _pixels(file: Path, mode: str, width: int, height: int, resize: str) -> npt.
         raise ModelError('images need Pillow: pip install "qbench-tflite[convert]"') from None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", Image.DecompressionBombWarning
-            )  # checked below
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # checked below
             opened = Image.open(file, formats=_FORMATS)  # reads the header only
         with opened as image:
             if image.width * image.height > MOST_PIXELS:

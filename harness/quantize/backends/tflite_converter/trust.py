@@ -21,9 +21,7 @@ LARGEST_CONFIG = 64 << 20  # bytes; the largest of keras.applications has 0.6 MB
 
 _CALLING_LAYERS = ("Lambda", "ClassMethod", "InstanceMethod", "InstanceProperty")
 _OWN_MODULE = re.compile(r"(tf_)?keras(\.\w+)*|builtins")
-_CLASS = re.compile(
-    r"(\w+>)?[A-Z]\w*|__\w+__|function"
-)  # a module may also have "os.popen"
+_CLASS = re.compile(r"(\w+>)?[A-Z]\w*|__\w+__|function")  # a module may also have "os.popen"
 _TENSOR_NAMESPACES = ("math", "nn", "linalg", "image", "signal", "bitwise", "random", "__operators__")
 _TENSOR_FUNCTIONS = """
     boolean_mask broadcast_to cast clip_by_norm clip_by_value concat convert_to_tensor einsum ensure_shape
