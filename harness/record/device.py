@@ -50,6 +50,6 @@ class DeviceState(Struct, frozen=True):
     facts_after: Facts = {}
 
     def delegate(self, name: str) -> Delegate:
-        """The delegate of that name as the profile asks for it."""
+        """Return the delegate of that name as the profile configures it."""
         asked = () if self.profile is None else self.profile.delegates
         return next((delegate for delegate in asked if delegate.name == name), Delegate(name))

@@ -70,6 +70,6 @@ _OF_STAGE: dict[str, type[Unavailable | Refused | Crashed | TimedOut]] = {
 
 
 def of_failure(failure: Failure) -> Ended:
-    """How a cell ended whose worker failed."""
+    """Return how a cell ended whose worker failed."""
     worker = WorkerEnd(failure.stage, failure.launch, failure.signal, failure.stderr)
     return _OF_STAGE.get(failure.stage, Refused)(failure.reason, worker)

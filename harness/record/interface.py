@@ -14,7 +14,7 @@ _REAL = re.compile(r"b?float\d+|u?int(4|8|16)")  # what quantization may make of
 
 
 def interface(variant: Variant) -> Interface:
-    """Inputs and outputs as shapes of real values or of other types.
+    """Return the shapes of inputs and outputs, each with its kind: real values or another type.
 
     Names, order, quantization and leading ones of a shape don't count.
     """

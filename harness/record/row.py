@@ -36,7 +36,7 @@ class BaselineName(Struct, frozen=True):
     threads: int
 
     def __str__(self) -> str:
-        """VARIANT/DELEGATE@DEVICE, the words of --baseline."""
+        """Return VARIANT/DELEGATE@DEVICE, as --baseline takes it."""
         return f"{self.variant}/{self.delegate}@{self.device}"
 
 
