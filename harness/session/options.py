@@ -1,4 +1,4 @@
-"""What a run is asked for."""
+"""The options of a run."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ WIDEST = 0.99  # precision, a part of one
 
 @dataclass(frozen=True)
 class Options:
-    """The options of `qbench run`. An empty sequence means all there are, but for models.
+    """The options of `qbench run` and `qbench.run`. An empty sequence means all; models needs one.
 
-    Raises ConfigError for a value that cannot be.
+    Raises ConfigError for a value out of range.
     """
 
     models: Sequence[Any] = ("digits",)  # what --model takes, or objects: see models.resolve_model
@@ -37,7 +37,7 @@ class Options:
     batch: int = 1
     budget_s: float = DEFAULT_BUDGET_S
     precision: float = DEFAULT_PRECISION
-    wait_s: float | None = None  # for machines that others measure on; None: for ever
+    wait_s: float | None = None  # longest wait for a machine in use; None: for ever
     results: Path = Path("results")
     timeouts: Timeouts = Timeouts()  # noqa: RUF009 - frozen
 

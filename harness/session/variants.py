@@ -1,4 +1,4 @@
-"""The variants of every model that was asked for."""
+"""Make the variants of every selected model."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from harness.session.watcher import Watcher
 
 
 def sources(options: Options) -> list[ModelSource]:
-    """Return the models asked for, none of them with the name of another. Raises ModelError."""
+    """Return the selected models, with unique names. Raises ModelError if one can't be found."""
     return selection.unique_names([resolve_model(text, Path.cwd()) for text in options.models])
 
 
 def make_all(
     options: Options, config: Config, oldest_runtime: tuple[int, int] | None, watcher: Watcher
 ) -> list[VariantSet]:
-    """Make the variants of every model asked for. Raises QbenchError.
+    """Make the variants of every selected model. Raises QbenchError.
 
     oldest_runtime: major and minor version of the oldest runtime that has to load them.
     """
