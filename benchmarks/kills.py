@@ -48,7 +48,8 @@ EXPORTED = RECORD | {"run.json", "samples.csv.gz", "launches.csv", "copies.csv.g
 
 def identity(run_id: str, cell: str, launch: Launch) -> str:
     """A launch with all that was measured in it, as one line."""
-    measured = (launch.blocks_ns, launch.cpu_time_ns, launch.end_to_end_ns, launch.outputs)
+    blocks, cpu_times = ([list(block) for block in times] for times in (launch.blocks_ns, launch.cpu_time_ns))
+    measured = (blocks, cpu_times, list(launch.end_to_end_ns), launch.outputs)  # read back as arrays
     return f"{run_id} {launch.launch} {hashlib.sha256(repr(measured).encode()).hexdigest()} {cell}"
 
 

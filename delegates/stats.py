@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 NS_PER_MS = 1_000_000
 
@@ -17,6 +17,9 @@ _T_975 = (12.706205, 4.302653, 3.182446, 2.776445)
 _Z_975 = 1.959964  # the normal distribution's quantile
 _EXACT = 200  # values, up to which the exact distribution of signed ranks is used
 _SAYS_NOTHING = math.log(100)  # an interval of logarithms with more than this half-width counts as none
+
+
+Floors = Mapping[int, float]  # of launches, by their number
 
 
 class Interval(NamedTuple):
@@ -136,6 +139,18 @@ def speedup(
         return None
     shortest = min(floor for floor in (*baseline.values(), *candidate.values()) if floor > 0)
     return _from_logs(found, timer_resolution_ns / shortest)
+
+
+def comparable(baseline: Tuple[Floors, Floors], candidate: Tuple[Floors, Floors]) -> Tuple[Floors, Floors]:
+    """Of floors by (wall time, CPU time) of two cells, those of both that `speedup` is to compare.
+
+    CPU time where both measured it in every launch that they share, else wall time: launches repeat each
+    other, so they are all measured in one way. This is the one choice: the stopping rule on the device and
+    the speedup at home both use it.
+    """
+    shared = set(baseline[0]) & set(candidate[0])
+    by_cpu_time = shared <= (set(baseline[1]) & set(candidate[1]))
+    return (baseline[1], candidate[1]) if by_cpu_time else (baseline[0], candidate[0])
 
 
 def is_narrow(interval: Optional[Interval], precision: float) -> bool:

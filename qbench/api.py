@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
 from delegates.wire import DEFAULT_BUDGET_S, DEFAULT_PRECISION
+from harness.errors import ConfigError
+from qbench import given
 from qbench.runs import Run
 
 if TYPE_CHECKING:
@@ -22,15 +24,16 @@ if TYPE_CHECKING:
 Model = Any  # a value of --model, or an object: a Keras model, a tf.Module, a concrete function
 Samples = Any  # a value of --calibration, or an object: arrays, a tf.data.Dataset, an iterable of samples
 PathText = str | PathLike[str]
+Device = Union[str, "DeviceProfile"]
 
 
 def run(
     model: Model | Sequence[Model] = "digits",
     *,
-    devices: Sequence[str | DeviceProfile] = (),
-    variants: Sequence[str] = (),
-    delegates: Sequence[str] = (),
-    threads: Sequence[int] = (),
+    devices: Device | Sequence[Device] = (),
+    variants: str | Sequence[str] = (),
+    delegates: str | Sequence[str] = (),
+    threads: int | Sequence[int] = (),
     calibration: Samples = None,
     dataset: Samples = None,
     baseline: str | None = None,
@@ -47,8 +50,8 @@ def run(
 
     model: a value of --model, or an object: a Keras model, a tf.Module, a concrete function. Several models
         are given as a list.
-    devices: names of profiles, or profiles made with `qbench.device`. Default: all local ones that can run.
-    variants, delegates, threads: measure only these. Default: all.
+    devices: names of profiles, or profiles made with `qbench.device`. Empty: all local ones that can run.
+    variants, delegates, threads: only these, one or several. Empty: all.
     calibration, dataset: a value of --calibration or --dataset, or an object: a numpy array (samples first),
         a dict of arrays by input name, a tf.data.Dataset.
     budget_s: the longest timed work per cell, in seconds.
@@ -60,13 +63,13 @@ def run(
     """
     from harness.session.run import run as measure
 
-    config = _config(devices_file, devices)
+    config, wanted = _config(devices_file, devices)
     options = _options(
         model,
-        devices=tuple(map(_name, devices)),
-        variants=tuple(variants),
-        delegates=tuple(delegates),
-        threads=tuple(threads),
+        devices=wanted,
+        variants=given.names("variants", variants),
+        delegates=given.names("delegates", delegates),
+        threads=given.several("threads", threads, int, "whole numbers"),
         calibration=calibration,
         dataset=dataset,
         baseline=baseline,
@@ -75,7 +78,7 @@ def run(
         batch=batch,
         trust_model=trust_model,
         wait_s=wait_s,
-        results=Path(results),
+        results=given.path("results", results),
     )
     if progress is True:
         from harness.report.progress import ProgressBar
@@ -95,16 +98,17 @@ def load(*runs: PathText, results: PathText = "results", force: bool = False) ->
     """
     from harness.session.stored import open_runs
 
-    named = [fspath(name) for name in runs]
+    folder = given.path("results", results)
+    named = [str(given.path("load", name)) for name in runs]
     names = [] if named == ["latest"] else named
-    opened = open_runs(names, Path(results), force=force)
+    opened = open_runs(names, folder, force=force)
     return Run(opened.run, opened.document, opened.folder)
 
 
 def quantize(
     model: Model | Sequence[Model] = "digits",
     *,
-    variants: Sequence[str] = (),
+    variants: str | Sequence[str] = (),
     calibration: Samples = None,
     trust_model: bool = False,
     batch: int = 1,
@@ -126,22 +130,24 @@ def quantize(
 
     options = _options(
         model,
-        variants=tuple(variants),
+        variants=given.names("variants", variants),
         calibration=calibration,
         trust_model=trust_model,
         batch=batch,
     )
-    made = make_all(options, _config(devices_file), for_runtime, _silent())
-    if out is not None:
+    folder = None if out is None else given.path("out", out)
+    config, _ = _config(devices_file)
+    made = make_all(options, config, given.version("for_runtime", for_runtime), _silent())
+    if folder is not None:
         for one in made:
-            export_variants(one, Path(out))
+            export_variants(one, folder)
     return made
 
 
 def inspect(
     file: PathText,
     *,
-    devices: Sequence[str | DeviceProfile] = (),
+    devices: Device | Sequence[Device] = (),
     devices_file: PathText | None = None,
 ) -> Inspection:
     """Describe a .tflite file op by op, and predict which ops the delegates of these devices will run.
@@ -153,16 +159,16 @@ def inspect(
 
     profiles = []
     if devices:
-        options = Options(devices=tuple(map(_name, devices)))
-        profiles = selection.devices(_config(devices_file, devices), options)
-    return inspection.inspect(Path(file), profiles)
+        config, wanted = _config(devices_file, devices)
+        profiles = selection.devices(config, Options(devices=wanted))
+    return inspection.inspect(given.path("file", file), profiles)
 
 
 def compat(
     model: Model | Sequence[Model] = "digits",
     *,
-    devices: Sequence[str | DeviceProfile] = (),
-    variants: Sequence[str] = (),
+    devices: Device | Sequence[Device] = (),
+    variants: str | Sequence[str] = (),
     calibration: Samples = None,
     trust_model: bool = False,
     batch: int = 1,
@@ -175,16 +181,17 @@ def compat(
     """
     from harness.session.compat import compat as predict
 
+    config, wanted = _config(devices_file, devices)
     options = _options(
         model,
-        devices=tuple(map(_name, devices)),
-        variants=tuple(variants),
+        devices=wanted,
+        variants=given.names("variants", variants),
         calibration=calibration,
         trust_model=trust_model,
         batch=batch,
-        results=Path(results),
+        results=given.path("results", results),
     )
-    return predict(options, _config(devices_file, devices), _silent())
+    return predict(options, config, _silent())
 
 
 def devices(*names: str, probe: bool = False, devices_file: PathText | None = None) -> Listing:
@@ -194,7 +201,8 @@ def devices(*names: str, probe: bool = False, devices_file: PathText | None = No
     """
     from harness.session.devices import list_devices
 
-    return list_devices(_config(devices_file), names, probe=probe, note=_silent().note)
+    config, _ = _config(devices_file)
+    return list_devices(config, given.names("devices", names), probe=probe, note=_silent().note)
 
 
 def device(name: str, **keys: Any) -> DeviceProfile:
@@ -206,25 +214,38 @@ def device(name: str, **keys: Any) -> DeviceProfile:
     from harness.accelerators import check_options
     from harness.config import config_from
 
+    (name,) = given.names("device", name)
     table = {key: _as_toml(value) for key, value in keys.items()}
     tables = {"devices": {name: table}}
     return check_options(config_from(tables, Path("qbench.device"), Path.cwd())).devices[name]
 
 
-def _options(model: Model | Sequence[Model], **given: Any) -> Options:
+def _options(model: Model | Sequence[Model], **more: Any) -> Options:
     from harness.session.options import Options
 
     models = model if isinstance(model, list | tuple) else [model]
-    return Options(models=tuple(map(_plain, models)), **given)
+    return Options(models=tuple(map(_plain, models)), **more)
 
 
-def _config(devices_file: PathText | None, wanted: Sequence[str | DeviceProfile] = ()) -> Config:
-    """Return devices.toml with the profiles that were made in Python added. Raises ConfigError."""
+def _config(
+    devices_file: PathText | None, devices: Device | Sequence[Device] = ()
+) -> tuple[Config, tuple[str, ...]]:
+    """Return devices.toml with the profiles made in Python added, and the names of `devices`.
+
+    Raises ConfigError.
+    """
+    from harness.config import DeviceProfile
     from harness.session.settings import read_config
 
-    config = read_config(None if devices_file is None else Path(devices_file))
-    made = {profile.name: profile for profile in wanted if not isinstance(profile, str)}
-    return replace(config, devices={**config.devices, **made})
+    config = read_config(None if devices_file is None else given.path("devices_file", devices_file))
+    names, made = [], {}
+    for one in given.listed(devices):
+        if isinstance(one, DeviceProfile):
+            made[one.name] = one
+        elif not isinstance(one, str):
+            raise ConfigError(f"devices: names, or profiles of qbench.device expected, found {one!r}")
+        names.append(one if isinstance(one, str) else one.name)
+    return replace(config, devices={**config.devices, **made}), tuple(names)
 
 
 def _as_toml(value: Any) -> Any:
@@ -232,13 +253,9 @@ def _as_toml(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else _plain(value)
 
 
-def _name(wanted: str | DeviceProfile) -> str:
-    return wanted if isinstance(wanted, str) else wanted.name
-
-
-def _plain(given: Any) -> Any:
+def _plain(value: Any) -> Any:
     """Return a path as text, anything else unchanged."""
-    return fspath(given) if isinstance(given, PathLike) else given
+    return fspath(value) if isinstance(value, PathLike) else value
 
 
 def _silent() -> Watcher:

@@ -14,9 +14,14 @@ from ..wire import Job, Request
 # A job's budget is spread over several launches, as times differ more between processes than within one.
 _LAUNCHES_PER_BUDGET = 10
 
+Floors = Dict[int, float]
+
 
 class StoppingRule:
-    """Counts timed work and launches of a group's jobs, and keeps their floors (ns, by launch number)."""
+    """Counts timed work and launches of a group's jobs, and keeps their floors (ns, by launch number).
+
+    Floors of wall time of every launch, and of CPU time of those that measured it.
+    """
 
     def __init__(self, jobs: Sequence[Job], request: Request) -> None:
         self.jobs = list(jobs)
@@ -26,7 +31,8 @@ class StoppingRule:
         self._request = request
         self._spent_ns: Dict[str, int] = {job.id: 0 for job in jobs}
         self._launches: Dict[str, int] = {job.id: 0 for job in jobs}
-        self._floors: Dict[str, Dict[int, float]] = {job.id: {} for job in jobs}
+        self._floors: Dict[str, Floors] = {job.id: {} for job in jobs}
+        self._cpu_time_floors: Dict[str, Floors] = {job.id: {} for job in jobs}
         self._failed: Set[str] = set()
 
     def is_new(self, job: Job) -> bool:
@@ -36,12 +42,13 @@ class StoppingRule:
     def add_launch(
         self, job: Job, number: int, blocks_ns: Sequence[Sequence[int]], cpu_time_ns: Sequence[Sequence[int]]
     ) -> None:
-        """Count a launch of the job. Its floor is of the CPU times if they were measured."""
+        """Count a launch of the job; `cpu_time_ns` is empty if it was not measured."""
         self._launches[job.id] += 1
         self._spent_ns[job.id] += sum(map(sum, blocks_ns))
-        floor = stats.launch_floor(cpu_time_ns or blocks_ns)
-        if floor is not None:
-            self._floors[job.id][number] = floor
+        for floors, times in ((self._floors, blocks_ns), (self._cpu_time_floors, cpu_time_ns)):
+            floor = stats.launch_floor(times)
+            if floor is not None:
+                floors[job.id][number] = floor
 
     def give_up(self, job: Job) -> None:
         """Mark the job as failed: it gets no further launches."""
@@ -74,9 +81,16 @@ class StoppingRule:
 
     def _has_converged(self, job: Job) -> bool:
         """Return whether the interval of the job's shown figure is as narrow as asked."""
-        floors = self._floors[job.id]
         if self.baseline is None or job is self.baseline or self.baseline.id in self._failed:
-            shown = stats.typical_floor(floors.values())
+            shown = stats.typical_floor(self._comparable(job, job)[0].values())
         else:
-            shown = stats.speedup(self._floors[self.baseline.id], floors)
+            shown = stats.speedup(*self._comparable(self.baseline, job))
         return stats.is_narrow(shown, self._request.precision)
+
+    def _comparable(self, baseline: Job, job: Job) -> Tuple[stats.Floors, stats.Floors]:
+        """Return the floors of both that can be compared."""
+        theirs, ours = baseline.id, job.id
+        return stats.comparable(
+            (self._floors[theirs], self._cpu_time_floors[theirs]),
+            (self._floors[ours], self._cpu_time_floors[ours]),
+        )

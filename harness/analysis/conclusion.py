@@ -71,7 +71,7 @@ def conclude(document: Document) -> list[Conclusion]:
     for row in document.cells:
         if row.speedup is not None:
             groups.setdefault((row.model, row.speedup.baseline), []).append(row)
-    precision = document.precision or DEFAULT_PRECISION
+    precision = DEFAULT_PRECISION if document.precision is None else document.precision
     return [_of_group(group, precision, document.budget_s) for group in groups.values() if len(group) > 1]
 
 
@@ -139,6 +139,8 @@ def _budget(row: Row, precision: float, budget_s: float | None) -> float | None:
     if not budget_s or intervals.value(row) <= 0 or not math.isfinite(half_width):
         return None
     needed = max(abs(math.log(intervals.value(row))), precision)
+    if not needed:
+        return None  # no budget shows that two are the same to the last digit
     raw = budget_s * max(half_width / needed, 1.5) ** 2
     digit = 10.0 ** math.floor(math.log10(raw))
     return math.ceil(raw / digit - 1e-9) * digit

@@ -39,7 +39,8 @@ class _Context:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.precision = run.header.precision or DEFAULT_PRECISION
+        asked = run.header.precision
+        self.precision = DEFAULT_PRECISION if asked is None else asked
         self.baselines = baselines(run)
         self.timings = {entry.cell.id: timing.of(entry.launches) for entry in run.cells}
         self.parts = [part(one) for one in run.pooled or (run,)]

@@ -20,21 +20,11 @@ def compare(baseline: Timing, cell: Timing, named: BaselineName, precision: floa
     """Return the speedup of a cell; None without common launches, or if a clock stood still."""
     if not (baseline.has_times and cell.has_times):
         return None
-    theirs, ours = _floors(baseline, cell)
-    ratio = stats.speedup(theirs, ours, cell.timer_resolution_ns)
-    if ratio is None:
+    theirs, ours = stats.comparable(
+        (baseline.floors, baseline.cpu_time_floors), (cell.floors, cell.cpu_time_floors)
+    )
+    found = stats.speedup(theirs, ours, cell.timer_resolution_ns)
+    if found is None:
         return None
-    of_launches = stats.speedup(theirs, ours)  # without the clock's resolution
-    speedup = Speedup(ratio.value, ratio.low, ratio.high, named)
-    return Compared(speedup, stats.is_narrow(of_launches, precision))
-
-
-def _floors(baseline: Timing, cell: Timing) -> tuple[dict[int, float], dict[int, float]]:
-    """Return both cells' floors in ns by launch number, so that all are of the same clock.
-
-    They are of CPU time if both cells measured it in all common launches, else of wall time.
-    """
-    common = baseline.floors.keys() & cell.floors.keys()
-    if common <= baseline.cpu_time_floors.keys() & cell.cpu_time_floors.keys():
-        return baseline.cpu_time_floors, cell.cpu_time_floors
-    return baseline.floors, cell.floors
+    apart = stats.speedup(theirs, ours)  # by how the launches differ, whatever the clock
+    return Compared(Speedup(found.value, found.low, found.high, named), stats.is_narrow(apart, precision))

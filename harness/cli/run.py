@@ -22,9 +22,9 @@ from harness.cli.options import (
     read_threads,
 )
 from harness.report import output
+from harness.session.options import LONGEST_BUDGET_S, SHORTEST_BUDGET_S, Options
 
 EXAMPLE = "Example: qbench run --model model.keras --device xnnpack --calibration samples.npz"
-LONGEST_BUDGET_S = 86_400.0  # one day
 
 
 def run(
@@ -60,7 +60,12 @@ def run(
     ] = None,
     budget: Annotated[
         float,
-        typer.Option(min=0.01, max=LONGEST_BUDGET_S, metavar="SECONDS", help="Timed work per cell, at most."),
+        typer.Option(
+            min=SHORTEST_BUDGET_S,
+            max=LONGEST_BUDGET_S,
+            metavar="SECONDS",
+            help="Timed work per cell, at most.",
+        ),
     ] = DEFAULT_BUDGET_S,
     precision: Annotated[
         str,
@@ -101,7 +106,6 @@ def run(
     from harness.report.progress import ProgressBar
     from harness.report.table import render
     from harness.session import run as session
-    from harness.session.options import Options
     from harness.session.settings import read_config
 
     options = Options(

@@ -1,4 +1,4 @@
-"""The seven standard variants, as settings of the converter.
+"""The converter settings of the seven standard variants.
 
 Sources: TensorFlow Lite's post-training quantization guides ("Post-training dynamic range", "float16",
 "integer" and "integer quantization with int16 activations"). As there, int16x8 keeps float inputs and
@@ -7,7 +7,7 @@ outputs; int8 and uint8 are integer from end to end.
 
 from __future__ import annotations
 
-from harness.config import VariantSpec
+from harness.config.profiles import VariantSpec
 
 _INT16X8 = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
 

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from delegates.wire import DEFAULT_BUDGET_S, DEFAULT_PRECISION
+from harness.config.profiles import MOST_THREADS
 from harness.devices.timeouts import Timeouts
+from harness.errors import ConfigError
+
+SHORTEST_BUDGET_S = 0.01
+LONGEST_BUDGET_S = 86_400.0  # one day
+WIDEST = 0.99  # precision, a part of one
 
 
 @dataclass(frozen=True)
 class Options:
-    """The options of `qbench run` and `qbench.run`. An empty sequence means all."""
+    """The options of `qbench run` and `qbench.run`. An empty sequence means all; models needs one.
+
+    Raises ConfigError for a value out of range.
+    """
 
     models: Sequence[Any] = ("digits",)  # what --model takes, or objects: see models.resolve_model
     devices: Sequence[str] = ()
@@ -30,3 +40,25 @@ class Options:
     wait_s: float | None = None  # longest wait for a machine in use; None: for ever
     results: Path = Path("results")
     timeouts: Timeouts = Timeouts()  # noqa: RUF009 - frozen
+
+    def __post_init__(self) -> None:
+        if not self.models:
+            raise ConfigError("model: at least one expected")
+        _check("budget_s", self.budget_s, float, SHORTEST_BUDGET_S, LONGEST_BUDGET_S)
+        _check("precision", self.precision, float, 0, WIDEST)
+        _check("batch", self.batch, int, 1, math.inf)
+        for number in self.threads:
+            _check("threads", number, int, 1, MOST_THREADS)
+        if self.wait_s is not None:
+            _check("wait_s", self.wait_s, float, 0, math.inf)
+        if not isinstance(self.baseline, str | None):
+            raise ConfigError(f"baseline: VARIANT[/DELEGATE][@DEVICE] expected, found {self.baseline!r}")
+
+
+def _check(name: str, value: object, kind: type[int | float], least: float, most: float) -> None:
+    """Raises ConfigError unless it is a number (a whole one where `kind` is int) from `least` to `most`."""
+    number = isinstance(value, int | kind) and not isinstance(value, bool)
+    if not (number and isinstance(value, int | float) and least <= value <= most):
+        what = "a whole number" if kind is int else "a number"
+        upper = f"to {most:g}" if most != math.inf else "upwards"
+        raise ConfigError(f"{name}: {what} from {least:g} {upper} expected, found {value!r}")

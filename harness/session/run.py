@@ -121,8 +121,8 @@ def _measure(writer: store.Writer, tasks: Sequence[Task], watcher: Watcher) -> b
 
 
 def _outcome(writer: store.Writer) -> Outcome:
-    """Read the record back, derive the document from it and export both."""
-    run = store.load(writer.folder.name, writer.folder.parent)
+    """Derive the document from the record and export both."""
+    run = writer.run()
     document = analysis.document(run)
     problem = writer.problem
     try:

@@ -8,13 +8,15 @@ import math
 import sys
 import zlib
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import cast
+from typing import BinaryIO, cast
 
 from delegates.wire import Launch, Output
 from harness.record.events import Chunk, Launched, StoredOutput
+
+Opener = Callable[[str], BinaryIO]
+"""Opens a file of the record by its name, to be read. Raises OSError."""
 
 SAMPLES = "samples.bin"
 OUTPUTS = "outputs.bin"
@@ -42,7 +44,7 @@ def pack_output(output: Output) -> bytes:
     return _pack(base64.b64decode(output.data))
 
 
-def restore(folder: Path, event: Launched) -> Launch:
+def restore(opener: Opener, event: Launched) -> Launch:
     """Read the launch of an event with its samples, without outputs. Raises DamagedError."""
     sizes = event.block_sizes
     if min((*sizes, event.end_to_end), default=0) < 0:
@@ -53,7 +55,7 @@ def restore(folder: Path, event: Launched) -> Launch:
         raise DamagedError(f"too many samples: {count}")
     if event.time_bytes not in _TYPES:
         raise DamagedError(f"impossible size of a sample: {event.time_bytes} bytes")
-    data = _unpack(folder / SAMPLES, event.samples, event.time_bytes * count)
+    data = _unpack(opener, SAMPLES, event.samples, event.time_bytes * count)
     times = _little_endian(array(_TYPES[event.time_bytes], data))
     blocks = _blocks(times, sizes)
     cpu_times = _blocks(times[timed:], sizes) if event.has_cpu_times else []
@@ -65,12 +67,12 @@ def restore(folder: Path, event: Launched) -> Launch:
     )
 
 
-def restore_output(folder: Path, stored: StoredOutput) -> Output:
+def restore_output(opener: Opener, stored: StoredOutput) -> Output:
     """Read an output tensor with its values. Raises DamagedError."""
     count = math.prod(stored.shape)
     if min(stored.shape, default=0) < 0 or count > _MOST_VALUES:
         raise DamagedError(f"impossible shape {list(stored.shape)}")
-    data = _unpack(folder / OUTPUTS, stored.values, 4 * count)
+    data = _unpack(opener, OUTPUTS, stored.values, 4 * count)
     return Output(stored.name, list(stored.shape), base64.b64encode(data).decode(), stored.subsampled)
 
 
@@ -88,15 +90,14 @@ def _little_endian(numbers: array[int]) -> array[int]:
 
 
 def _pack(data: bytes) -> bytes:
-    return zlib.compress(
-        data, level=1
-    )  # three times smaller at 5 ns a sample, as it runs beside a measurement
+    # Level 1, as this runs beside a measurement: three times smaller at 5 ns a sample.
+    return zlib.compress(data, level=1)
 
 
-def _unpack(path: Path, chunk: Chunk, size: int) -> bytes:
+def _unpack(opener: Opener, name: str, chunk: Chunk, size: int) -> bytes:
     """Read a chunk of `size` bytes. Raises DamagedError."""
     try:
-        with path.open("rb") as file:
+        with opener(name) as file:
             file.seek(0, 2)
             if min(chunk.offset, chunk.size_bytes) < 0 or chunk.offset + chunk.size_bytes > file.tell():
                 raise DamagedError("it is cut short")

@@ -65,6 +65,18 @@ class GrowingFiles:
                     os.ftruncate(self._open[piece.name], piece.offset)
             raise
 
+    @property
+    def in_place(self) -> bool:
+        """Whether the folder's name still leads to these files."""
+        try:
+            return os.path.samestat(os.fstat(self._open[EVENTS]), (self.folder / EVENTS).stat())
+        except OSError:
+            return False
+
+    def contents(self) -> dict[str, bytearray]:
+        """All that was written, by the files' names. Raises OSError."""
+        return {name: bytearray(_whole(descriptor)) for name, descriptor in self._open.items()}
+
     def copied_to(self, folder: Path) -> GrowingFiles:
         """Copy everything that was written to another folder. Raises OSError."""
         copy = GrowingFiles(folder)
@@ -92,6 +104,12 @@ class GrowingFiles:
 
 def _create(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+
+
+def _whole(descriptor: int) -> bytes:
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        file.seek(0)
+        return file.read()
 
 
 def _write(descriptor: int, piece: Piece) -> None:

@@ -40,17 +40,22 @@ class NothingPlannedError(ResultsError):
 
 def read(folder: Path) -> Run:
     """Read the run in a folder, as far as it is written and intact. Raises ResultsError."""
+    return read_files(folder, lambda name: (folder / name).open("rb"))
+
+
+def read_files(folder: Path, opener: chunks.Opener) -> Run:
+    """Read a run from files that `opener` opens. Messages name `folder`. Raises ResultsError."""
     path = folder / EVENTS
     try:
-        with path.open("rb") as file:
-            return _read(folder, file)
+        with opener(EVENTS) as file:
+            return _read(path, file, opener)
     except OSError as error:
         raise ResultsError(f"cannot read {path}: {error.strerror or error}") from None
 
 
-def _read(folder: Path, file: BinaryIO) -> Run:
+def _read(path: Path, file: BinaryIO, opener: chunks.Opener) -> Run:
     lines = _lines(file)
-    reading = _Reading(folder, _header(next(lines, b""), folder / EVENTS))
+    reading = _Reading(path.parent, opener, _header(next(lines, b""), path))
     for number, line in enumerate(lines, start=2):
         try:
             event = _event(line)
@@ -110,20 +115,20 @@ class _Cell:
         self.launches: list[Launch] = []
         self.damage: list[str] = []
 
-    def launched(self, event: events.Launched, folder: Path) -> None:
+    def launched(self, event: events.Launched, opener: chunks.Opener) -> None:
         """Add a launch, or note its damage."""
         number = event.launch.launch
         try:
-            launch = chunks.restore(folder, event)
+            launch = chunks.restore(opener, event)
         except chunks.DamagedError as error:
             self.damage.append(f"launch {number} can't be read from {chunks.SAMPLES}: {error}")
         else:
-            self.launches.append(replace(launch, outputs=self._outputs(event, folder)))
+            self.launches.append(replace(launch, outputs=self._outputs(event, opener)))
 
-    def _outputs(self, event: events.Launched, folder: Path) -> list[Output]:
+    def _outputs(self, event: events.Launched, opener: chunks.Opener) -> list[Output]:
         """Return all outputs of a launch, or none if one is damaged: they are compared by position."""
         try:
-            return [chunks.restore_output(folder, stored) for stored in event.outputs]
+            return [chunks.restore_output(opener, stored) for stored in event.outputs]
         except chunks.DamagedError as error:
             self.damage.append(f"its outputs can't be read from {chunks.OUTPUTS}: {error}")
             return []
@@ -147,9 +152,9 @@ class _Cell:
 class _Reading:
     """A run while its events are read."""
 
-    def __init__(self, folder: Path, header: Header) -> None:
+    def __init__(self, folder: Path, opener: chunks.Opener, header: Header) -> None:
         self.damage: list[str] = []
-        self._folder, self._header = folder, header
+        self._folder, self._opener, self._header = folder, opener, header
         self._plan: events.Planned | None = None
         self._finished: events.Finished | None = None
         self._devices: dict[str, DeviceState] = {}
@@ -163,7 +168,7 @@ class _Reading:
             case events.SystemFacts():
                 self._apply_facts(event)
             case events.Launched():
-                self._cells[event.cell].launched(event, self._folder)
+                self._cells[event.cell].launched(event, self._opener)
             case events.Ended():
                 self._cells[event.cell].ended = event.how
             case events.Lost():

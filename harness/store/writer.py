@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import json
 import shutil
 import tempfile
@@ -18,10 +20,11 @@ from typing import Self
 
 from delegates.wire import Launch
 from harness.errors import ResultsError
-from harness.record import Ended, Header, events
+from harness.record import Ended, Header, Run, events
 from harness.record.plain import plain_struct
 from harness.store.chunks import OUTPUTS, SAMPLES, pack_output, pack_samples
 from harness.store.growing import EVENTS, NAMES, GrowingFiles, Piece
+from harness.store.reader import read_files
 
 
 def new_run_id(now: datetime | None = None) -> str:
@@ -108,6 +111,17 @@ class Writer:
         """Record how a cell ended."""
         self._event(events.Ended(cell_id, how))
 
+    def run(self) -> Run:
+        """The run so far, also what could not be written. Raises ResultsError."""
+        try:
+            with self._lock:
+                contents = self._files.contents()
+                for piece in itertools.chain(*self._waiting):
+                    contents[piece.name][piece.offset :] = piece.data
+        except OSError as error:
+            raise ResultsError(f"cannot read {self.folder}: {error.strerror or error}") from None
+        return read_files(self.folder, lambda name: io.BytesIO(contents[name]))
+
     def lost(self, lost: events.Lost) -> None:
         """Record that a machine can no longer be reached."""
         self._event(lost)
@@ -118,6 +132,11 @@ class Writer:
             self._take(_Batch(self._ends), events.Finished(finished_at, interrupted))
             self._rescue()
             self._over = True
+            if self.problem is None and not self._files.in_place:
+                self.problem = (
+                    f"{self.folder} has been moved: the run is where that folder is now;"
+                    " `qbench show` of it writes its run.json"
+                )
 
     def close(self) -> None:
         """Close the record, and let other processes export the run."""

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -176,3 +177,53 @@ def test_importing_qbench_imports_nothing_heavy():
         env={**os.environ, "PYTHONPATH": str(Path(qbench.__file__).parents[1])},
     )
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"precision": 2}, "precision: a number from 0 to 0.99 expected, found 2"),
+        ({"precision": "1%"}, "precision: a number from 0 to 0.99 expected, found '1%'"),
+        ({"precision": float("nan")}, "precision: a number from 0 to 0.99 expected, found nan"),
+        ({"budget_s": 0}, "budget_s: a number from 0.01 to 86400 expected, found 0"),
+        ({"threads": [0]}, "threads: a whole number from 1 to 1024 expected, found 0"),
+        ({"threads": ["2"]}, "threads: whole numbers expected, found '2'"),
+        ({"batch": 1.5}, "batch: a whole number from 1 upwards expected, found 1.5"),
+        ({"wait_s": -1}, "wait_s: a number from 0 upwards expected, found -1"),
+        ({"baseline": 3}, "baseline: VARIANT[/DELEGATE][@DEVICE] expected, found 3"),
+        ({"devices": [3]}, "devices: names, or profiles of qbench.device expected, found 3"),
+        ({"devices": None}, "devices: names, or profiles of qbench.device expected, found None"),
+        ({"variants": [None]}, "variants: names expected, found None"),
+        ({"results": None}, "results: a path expected, found None"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line_before_anything_is_done(tmp_path, wrong, message):
+    with pytest.raises(qbench.ConfigError) as raised:
+        qbench.run(pair(tmp_path), **wrong)
+    assert str(raised.value) == message
+    assert not (tmp_path / "results").exists()
+
+
+def test_none_is_no_model_and_no_version():
+    with pytest.raises(qbench.ModelError, match="not a model"):
+        qbench.run(None)
+    with pytest.raises(qbench.ConfigError, match=r"^model: at least one expected$"):
+        qbench.run([])
+    with pytest.raises(qbench.ConfigError, match=r"^for_runtime: two numbers expected"):
+        qbench.quantize("digits", for_runtime="2.14")
+    with pytest.raises(qbench.ConfigError, match=r"^load: a path expected, found None$"):
+        qbench.load(None)
+
+
+def test_one_name_is_as_good_as_a_list_of_one(tmp_path):
+    found = qbench.run(
+        pair(tmp_path), devices="cpu", variants="a", delegates="cpu", threads=1, budget_s=BUDGET_S
+    )
+    assert [(row.variant, row.delegate, row.device) for row in found.rows] == [("a", "cpu", "cpu")]
+
+
+def test_a_run_may_be_made_in_any_thread(tmp_path):
+    model = pair(tmp_path) / "a.tflite"
+    with ThreadPoolExecutor(1) as pool:
+        made = pool.submit(qbench.run, model, devices="cpu", budget_s=BUDGET_S).result()
+    assert [row.status for row in made.rows] == ["ok"]

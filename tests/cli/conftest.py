@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,17 @@ def environment(cache: Path) -> dict[str, str]:
     """As the tests' own, with a cache of theirs and the checkout importable from any folder."""
     kept = {key: value for key, value in os.environ.items() if key not in {"NO_COLOR", "COLUMNS"}}
     return {**kept, "QBENCH_CACHE": str(cache), "PYTHONPATH": str(ROOT)}
+
+
+def wait_for_launches(results: Path, count: int) -> Path:
+    """The folder of the run in `results`, once that many launches are on its record."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for record in results.glob("*/events.jsonl"):
+            if record.read_text().count('"event": "launched"') >= count:
+                return record.parent
+        time.sleep(0.05)
+    raise TimeoutError(f"no {count} launches in {results}")
 
 
 @pytest.fixture

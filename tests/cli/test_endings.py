@@ -6,11 +6,10 @@ import json
 import os
 import signal
 import subprocess
-import time
 
 import pytest
 
-from tests.cli.conftest import COMMAND, environment
+from tests.cli.conftest import COMMAND, environment, wait_for_launches
 from tests.models import dense_model
 
 DEVICES = """
@@ -95,10 +94,7 @@ def test_an_interrupted_run_is_a_whole_document(twins, tmp_path, cache, more):
         text=True,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not list(tmp_path.glob("results/*/run.json")):
-        time.sleep(0.05)
-    time.sleep(2)  # into the first launch
+    wait_for_launches(tmp_path / "results", 2)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err

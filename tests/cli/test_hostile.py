@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.cli.conftest import COMMAND, environment
+from tests.cli.conftest import COMMAND, environment, wait_for_launches
 from tests.models import dense_model
 
 
@@ -78,23 +78,87 @@ def test_a_disk_that_fills_up_loses_nothing(qbench, twins, tmpfs, tmp_path, cach
         json.loads(kept.read_text())
 
 
-@pytest.mark.smoke
-def test_ctrl_c_keeps_what_was_measured(twins, tmp_path, cache):
-    for file in twins.iterdir():  # a model that takes long enough to be interrupted
+def test_no_room_anywhere_costs_the_file_but_not_the_table(qbench, twins, tmpfs, tmp_path, cache):
+    folder, spare = tmpfs("size=24k"), tmpfs("size=24k")
+    env = {**environment(cache), "TMPDIR": str(spare)}
+    out = tmp_path / "out.json"
+    asked = ("--model", twins, "--results", folder, "--budget", "1", "--json", out)
+    done = qbench("run", *asked, env=env)
+    assert done.returncode == 2
+    assert "nor can a temporary folder take the run" in done.stderr
+    cells = json.loads(out.read_text())["cells"]
+    assert {cell["status"] for cell in cells} == {"ok"}
+    assert all(cell["latency_ms"]["launches"] >= 6 for cell in cells)
+    assert not any(spare.iterdir())
+
+
+def test_results_that_are_moved_meanwhile_are_shown_and_found(twins, tmp_path, cache, qbench):
+    slow(twins)
+    process = start_run(twins, tmp_path, cache, "--device", "cpu", "--budget", "0.5")
+    wait_for_launches(tmp_path / "results", 1)
+    (tmp_path / "results").rename(tmp_path / "moved")
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert "twins on cpu" in out
+    assert "has been moved: the run is where that folder is now" in err
+    assert qbench("show", "--results", tmp_path / "moved").stdout.splitlines() == out.splitlines()[:-1]
+    assert list(tmp_path.glob("moved/*/run.json"))
+
+
+def test_who_reads_a_run_that_goes_on_exports_nothing(twins, tmp_path, cache, qbench):
+    slow(twins)
+    process = start_run(twins, tmp_path, cache, "--device", "cpu", "--budget", "0.5")
+    folder = wait_for_launches(tmp_path / "results", 2)
+    before = sorted(path.name for path in folder.iterdir())
+    shown = qbench("show", "--json", "-")
+    assert process.poll() is None, "it ended too soon for this test"
+    assert sorted(path.name for path in folder.iterdir()) == before
+    document = json.loads(shown.stdout)
+    assert (document["finished_at"], document["interrupted"]) == (None, False)
+    assert document["cells"][0]["latency_ms"]["launches"] >= 1
+    process.communicate(timeout=120)
+    assert (folder / "run.json").exists()
+
+
+def test_a_second_ctrl_c_waits_for_nothing_and_keeps_what_was_recorded(twins, tmp_path, cache):
+    slow(twins)
+    process = start_run(twins, tmp_path, cache, "--device", "cpu", "--budget", "60")
+    folder = wait_for_launches(tmp_path / "results", 2)
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, err.splitlines()[-1]) == (130, "qbench: interrupted")
+    assert "twins on cpu" in out
+    document = json.loads((folder / "run.json").read_text())
+    assert document["interrupted"] is True
+    assert all(cell["latency_ms"]["launches"] >= 1 for cell in document["cells"])
+
+
+def slow(twins):
+    """Make models of them that take long enough to be caught at it."""
+    for file in twins.iterdir():
         file.write_bytes(dense_model(seed=1, inputs=2048, outputs=2048))
-    process = subprocess.Popen(
-        [*COMMAND, "run", "--model", str(twins), "--budget", "60", "--device", "cpu"],
-        cwd=tmp_path,
+
+
+def start_run(model, folder, cache, *more):
+    """`qbench run` that goes on by itself."""
+    return subprocess.Popen(
+        [*COMMAND, "run", "--model", str(model), *more],
+        cwd=folder,
         env=environment(cache),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not list(tmp_path.glob("results/*/run.json")):
-        time.sleep(0.05)
-    time.sleep(2)  # into the first launch
+
+
+@pytest.mark.smoke
+def test_ctrl_c_keeps_what_was_measured(twins, tmp_path, cache):
+    slow(twins)
+    process = start_run(twins, tmp_path, cache, "--budget", "60", "--device", "cpu")
+    wait_for_launches(tmp_path / "results", 2)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130, err

@@ -37,7 +37,8 @@ def test_nothing_heavy_is_imported(qbench, twins, tmp_path, cache, arguments):
         check=True,
     )
     assert done.stdout
-    assert not HEAVY & set(done.stderr.split())
+    derives = {"numpy"} if arguments == ["show"] else set()  # figures are made anew whenever somebody looks
+    assert HEAVY & set(done.stderr.split()) == derives
 
 
 def test_every_command_helps_with_an_example(qbench):

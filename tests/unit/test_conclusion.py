@@ -195,6 +195,13 @@ def test_the_budget_grows_with_the_square_of_what_is_missing():
     assert equal.budget_s == 30  # 10.6 %, to be as narrow as the 2 % asked for
 
 
+def test_no_budget_shows_that_two_are_the_same():
+    doc = made(fast("int8", 0.8, 1.25), budget_s=1.0, precision=0.0)
+    same = replace(doc.cells[1], speedup=replace(doc.cells[1].speedup, value=1.0))
+    (found,) = conclude(replace(doc, cells=(doc.cells[0], same)))
+    assert (found.verdict, found.undecided, found.budget_s) == ("not-shown", [same], None)
+
+
 def test_a_difference_smaller_than_asked_for_is_not_undecided():
     doc = made(fast("int8", 0.995, 1.005), precision=0.01)
     (found,) = conclude(doc)

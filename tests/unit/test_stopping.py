@@ -24,6 +24,24 @@ def add_launches(rule, number, **blocks):
             rule.add_launch(job, number, [[round(ms * MS) for ms in blocks[job.id]]], [])
 
 
+def test_cpu_time_counts_only_if_both_measured_it_in_every_launch_that_they_share():
+    """A launch without it must not be set against CPU time: home doesn't compare them like that either."""
+    rule = stopping_rule("base", "other")
+    for number in range(6):
+        cpu_time = [[number + 1]] if number else []  # the core was given to others: wall time is steady
+        rule.add_launch(rule.jobs[0], number, [[2 * MS]], [[2 * MS]])
+        rule.add_launch(rule.jobs[1], number, [[MS]], cpu_time)
+    assert unfinished(rule) == []
+
+
+def test_cpu_time_of_both_is_what_converges():
+    rule = stopping_rule("base", "other")
+    for number in range(6):
+        rule.add_launch(rule.jobs[0], number, [[(2 + number) * MS]], [[2 * MS]])
+        rule.add_launch(rule.jobs[1], number, [[MS]], [[MS]])
+    assert unfinished(rule) == []
+
+
 def unfinished(rule):
     return [job.id for job in rule.unfinished()]
 

@@ -358,9 +358,12 @@ def test_no_room_anywhere_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(tempfile, "tempdir", str(disk))
         writer, cells = fresh(disk)
         fill(disk)
-        for number in range(20):
-            writer.launched(cells[0], random_launch(cells[0], number, 1))
+        made = [random_launch(cells[0], number, 1) for number in range(20)]
+        for one in made:
+            writer.launched(cells[0], one)
         writer.finished("2026-11-21T05:50:00Z", False)
+        shown = writer.run()  # what is measured is not lost: it is still in memory
+        assert list(shown.cells[0].launches) == made and shown.finished_at == "2026-11-21T05:50:00Z"
         assert writer.problem is not None
         assert "nor can a temporary folder take the run: " in writer.problem
         assert writer.problem.count("temporary") == 1
@@ -387,8 +390,11 @@ def test_a_folder_that_is_renamed_while_the_run_goes_on(tmp_path: Path) -> None:
     writer, cells = fresh(tmp_path / "results")
     (tmp_path / "results").rename(tmp_path / "renamed")
     writer.launched(cells[0], launch(cells[0]))
-    writer.close()
     assert writer.problem is None
+    writer.finished("2026-11-21T05:50:00Z", False)
+    assert list(writer.run().cells[0].launches) == [launch(cells[0])]
+    writer.close()
+    assert writer.problem is not None and "results/" + RUN_ID + " has been moved: " in writer.problem
     assert list(store.load(RUN_ID, tmp_path / "renamed").cells[0].launches) == [launch(cells[0])]
 
 

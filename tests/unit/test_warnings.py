@@ -113,6 +113,14 @@ def test_an_interval_is_wide_where_measuring_would_have_gone_on(spread, precisio
     assert ("wide-interval" in codes(document(made).cells[1].warnings)) is warned
 
 
+def test_a_precision_of_zero_is_what_was_asked_for():
+    """`--precision 0%`: measure until the budget is spent. Nothing is as narrow as that."""
+    cells = [measured(cell("float32", "cpu"), [1.0] * 6), measured(cell("int8", "cpu"), [1.0, 1.001] * 3)]
+    made = document(run(cells, [variant("float32"), variant("int8")], [device("cpu")], precision=0.0))
+    (wide,) = [w for w in made.cells[1].warnings if w.code == "wide-interval"]
+    assert "±0 % asked for" in wide.message
+
+
 def test_what_the_step_of_the_clock_adds_to_an_interval_is_not_called_wide():
     """More launches would not take it away."""
     cells = [

@@ -29,7 +29,7 @@ class Inspection:
         """Return the document of `qbench inspect --json`."""
         return {
             "file": self.file,
-            **describe(self.model),
+            **msgspec.to_builtins(describe(self.model)),
             "needs": msgspec.to_builtins(self.needs),
             "predictions": msgspec.to_builtins(self.predictions),
         }

@@ -1,0 +1,48 @@
+"""What a caller gives, checked: whatever cannot be is a ConfigError that names the argument."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any, TypeVar
+
+from harness.errors import ConfigError
+
+T = TypeVar("T")
+
+
+def listed(given: object) -> tuple[object, ...]:
+    """One value or several of them, as a tuple."""
+    return tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else (given,)
+
+
+def several(name: str, given: object, kind: type[T], what: str) -> tuple[T, ...]:
+    """One value of a kind or several, as a tuple; `what` says what they are. Raises ConfigError."""
+    found = []
+    for one in listed(given):
+        if not isinstance(one, kind) or isinstance(one, bool):
+            raise ConfigError(f"{name}: {what} expected, found {one!r}")
+        found.append(one)
+    return tuple(found)
+
+
+def names(name: str, given: str | Iterable[str]) -> tuple[str, ...]:
+    """One name or several. Raises ConfigError."""
+    return several(name, given, str, "names")
+
+
+def path(name: str, given: Any) -> Path:
+    """A path. Raises ConfigError."""
+    if not isinstance(given, str | PathLike):
+        raise ConfigError(f"{name}: a path expected, found {given!r}")
+    return Path(fspath(given))
+
+
+def version(name: str, given: Any) -> tuple[int, int] | None:
+    """Major and minor number of a version; None where none is given. Raises ConfigError."""
+    if given is None:
+        return None
+    if not (isinstance(given, tuple) and len(given) == 2 and all(isinstance(part, int) for part in given)):
+        raise ConfigError(f"{name}: two numbers expected, such as (2, 14), found {given!r}")
+    return given
