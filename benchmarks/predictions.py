@@ -188,7 +188,7 @@ def judge_ops(prediction: Prediction, left: Collection[int]) -> tuple[str, str]:
 
 def from_logs(folder: Path) -> Iterator[Judged]:
     """Logs whose models are not at hand: no kind of op that the Edge TPU has not may be mapped in them."""
-    known = rules.rules()["ops"]
+    known = rules.rules().ops
     for path in sorted([*folder.glob("*.log"), *folder.glob("*.txt")]):
         report = parse(path.read_text("utf-8"))
         never = [row for row in report.ops if row.op not in known]

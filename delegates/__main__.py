@@ -1,4 +1,4 @@
-"""The device's entry point: a worker, a probe of this Python, or the conductor, which home starts."""
+"""The entry point of the bundle: starts the conductor, a worker ("work") or a probe ("probe")."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> None:
-    """Be what the command line says; each role imports only what it needs, as workers start by the dozen."""
+    """Run the role that the command line names. Each imports only what it needs, so workers start fast."""
     if sys.argv[1:] == ["work"]:
         from .agent import worker
 

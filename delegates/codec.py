@@ -1,4 +1,4 @@
-"""Frozen dataclasses as lines of JSON, checked to the last type when they are read."""
+"""Encode frozen dataclasses as lines of JSON, and check every type when decoding them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import json
 import typing
 from typing import Any, Callable, Dict, List, Mapping, Type, Union
 
-# A longer line is refused unread: outputs are bounded far below it.
+# Longer lines are refused unread; outputs are bounded far below.
 MAX_LINE_BYTES = 64 * 1024 * 1024
 
-_LARGEST = 1 << 62  # no count, size or time of ours comes near it
+_LARGEST = 1 << 62  # far above any count, size or time
 _DEEPEST = 8
 
-# check(value, where): returns the value with its annotated type. Raises WireError, which names `where` it is.
+# check(value, where): return the value with its annotated type, or raise WireError with `where` in its text.
 Check = Callable[[Any, str], Any]
 
 
@@ -23,7 +23,7 @@ class WireError(Exception):
 
 
 def encode(message: Any) -> str:
-    """One line of ASCII JSON, newline included: the name of the dataclass as "kind", and its fields."""
+    """Return one line of ASCII JSON: the name of the dataclass as "kind", and its fields."""
     return _to_json({"kind": type(message).__name__, **vars(message)}) + "\n"
 
 
@@ -34,12 +34,12 @@ _to_json = json.JSONEncoder(default=vars, check_circular=False).encode
 
 
 def by_name(*kinds: Type[Any]) -> Dict[str, Type[Any]]:
-    """The dataclasses by their names, which are the "kind" in a line."""
+    """Return the dataclasses by name, which is the "kind" in a line."""
     return {kind.__name__: kind for kind in kinds}
 
 
 def decode(line: str, kinds: Mapping[str, Type[Any]]) -> Any:
-    """The message in a line, every value of its annotated type. Raises WireError for anything else."""
+    """Decode the message in a line, and check all types. Raises WireError."""
     try:
         return build(_from_json(line), kinds)
     except (ValueError, RecursionError) as error:
@@ -47,7 +47,7 @@ def decode(line: str, kinds: Mapping[str, Type[Any]]) -> Any:
 
 
 def build(raw: Any, kinds: Mapping[str, Type[Any]]) -> Any:
-    """The message in a line that has been parsed already. Raises WireError."""
+    """Build a message from parsed JSON, and check all types. Raises WireError."""
     if not isinstance(raw, dict):
         raise WireError("not a JSON object")
     fields = dict(raw)
@@ -73,12 +73,12 @@ def _object(kind: Type[Any], raw: Any, where: str) -> Any:
 
 @functools.lru_cache(maxsize=None)
 def _checks(kind: Any) -> Dict[str, Check]:
-    """One check per field of the dataclass."""
+    """Return one check per field of the dataclass."""
     return {name: _check_of(hint) for name, hint in typing.get_type_hints(kind).items()}
 
 
 def _check_of(hint: Any) -> Check:
-    """The check for an annotation; there are only the few forms that messages use."""
+    """Return the check for an annotation. Supports only the forms that messages use."""
     origin = getattr(hint, "__origin__", None)
     if hint is Any:
         return _plain
@@ -122,7 +122,7 @@ def _int(value: Any, where: str) -> Any:
 
 
 def _ints(value: Any, where: str) -> Any:
-    """Checks a list of int as a whole: there are tens of thousands of samples."""
+    """Check a list of int as a whole, which is fast: there are tens of thousands of samples."""
     if not isinstance(value, list):
         raise WireError("%s: not a list" % where)
     if not set(map(type, value)) <= {int}:
@@ -133,7 +133,7 @@ def _ints(value: Any, where: str) -> Any:
 
 
 def _plain(value: Any, where: str, depth: int = 0) -> Any:
-    """Any JSON value of limited depth whose numbers are finite and below 2**62."""
+    """Check a JSON value: its depth is limited, its numbers are finite and at most 2**62."""
     if isinstance(value, (int, float)):
         if not abs(value) <= _LARGEST:  # nor NaN; an int may be larger than any float
             raise WireError("%s: a number out of bounds" % where)

@@ -1,4 +1,4 @@
-"""The supervisor of child processes: start one, exchange lines with it, end it and what it started."""
+"""Supervise child processes: start one, exchange lines with it, end it and everything it started."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import time
 from typing import Mapping, Optional, Sequence
 
 _STDERR_TAIL_BYTES = 16 * 1024
-_LAST_WORDS = 200  # characters of stderr's last line that stand in a sentence
+_LAST_WORDS = 200  # characters of stderr's last line that a message quotes
 _READ_BYTES = 1 << 16  # what a pipe of Linux holds
-_END_S = 5.0  # a child that was told to end may take so long
+_END_S = 5.0  # for a child to end by itself
 
 
 class ChildError(Exception):
-    """No further line comes from a child process."""
+    """A child process sends no further line."""
 
     signal_name: Optional[str] = None  # the signal that ended it, if one did
 
     def sentence(self, who: str, doing: str) -> str:
-        """What happened, for users: `who` is the child, `doing` what it did ("importing the runtime")."""
+        """Return what happened, for users. who: the child. doing: its activity ("importing the runtime")."""
         raise NotImplementedError
 
 
@@ -38,7 +38,7 @@ class CannotStart(ChildError):
 
 
 class NoAnswer(ChildError):
-    """The child wrote no whole line in time. It has been killed."""
+    """The child wrote no complete line in time, and was killed."""
 
     def __init__(self, timeout_s: float) -> None:
         super().__init__(timeout_s)
@@ -49,14 +49,14 @@ class NoAnswer(ChildError):
 
 
 class BadAnswer(ChildError):
-    """The child wrote something that is no answer. It has been killed."""
+    """The child wrote something that is not an answer, and was killed."""
 
     def sentence(self, who: str, doing: str) -> str:
         return "%s sent something that is no answer while %s" % (who, doing)
 
 
 class Exited(ChildError):
-    """The child ended by itself or by a signal; `status` as subprocess has it."""
+    """The child ended by itself or by a signal. status: as in subprocess."""
 
     def __init__(self, status: int, last_words: str) -> None:
         super().__init__(status, last_words)
@@ -75,7 +75,7 @@ class Child:
     """A child process in its own session, so that everything it starts can be killed with it."""
 
     def __init__(self, command: Sequence[str], env: Optional[Mapping[str, str]] = None) -> None:
-        """Start it with `env` added to our environment. Raises CannotStart."""
+        """Start the command with `env` added to the environment. Raises CannotStart."""
         self._tail = bytearray()
         self._read = bytearray()  # of stdout, not yet handed out
         try:
@@ -101,7 +101,7 @@ class Child:
             pass
 
     def read_line(self, timeout_s: float, most_bytes: int) -> str:
-        """The next line of its stdout. Raises NoAnswer, BadAnswer (too long, not ASCII) or Exited."""
+        """Return the next line of its stdout. Raises NoAnswer, BadAnswer (too long, not ASCII) or Exited."""
         assert self._process.stdout is not None
         pipe = self._process.stdout.fileno()
         end = self._read.find(b"\n")
@@ -130,7 +130,7 @@ class Child:
         return BadAnswer()
 
     def close(self, kill: bool = False) -> None:
-        """End the process and everything it started; without `kill` it may finish by itself first."""
+        """End the process and everything it started. Without `kill`, it may finish by itself first."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.close()
@@ -143,18 +143,18 @@ class Child:
         self._stderr_reader.join(timeout=1)
 
     def kill(self) -> None:
-        """End the process and everything it started, at once; may be called from another thread."""
+        """Kill the process and everything it started. Thread-safe."""
         try:
             os.killpg(self._process.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             pass
 
     def stderr_tail(self) -> str:
-        """The last 16 KiB that it wrote to stderr."""
+        """Return the last 16 KiB that it wrote to stderr."""
         return self._tail.decode("utf-8", "replace")
 
     def _wait(self) -> None:
-        """Wait up to 5 s for its end, which closes its stdout: so nothing has to poll."""
+        """Wait up to 5 s for the process to end, which closes its stdout, so that no polling is needed."""
         assert self._process.stdout is not None
         pipe, deadline = self._process.stdout.fileno(), time.monotonic() + _END_S
         left = _END_S
@@ -181,7 +181,7 @@ class Child:
 
 
 def output_of(command: Sequence[str], timeout_s: float) -> Optional[str]:
-    """What a program prints to stdout; None if it can't be started or takes too long."""
+    """Return what a program prints to stdout; None if it can't be started or takes too long."""
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, timeout=timeout_s, check=False)
     except (OSError, subprocess.TimeoutExpired):

@@ -1,7 +1,7 @@
 """Statistics over raw samples: pure functions over plain numbers, each with its source.
 
-Used at home for every figure shown and on the device to know when enough has been measured; see
-docs/statistics.md for why these and not others.
+Home uses them for every figure it shows, the device for its stopping rule. docs/statistics.md says why these
+were chosen.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ NS_PER_MS = 1_000_000
 # Student's t at 0.975, by degrees of freedom 1..4 (NIST/SEMATECH e-Handbook, table 1.3.6.7.2).
 _T_975 = (12.706205, 4.302653, 3.182446, 2.776445)
 _Z_975 = 1.959964  # the normal distribution's quantile
-_EXACT = 200  # values, up to which the distribution of signed ranks is counted out
+_EXACT = 200  # values, up to which the exact distribution of signed ranks is used
 _SAYS_NOTHING = math.log(100)  # an interval of logarithms with more than this half-width counts as none
 
 
@@ -31,8 +31,9 @@ class Interval(NamedTuple):
 
 
 def percentile(values: Iterable[float], percent: float) -> float:
-    """The `percent`-th percentile, linear between neighbours: R-7 in Hyndman & Fan, "Sample Quantiles in
-    Statistical Packages" (1996), the default of numpy and R. Raises ValueError on no values.
+    """Return the `percent`-th percentile, linear between neighbours. Raises ValueError without values.
+
+    Source: R-7 in Hyndman & Fan, "Sample Quantiles in Statistical Packages" (1996), the default of numpy, R.
     """
     ordered = sorted(values)
     if not ordered:
@@ -44,7 +45,7 @@ def percentile(values: Iterable[float], percent: float) -> float:
 
 
 def median(values: Iterable[float]) -> Optional[float]:
-    """The median; None if there are no values."""
+    """Return the median; None if there are no values."""
     known = list(values)
     return percentile(known, 50) if known else None
 
@@ -58,10 +59,9 @@ def stdev(values: Sequence[float]) -> Optional[float]:
 
 
 def summary_ms(launches: Sequence[Sequence[float]]) -> Optional[Dict[str, Any]]:
-    """All samples of a cell (ns, one sequence per launch) pooled, in ms; None if there are none.
+    """Summarize all samples of a cell (ns, one sequence per launch) in ms; None without samples.
 
-    A percentile is given only where at least one sample is expected beyond it: p90 from 10 samples
-    on, p99 from 100 on, else None.
+    A percentile is None unless at least one sample is expected beyond it: p90 needs 10 samples, p99 100.
     """
     samples = sorted(sample / NS_PER_MS for launch in launches for sample in launch)
     if not samples:
@@ -79,7 +79,7 @@ def summary_ms(launches: Sequence[Sequence[float]]) -> Optional[Dict[str, Any]]:
 
 
 def fastest_tenth(block: Sequence[float]) -> float:
-    """The mean of the fastest tenth of a block (at least one sample). Raises ValueError on an empty block.
+    """Return the mean of the fastest tenth of a block, at least one sample. Raises ValueError without any.
 
     A mean rather than a percentile, because the steps of a clock show in the percentiles of a short
     inference (10 ns of 3 us are 0.3 %).
@@ -91,18 +91,16 @@ def fastest_tenth(block: Sequence[float]) -> float:
 
 
 def launch_floor(blocks: Iterable[Sequence[float]]) -> Optional[float]:
-    """The floor of one launch: the fastest tenth of its quietest block, in the samples' unit.
+    """Return the floor of a launch: the fastest tenth of its quietest block; None without samples.
 
-    None if there are no samples.
-
-    Disturbance only ever adds time, so what two variants can be compared by is the floor under it. Of
-    the figures tried, this one moved least when a model was compared with itself (docs/statistics.md).
+    Disturbances only add time, so variants are compared by the floor below them. Of the figures tried, this
+    one varied least when a model was compared with itself (docs/statistics.md). Unit: that of the samples.
     """
     return min((fastest_tenth(block) for block in blocks if block), default=None)
 
 
 def log_ratios(baseline: Mapping[int, float], candidate: Mapping[int, float]) -> List[float]:
-    """log(baseline / candidate) for every launch that both have; floors by launch number."""
+    """Return log(baseline / candidate) for each launch that both have. Floors are by launch number."""
     return [
         math.log(baseline[launch] / floor)
         for launch, floor in candidate.items()
@@ -111,12 +109,12 @@ def log_ratios(baseline: Mapping[int, float], candidate: Mapping[int, float]) ->
 
 
 def locate(values: Sequence[float]) -> Optional[Interval]:
-    """The centre of values (one per launch) with its interval; None if there are no values.
+    """Return the centre of values (one per launch) and its 95 % interval; None without values.
 
-    From six values on: the Hodges-Lehmann estimate (median of all pairwise means) with the interval of
-    Wilcoxon's signed-rank test (Hollander, Wolfe & Chicken, "Nonparametric Statistical Methods", 3.2
-    and 3.3): one launch that went wrong moves neither far. Fewer values can't reach 95 % that way:
-    there the mean with Student's interval.
+    With six or more values: the Hodges-Lehmann estimate (median of all pairwise means) and the interval of
+    Wilcoxon's signed-rank test (Hollander, Wolfe & Chicken, "Nonparametric Statistical Methods", 3.2, 3.3),
+    which a single bad launch does not move far. That can't reach 95 % with fewer values, so these get the
+    mean and Student's interval.
     """
     if not values:
         return None
@@ -130,11 +128,11 @@ def locate(values: Sequence[float]) -> Optional[Interval]:
 def speedup(
     baseline: Mapping[int, float], candidate: Mapping[int, float], timer_resolution_ns: float = 0.0
 ) -> Optional[Interval]:
-    """How many times faster the candidate is, from floors (launch number -> ns) of two cells that took turns.
+    """Return how many times faster the candidate is, from the floors (launch number -> ns) of two cells.
 
-    None if they have no launch in common. Ratios are averaged as logarithms; a launch counts once, however
-    many inferences it has. The interval is widened at either end by one step of the clock
-    (`timer_resolution_ns`): what the clock can't tell apart, repetition can't either.
+    None if they have no launch in common. Ratios are averaged as logarithms, one per launch. The interval is
+    widened at both ends by one step of the clock (`timer_resolution_ns`), because repetition does not improve
+    the clock's resolution.
     """
     found = locate(log_ratios(baseline, candidate))
     if found is None:
@@ -156,11 +154,10 @@ def comparable(baseline: Tuple[Floors, Floors], candidate: Tuple[Floors, Floors]
 
 
 def is_narrow(interval: Optional[Interval], precision: float) -> bool:
-    """Whether the half-width of a ratio's interval is at most `precision` (0.01 is 1 %) of its value.
+    """Return whether the half-width of a ratio's interval is at most `precision` (0.01 is 1 %) of its value.
 
-    The bounds of a ratio lie symmetrically on the logarithmic scale: that is where half the width is taken.
-    False where there is no interval. This is the one test of "narrow enough": the stopping rule on the
-    device and the `wide-interval` warning at home both use it.
+    The half-width is taken on the logarithmic scale, on which the bounds are symmetric. False without an
+    interval. Both the stopping rule on the device and the `wide-interval` warning use this test.
     """
     if interval is None or interval.low is None or interval.high is None or interval.low <= 0:
         return False
@@ -168,17 +165,17 @@ def is_narrow(interval: Optional[Interval], precision: float) -> bool:
 
 
 def typical_floor(floors: Iterable[float]) -> Optional[Interval]:
-    """Floors of a cell's launches -> the cell's floor with its interval; None if all are zero."""
+    """Return a cell's floor and its interval, from the floors of its launches; None if all are zero."""
     found = locate([math.log(floor) for floor in floors if floor > 0])
     return None if found is None else _from_logs(found)
 
 
 @functools.lru_cache(maxsize=None)
 def signed_rank_cut(count: int) -> int:
-    """The position, from either end, of the pairwise mean that bounds the 95 % interval of `count` values.
+    """Return the position, from either end, of the pairwise mean that bounds the interval of `count` values.
 
-    Up to 200 values by the exact distribution of the signed-rank statistic: every rank belongs to the sum
-    or not, with equal chance. For more by its normal approximation (Hollander, Wolfe & Chicken, 3.1).
+    Up to 200 values it follows from the exact distribution of the signed-rank statistic, in which each rank
+    is part of the sum with probability 1/2; beyond, from the normal approximation (Hollander et al., 3.1).
     """
     if count > _EXACT:
         spread = math.sqrt(count * (count + 1) * (2 * count + 1) / 24)
@@ -197,9 +194,9 @@ def signed_rank_cut(count: int) -> int:
 
 
 def outlier_share(samples: Sequence[float]) -> float:
-    """The share of samples beyond Tukey's outer fence, Q3 + 3 (Q3 - Q1), and above 1.5 medians.
+    """Return the share of samples beyond Tukey's outer fence, Q3 + 3 (Q3 - Q1), and above 1.5 medians.
 
-    The second condition is for samples that are nearly all alike: there the fence is close to the median.
+    The second condition matters if nearly all samples are equal: then the fence is close to the median.
     """
     if not samples:
         return 0.0
@@ -210,11 +207,11 @@ def outlier_share(samples: Sequence[float]) -> float:
 
 
 def two_modes(samples: Sequence[float], apart: float = 1.1, share: float = 0.1) -> Optional[List[float]]:
-    """The centres of the two groups that the samples fall into; None if they form one group.
+    """Return the centres of the two groups that samples fall into; None if they form one group.
 
-    Otsu's threshold on logarithms (IEEE Trans. SMC 9, 1979); two groups are told apart when the split
-    explains nine tenths of the variance, the centres differ by the factor `apart`, and the smaller
-    group holds at least `share` of the samples.
+    The split is Otsu's threshold on logarithms (IEEE Trans. SMC 9, 1979). There are two groups if it explains
+    nine tenths of the variance, the centres differ by the factor `apart`, and the smaller group holds at
+    least `share` of the samples.
     """
     logs = sorted(math.log(sample) for sample in samples if sample > 0)
     count, whole = len(logs), math.fsum(logs)
@@ -235,9 +232,9 @@ def two_modes(samples: Sequence[float], apart: float = 1.1, share: float = 0.1) 
 
 
 def _from_logs(found: Interval, widening: float = 0.0) -> Interval:
-    """An interval of logarithms as one of ratios, wider by `widening` (relative) at either end.
+    """Convert an interval of logarithms to one of ratios, wider by `widening` (relative) at both ends.
 
-    One that spans more than a factor of 100 around its middle says nothing: it has no bounds.
+    The bounds are dropped if they span more than a factor of 100 around the middle.
     """
     value = math.exp(found.value)
     if found.low is None or found.high is None:
@@ -248,7 +245,7 @@ def _from_logs(found: Interval, widening: float = 0.0) -> Interval:
 
 
 def _student(values: Sequence[float]) -> Interval:
-    """Mean and Student's 95 % interval of one to five values."""
+    """Return the mean and Student's 95 % interval of one to five values."""
     mean, spread = math.fsum(values) / len(values), stdev(values)
     if spread is None:
         return Interval(mean, None, None)

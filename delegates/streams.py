@@ -1,4 +1,4 @@
-"""Keeps stdout for messages in a process whose libraries may print to it."""
+"""Reserve stdout for messages in a process whose libraries may print to it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TextIO
 
 
 def take_stdout() -> TextIO:
-    """Return a private copy of stdout, and send to stderr what anybody else prints from now on.
+    """Return a private copy of stdout. Everything else that is printed from now on goes to stderr.
 
-    Called before any runtime is imported, so that neither Python nor C code can spoil the messages.
+    Call it before any runtime is imported, so that neither Python nor C code can corrupt the messages.
     """
     private = os.dup(1)
     os.dup2(2, 1)

@@ -1,7 +1,7 @@
-"""The messages between home and device, and the words for what they speak of.
+"""The messages between home and device, and the terms they use.
 
-Home sends one Request; the device answers with SystemInfo, ProbeResult, Launch, Failure and Progress, and
-at last with Done. Each message is one line of JSON.
+Home sends one Request. The device answers with SystemInfo, ProbeResult, Launch, Failure and Progress, and
+finally Done. Each message is one line of JSON.
 
 cell      one variant of a model with one delegate and number of threads on one device; its Job measures it
 group     the jobs that are compared with each other: their workers take turns
@@ -27,13 +27,13 @@ __all__ = [
     "SystemInfo", "WireError", "build", "decode", "encode", "printable",
 ]  # fmt: skip
 
-# What a run asks for where the user says nothing.
+# The defaults of a run.
 DEFAULT_BUDGET_S = 1.0  # seconds of timed work per job
 DEFAULT_PRECISION = 0.01  # half the width of the interval, as a part of the value
 
 STAGES = ("runtime", "delegate", "load", "allocate", "invoke", "crash", "timeout", "link")
 
-# What a terminal obeys, what changes the direction of text, and halves of characters.
+# Control characters, characters that change the direction of text, and lone surrogates.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -72,7 +72,7 @@ class ProbeRequest:
 
 @dataclass(frozen=True)
 class Request:
-    """`do` is "run" (measure the jobs) or "probe" (answer the questions)."""
+    """Asks a machine to measure jobs (`do` is "run") or to answer questions ("probe")."""
 
     do: str
     jobs: List[Job] = field(default_factory=list)
@@ -103,7 +103,7 @@ class OpGroup:
 
 @dataclass(frozen=True)
 class Ops:
-    """How many ops of the primary subgraph were delegated, in how many partitions, and which were not."""
+    """Ops of the primary subgraph: how many were delegated, in how many partitions, and which were not."""
 
     total: int
     delegated: int
@@ -215,20 +215,20 @@ _KINDS = codec.by_name(Job, ProbeRequest, Request, SystemInfo, ProbeResult, Laun
 
 
 def printable(text: str) -> str:
-    """The text without what a terminal would obey: control characters other than tab and line feed."""
+    """Replace control characters other than tab and line feed, so that a terminal does not obey them."""
     return _CONTROL.sub("\ufffd", text)
 
 
 def encode(message: Message) -> str:
-    """One line of ASCII JSON, newline included."""
+    """Return a message as one line of ASCII JSON, newline included."""
     return codec.encode(message)
 
 
 def decode(line: str) -> Any:
-    """The message in a line, every value of its annotated type. Raises WireError for anything else."""
+    """Decode the message in a line, and check all types. Raises WireError."""
     return codec.decode(line, _KINDS)
 
 
 def build(raw: Any) -> Any:
-    """The message in a line that has been parsed already. Raises WireError."""
+    """Build a message from parsed JSON, and check all types. Raises WireError."""
     return codec.build(raw, _KINDS)

@@ -1,9 +1,9 @@
-"""The cache: XDG cache folder, or QBENCH_CACHE. Safe with several qbench at once; see docs/cache.md.
+"""The cache: the XDG cache folder, or QBENCH_CACHE. Several qbench may use it at once; see docs/cache.md.
 
-It holds two kinds of entries. A file's content is known beforehand (`keep`), or names it (`put`, `get`). A
-record is a JSON object with its own checksum (`write_record`, `read_record`); it names files by their
-SHA-256. Every entry is written to a temporary name and renamed once it is on the disk, and compared with
-what it should be whenever it is read: one that is damaged counts as missing, and is made again.
+It holds files and records. A file is named by its content (`put`, `get`) or has content that is known
+beforehand (`keep`). A record is a JSON object with a checksum (`write_record`, `read_record`); it refers to
+files by their SHA-256. Every entry is written under a temporary name and renamed once it is on the disk.
+Every entry is checked when it is read: a damaged one counts as missing and is made again.
 """
 
 from __future__ import annotations
@@ -13,27 +13,23 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from harness import files
 from harness.errors import ModelError
 
-KEEP_BYTES = 2 << 30  # of copies of the user's files, which can be copied again
-IN_USE_S = 24 * 3600.0  # what was used so recently may be in use by a run
-_FORM = 1  # of records: raised whenever they would be read otherwise
+KEEP_BYTES = 2 << 30  # for copies of the user's files, which can be copied again
+IN_USE_S = 24 * 3600.0  # an entry that was used more recently may be in use by a run
+_FORM = 1  # version of the record format
 _BLOCK_BYTES = 1 << 20
 T = TypeVar("T")
 
-JsonObject = Mapping[str, Any]
-"""What a record holds."""
-
 
 def default_cache() -> Path:
-    """The folder named by QBENCH_CACHE, else the user's cache folder for qbench."""
+    """Return the folder named by QBENCH_CACHE, else the user's cache folder for qbench."""
     if named := os.environ.get("QBENCH_CACHE"):
         return Path(named).expanduser()
     import platformdirs
@@ -42,12 +38,12 @@ def default_cache() -> Path:
 
 
 def digest(data: bytes) -> str:
-    """SHA-256 in hex."""
+    """Return the SHA-256 in hex."""
     return hashlib.sha256(data).hexdigest()
 
 
 def digest_file(path: Path) -> str:
-    """SHA-256 of a file's content in hex. Raises ModelError if it cannot be read."""
+    """Return the SHA-256 of a file's content in hex. Raises ModelError if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -56,17 +52,17 @@ def digest_file(path: Path) -> str:
 
 
 def key(**parts: object) -> str:
-    """SHA-256 of the parts, whatever their order."""
+    """Return the SHA-256 of the parts; their order does not matter."""
     return digest(json.dumps(parts, sort_keys=True).encode())
 
 
 def put(folder: Path, data: bytes, suffix: str) -> Path:
-    """The file of this content in `folder`, named by its SHA-256, whole. Raises ModelError."""
+    """Store `data` in `folder` under its SHA-256 and return the path. Raises ModelError."""
     return keep(folder / f"{digest(data)}{suffix}", data)
 
 
 def get(folder: Path, sha256: str, suffix: str) -> Path | None:
-    """The file that `put` made of a content, or None if there is none that is whole."""
+    """Return the path of a content that `put` stored; None if it is missing or damaged."""
     path = folder / f"{sha256}{suffix}"
     try:
         return path if digest_file(path) == sha256 else None
@@ -75,9 +71,9 @@ def get(folder: Path, sha256: str, suffix: str) -> Path | None:
 
 
 def keep(path: Path, data: bytes) -> Path:
-    """`path`, which holds `data`: as it is there already, else written. Raises ModelError."""
+    """Write `data` to `path` unless it is there already, and return `path`. Raises ModelError."""
     if _holds(path, data):
-        with contextlib.suppress(OSError):  # a cache that may only be read
+        with contextlib.suppress(OSError):  # the cache may be read-only
             os.utime(path)
     else:
         write(path, data)
@@ -98,7 +94,7 @@ def _holds(path: Path, data: bytes) -> bool:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Put `data` at `path`, all or nothing; several may do so at once.
+    """Write `data` to `path`, all or nothing; several processes may do so at once.
 
     Raises ModelError if the cache cannot be written.
     """
@@ -112,45 +108,38 @@ def write(path: Path, data: bytes) -> None:
         ) from None
 
 
-def write_record(path: Path, payload: JsonObject) -> None:
-    """`write` of a JSON object with its checksum."""
+def write_record(path: Path, content: msgspec.Struct) -> None:
+    """Write a struct as a JSON object with a checksum. Raises ModelError if the cache cannot be written."""
+    payload = msgspec.to_builtins(content)
     record = {"payload": payload, "sha256": _checksum(path, payload)}
     write(path, (json.dumps(record, indent=2, sort_keys=True) + "\n").encode())
 
 
-def read_record(path: Path) -> JsonObject | None:
-    """The object that `write_record` was given, or None if nothing whole is there."""
+def read_record(path: Path, kind: type[T]) -> T | None:
+    """Return the struct that `write_record` wrote; None if it is missing, damaged or of another type."""
     try:
         record = json.loads(path.read_bytes())
         payload = record["payload"]
-        whole = record["sha256"] == _checksum(path, payload)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
-    return payload if whole and isinstance(payload, dict) else None
-
-
-def read_typed(path: Path, kind: type[T]) -> T | None:
-    """`read_record` as a struct; None, too, for an object that does not fit."""
-    payload = read_record(path)
-    try:
-        return None if payload is None else msgspec.convert(payload, kind)
-    except msgspec.ValidationError:
+        if record["sha256"] != _checksum(path, payload):
+            return None
+        return msgspec.convert(payload, kind)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # msgspec's are ValueErrors
         return None
 
 
 def _checksum(path: Path, payload: object) -> str:
-    """The name counts: a record that was copied over another one is not that one."""
+    """Return the checksum of a record; the file name is part of it, so that a misplaced copy is detected."""
     return key(form=_FORM, name=path.name, payload=payload)
 
 
 def prune(folder: Path, keep_bytes: int = KEEP_BYTES, in_use_s: float = IN_USE_S) -> None:
-    """Remove what `keep` has not returned for longest, until `folder` holds at most `keep_bytes`.
+    """Remove the least recently used files until `folder` holds at most `keep_bytes`.
 
-    What it returned in the last `in_use_s` seconds stays, however much that is.
+    Files that were used in the last `in_use_s` seconds stay, however large they are.
     """
     limit = time.time() - in_use_s
     found = []
-    with contextlib.suppress(OSError):  # another qbench may do the same; the next run goes on
+    with contextlib.suppress(OSError):  # another qbench may be doing the same; the next run continues
         found = sorted((s.st_mtime, s.st_size, path) for path in folder.iterdir() if (s := path.stat()))
     total = sum(size for _, size, _ in found)
     for used, size, path in found:

@@ -1,4 +1,4 @@
-"""Writing files so that a full disk, a kill or a power cut leaves what was there before."""
+"""Read and write files. A full disk, a kill or a power cut during a write leaves the old content."""
 
 from __future__ import annotations
 
@@ -9,13 +9,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from harness.errors import ModelError
+
+
+def read(path: Path) -> bytes:
+    """Read a model or a data file. Raises ModelError if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
+
 
 @contextmanager
 def replacing(path: Path, *, shared: bool = False) -> Iterator[BinaryIO]:
-    """A file for the new content of `path`, which it replaces once all of it is on the disk. Raises OSError.
+    """Open a file that replaces `path` once all of it is on the disk. Raises OSError.
 
-    Its name is that of `path` with ".tmp", so that the next writer clears away what a killed one left: only
-    one may write at a time. With `shared` each writer has a name of its own, and several may write.
+    The temporary file has the name of `path` with ".tmp": the next writer overwrites what a killed one left,
+    but only one may write at a time. With `shared`, each writer has its own temporary file.
     """
     temporary = path.with_name(path.name + ".tmp")
     try:
@@ -37,7 +47,7 @@ def replace(path: Path, data: bytes, *, shared: bool = False) -> None:
 
 
 def _unique(folder: Path) -> BinaryIO:
-    """A new hidden file, which nobody else may read until it is whole."""
+    """Create a hidden file that nobody else may read until it is complete."""
     handle, name = tempfile.mkstemp(dir=folder, prefix=".")
     os.close(handle)
     return Path(name).open("wb")

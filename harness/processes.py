@@ -1,7 +1,7 @@
-"""The child processes of this machine: started, bounded, ended with all they started, and how they ended.
+"""Start child processes, limit their time and output, and kill them with all processes that they started.
 
-Every child is in a session of its own, so that Ctrl-C in the terminal reaches qbench alone, which then ends
-the child. What a child writes is bounded, whatever it is.
+Every child is in its own session, so that Ctrl-C in the terminal reaches qbench alone, which then kills the
+child.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import IO, Self
 
 KEPT_BYTES = 1 << 16  # of what a child writes to stderr, from the end
 _BLOCK_BYTES = 1 << 16
-_LAST_WORDS_S = 1.0  # a grandchild may hold the pipe open for longer
+_LAST_WORDS_S = 1.0  # a grandchild may keep the pipe open for longer
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Exit:
             return f"signal {-self.status}"
 
     def __str__(self) -> str:
-        """What happened, as it follows "the process": `was killed by SIGSEGV`."""
+        """Return what happened, to follow "the process": `was killed by SIGSEGV`."""
         if self.late_s is not None:
             return f"took longer than {self.late_s:g} s"
         return f"was killed by {self.signal}" if self.signal else f"ended with exit status {self.status}"
@@ -82,10 +82,10 @@ class Process:
         merged: bool = False,
         kept_bytes: int = KEPT_BYTES,
     ) -> None:
-        """folder: its working directory. environment: all of its variables; None: those of this process.
+        """folder: the working directory. environment: all variables; None: those of this process.
 
-        stdin: a file instead of a pipe. stderr: a file instead of a pipe, for a child that leaves another
-            one in the background with it. merged: stderr goes to stdout. kept_bytes: of stderr.
+        stdin: a file instead of a pipe. stderr: a file instead of a pipe, for a child that starts another one
+            in the background. merged: send stderr to stdout. kept_bytes: the most that is kept of stderr.
         """
         self._process = subprocess.Popen(
             command,
@@ -118,7 +118,7 @@ class Process:
         return self._process.poll() is None
 
     def wait(self, timeout_s: float | None = None) -> Exit:
-        """How it ended, once it has; one that takes longer than `timeout_s` is killed."""
+        """Wait for its end and return how it ended; one that takes longer than `timeout_s` is killed."""
         try:
             self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -127,7 +127,7 @@ class Process:
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """Kill it if what happens inside takes longer; reading from it then comes to an end."""
+        """Kill it if the block takes longer; a pending read from it then ends."""
         timer = threading.Timer(seconds, self._give_up, [seconds])
         timer.daemon = True
         timer.start()
@@ -137,18 +137,18 @@ class Process:
             timer.cancel()
 
     def errors(self) -> bytes:
-        """The end of what it wrote to stderr; all of it once the process has ended."""
+        """Return the end of what it wrote to stderr; complete once the process has ended."""
         if self._errors is None:
             return b""
         return self._errors.all() if not self.alive else bytes(self._errors.data)
 
     def kill(self) -> None:
-        """End it at once, with all that it started."""
+        """Kill it at once, with all processes that it started."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """`kill` it, and close its pipes."""
+        """Kill it, and close its pipes."""
         self.kill()
         self._process.wait()
         if self._errors is not None:
@@ -184,10 +184,10 @@ def run(
 ) -> Finished:
     """Run a command to its end, or kill it after `timeout_s`.
 
-    The last `kept_bytes` of stdout and of stderr are kept; with `merged` both are `output`. Whatever it
-    leaves behind is killed. Raises OSError if it cannot be started.
+    The last `kept_bytes` of stdout and of stderr are kept; with `merged` both are in `output`. Processes
+    that it leaves behind are killed. Raises OSError if it cannot be started.
     """
-    with tempfile.TemporaryFile() as given:  # it may not read it, and then a pipe would block
+    with tempfile.TemporaryFile() as given:  # a pipe would block if the command does not read it
         given.write(stdin)
         given.seek(0)
         with Process(
@@ -209,7 +209,7 @@ class _Tail:
         self._thread.start()
 
     def all(self) -> bytes:
-        """What has come once the process has ended."""
+        """Return what was read, once the process has ended."""
         self._thread.join(_LAST_WORDS_S)
         return bytes(self.data[-self._kept_bytes :])
 

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from delegates.wire import Runtime
 
 Version = tuple[int, ...]
-_LIMITING = ("tflite-runtime",)  # their version says which op versions of TensorFlow's they know
+_LIMITING = ("tflite-runtime",)  # runtimes whose version tells which versions of ops they know
 
 
 def release(text: str) -> Version:
-    """The numbers of a release: (2, 15) of "2.15rc1", (2, 14, 0) of "2.14.0+board"; () where there are none.
+    """Return the numbers of a release: "2.15rc1" -> (2, 15), "2.14.0+board" -> (2, 14, 0), no version -> ().
 
     Builds with a name of their own, such as "2.7.0-vendor", count as the release they begin with.
     """
@@ -26,13 +26,13 @@ def release(text: str) -> Version:
 
 
 def minor(text: str) -> tuple[int, int] | None:
-    """Major and minor number; None if the text does not have both."""
+    """Return major and minor number; None if the text does not have both."""
     numbers = release(text)
     return (numbers[0], numbers[1]) if len(numbers) > 1 else None
 
 
 def oldest_limiting(runtimes: Iterable[Runtime | None]) -> tuple[int, int] | None:
-    """Major and minor version of the oldest runtime that limits which ops variants may have.
+    """Return (major, minor) of the oldest runtime that limits which ops variants may have.
 
     None if there is no such runtime among them.
     """

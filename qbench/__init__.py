@@ -10,7 +10,7 @@ See docs/api.md.
 
 from harness import __version__
 from harness.errors import CellNotFound, ConfigError, DeviceError, ModelError, QbenchError, ResultsError
-from harness.record import Conclusion, Document, Fidelity, Latency, Row, Speedup, Variant, Warning
+from harness.record import Conclusion, Document, Fidelity, Interval, Latency, Row, Speedup, Variant, Warning
 from qbench.api import compat, device, devices, inspect, load, quantize, run
 from qbench.runs import Run
 
@@ -21,6 +21,7 @@ __all__ = [
     "DeviceError",
     "Document",
     "Fidelity",
+    "Interval",
     "Latency",
     "ModelError",
     "QbenchError",

@@ -1,4 +1,4 @@
-"""The functions of `import qbench`; each does what the command of its name does."""
+"""The functions of `import qbench`. Each does what the command of the same name does."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from harness.session.options import Options
     from harness.session.watcher import Watcher
 
-Model = Any  # what --model takes, or an object: a Keras model, a tf.Module, a concrete function
-Samples = Any  # what --calibration takes, or an object: arrays, a tf.data.Dataset, an iterable of samples
+Model = Any  # a value of --model, or an object: a Keras model, a tf.Module, a concrete function
+Samples = Any  # a value of --calibration, or an object: arrays, a tf.data.Dataset, an iterable of samples
 PathText = str | PathLike[str]
 Device = Union[str, "DeviceProfile"]
 
@@ -48,18 +48,18 @@ def run(
 ) -> Run:
     """Measure the variants of a model on devices, and store the run.
 
-    model: what --model takes, or an object: a Keras model, a tf.Module, a concrete function. Give several
-        as a list.
+    model: a value of --model, or an object: a Keras model, a tf.Module, a concrete function. Several models
+        are given as a list.
     devices: names of profiles, or profiles made with `qbench.device`. Empty: all local ones that can run.
     variants, delegates, threads: only these, one or several. Empty: all.
-    calibration, dataset: what --calibration and --dataset take, or an object: a numpy array (samples
-        first), a dict of arrays by input name, a tf.data.Dataset.
-    budget_s: timed work per cell, at most, in seconds.
-    precision: stop where the interval of the speedup is this narrow; a part of one: 0.01 is ±1 %.
-    results: folder of stored runs.
+    calibration, dataset: a value of --calibration or --dataset, or an object: a numpy array (samples first),
+        a dict of arrays by input name, a tf.data.Dataset.
+    budget_s: the longest timed work per cell, in seconds.
+    precision: stop once the 95 % interval of the speedup is this narrow; 0.01 is ±1 %.
+    results: the folder of stored runs.
     progress: True shows a progress bar on stderr.
 
-    Raises QbenchError. A cell that could not be measured is no error: its row says why.
+    Raises QbenchError. A cell that could not be measured raises nothing: its row says why.
     """
     from harness.session.run import run as measure
 
@@ -70,8 +70,8 @@ def run(
         variants=given.names("variants", variants),
         delegates=given.names("delegates", delegates),
         threads=given.several("threads", threads, int, "whole numbers"),
-        calibration=_plain(calibration),
-        dataset=_plain(dataset),
+        calibration=calibration,
+        dataset=dataset,
         baseline=baseline,
         budget_s=budget_s,
         precision=precision,
@@ -91,9 +91,10 @@ def run(
 
 
 def load(*runs: PathText, results: PathText = "results", force: bool = False) -> Run:
-    """Read a stored run: "latest" (the default), its id, its folder or its run.json. Pool several to one.
+    """Load a stored run by its id, folder or run.json; without a name, or for "latest", the newest one.
 
-    force: pool runs although they differ in what was measured. Raises ResultsError.
+    Several runs are pooled into one. force: pool them even if they measured different things.
+    Raises ResultsError.
     """
     from harness.session.stored import open_runs
 
@@ -117,11 +118,11 @@ def quantize(
 ) -> list[VariantSet]:
     """Make the variants of a model, without measuring them.
 
-    for_runtime: make files that this version of tflite-runtime loads, for example (2, 14).
-    out: folder for copies named MODEL_VARIANT.tflite, each with its provenance beside it as .json. Without
-        it the files stay in the cache, where `path` of each variant finds them.
+    for_runtime: the version of tflite-runtime that has to load the files, for example (2, 14).
+    out: a folder for copies named MODEL_VARIANT.tflite, each with its provenance in a .json beside it.
+        Without it, the files stay in the cache, at the `path` of each variant.
 
-    Returns one VariantSet per model: `variants` (each with `variant` and `path`) and `failed`.
+    Returns one VariantSet per model, with `variants` (each has `variant` and `path`) and `failed`.
     Raises QbenchError.
     """
     from harness.quantize import export_variants
@@ -130,7 +131,7 @@ def quantize(
     options = _options(
         model,
         variants=given.names("variants", variants),
-        calibration=_plain(calibration),
+        calibration=calibration,
         trust_model=trust_model,
         batch=batch,
     )
@@ -149,9 +150,9 @@ def inspect(
     devices: Device | Sequence[Device] = (),
     devices_file: PathText | None = None,
 ) -> Inspection:
-    """Look into a .tflite, op by op, and predict what the delegates of these devices will run of it.
+    """Describe a .tflite file op by op, and predict which ops the delegates of these devices will run.
 
-    Raises ModelError if the file can't be read, ConfigError for a device that is not there.
+    Raises ModelError if the file can't be read, ConfigError if a device has no profile.
     """
     from harness.session import inspection, selection
     from harness.session.options import Options
@@ -174,9 +175,9 @@ def compat(
     results: PathText = "results",
     devices_file: PathText | None = None,
 ) -> CompatReport:
-    """Predict what each delegate will run of each variant, beside what stored runs have observed.
+    """Predict which ops of each variant each delegate will run, and add what stored runs have observed.
 
-    Needs none of the hardware. Raises QbenchError.
+    Needs no hardware. Raises QbenchError.
     """
     from harness.session.compat import compat as predict
 
@@ -185,7 +186,7 @@ def compat(
         model,
         devices=wanted,
         variants=given.names("variants", variants),
-        calibration=_plain(calibration),
+        calibration=calibration,
         trust_model=trust_model,
         batch=batch,
         results=given.path("results", results),
@@ -194,9 +195,9 @@ def compat(
 
 
 def devices(*names: str, probe: bool = False, devices_file: PathText | None = None) -> Listing:
-    """List the device profiles; with probe=True connect to them and tell what is really there.
+    """List the device profiles. With probe=True, connect to their machines and report what they have.
 
-    Raises ConfigError. A device that can't be reached says so in its `problem`.
+    Raises ConfigError. If a device can't be reached, its `problem` says why.
     """
     from harness.session.devices import list_devices
 
@@ -205,10 +206,10 @@ def devices(*names: str, probe: bool = False, devices_file: PathText | None = No
 
 
 def device(name: str, **keys: Any) -> DeviceProfile:
-    """Make a device profile as a table [devices.NAME] of devices.toml would.
+    """Make a device profile, like a table [devices.NAME] in devices.toml.
 
-    keys: those of devices.toml: delegates, place, host, python, runtime, threads, …
-    Relative paths are relative to the working directory. Raises ConfigError, which names the key.
+    keys: the keys of that table: delegates, place, host, python, runtime, threads, …
+    Relative paths start in the working directory. Raises ConfigError, which names the key.
     """
     from harness.accelerators import check_options
     from harness.config import config_from
@@ -229,7 +230,7 @@ def _options(model: Model | Sequence[Model], **more: Any) -> Options:
 def _config(
     devices_file: PathText | None, devices: Device | Sequence[Device] = ()
 ) -> tuple[Config, tuple[str, ...]]:
-    """The profiles of devices.toml with those that were made in Python, and the names of those wanted.
+    """Return devices.toml with the profiles made in Python added, and the names of `devices`.
 
     Raises ConfigError.
     """
@@ -248,12 +249,12 @@ def _config(
 
 
 def _as_toml(value: Any) -> Any:
-    """A value as devices.toml could hold it: lists for tuples, text for paths."""
+    """Return a value as TOML would hold it: a list for a tuple, text for a path."""
     return list(value) if isinstance(value, tuple) else _plain(value)
 
 
 def _plain(value: Any) -> Any:
-    """A path as text, anything else as it is."""
+    """Return a path as text, anything else unchanged."""
     return fspath(value) if isinstance(value, PathLike) else value
 
 

@@ -11,17 +11,17 @@ import pandas as pd
 
 from harness.record import CellRun, Document, Run
 
-_LISTED = ("warnings", "ops", "compiled", "delegate_facts", "refusal")  # what is no single figure
+_NESTED = ("warnings", "ops", "compiled", "delegate_facts", "refusal")  # not a single figure
 _TEXTS = ["model", "variant", "delegate", "device"]
 
 
 def rows_frame(document: Document) -> pd.DataFrame:
-    """One row per cell, with a column per figure: `latency_ms.median`, `speedup.low`, …
+    """Return one row per cell and one column per figure: `latency_ms.median`, `speedup.low`, …
 
     `ops.total` and `ops.delegated` count ops, `warnings` holds codes.
     """
     cells = [msgspec.to_builtins(row) for row in document.cells]
-    frame = pd.json_normalize([{k: v for k, v in cell.items() if k not in _LISTED} for cell in cells])
+    frame = pd.json_normalize([{k: v for k, v in cell.items() if k not in _NESTED} for cell in cells])
     for key in ("total", "delegated"):
         frame[f"ops.{key}"] = [(cell["ops"] or {}).get(key) for cell in cells]
     frame["warnings"] = [[warning["code"] for warning in cell["warnings"]] for cell in cells]
@@ -29,17 +29,17 @@ def rows_frame(document: Document) -> pd.DataFrame:
 
 
 def samples_frame(run: Run) -> pd.DataFrame:
-    """One row per timed inference, with the columns of samples.csv.gz (docs/results.md)."""
+    """Return one row per timed inference, with the columns of samples.csv.gz (docs/results.md)."""
     columns = [*_TEXTS, "threads", "launch", "block", "run_ns", "own_ns"]
     frames = [pd.DataFrame(block, columns=columns) for cell in run.cells for block in _blocks(cell)]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
 
 
-def _blocks(found: CellRun) -> Iterator[dict[str, Any]]:
-    """The columns of each launch."""
-    cell = found.cell
+def _blocks(entry: CellRun) -> Iterator[dict[str, Any]]:
+    """Yield the columns of each launch."""
+    cell = entry.cell
     names = (cell.model, cell.variant.name, cell.delegate.name, cell.device.name)
-    for launch in found.launches:
+    for launch in entry.launches:
         own = list(chain(*launch.cpu_time_ns)) if launch.cpu_time_ns else None
         yield {
             **dict(zip(_TEXTS, names, strict=True)),

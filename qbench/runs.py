@@ -1,4 +1,4 @@
-"""A run as a notebook or a script sees it."""
+"""The result of `qbench.run` and `qbench.load`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """A measured run: its rows, its samples, and what to conclude from them.
+    """A measured run: its rows, samples, conclusions and warnings.
 
-    In a notebook it shows itself as the table in HTML, in a terminal as the table in text.
+    Displayed as the table, in HTML by notebooks and as text elsewhere.
     """
 
     def __init__(
@@ -39,62 +39,62 @@ class Run:
 
     @property
     def conclusions(self) -> tuple[record.Conclusion, ...]:
-        """What to take, for each model and baseline."""
+        """The recommended cell of each model and baseline."""
         return self.document.conclusions
 
     @property
     def warnings(self) -> tuple[tuple[record.Row, record.Warning], ...]:
-        """Every warning with the row that it belongs to."""
+        """Every warning, with the row it belongs to."""
         return tuple((row, warning) for row in self.rows for warning in row.warnings)
 
     @property
     def interrupted(self) -> bool:
-        """Whether the run was ended before everything was measured."""
+        """Whether the run was interrupted before everything was measured."""
         return self.document.interrupted
 
     def __getitem__(self, key: str | tuple[str | int, ...]) -> record.Row:
-        """The row of a cell: `run["int8", "xnnpack"]`.
+        """Return the row of one cell: `run["int8", "xnnpack"]`.
 
-        The key is a variant, then as far as it takes to tell cells apart a delegate, a device and a model; a
-        number is a number of threads. A cell's id will do, too. Raises CellNotFound, which is a KeyError, for
-        none or several cells.
+        The key is a variant, followed by as many of delegate, device and model as it takes to be unique; an
+        integer is a number of threads. The cell's id works, too. Raises CellNotFound, a KeyError, if no cell
+        or more than one matches.
         """
         asked = key if isinstance(key, tuple) else (key,)
         by_id = [row for row in self.rows if row.id == key]
         names = [part for part in asked if isinstance(part, str)]
         threads = [part for part in asked if not isinstance(part, str)]
-        found = by_id or [
+        matching = by_id or [
             row
             for row in self.rows
             if [row.variant, row.delegate, row.device, row.model][: len(names)] == names
             and all(row.threads == number for number in threads)
         ]
-        if len(found) == 1:
-            return found[0]
+        if len(matching) == 1:
+            return matching[0]
         what = "/".join(map(str, asked))
-        listed = "; ".join(_label(row) for row in (found or self.rows)[:_LISTED])
-        if found:
-            raise CellNotFound(f"{len(found)} cells are called {what}: {listed}; name more of one")
+        listed = "; ".join(_label(row) for row in (matching or self.rows)[:_LISTED])
+        if matching:
+            raise CellNotFound(f"{len(matching)} cells are called {what}: {listed}; name more of one")
         raise CellNotFound(f"no cell is called {what}; there are {listed}")
 
     def to_dict(self) -> dict[str, Any]:
-        """The result document as `qbench run --json` writes it."""
+        """Return the result document, as `qbench run --json` writes it."""
         from harness.store import encode
 
-        found: dict[str, Any] = json.loads(encode(self.document))
-        return found
+        document: dict[str, Any] = json.loads(encode(self.document))
+        return document
 
     def to_frame(self) -> pd.DataFrame:
-        """One row per cell, with a column per figure: `latency_ms.median`, `speedup.low`, …"""
+        """Return one row per cell and one column per figure: `latency_ms.median`, `speedup.low`, …"""
         from qbench.frames import rows_frame
 
         return rows_frame(self.document)
 
     def samples(self) -> pd.DataFrame:
-        """One row per timed inference.
+        """Return one row per timed inference.
 
-        Columns: model, variant, delegate, device, threads, launch, block, run_ns (its time) and own_ns (the
-        CPU time of the process; empty where it was not measured). Raises ResultsError if they can't be read.
+        Columns: model, variant, delegate, device, threads, launch, block, run_ns (its duration) and own_ns
+        (CPU time of the process; empty if not measured). Raises ResultsError if the samples can't be read.
         """
         from harness.store import with_launches
         from qbench.frames import samples_frame
@@ -112,7 +112,7 @@ class Run:
         return table_html(self.document)
 
 
-_LISTED = 8  # cells in an error message
+_LISTED = 8  # most cells named in an error message
 
 
 def _label(row: record.Row) -> str:

@@ -1,13 +1,12 @@
-"""The first steps on a machine: take its lock, check its files, receive missing ones, run the bundle.
+"""The first program on a machine: take its lock, check its files, receive missing ones, run the bundle.
 
-Home sends the text of this file (to a board over ssh) before anything else of ours is there. So it is
-self-contained: the standard library, no relative import, one process from here to the end of the run.
+Home sends the text of this file before anything else of qbench is on the machine, so it is self-contained:
+standard library only, no relative imports. The process then becomes the bundle's conductor.
 
 stdin   one line of JSON (the "order"); then, for each missing file, a line of JSON and the file's bytes.
-        Empty lines only say that home is still there.
-stdout  the order's marker on a line of its own (login shells print what they like before it); then lines of
-        JSON, the last of which is {"ready": true}, {"cleaned": …} or {"error": "…"}. Empty lines only say
-        that this side is busy.
+        Empty lines are heartbeats of home.
+stdout  the order's marker on a line of its own (login shells may print before it); then lines of JSON, the
+        last of which is {"ready": true}, {"cleaned": …} or {"error": "…"}. Empty lines are heartbeats.
 """
 
 from __future__ import annotations
@@ -26,22 +25,22 @@ import sys
 import time
 from typing import IO, Any, Dict, Iterable, List, Optional, cast
 
-_ORDER_S = 60  # home's order has to come within so long
+_ORDER_S = 60  # within which home's order has to arrive
 _TRY_AGAIN_S = 0.5  # between two tries to get the lock
-_TELL_AGAIN_S = 10.0  # between two answers that say who holds the lock
-_BUSY_S = 2.0  # between two signs of life while files are checked
+_TELL_AGAIN_S = 10.0  # between two answers that name the holder of the lock
+_BUSY_S = 2.0  # between two heartbeats while files are checked
 _READ_BYTES = 1 << 16
-_PIECE_BYTES = 1 << 19  # of a file: home gets a sign of life after each
+_PIECE_BYTES = 1 << 19  # of a file: a heartbeat is sent after each
 _FILES = "files"
 _LOCK = "lock"
 
 
 class Refused(Exception):
-    """Why we can't go on; the text is for the user."""
+    """The order can't be carried out; the text tells the user why."""
 
 
 def main() -> None:
-    """Do what the order says. For "run", become the bundle at the end."""
+    """Carry out the order on stdin. For "run", run the bundle in this process at the end."""
     signal.alarm(_ORDER_S)  # ends this process unless it is set again
     os.umask(0o077)
     order = json.loads(sys.stdin.buffer.readline().decode("ascii"))
@@ -66,7 +65,7 @@ def main() -> None:
         return
     signal.alarm(0)
     bundle = _path(order["bundle"])
-    if run_in is not None:  # the user's relative paths start from there
+    if run_in is not None:  # the user's relative paths start there
         bundle = os.path.abspath(bundle)
         os.chdir(run_in)
     runpy.run_path(bundle, run_name="__main__")
@@ -78,34 +77,34 @@ def _answer(**answer: Any) -> None:
 
 
 class Home:
-    """The other end of the link: whether it is still there, and that we tell it so."""
+    """The other end of the link: watches for its heartbeats, and sends ours."""
 
     def __init__(self, quiet_s: int) -> None:
-        """Without a byte from home for `quiet_s` (0: no limit) the link is gone, and this process ends."""
+        """End this process if home sends no byte for `quiet_s` seconds (0: no limit)."""
         self._quiet_s = quiet_s
         self._told_at = time.monotonic()
         self.is_there()
 
     def is_there(self) -> None:
-        """Home has been heard: wait anew for `quiet_s`."""
+        """Note a sign of life from home: `quiet_s` starts anew."""
         signal.alarm(self._quiet_s)
 
     def wait(self, seconds: float) -> None:
-        """Wait for so long, or until home gives a sign of life. Ends this process if home is gone."""
+        """Wait for some seconds, or until home sends a byte. Ends this process if home is gone."""
         if select.select([0], [], [], seconds)[0]:
             if not os.read(0, 1):
                 raise SystemExit(1)
             self.is_there()
 
     def still_busy(self) -> None:
-        """Notice and send signs of life; called again and again while something takes long."""
+        """Receive and send heartbeats; to be called repeatedly during long work."""
         self.wait(0)
         if time.monotonic() - self._told_at >= _BUSY_S:
             self._told_at = time.monotonic()
             self.tell_busy()
 
     def tell_busy(self) -> None:
-        """Send a sign of life."""
+        """Send a heartbeat."""
         sys.stdout.write("\n")
         sys.stdout.flush()
 
@@ -114,15 +113,15 @@ class Home:
 
 
 def _enter(workdir: Optional[str], named_by: str) -> None:
-    """Make the folder if it is missing, and go there. Raises Refused unless it is the user's alone.
+    """Create the folder if it is missing, and change to it. Raises Refused if others can write to it.
 
-    From then on paths are relative to it: renaming a folder above it changes nothing for us.
+    From then on paths are relative to it, so that a folder above it may be renamed.
     """
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.join("~", ".cache")
-    # Not the cache of a qbench that runs there itself, or that shares the home folder with the board.
+    # "board" keeps it apart from the cache of a qbench that runs on the board or shares its home folder.
     folder = workdir or os.path.join(cache, "qbench", "board")
     if not folder.startswith("~"):
-        folder = os.path.join("~", folder)  # a login shell may have changed directory; absolute paths stay
+        folder = os.path.join("~", folder)  # a login shell may have changed directory; no effect if absolute
     folder = os.path.expanduser(folder)
     try:
         os.makedirs(os.path.join(folder, _FILES), exist_ok=True)
@@ -140,7 +139,7 @@ def _enter(workdir: Optional[str], named_by: str) -> None:
 
 
 def _check_above(folder: str, named_by: str) -> None:
-    """Raise Refused if somebody else could replace `folder` or a folder above it."""
+    """Raise Refused if another user could replace `folder` or a folder above it."""
     above = os.path.dirname(folder)
     mode = os.stat(above).st_mode
     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
@@ -150,7 +149,7 @@ def _check_above(folder: str, named_by: str) -> None:
 
 
 def _is_private(found: os.stat_result) -> bool:
-    """Whether nobody but us (and root) can change it."""
+    """Return whether only this user (and root) can change the file or folder."""
     return found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
@@ -158,14 +157,14 @@ def _is_private(found: os.stat_result) -> bool:
 
 
 def _acquire_lock(order: Dict[str, Any], home: Home) -> int:
-    """Wait for the lock; it is held until this process ends. Raises Refused after `wait_s`."""
+    """Wait for the lock and hold it until this process ends. Raises Refused after `wait_s`."""
     lock = _open_lock(os.O_CREAT)
     started = time.monotonic()
     told_at: Optional[float] = None
     while not _try_lock(lock, fcntl.LOCK_EX):
         now = time.monotonic()
         owner = _read_owner(lock)
-        # After a lost link our own run holds it for a while: it will let go by itself.
+        # After a lost link, this run's previous agent holds it for a while, and then ends by itself.
         ours = owner.get("run") == order["owner"]["run"]
         if order["wait_s"] is not None and not ours and now - started >= order["wait_s"]:
             advice = "try again later" if order["do"] == "clean" else "--wait gives more time"
@@ -180,7 +179,7 @@ def _acquire_lock(order: Dict[str, Any], home: Home) -> int:
 
 
 def _open_lock(flags: int = 0) -> int:
-    """The open lock file. Raises Refused if others can change it, OSError if there is none."""
+    """Open the lock file. Raises Refused if others can change it, OSError if it does not exist."""
     if not os.path.islink(_LOCK):
         lock = os.open(_LOCK, os.O_RDWR | flags, 0o600)
         found = os.fstat(lock)
@@ -198,7 +197,7 @@ def _try_lock(lock: int, how: int) -> bool:
 
 
 def _lock_owner() -> Optional[str]:
-    """A description of who holds the lock, or None."""
+    """Return a description of who holds the lock, or None if nobody does."""
     try:
         lock = _open_lock()
     except OSError:
@@ -245,7 +244,7 @@ def _complete_files(order: Dict[str, Any], home: Home, exclusive: bool) -> None:
 
 
 def _is_whole(sha256: str, size: int, home: Home) -> bool:
-    """Whether the file has its content and nobody else can change it; it then counts as used now."""
+    """Return whether a file is intact and only this user can change it. Marks such a file as used now."""
     path, digest = _path(sha256), hashlib.sha256()
     try:
         found = os.lstat(path)
@@ -262,7 +261,7 @@ def _is_whole(sha256: str, size: int, home: Home) -> bool:
 
 
 def _receive(sha256: str, size: int, home: Home) -> None:
-    """Store the file that home sends next. It gets its name once its content is right and on the disk."""
+    """Store the file that home sends next. It gets its final name once it is complete and synced."""
     line = b"\n"
     while line == b"\n":
         line = sys.stdin.buffer.readline()
@@ -283,7 +282,7 @@ def _receive(sha256: str, size: int, home: Home) -> None:
 
 
 def _receive_piece(file: IO[bytes], digest: Any, size: int, home: Home) -> int:
-    """Write `size` bytes from home to the disk, even if that is slow; returns `size`."""
+    """Write `size` bytes from home to the disk, with a heartbeat at the end. Returns `size`."""
     stdin = cast(io.BufferedReader, sys.stdin.buffer)
     missing = size
     while missing:
@@ -305,7 +304,7 @@ def _receive_piece(file: IO[bytes], digest: Any, size: int, home: Home) -> int:
 
 
 def _make_room(wanted: Iterable[str], needed: int, keep_bytes: int, named_by: str) -> None:
-    """Remove what was not used for longest until `needed` bytes fit into `keep_bytes` and onto the disk."""
+    """Remove the least recently used files until `needed` bytes fit into `keep_bytes` and on the disk."""
     ours = {_path(sha256) for sha256 in wanted}
     _remove([path for path in _stored() if path.endswith(".part") and not _is_being_written(path)])
     old = [path for path in _stored() if path not in ours and not path.endswith(".part")]
@@ -318,13 +317,13 @@ def _make_room(wanted: Iterable[str], needed: int, keep_bytes: int, named_by: st
 
 
 def _stored() -> List[str]:
-    """Every file in our folder, the most recently used last."""
+    """Return the paths of all stored files, the most recently used last."""
     paths = [os.path.join(_FILES, name) for name in os.listdir(_FILES)]
     return sorted(paths, key=_used_at)
 
 
 def _is_being_written(part: str) -> bool:
-    """Whether the process that writes this part of a file still runs; it may do that without the lock."""
+    """Return whether the process that writes a partial file still runs: a probe writes without the lock."""
     try:
         os.kill(int(part.split(".")[-2]), 0)
     except (ValueError, OSError):
@@ -335,7 +334,7 @@ def _is_being_written(part: str) -> bool:
 def _used_at(path: str) -> float:
     try:
         return os.stat(path).st_mtime
-    except OSError:  # another process of ours has removed it
+    except OSError:  # another agent has removed it
         return 0
 
 
@@ -352,14 +351,14 @@ def _free() -> int:
 
 
 def _remove(paths: Iterable[str]) -> Dict[str, int]:
-    """Remove files; how many `files` and `bytes` that were."""
-    found = {"files": 0, "bytes": 0}
+    """Remove files. Returns how many `files` and `bytes` were removed."""
+    removed = {"files": 0, "bytes": 0}
     for path in paths:
-        found["bytes"] += _size(path)
+        removed["bytes"] += _size(path)
         with contextlib.suppress(FileNotFoundError):
             os.remove(path)
-        found["files"] += 1
-    return found
+        removed["files"] += 1
+    return removed
 
 
 if __name__ == "__main__":

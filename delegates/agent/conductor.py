@@ -1,8 +1,8 @@
 """The conductor: lets the workers of the jobs that are compared take turns in short blocks.
 
-On a shared machine two measurements made one after the other differ by more than what is to be
-measured. So all jobs of a group run side by side, one block each in turn, forwards and then backwards,
-and everything is done again in fresh processes until the stopping rule says that it is enough.
+On a shared machine, measurements made one after the other differ by more than the effect to be measured.
+So the workers of a group stay alive side by side and time one block each in turn, forwards and backwards.
+All of it is repeated in fresh processes until the stopping rule is satisfied.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Step = Callable[[RunningLaunch], None]
 
 
 class Group:
-    """The jobs that are compared with each other, and the workers they have at the moment."""
+    """The jobs that are compared with each other, and their running workers."""
 
     def __init__(
         self, jobs: Sequence[Job], request: Request, worker_arguments: Sequence[str], emit: Emit
@@ -34,11 +34,11 @@ class Group:
         self._jobs, self._rule = list(jobs), StoppingRule(jobs, request)
         self._worker_arguments, self._emit = list(worker_arguments), emit
         self._alive: List[RunningLaunch] = []
-        self._told_at = 0.0  # when home last heard of our progress
+        self._told_at = 0.0  # when progress was last sent
         self._first_launch = request.first_launch
 
     def run(self, stopped: threading.Event) -> None:
-        """Launch jobs until the stopping rule has had enough; every Launch is emitted when it ends."""
+        """Launch jobs until the stopping rule is satisfied. Each Launch is emitted when it ends."""
         number = self._first_launch
         while not stopped.is_set():
             unfinished = self._rule.unfinished()
@@ -49,13 +49,13 @@ class Group:
                 number += 1
 
     def kill(self) -> None:
-        """End the workers at once; may be called from another thread."""
+        """Kill the workers. Thread-safe."""
         for launch in list(self._alive):
             launch.kill()
 
     def _launch(self, number: int, jobs: Sequence[Job], stopped: threading.Event) -> None:
-        """One fresh worker per job; the shared ones take turns, an exclusive one has its turn alone."""
-        # The order alternates, so that being first favours nobody.
+        """Run one launch of each job in fresh workers. They take turns; those of exclusive jobs run alone."""
+        # The order alternates, so that no job is always first.
         ordered = list(jobs) if number % 2 == 0 else list(reversed(jobs))
         shared = [RunningLaunch(job, number) for job in ordered if not job.exclusive]
         alone = [[RunningLaunch(job, number)] for job in ordered if job.exclusive]
@@ -96,13 +96,13 @@ class Group:
             self._rule.add_launch(launch.job, launch.number, launch.blocks_ns, launch.cpu_time_ns)
             if launch.blocks_ns:
                 self._emit(launch.result())
-            # A worker killed because we were told to stop has not failed.
+            # A worker that was killed because the run was stopped has not failed.
             if launch.lost is not None and not stopped.is_set():
                 self._rule.give_up(launch.job)
                 self._emit(launch.failure())
 
     def _room(self) -> int:
-        """How many workers the free memory holds, at least two."""
+        """Return how many workers fit into free memory, at least two."""
         free = available_memory_bytes()
         return len(self._jobs) if free is None else max(2, int(free * 0.8 / _WORKER_BYTES))
 
@@ -115,7 +115,7 @@ class Group:
 
 
 def batches(jobs: Sequence[Job], baseline: Optional[Job], room: int) -> List[List[Job]]:
-    """The jobs in batches of at most `room`; if the baseline is among them, it is in every batch."""
+    """Split jobs into batches of at most `room`. If the baseline is one of them, every batch contains it."""
     first = [job for job in jobs if job is baseline]
     others = [job for job in jobs if job is not baseline]
     size = max(1, room - len(first))

@@ -1,4 +1,4 @@
-"""The CPUs that compared jobs run on: always the same, the fastest."""
+"""Choose the CPUs that jobs are pinned to: always the same, and the fastest."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import List, Optional
 
 
 def fastest(threads: int) -> Optional[List[int]]:
-    """The numbers of as many CPUs as `threads`, of those this process may use; None if it can't be pinned.
+    """Return the numbers of the `threads` fastest CPUs that this process may use; None if it can't be pinned.
 
-    Of equally fast ones the highest numbers: interrupts and the rest of the system favour CPU 0.
+    Of equally fast CPUs, those with the highest numbers: interrupts and other processes favour CPU 0.
     """
     if not hasattr(os, "sched_getaffinity"):
         return None
@@ -18,7 +18,7 @@ def fastest(threads: int) -> Optional[List[int]]:
 
 
 def _speed(cpu: int) -> int:
-    """A number to compare CPUs by: cpu_capacity on Arm (big.LITTLE), else the highest frequency, else 0."""
+    """Return a figure to compare CPUs by: cpu_capacity (Arm big.LITTLE), else the top frequency, else 0."""
     for name in ("cpu_capacity", "cpufreq/cpuinfo_max_freq"):
         try:
             with open("/sys/devices/system/cpu/cpu%d/%s" % (cpu, name), encoding="ascii") as file:

@@ -1,4 +1,4 @@
-"""The conductor's link to one worker process: a command, its answer, or why there will be none."""
+"""The conductor's link to one worker: send a command, return its answer or raise WorkerLost."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _DOING = {
     "allocate": "allocating tensors",
     "invoke": "running inference",
 }
-# One thread a worker is enough for numpy; its pool would only take memory and time.
+# numpy needs no thread pool, which would only take memory and time.
 _ENV = {"OPENBLAS_NUM_THREADS": "1"}
 
 T = TypeVar("T")
 
-# There are few commands, each of which is sent again and again.
+# Cached, because the same few commands are sent again and again.
 _encoded = functools.lru_cache(maxsize=None)(codec.encode)
 
 
 class WorkerLost(Exception):
-    """The worker gives no more answers. `stage` is one of wire.STAGES, the text a reason for the user."""
+    """The worker will not answer any more. stage: one of wire.STAGES. The text is a reason for the user."""
 
     def __init__(self, stage: str, reason: str, signal_name: Optional[str] = None) -> None:
         super().__init__(reason)
@@ -36,10 +36,10 @@ class WorkerLost(Exception):
 
 
 class WorkerLink:
-    """One worker from its start to its end. Every method that waits for it may raise WorkerLost."""
+    """A worker process, from start to end. Methods that wait for it may raise WorkerLost."""
 
     def __init__(self, job: Job, arguments: List[str]) -> None:
-        """Start the job's Python with `arguments`, and send it the job."""
+        """Start the job's Python with `arguments`, and send the job."""
         self._stage = "runtime"
         try:
             self._child = Child([os.path.expanduser(job.python), *arguments], {**_ENV, **job.env})
@@ -48,7 +48,7 @@ class WorkerLink:
         self._child.send(codec.encode(job))
 
     def ask(self, command: Command, answer: Type[T], timeout_s: float) -> T:
-        """Send a command; its answer. `timeout_s` is what may pass between two lines of the worker's."""
+        """Send a command and return its answer. timeout_s: the longest wait for each line of the worker."""
         self._child.send(_encoded(command))
         while True:
             message = self._next(timeout_s)
@@ -61,15 +61,15 @@ class WorkerLink:
             self._stage = message.name
 
     def close(self) -> None:
-        """Let the worker end, and see that it does."""
+        """Let the worker end, and kill it if it does not."""
         self._child.close()
 
     def kill(self) -> None:
-        """End the worker at once; may be called from another thread."""
+        """Kill the worker. Thread-safe."""
         self._child.kill()
 
     def stderr_tail(self) -> str:
-        """The last 16 KiB that the worker wrote to stderr."""
+        """Return the last 16 KiB that the worker wrote to stderr."""
         return self._child.stderr_tail()
 
     def _next(self, timeout_s: float) -> Any:

@@ -1,7 +1,7 @@
-"""The messages between conductor and worker: lines of JSON, as on the wire, that never leave the device.
+"""The messages between conductor and worker: lines of JSON that never leave the device.
 
-The conductor sends a Job and then commands, one after the other. The worker answers the Job with the
-Stages it enters and Ready, each command with its answer, and whatever goes wrong with Failed.
+The conductor sends a Job, then one command after the other. The worker sends the Stages it enters, Ready once
+the model is open, one answer per command, and Failed if anything goes wrong.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from ..wire import Job, Ops, Output
 
 @dataclass(frozen=True)
 class Open:
-    """Load the model and run it once: the conductor lets one worker at a time do that. Answered by Ready."""
+    """Load the model and run it once. Sent to one worker at a time. Answered by Ready."""
 
 
 @dataclass(frozen=True)
 class ComputeOutputs:
-    """Answered by Outputs."""
+    """Compute outputs for the job's sample inputs. Answered by Outputs."""
 
-    limit_ns: int  # no further sample is begun after it
+    limit_ns: int  # no further sample is started after it
 
 
 @dataclass(frozen=True)
 class WarmUp:
-    """Answered by WarmedUp."""
+    """Run inferences until they stop getting faster. Answered by WarmedUp."""
 
     limit_ns: int
 
@@ -37,20 +37,20 @@ class TimeBlock:
     """Time single inferences in a row. Answered by Block."""
 
     calls: int
-    limit_ns: int  # no further inference is begun after it
-    end_to_end: bool = False  # with copying inputs in and outputs out
+    limit_ns: int  # no further inference is started after it
+    end_to_end: bool = False  # include copying inputs in and outputs out
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What the worker does next, one of wire.STAGES: if it never answers again, that is where it failed."""
+    """The worker enters a stage, one of wire.STAGES. If it never answers again, it failed there."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class Ready:
-    """The model is open and has run once; the fields are those of wire.Launch."""
+    """The model is open and has run once. The fields are those of wire.Launch."""
 
     runtime: str
     runtime_version: str
@@ -74,7 +74,7 @@ class Outputs:
 
 @dataclass(frozen=True)
 class WarmedUp:
-    """The model is warm after so many inferences."""
+    """The model is warm. `inferences`: how many that took."""
 
     inferences: int
     peak_memory_bytes: Optional[int]
@@ -82,7 +82,7 @@ class WarmedUp:
 
 @dataclass(frozen=True)
 class Block:
-    """Times of single inferences, and their CPU times unless those were not measured."""
+    """The times of single inferences, and their CPU times if measured."""
 
     ns: List[int]
     cpu_time_ns: List[int]
@@ -91,7 +91,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Failed:
-    """The worker has ended with an error while it was in `stage`."""
+    """The worker has ended with an error in `stage`."""
 
     stage: str
     reason: str  # one line
@@ -106,5 +106,5 @@ _KINDS = codec.by_name(
 
 
 def decode(line: str) -> Any:
-    """The message in a line. Raises WireError for anything that is not one."""
+    """Decode the message in a line. Raises WireError if it is none."""
     return codec.decode(line, _KINDS)

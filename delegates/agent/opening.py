@@ -1,4 +1,4 @@
-"""Opens the model of a Job and runs it once, in stages, so that a crash can be placed."""
+"""Open the model of a Job and run it once, in stages, so that a crash can be located."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ StageStep = Tuple[str, Callable[[], None]]
 
 
 class Opening:
-    """A job whose model is being opened, step by step; each step needs what the earlier ones have set."""
+    """A job whose model is being opened. Each step uses attributes that earlier steps have set."""
 
     runtime: Opened
     interpreter: Interpreter
-    log = ""  # what the delegate's library wrote while the model was loaded
+    log = ""  # of the delegate's library, while the model was loaded
 
     def __init__(self, job: Job) -> None:
         self.job = job
         self.delegate = registry.find(job.delegate)
 
     def stages(self, wait_for_turn: Callable[[], None]) -> Iterator[StageStep]:
-        """The steps in their order, each with the stage (of wire.STAGES) that it belongs to."""
+        """Yield the steps in order, each with its stage of wire.STAGES."""
         yield "runtime", self._open_runtime
         yield "runtime", wait_for_turn
         yield "load", self._load
@@ -36,7 +36,7 @@ class Opening:
         yield "invoke", self._invoke_first
 
     def ready(self) -> Ready:
-        """What is known of the opened model. Raises RuntimeError if a runtime added a delegate unasked."""
+        """Describe the opened model. Raises RuntimeError if the runtime used a delegate unasked."""
         return Ready(
             runtime=self.runtime.name,
             runtime_version=self.runtime.version,

@@ -1,4 +1,4 @@
-"""A launch that is under way: its worker, and what has been measured so far."""
+"""A running launch: its worker, and what it has measured so far."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ OUTPUTS_LIMIT_NS = 2_000_000_000
 
 
 class RunningLaunch:
-    """A launch of `job`. `start`, `open`, `time_block` and `time_end_to_end` may raise WorkerLost, which the
-    conductor keeps in `lost`.
+    """A launch of a job. `start`, `open`, `time_block` and `time_end_to_end` may raise WorkerLost.
+
+    The conductor then stores the error in `lost`.
     """
 
     def __init__(self, job: Job, number: int) -> None:
@@ -41,7 +42,7 @@ class RunningLaunch:
         self._worker = WorkerLink(self.job, arguments)
 
     def open(self, with_outputs: bool) -> None:
-        """Load the model, run it once, compute outputs where wanted, warm up."""
+        """Load the model, run it once, compute outputs if `with_outputs`, and warm up."""
         worker = self._running()
         self._ready = worker.ask(Open(), Ready, self.job.timeout_s)
         if with_outputs:
@@ -65,7 +66,7 @@ class RunningLaunch:
         self._end_to_end_ns = self._block(TimeBlock(BLOCK_CALLS, BLOCK_NS, end_to_end=True)).ns
 
     def wants_more(self, budget_ns: float) -> bool:
-        """Whether to time another block, if `budget_ns` of timed work is what each launch gets."""
+        """Return whether to time another block. budget_ns: timed work per launch."""
         return self.lost is None and self.spent_ns < budget_ns and self._samples < SAMPLES
 
     def close(self) -> None:
@@ -74,12 +75,12 @@ class RunningLaunch:
             self._worker.close()
 
     def kill(self) -> None:
-        """End the worker at once; may be called from another thread."""
+        """Kill the worker. Thread-safe."""
         if self._worker is not None:
             self._worker.kill()
 
     def result(self) -> Launch:
-        """What was measured; there is at least one block."""
+        """Return what was measured. At least one block must have been timed."""
         ready = self._ready
         assert ready is not None
         fields = vars(replace(ready, peak_memory_bytes=self._peak_memory_bytes))
@@ -95,7 +96,7 @@ class RunningLaunch:
         )
 
     def failure(self) -> Failure:
-        """Why the worker was lost."""
+        """Return why the worker was lost."""
         lost = self.lost
         assert lost is not None
         stderr = "" if self._worker is None else self._worker.stderr_tail()
@@ -109,7 +110,7 @@ class RunningLaunch:
         return block
 
     def _within(self, limit_ns: int) -> float:
-        """Seconds until a worker that was told to work for `limit_ns` counts as hung."""
+        """Return the seconds after which a worker that works for `limit_ns` counts as hung."""
         return self.job.timeout_s + limit_ns / 1e9
 
     def _running(self) -> WorkerLink:

@@ -1,4 +1,4 @@
-"""Sample inputs, and the model's outputs for them, by which variants are compared."""
+"""Read sample inputs, and compute the model's outputs for them, by which variants are compared."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any, Dict, List, Optional, Sequence
 from ..backends.interpreter import Interpreter
 from ..wire import Output
 
-# Values per output tensor that go home for comparison; a larger one is subsampled evenly.
+# Values per output tensor that are sent home; larger tensors are subsampled evenly.
 MAX_OUTPUT_VALUES = 1 << 18
 
 
 def read(path: Optional[str], inputs: Sequence[Dict[str, Any]]) -> List[List[Any]]:
-    """The samples in an .npz, each as one array per input of the model, in the model's order.
+    """Read the samples in an .npz, each as one array per input of the model, in the model's order.
 
-    Arrays belong to the inputs of their names if all have one, else to the inputs in their order. Without a
-    file there is one sample of zeros. Raises ValueError for arrays that don't fit the inputs.
+    Arrays are matched to inputs by name if every input has one of its name, else by order. Without a file
+    there is one sample of zeros. Raises ValueError if the arrays don't fit the inputs.
     """
     import numpy as np
 
@@ -35,7 +35,7 @@ def read(path: Optional[str], inputs: Sequence[Dict[str, Any]]) -> List[List[Any
 
 
 def _fit(sample: Any, detail: Dict[str, Any]) -> Any:
-    """One sample in the input's shape; repeated where the model's batch is larger than one."""
+    """Return a sample in the input's shape, repeated if the model's batch is larger than one."""
     import numpy as np
 
     shape = [int(n) for n in detail["shape"]]
@@ -48,7 +48,7 @@ def _fit(sample: Any, detail: Dict[str, Any]) -> Any:
 
 
 def outputs(interpreter: Interpreter, samples: Sequence[Sequence[Any]], limit_ns: int) -> List[Output]:
-    """The model's outputs for the samples, in order, as many as fit into `limit_ns`, at least one."""
+    """Return the model's outputs for as many samples as fit into `limit_ns`, in order, at least one."""
     runs: List[List[Any]] = []
     end = perf_counter_ns() + limit_ns
     for sample in samples:
@@ -59,23 +59,22 @@ def outputs(interpreter: Interpreter, samples: Sequence[Sequence[Any]], limit_ns
             break
     interpreter.set_inputs(samples[0])
     if len({tuple(array.shape for array in run) for run in runs}) > 1:
-        runs = runs[:1]  # sizes that depend on the values: such outputs can't be stacked
+        runs = runs[:1]  # shapes depend on the values: such outputs can't be stacked
     most = max(1, MAX_OUTPUT_VALUES // len(samples))
     return [_pack(name, arrays, most) for name, arrays in zip(interpreter.output_names(), zip(*runs))]
 
 
 def _pack(name: str, arrays: Sequence[Any], most: int) -> Output:
-    """An output of several runs, with at most `most` values per sample.
+    """Stack an output of several runs, with at most `most` values per sample.
 
-    That number does not depend on how many samples there was time for: so a slow cell's values are the same
-    ones as a fast cell's.
+    `most` does not depend on the number of runs, so that slow and fast cells send the same values.
     """
     import numpy as np
 
     values = np.stack(arrays)
     subsampled = values[0].size > most
     if subsampled:
-        # Not every n-th value: if the number of channels divides n, those all are of one channel.
+        # Not every n-th value: if n is a multiple of the channel count, all would be of one channel.
         places = np.linspace(0, values[0].size - 1, most).astype(np.int64)
         values = values.reshape(len(arrays), -1)[:, places]
     data = base64.b64encode(np.ascontiguousarray(values, dtype="<f4").tobytes())

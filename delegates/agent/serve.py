@@ -1,4 +1,4 @@
-"""The conductor's process: answers home's one request, until home goes away."""
+"""The conductor's process: answers one request of home, and stops when home goes away."""
 
 from __future__ import annotations
 
@@ -16,14 +16,12 @@ from ..wire import Done, Job, Message, Request, decode, encode
 from . import cores
 from .conductor import Emit, Group
 
-# After home has gone or asked to stop, a block that is being timed may end for so long.
-_STOP_S = 2.0
-# If nobody reads our last answers, because the link is frozen, we end without having sent them.
-_LAST_ANSWERS_S = 10.0
+_STOP_S = 2.0  # after a stop, for the current block to end
+_LAST_ANSWERS_S = 10.0  # then, for home to read the last answers; a frozen link must not block the exit
 
 
 def main() -> None:
-    """Answer the request on stdin; when stdin ends, stop, and still send what was measured."""
+    """Answer the request on stdin. When stdin ends, stop and send what was measured."""
     out = streams.take_stdout()
     lock = threading.Lock()
 
@@ -48,7 +46,7 @@ def main() -> None:
 
 
 def probe(request: Request, emit: Emit) -> None:
-    """Ask the Pythons that the request names, and describe the machine."""
+    """Probe the Pythons that the request names, and describe the machine."""
     for question in request.questions:
         emit(ask.answer(question, [sys.argv[0], "probe"]))
     emit(facts.facts("before"))
@@ -76,7 +74,7 @@ def run(request: Request, emit: Emit) -> None:
 
 
 def grouped(jobs: List[Job]) -> List[List[Job]]:
-    """The jobs by group, each with the CPUs that it will run on."""
+    """Return the jobs by group, each pinned to the CPUs that it will run on."""
     groups: Dict[str, List[Job]] = {}
     for job in jobs:
         pinned = job if job.affinity else replace(job, affinity=cores.fastest(job.threads))
@@ -85,7 +83,7 @@ def grouped(jobs: List[Job]) -> List[List[Job]]:
 
 
 def _read_request() -> Request:
-    """The first line that is not empty; empty ones only say that home is there."""
+    """Read the request: the first line that is not empty. Empty lines are heartbeats."""
     line = "\n"
     while line == "\n":
         line = sys.stdin.readline()
@@ -97,7 +95,7 @@ def _read_request() -> Request:
 
 
 def _heartbeat(write: Callable[[str], None], every_s: float) -> None:
-    """Write empty lines, by which home tells a busy board from a dead one."""
+    """Write empty lines, so that home can tell a busy board from a dead one."""
     while True:
         time.sleep(every_s)
         try:
@@ -110,7 +108,7 @@ def _when_home_goes(quiet_s: float, then: Callable[[], None]) -> None:
     """Call `then` in a thread once stdin ends, or brings nothing for `quiet_s` (0: no limit)."""
 
     def watch() -> None:
-        # Home has nothing more to say; its bytes only mean that the link is alive.
+        # Home sends nothing but heartbeats after the request.
         while select.select([0], [], [], quiet_s or None)[0] and os.read(0, 65536):
             pass
         then()

@@ -1,8 +1,7 @@
-"""Keeps what native libraries write while a model is opened, and still lets it through to stderr.
+"""Capture what native libraries write while a model is opened, and pass it on to stderr.
 
-Only there do runtimes say which ops a delegate took and why not the others. A thread could not read it, as
-libraries may write while they hold Python's lock; a forked process can, whatever is written and however this
-process ends.
+It is the only place where runtimes say which ops a delegate took, and why not the others. A forked process
+copies it: a thread could deadlock, because libraries may write while they hold Python's lock.
 """
 
 from __future__ import annotations
@@ -15,13 +14,13 @@ from typing import Any
 
 _KEPT_BYTES = 1 << 20
 _DESCRIPTORS = 256  # more than a worker ever has
-_COPIER_ENDS_S = 2.0  # a process that a library has started may keep the pipe open
+_COPIER_ENDS_S = 2.0  # a process started by a library may keep the pipe open for longer
 
 
 class StderrCapture:
-    """Within `with`, what is written to file descriptors 1 and 2 goes to the old 2 and is kept, too.
+    """A context manager that captures what is written to file descriptors 1 and 2.
 
-    Afterwards `text` holds it, at most its first megabyte.
+    It also goes to stderr. Afterwards `text` holds it, at most its first megabyte.
     """
 
     text = ""
@@ -49,7 +48,7 @@ class StderrCapture:
         self._kept.close()
 
     def _wait_for_copier(self) -> None:
-        """It ends when nobody holds the pipe any more."""
+        """Wait until the copier ends, which it does once the pipe is closed; kill it after a while."""
         deadline = time.monotonic() + _COPIER_ENDS_S
         while os.waitpid(self._copier, os.WNOHANG)[0] == 0:
             if time.monotonic() > deadline:
@@ -60,7 +59,7 @@ class StderrCapture:
 
 
 def _copy(source: int, target: int, kept: int) -> None:
-    """In the forked process: copy until the end of `source`, then exit. Never returns."""
+    """Copy until the end of `source`, then exit. Runs in the forked process and never returns."""
     try:
         needed = sorted((source, target, kept))
         for low, high in zip([-1, *needed], [*needed, _DESCRIPTORS]):

@@ -1,4 +1,4 @@
-"""Timing: warm-up and blocks of single inferences, in nanoseconds."""
+"""Time inferences: warm-up, and blocks of single inferences, in nanoseconds."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _STILL_FASTER = 0.99
 
 
 def timed(call: Callable[[], Any]) -> Tuple[int, Any]:
-    """How long one call took, and what it returned."""
+    """Return how long a call took, in ns, and its result."""
     start = perf_counter_ns()
     result = call()
     return perf_counter_ns() - start, result
 
 
 def block(invoke: Callable[[], Any], calls: int, limit_ns: int) -> List[int]:
-    """Times (ns) of up to `calls` inferences in a row, at least one; none is begun after `limit_ns`.
+    """Return the times (ns) of up to `calls` inferences in a row, at least one.
 
-    The garbage collector is off meanwhile, so that it adds to no sample.
+    No inference is started after `limit_ns`. The garbage collector is off meanwhile.
     """
     samples: List[int] = []
     clock, keep = perf_counter_ns, samples.append  # looked up once, not for every sample
@@ -44,10 +44,10 @@ def block(invoke: Callable[[], Any], calls: int, limit_ns: int) -> List[int]:
 
 
 def block_with_cpu_time(invoke: Callable[[], Any], calls: int, limit_ns: int) -> Tuple[List[int], List[int]]:
-    """As `block`, and the CPU time (ns) that this process used during each inference.
+    """Return times as `block` does, and the CPU time (ns) of this process during each inference.
 
-    For work of one thread on the CPU the two differ by the time the core was given to others. Reading
-    that clock takes a system call, outside of what is timed.
+    For single-threaded work on the CPU, the difference is the time that the core was given to others. The CPU
+    clock is read by a system call, outside of what is timed.
     """
     samples: List[int] = []
     cpu_times: List[int] = []
@@ -61,10 +61,10 @@ def block_with_cpu_time(invoke: Callable[[], Any], calls: int, limit_ns: int) ->
 
 
 def warm_up(invoke: Callable[[], Any], limit_ns: int) -> int:
-    """Run inferences that don't count until they stop getting faster; returns how many.
+    """Run inferences until they stop getting faster. Returns how many.
 
-    That is when two blocks in a row, of 5 ms (or one inference) each, are not more than 1 % faster than the
-    fastest before them, by their fastest tenths. No block is begun after `limit_ns`.
+    They have stopped once two blocks in a row, of 5 ms or one inference each, are at most 1 % faster than the
+    fastest block before them, by their fastest tenths. No block is started after `limit_ns`.
     """
     end = perf_counter_ns() + limit_ns
     calls, best, steady = 0, float("inf"), 0
@@ -79,9 +79,9 @@ def warm_up(invoke: Callable[[], Any], limit_ns: int) -> int:
 
 
 def timer_resolution_ns() -> float:
-    """The step (ns) in which the clock moves, even if reading it takes longer; 1 if no step shows.
+    """Return the step (ns) in which the clock moves, even if reading it takes longer; 1 if none shows.
 
-    The differences between readings are multiples of that step: they come in groups, one step apart.
+    Differences between readings are multiples of that step, so they form groups that are one step apart.
     """
     readings = [perf_counter_ns() for _ in range(2000)]
     steps = sorted(after - before for before, after in zip(readings, readings[1:]))  # noqa: RUF007

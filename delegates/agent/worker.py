@@ -1,6 +1,6 @@
 """The worker: one process, one runtime, one model, one delegate.
 
-Reads a Job, says which stage it enters (so that a crash can be placed), opens the model when it is told to,
+Reads a Job, announces each stage it enters (so that a crash can be located), opens the model when told to,
 and then warms up, times a block or computes outputs whenever the conductor gives it a turn.
 """
 
@@ -19,15 +19,15 @@ from . import messages, samples, timing
 from .messages import Block, ComputeOutputs, Failed, Outputs, Result, Stage, Task, TimeBlock, WarmedUp, WarmUp
 from .opening import Opening
 
-# In longer inferences the core is likely to be given to others meanwhile, and reading a second clock (under
-# 1 us) adds less than a thousandth.
+# CPU times are measured for inferences of at least this length: the core may be given to others meanwhile,
+# and reading a second clock (under 1 us) costs less than a thousandth.
 CPU_TIME_FROM_NS = 1_000_000
 
 _MISSING: Dict[type, str] = {RuntimeMissing: "runtime", DelegateMissing: "delegate"}
 
 
 def main() -> None:
-    """Serve the conductor that started this process, to the end of stdin."""
+    """Serve the conductor that started this process, until stdin ends."""
     out = streams.take_stdout()
     die_with_parent()
     first_to_go()
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 class Opened:
-    """An opened model that does what the conductor commands."""
+    """An opened model that carries out the conductor's tasks."""
 
     def __init__(self, opening: Opening) -> None:
         self._interpreter, self._samples = opening.interpreter, opening.samples
@@ -64,7 +64,7 @@ class Opened:
         )
 
     def do(self, task: Task) -> Result:
-        """Do a task, and return its answer."""
+        """Carry out a task, and return its answer."""
         if isinstance(task, ComputeOutputs):
             outputs = samples.outputs(self._interpreter, self._samples, task.limit_ns)
             return Outputs(outputs, peak_memory_bytes())
@@ -74,7 +74,7 @@ class Opened:
         return Block(ns, cpu_time_ns, peak_memory_bytes())
 
     def _time(self, task: TimeBlock) -> Tuple[List[int], List[int]]:
-        """Times of inferences, and CPU times if they are measured."""
+        """Return times of inferences, and CPU times if they are measured."""
         invoke = self._interpreter.invoke
         if task.end_to_end:
             invoke = functools.partial(self._interpreter.invoke_with_copies, self._inputs)
@@ -84,19 +84,19 @@ class Opened:
 
 
 def explained(opening: Opening, raised: Exception, stage: str) -> Exception:
-    """The error in the delegate's words; what it logged while the model was loaded explains no later one."""
+    """Return the error as the delegate explains it. Its log is used only for errors while loading."""
     log = opening.log if stage == "load" else ""
     return opening.delegate.explain(raised, log, opening.job.options)
 
 
 def one_line(error: BaseException) -> str:
-    """The error's text on one line, once: tflite-runtime gives some messages twice in a row."""
+    """Return the error's text on one line. tflite-runtime repeats some messages; they are given once."""
     text = " ".join(str(error).split()) or type(error).__name__
     half = len(text) // 2
     return text[:half] if text[:half] == text[half:] else text
 
 
 def _wait_for_turn() -> None:
-    """Wait for Open: workers import their runtimes at the same time, but load their models in turn."""
+    """Wait for Open: workers import runtimes at the same time, but load models one after the other."""
     if not sys.stdin.readline():
         raise SystemExit  # the conductor is gone

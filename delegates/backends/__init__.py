@@ -1,1 +1,1 @@
-"""One file per delegate: how to open a model with it, whether it is there, which ops it was handed."""
+"""One module per delegate: open a model with it, check that it is available, count its ops."""

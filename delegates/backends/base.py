@@ -1,4 +1,4 @@
-"""A delegate as the device knows it: how to open a model with it, whether it is there, what it was handed."""
+"""The interface of a delegate on the device: open a model, check availability, count delegated ops."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ class DelegateMissing(Exception):
 
 
 def nothing_missing(runtime: Opened, options: Options) -> Optional[str]:
-    """For delegates that every runtime has."""
+    """Return None: for delegates that every runtime has."""
     return None
 
 
 def unchanged(error: Exception, log: str, options: Options) -> Exception:
-    """For delegates whose errors are clear as they are."""
+    """Return the error itself: for delegates whose errors need no explanation."""
     return error
 
 
 def no_software(options: Options) -> Optional[str]:
-    """For delegates that no software stands in for."""
+    """Return None: for delegates without a software substitute."""
     return None
 
 
 def no_facts(options: Options, log: str) -> Dict[str, Any]:
-    """For delegates without hardware or a library of their own."""
+    """Return nothing: for delegates without hardware or a library of their own."""
     return {}
 
 
 def ops_of_nodes(interpreter: Interpreter) -> Ops:
-    """What was delegated, according to the interpreter's list of nodes."""
+    """Return the delegated ops, according to the interpreter's list of nodes."""
     return graph.read_ops(interpreter.raw, interpreter.nodes)
 
 
 class Delegate(NamedTuple):
-    """One way to run a model: the DELEGATE of a module that is named like it."""
+    """A way to run a model: the constant DELEGATE of the module with its name."""
 
     name: str
 

@@ -1,4 +1,4 @@
-"""LiteRT's CompiledModel with the few methods of its Interpreter that qbench uses."""
+"""Wrap LiteRT's CompiledModel in the methods of Interpreter that qbench uses."""
 
 from __future__ import annotations
 
@@ -45,19 +45,19 @@ class CompiledInterpreter:
                 )
 
     def get_input_details(self) -> List[Detail]:
-        """Descriptions of the input tensors, in the graph's order."""
+        """Return descriptions of the input tensors, in the graph's order."""
         return list(self._plain.get_input_details())
 
     def get_output_details(self) -> List[Detail]:
-        """Descriptions of the output tensors, in the graph's order."""
+        """Return descriptions of the output tensors, in the graph's order."""
         return list(self._plain.get_output_details())
 
     def get_tensor_details(self) -> List[Detail]:
-        """Descriptions of all tensors of the graph."""
+        """Return descriptions of all tensors of the graph."""
         return list(self._plain.get_tensor_details())
 
     def _get_ops_details(self) -> List[Detail]:
-        """The nodes without any delegate: which of them run on the GPU is only in the log."""
+        """Return the nodes without any delegate. Only the log says which of them run on the GPU."""
         return list(self._plain._get_ops_details())
 
     def set_tensor(self, index: int, array: Any) -> None:
@@ -65,7 +65,7 @@ class CompiledInterpreter:
         self._buffers[index].write(array)
 
     def get_tensor(self, index: int) -> Any:
-        """A copy of the tensor with this index, in its own type and shape."""
+        """Return a copy of the tensor with this index, in its own type and shape."""
         import numpy as np
 
         detail = self._details[index]

@@ -1,7 +1,7 @@
-"""Edge TPUs: which are connected, and why libedgetpu, which gives no reason, did not open one.
+"""Find connected Edge TPUs, and explain why libedgetpu opened none, as it gives no reason itself.
 
 Sources: libedgetpu's usb_ml_commands and edgetpu_c.h, Coral's "Get started" pages and the gasket driver's
-sysfs; gathered, not tried on hardware.
+sysfs. Not tested on hardware.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _PCI = ("0x1ac1", "0x089a")
 
 
 class Roots(NamedTuple):
-    """Where the system shows its devices; tests name other folders."""
+    """The folders in which the system lists devices; tests use others."""
 
     dev: str = "/dev"
     sys: str = "/sys"
@@ -39,12 +39,12 @@ class Tpu(NamedTuple):
 
 
 def find(roots: Roots = HERE) -> List[Tpu]:
-    """The Edge TPUs that the system shows, in libedgetpu's order: PCIe first."""
+    """Return the Edge TPUs that the system lists, in libedgetpu's order: PCIe first."""
     return _pci(roots) + _usb(roots)
 
 
 def chosen(tpus: List[Tpu], device: str) -> Optional[Tpu]:
-    """The Edge TPU that a device string ("", ":1", "usb", "usb:0", "pci:0") names, or None."""
+    """Return the Edge TPU that a device string ("", ":1", "usb", "usb:0", "pci:0") names, or None."""
     kind, _, number = device.partition(":")
     fitting = [tpu for tpu in tpus if not kind or tpu.kind == kind]
     index = int(number) if number.isdigit() else 0
@@ -52,7 +52,7 @@ def chosen(tpus: List[Tpu], device: str) -> Optional[Tpu]:
 
 
 def why_none(device: str, roots: Roots = HERE) -> str:
-    """Why an installed library opened no Edge TPU: one cause and one thing to do."""
+    """Return why an installed library opened no Edge TPU: one cause and one remedy."""
     tpus = find(roots)
     tpu = chosen(tpus, device)
     if tpu is None:
@@ -109,7 +109,7 @@ def _pci(roots: Roots) -> List[Tpu]:
 
 
 def _temperature(node: str, roots: Roots) -> Optional[float]:
-    """Degrees Celsius from the gasket driver; USB devices have no such reading."""
+    """Return degrees Celsius from the gasket driver; USB devices have no such reading."""
     value = _read(os.path.join(roots.sys, "class/apex", os.path.basename(node), "temp"))
     return int(value) / 1000 if value.lstrip("-").isdigit() else None
 
@@ -137,7 +137,7 @@ def _pci_without_driver(roots: Roots) -> bool:
 
 
 def _holder(tpu: Tpu, roots: Roots) -> Optional[str]:
-    """The process that has the device's file open, as "123 (python)"; root sees all, others their own."""
+    """Return the process that has the device open: "123 (python)". Only root sees all processes."""
     for link in glob.glob(os.path.join(roots.proc, "[0-9]*/fd/*")):
         try:
             if os.path.realpath(link) == os.path.realpath(tpu.node):

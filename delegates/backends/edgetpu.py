@@ -46,7 +46,7 @@ def _open(runtime: Opened, model: str, threads: int, options: Options) -> Interp
 
 
 def _missing(runtime: Opened, options: Options) -> Optional[str]:
-    """Loads the library: nothing else can tell, because a library may use any kind of device."""
+    """Return why no model can be opened. Loads the library: only it knows which devices it supports."""
     problem = library.unusable(_library(options))
     if problem is None:
         try:
@@ -61,13 +61,13 @@ def _missing(runtime: Opened, options: Options) -> Optional[str]:
 
 
 def _why_none(options: Options, error: DelegateMissing) -> str:
-    """What the system shows about the device, and what the library wrote, which is mostly nothing."""
+    """Return what the system shows about the device, and what the library wrote, if anything."""
     why = coral.why_none(options.get("device", ""))
     return "%s (it says: %s)" % (why, error.log) if error.log else why
 
 
 def _no_library(options: Options, problem: str) -> str:
-    """What to do about a library with a `problem`, or about one that is not installed."""
+    """Return what to do about a library with a `problem`, or one that is not installed."""
     name, named = _library(options), bool(options.get("library"))
     if elf.find(name) is not None:
         return "no usable library: %s" % problem
@@ -93,8 +93,10 @@ def _explain(error: Exception, log: str, options: Options) -> Exception:
 
 
 def _facts(options: Options, log: str) -> Dict[str, Any]:
-    """Keys: library, library_build (std, max), runtime (the library's version), device, transport,
-    temperature_c, devices_seen_by_pycoral; what is unknown is left out.
+    """Return the known facts about library and device.
+
+    Keys: library, library_build (std, max), runtime (the library's version), device, transport,
+    temperature_c, devices_seen_by_pycoral.
     """
     path = library.loaded_from(os.path.expanduser(_library(options)))
     tpu = coral.chosen(coral.find(), options.get("device", ""))
@@ -115,13 +117,13 @@ def _library(options: Options) -> str:
 
 
 def _device(options: Options) -> Dict[str, Any]:
-    """The options that libedgetpu gets: the device, and what the profile gives in `options`."""
+    """Return the options that libedgetpu gets: the device, and what the profile gives in `options`."""
     device = {"device": options["device"]} if options.get("device") else {}
     return {**device, **options.get("options", {})}
 
 
 def _build(path: str) -> Optional[str]:
-    """ "std" (USB devices at a lower clock) or "max", told from the path: the file itself does not say."""
+    """Return the library's build by its path: "std" (lower USB clock), "max", or None if unknown."""
     packaged = path.startswith("/usr/lib/")
     for build, folder in (("std", "/throttled/"), ("max", "/direct/")):  # folders of Google's archive
         if folder in path or (packaged and glob.glob("/var/lib/dpkg/info/libedgetpu1-%s*.list" % build)):
@@ -139,7 +141,7 @@ def _runtime_version(name: str) -> Optional[str]:
 
 
 def pypi_pycoral() -> Optional[str]:
-    """The summary of PyPI's `pycoral`, if that is installed instead of Google's; else None."""
+    """Return the summary of PyPI's `pycoral`, if that is installed instead of Google's; else None."""
     from importlib import import_module, util
 
     spec = util.find_spec("pycoral")
@@ -157,7 +159,7 @@ def _is_googles(folders: Sequence[str]) -> bool:
 
 
 def _listed_by_pycoral() -> Optional[List[Any]]:
-    """The devices that Google's package lists, if it is installed and can be imported.
+    """Return the devices that Google's pycoral lists; None if it can't be imported.
 
     It needs tflite-runtime, so it is not imported beside another runtime.
     """

@@ -1,6 +1,6 @@
-"""Shared libraries of Linux: which file a name leads to, and whether its ELF header shows it can be loaded.
+"""Find shared libraries of Linux, and check by their ELF headers whether they can be loaded.
 
-The dynamic linker says "No such file" about a library for another machine, and a truncated one kills the
+The dynamic linker reports "No such file" for a library of another machine, and a truncated library kills the
 process that loads it (SIGBUS). Source: elf(5).
 """
 
@@ -27,13 +27,13 @@ class _NotElf(Exception):
 class _Header(NamedTuple):
     bits: int
     machine: int
-    end: int  # how many bytes the file has at least, according to its header
+    end: int  # the least size of the file in bytes, according to its header
 
 
 def find(library: str) -> Optional[str]:
-    """The file that a path or name leads to, found as the dynamic linker does; None if there is none.
+    """Return the file that the dynamic linker finds for a path or name; None if there is none.
 
-    Of several with that name it is the first without a problem: the linker skips those for other machines.
+    Of several files it is the first without a problem, as the linker skips those for other machines.
     """
     path = os.path.expanduser(library)
     if os.sep in path:
@@ -44,7 +44,7 @@ def find(library: str) -> Optional[str]:
 
 
 def _folders() -> List[str]:
-    """Folders in the dynamic linker's order: LD_LIBRARY_PATH, the configured ones, the usual ones."""
+    """Return folders in the dynamic linker's order: LD_LIBRARY_PATH, the configured ones, the usual ones."""
     named = [folder for folder in os.environ.get("LD_LIBRARY_PATH", "").split(":") if folder]
     for file in ["/etc/ld.so.conf", *sorted(glob.glob("/etc/ld.so.conf.d/*.conf"))]:
         try:
@@ -56,7 +56,7 @@ def _folders() -> List[str]:
 
 
 def problem(path: str) -> Optional[str]:
-    """Why this process can't load the file, and what to do; None if nothing seems wrong."""
+    """Return why this process can't load the file, and what to do; None if nothing seems wrong."""
     try:
         own = _read(_SELF)
     except (OSError, _NotElf):  # not Linux, or nothing to compare with
@@ -106,7 +106,7 @@ def _header(file: BinaryIO, start: bytes) -> _Header:
 
 
 def _entries(file: BinaryIO, offset: int, size: int, count: int) -> List[bytes]:
-    """The entries of a table in the file; fewer than `count` if the file ends before."""
+    """Return the entries of a table in the file; fewer than `count` if the file ends before."""
     if not size:
         return []
     file.seek(offset)
@@ -115,12 +115,12 @@ def _entries(file: BinaryIO, offset: int, size: int, count: int) -> List[bytes]:
 
 
 def _segment_end(entry: bytes, wide: bool, order: str) -> int:
-    """p_offset + p_filesz."""
+    """Return p_offset + p_filesz."""
     return sum(_number(entry, at, wide, order) for at in ((8, 32) if wide else (4, 16)))
 
 
 def _section_end(entry: bytes, wide: bool, order: str) -> int:
-    """sh_offset + sh_size, or 0 for a section without data in the file."""
+    """Return sh_offset + sh_size, or 0 for a section without data in the file."""
     (kind,) = struct.unpack_from(order + "I", entry, 4)
     if kind == _NO_DATA:
         return 0

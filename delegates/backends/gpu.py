@@ -69,7 +69,7 @@ def _ops(interpreter: Interpreter) -> Ops:
 
 
 def _facts(options: Options, log: str) -> Dict[str, Any]:
-    """Keys: library, or adapter, backend, kind, software (bool: the CPU stands in), precision."""
+    """Return the facts. Keys: library; or adapter, backend, kind, software (bool), precision."""
     if "library" in options:
         return library.facts(options["library"])
     found = gpu_log.adapter(log)

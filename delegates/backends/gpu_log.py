@@ -1,4 +1,4 @@
-"""What LiteRT's GPU accelerator logs while it compiles a model: only there it says which ops it runs.
+"""Parse the log of LiteRT's GPU accelerator, the only place where it says which ops it runs.
 
 The patterns are those of ai-edge-litert 2.3.
 """
@@ -26,7 +26,7 @@ _APART = "supported, but not in the one part of the graph that the GPU takes"
 
 
 def adapter(log: str) -> Dict[str, Any]:
-    """Keys: adapter, backend, kind, software (bool: the CPU stands in); empty if none was used."""
+    """Return the GPU adapter that was used; empty if none. Keys: adapter, backend, kind, software (bool)."""
     found = _ADAPTER.search(log)
     if found is None:
         return {}
@@ -35,17 +35,17 @@ def adapter(log: str) -> Dict[str, Any]:
 
 
 def why_no_adapter(log: str) -> str:
-    """Why the accelerator accepts none of the devices, in its own words if it gives any."""
+    """Return why the accelerator accepts none of the devices, in its own words if it gives any."""
     found = _REQUIRED.search(log)
     why = ": %s" % found.group(1) if found else ""
     return "the GPU accelerator accepts no Vulkan device that is here" + why
 
 
 def ops(log: str, graph: Ops) -> Ops:
-    """`graph` (in which no op is delegated) with what the log says was delegated.
+    """Return the ops of `graph` with what the log says was delegated.
 
-    The log names kinds of ops, each with one reason, and how many nodes stay on the CPU in all. Some of
-    those are of kinds it supports: the GPU gets one connected part of the graph only.
+    The log gives the number of nodes that stay on the CPU, and one reason per unsupported kind of op. Other
+    nodes stay, too, because the GPU takes only one connected part of the graph.
     """
     remaining = _remaining(log, graph.total)
     if not remaining:
@@ -65,7 +65,7 @@ def ops(log: str, graph: Ops) -> Ops:
 
 
 def why_failed(error: str, log: str) -> Optional[str]:
-    """Why a model did not compile, in plain words; None if the log has no known reason."""
+    """Return why a model did not compile, in plain words; None if the log has no known reason."""
     if _DYNAMIC in log:
         return (
             "the GPU takes tensors of fixed sizes only, and the size of some in this model is known only when"
@@ -85,11 +85,11 @@ def why_failed(error: str, log: str) -> Optional[str]:
 
 
 def _remaining(log: str, total: int) -> int:
-    """How many of the `total` nodes stay on the CPU."""
+    """Return how many of the `total` nodes stay on the CPU."""
     counts = _SOME.search(log)
     if counts is not None:
         return int(counts[2])
-    # Without an adapter all of them do; if none does, the log has no line about it.
+    # Without an adapter all nodes stay; if all are delegated, the log does not mention it.
     return total if _NONE in log or _ADAPTER.search(log) is None else 0
 
 

@@ -1,4 +1,4 @@
-"""Which ops were delegated, read from an interpreter's list of nodes."""
+"""Find out which ops were delegated, by an interpreter's list of nodes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..wire import OpGroup, Ops
 
 
 def delegated_nodes(nodes: Sequence[Dict[str, Any]]) -> Set[int]:
-    """Indices of the nodes that DELEGATE nodes stand for.
+    """Return indices of the nodes that DELEGATE nodes stand for.
 
     `nodes` is Interpreter._get_ops_details(): every node of the primary subgraph, then one DELEGATE node
     per partition. A partition's nodes are those between the inputs and the outputs of its DELEGATE node.
@@ -23,9 +23,9 @@ def delegated_nodes(nodes: Sequence[Dict[str, Any]]) -> Set[int]:
 
 
 def read_ops(interpreter: Any, nodes: Optional[Sequence[Dict[str, Any]]] = None) -> Ops:
-    """How many ops were delegated, and which were not; the reasons are given at home.
+    """Return how many ops were delegated, and which were not. Home adds the reasons.
 
-    `nodes` are the interpreter's, by default those it has now.
+    nodes: of the interpreter; by default its current ones.
     """
     if nodes is None:
         nodes = interpreter._get_ops_details()
@@ -50,7 +50,7 @@ def read_ops(interpreter: Any, nodes: Optional[Sequence[Dict[str, Any]]] = None)
 
 
 def _walk_back(outputs: Iterable[int], stop: Set[int], producer: Dict[int, Dict[str, Any]]) -> Set[int]:
-    """Indices of the nodes that lead to the tensors `outputs`, up to the tensors `stop`."""
+    """Return indices of the nodes that lead to the tensors `outputs`, up to the tensors `stop`."""
     found: Set[int] = set()
     todo = [tensor for tensor in outputs if tensor not in stop]
     while todo:
@@ -62,7 +62,7 @@ def _walk_back(outputs: Iterable[int], stop: Set[int], producer: Dict[int, Dict[
 
 
 def _tensors(interpreter: Any, nodes: Sequence[Dict[str, Any]]) -> Tuple[Dict[int, str], Set[int]]:
-    """The dtype of every tensor, and the constants: tensors that are neither inputs nor made by a node."""
+    """Return all tensors' dtypes, and the constants: neither inputs nor outputs of a node."""
     dtypes = {t["index"]: _dtype(t["dtype"]) for t in interpreter.get_tensor_details()}
     made = {tensor for node in nodes for tensor in _ids(node["outputs"])}
     made |= {t["index"] for t in interpreter.get_input_details()}
@@ -70,7 +70,7 @@ def _tensors(interpreter: Any, nodes: Sequence[Dict[str, Any]]) -> Tuple[Dict[in
 
 
 def _signature(node: Dict[str, Any], dtypes: Dict[int, str], constant: Set[int]) -> Tuple[str, ...]:
-    """The dtypes that decide whether an op can be delegated: activations and, marked, constant weights."""
+    """Return the dtypes of an op's activations and weights, which decide whether it can be delegated."""
     inputs = [
         dtypes[t] + (" weights" if t in constant else "") for t in _ids(node["inputs"])[:2] if t in dtypes
     ]

@@ -1,4 +1,4 @@
-"""An opened model: set its inputs, invoke it, read its outputs as real values."""
+"""An opened model: set inputs, invoke, read outputs as real values."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ Detail = Dict[str, Any]
 
 
 class Interpreter:
-    """A runtime's Interpreter, or whatever has its methods (as compiled.py), behind what qbench does with it.
+    """Wraps a runtime's Interpreter, or an object with the same methods (compiled.py).
 
-    `raw` is that interpreter; `log` is what the delegate wrote while the model was opened, if it is kept.
+    `raw` is the wrapped object; `log` what the delegate wrote while the model was opened, if it is kept.
     """
 
     log = ""
 
     def __init__(self, interpreter: Any, nodes: Optional[List[Detail]] = None) -> None:
-        """`nodes`: the graph's nodes as the delegate left them, if they may be changed again later."""
+        """nodes: the graph's nodes as the delegate left them, if they may change afterwards."""
         self.raw, self.nodes = interpreter, nodes
         self.invoke = interpreter.invoke
 
     def allocate(self) -> None:
-        """Allocate tensors; from then on inputs and outputs are known."""
+        """Allocate tensors. `inputs` and the outputs are known afterwards."""
         self.raw.allocate_tensors()
         self._inputs: List[Detail] = self.raw.get_input_details()
         self._outputs: List[Detail] = self.raw.get_output_details()
@@ -37,7 +37,7 @@ class Interpreter:
             self.raw.set_tensor(detail["index"], array)
 
     def invoke_with_copies(self, arrays: Sequence[Any]) -> None:
-        """What an app does: copy the inputs in (already in their tensors' types), invoke, copy out."""
+        """Copy inputs in, invoke, and copy outputs out, as an app does. arrays: in the tensors' own types."""
         for detail, array in zip(self._inputs, arrays):
             self.raw.set_tensor(detail["index"], array)
         self.invoke()
@@ -45,20 +45,20 @@ class Interpreter:
             self.raw.get_tensor(detail["index"])
 
     def native(self, arrays: Sequence[Any]) -> List[Any]:
-        """The arrays of real values in the types and shapes of the input tensors."""
+        """Return the arrays of real values in the types and shapes of the input tensors."""
         return [quantize(array, detail) for detail, array in zip(self._inputs, arrays)]
 
     def outputs(self) -> List[Any]:
-        """One float32 array of real values per output."""
+        """Return one float32 array of real values per output."""
         return [dequantize(self.raw.get_tensor(d["index"]), d) for d in self._outputs]
 
     def output_names(self) -> List[str]:
-        """The output tensors' names, in the order of `outputs`."""
+        """Return the output tensors' names, in the order of `outputs`."""
         return [str(detail["name"]) for detail in self._outputs]
 
 
 def quantize(array: Any, detail: Detail) -> Any:
-    """Real values -> the tensor's own type: q = round(real / scale) + zero_point, saturated.
+    """Convert real values to the tensor's type: q = round(real / scale) + zero_point, saturated.
 
     Source: TensorFlow Lite 8-bit quantization specification. Inputs are quantized per tensor.
     """
@@ -73,7 +73,7 @@ def quantize(array: Any, detail: Detail) -> Any:
 
 
 def dequantize(array: Any, detail: Detail) -> Any:
-    """The tensor's own type -> float32: real = (q - zero_point) * scale, per tensor or along an axis."""
+    """Convert a tensor to float32: real = (q - zero_point) * scale, per tensor or along an axis."""
     import numpy as np
 
     parameters = detail.get("quantization_parameters", {})

@@ -1,4 +1,4 @@
-"""Delegates that are shared libraries, opened with the runtime's load_delegate."""
+"""Open delegates that are shared libraries, with the runtime's load_delegate."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _PACKAGES = {  # libraries that delegates need -> their Debian packages
 def open_with(
     runtime: Opened, model: str, threads: int, library: str, options: Mapping[str, Any]
 ) -> Interpreter:
-    """The model with the library's delegate, tensors not yet allocated.
+    """Open a model with the library's delegate, without allocating tensors.
 
     Ops that are not delegated run as in an app with the runtime's defaults: on XNNPACK if it supports them.
     XNNPACK changes the nodes when tensors are allocated, so they are read before.
-    Raises DelegateMissing if the library does not load or gives no delegate.
+    Raises DelegateMissing if the library does not load or creates no delegate.
     """
     delegate = load(runtime, library, options)
     interpreter = runtime.module.Interpreter(
@@ -43,7 +43,7 @@ def open_with(
 
 
 def load(runtime: Opened, library: str, options: Mapping[str, Any]) -> Any:
-    """The library's delegate. Raises DelegateMissing if the library does not load or gives none."""
+    """Create the library's delegate. Raises DelegateMissing if it does not load or creates none."""
     path = os.path.expanduser(library)
     problem = _in_the_file(library)
     if problem is not None:
@@ -62,7 +62,7 @@ def load(runtime: Opened, library: str, options: Mapping[str, Any]) -> Any:
 
 
 def unusable(library: str) -> Optional[str]:
-    """Why the file can't be loaded as a delegate, or None. It is loaded, but no function of it is called."""
+    """Return why the file can't be a delegate, or None. Loads the library, but calls no function."""
     problem = _in_the_file(library)
     if problem is not None:
         return problem
@@ -75,13 +75,13 @@ def unusable(library: str) -> Optional[str]:
 
 
 def _in_the_file(library: str) -> Optional[str]:
-    """What is wrong with the file, found without loading it: a truncated library would end this process."""
+    """Return what is wrong with the file without loading it: a truncated one would kill this process."""
     path = elf.find(library)
     return None if path is None else elf.problem(path)
 
 
 def _why(library: str, error: OSError) -> str:
-    """The dynamic linker's text; if another library is missing, which one and the package that has it."""
+    """Return the dynamic linker's error; if another library is missing, its name and package."""
     found = _NOT_FOUND.match(str(error))
     if found is None or os.path.basename(found.group(1)) == os.path.basename(library):
         return "the library does not load: %s" % error
@@ -90,7 +90,7 @@ def _why(library: str, error: OSError) -> str:
 
 
 def loaded_from(library: str) -> str:
-    """The path from which this process has loaded the library."""
+    """Return the path from which this process has loaded the library."""
     name = os.path.basename(library)
     try:
         with open("/proc/self/maps", encoding="utf-8", errors="replace") as file:
@@ -101,10 +101,10 @@ def loaded_from(library: str) -> str:
 
 
 def _text(value: Any) -> str:
-    """An option's value as text; booleans as in TOML."""
+    """Return an option's value as text, with booleans as in TOML."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def facts(library: str) -> Dict[str, Any]:
-    """Key: library, the path it was loaded from."""
+    """Return the facts about a library. Key: library, the path it was loaded from."""
     return {"library": loaded_from(os.path.expanduser(library))}

@@ -1,6 +1,6 @@
-"""All delegates: each module of this package with a DELEGATE is one, and is named like it.
+"""Find delegates by name: each module of this package with a constant DELEGATE is one.
 
-A module is imported when it is asked for: a worker needs one of them.
+Modules are imported on demand, because a worker needs only one of them.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ _PACKAGE = __name__.rpartition(".")[0]
 
 
 def find(name: str) -> Delegate:
-    """The delegate of that name. Raises LookupError if there is none."""
+    """Return the delegate of that name. Raises LookupError if there is none."""
     module = "%s.%s" % (_PACKAGE, name)
     try:
-        found = getattr(importlib.import_module(module), "DELEGATE", None) if name.isidentifier() else None
+        delegate = getattr(importlib.import_module(module), "DELEGATE", None) if name.isidentifier() else None
     except ModuleNotFoundError as error:
         if error.name != module:
             raise
-        found = None
-    if not isinstance(found, Delegate):
+        delegate = None
+    if not isinstance(delegate, Delegate):
         raise LookupError("no delegate %s: delegates/backends/%s.py has no DELEGATE" % (name, name))
-    return found
+    return delegate
 
 
 def names() -> List[str]:
-    """The names of all delegates, in alphabetical order; imports them all."""
+    """Return the names of all delegates in alphabetical order. Imports them all."""
     folder = importlib.import_module(_PACKAGE).__path__
     modules = (module.name for module in pkgutil.iter_modules(folder))
     return sorted(name for name in modules if _is_delegate(name))

@@ -1,4 +1,4 @@
-"""The TFLite runtimes of this Python: which are installed, and how to open one (one per process)."""
+"""Find the TFLite runtimes of this Python, and open one (one per process)."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ RUNTIMES: Dict[str, Tuple[str, str]] = {
 
 
 class RuntimeMissing(Exception):
-    """The runtime asked for is not installed or does not import; the text says which and why."""
+    """The runtime is not installed or does not import; the text says which and why."""
 
 
 class Opened(NamedTuple):
-    """What runs models: a runtime's `module`, with Interpreter, load_delegate and (since 2.5) OpResolverType.
+    """An imported runtime. `module` has Interpreter, load_delegate and (since 2.5) OpResolverType.
 
-    A delegate that stands for a tool of its own puts into `module` whatever its other functions need.
+    For a delegate that uses a tool of its own, `module` is whatever its functions need.
     """
 
     name: str
@@ -32,14 +32,14 @@ class Opened(NamedTuple):
 
 
 def installed() -> List[Runtime]:
-    """The runtimes this Python has, without importing any."""
+    """Return the runtimes that this Python has, without importing any."""
     return [
         Runtime(name, _version(name, package)) for name, (package, _) in RUNTIMES.items() if _has(package)
     ]
 
 
 def open_runtime(name: str) -> Opened:
-    """Import the runtime called `name`, or the first there is for "auto". Raises RuntimeMissing."""
+    """Import a runtime by name; for "auto" the first that is installed. Raises RuntimeMissing."""
     wanted = [name] if name != "auto" else [n for n, (package, _) in RUNTIMES.items() if _has(package)]
     if not wanted:
         raise RuntimeMissing(

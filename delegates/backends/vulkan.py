@@ -1,4 +1,4 @@
-"""Which Vulkan devices the system's loader finds: LiteRT's GPU accelerator does not say why it finds none.
+"""List the Vulkan devices of this system: LiteRT's GPU accelerator does not say why it finds none.
 
 Structs and numbers: Vulkan 1.0 specification (vulkan_core.h). The features needed are those that Dawn, on
 which the accelerator is built, asks for ("Vulkan shaderUniform*ArrayDynamicIndexing required").
@@ -29,7 +29,7 @@ _FEATURES = 55  # VkBool32 each
 
 
 class Device(NamedTuple):
-    """A Vulkan device: its name, what kind it is, whether it is software."""
+    """A Vulkan device: its name and kind, and whether it is software."""
 
     name: str
     kind: str
@@ -66,7 +66,7 @@ class _Properties(ctypes.Structure):
 
 
 def devices() -> List[Device]:
-    """All devices of all drivers, hardware and software. Raises NoVulkan."""
+    """Return all devices of all drivers, hardware and software. Raises NoVulkan."""
     try:
         loader = ctypes.CDLL("libvulkan.so.1")
     except OSError:
@@ -84,7 +84,7 @@ def devices() -> List[Device]:
 
 
 def why_none() -> Optional[str]:
-    """Why the GPU accelerator finds no Vulkan device it can use, and what to do; None if it finds one."""
+    """Return why the GPU accelerator finds no usable Vulkan device, and what to do; None if it finds one."""
     try:
         found = devices()
     except NoVulkan as error:
@@ -100,7 +100,7 @@ def why_none() -> Optional[str]:
 
 
 def only_software() -> Optional[str]:
-    """The name of the software device if the GPU accelerator finds no hardware, else None."""
+    """Return the name of the software device if the GPU accelerator finds no hardware, else None."""
     try:
         found = [device for device in devices() if not device.lacks]
     except NoVulkan:
@@ -127,7 +127,7 @@ def _listed(loader: ctypes.CDLL, instance: ctypes.c_void_p) -> List[Device]:
 
 
 def _hint() -> str:
-    """How to use a software device on purpose; without being asked it would pass for a GPU."""
+    """Return how to use a software device; it is never used unasked, as it would pass for a GPU."""
     files = [path for pattern in _SWIFTSHADER for path in sorted(glob.glob(pattern))]
     if not files or os.environ.get(_DRIVERS):
         return ""

@@ -1,1 +1,1 @@
-"""What machine this is, and which Pythons, runtimes and delegates it has."""
+"""Describe this machine, and find its Pythons, runtimes and delegates."""

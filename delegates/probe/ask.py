@@ -1,4 +1,4 @@
-"""Asks Pythons of the device what they offer, each in a process of its own, which may crash."""
+"""Ask Pythons of the device what they offer, each in a process of its own, because that may crash."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _IMPORTING, _LOADING = "importing the runtime", "loading its library"
 
 
 def answer(request: ProbeRequest, arguments: List[str]) -> ProbeResult:
-    """What the request's Python offers; as `request.look` says, other Pythons are asked, too.
+    """Return what the request's Python offers, and other Pythons as far as `request.look` says.
 
-    `arguments` start probe/python.py. With `request.instead`, the first other Python that can run everything
-    answers in the place of one that can't.
+    arguments: start probe/python.py. With `request.instead`, the first other Python that works replaces one
+    that does not.
     """
     asked = ask(request, arguments)
     if request.look == "here" or (request.look == "further" and asked.error is None):
@@ -39,7 +39,7 @@ def answer(request: ProbeRequest, arguments: List[str]) -> ProbeResult:
 
 
 def describe(found: ProbeResult) -> str:
-    """A Python and what it has: "/usr/bin/python3 (3.11.2, numpy 1.26.4, tflite-runtime 2.14.0)"."""
+    """Return a Python and what it has: "/usr/bin/python3 (3.11.2, numpy 1.26.4, tflite-runtime 2.14.0)"."""
     has = [str(found.version), "numpy %s" % found.numpy if found.numpy else "no numpy"]
     has += ["%s %s" % (r.name, r.version) for r in found.runtimes] or ["no runtime"]
     if found.error and found.numpy and found.runtimes:
@@ -48,9 +48,9 @@ def describe(found: ProbeResult) -> str:
 
 
 def ask(request: ProbeRequest, arguments: List[str]) -> ProbeResult:
-    """What the request's Python offers; `error` is set if nothing can run on it.
+    """Return what the request's Python offers; `error` is set if it can't run models.
 
-    A library that crashes it must not cost the other delegates: then each is asked about alone.
+    If a library crashes it, each delegate is asked about alone, so that the others are not lost.
     """
     try:
         return _ask_once(request, arguments)
@@ -64,7 +64,7 @@ def ask(request: ProbeRequest, arguments: List[str]) -> ProbeResult:
 
 
 def _without_its_delegate(request: ProbeRequest, arguments: List[str], error: ChildError) -> ProbeResult:
-    """The answer about a Python that crashed when it was asked about its one delegate."""
+    """Return the answer for a Python that crashed when asked about a single delegate."""
     (name,) = request.delegates
     found = ask(replace(request, delegates=[]), arguments)
     why, hint = error.sentence(request.python, _LOADING), registry.find(name).crash_hint
@@ -72,7 +72,7 @@ def _without_its_delegate(request: ProbeRequest, arguments: List[str], error: Ch
 
 
 def _ask_once(request: ProbeRequest, arguments: List[str]) -> ProbeResult:
-    """The answer of one process. Raises ChildError if it gives none."""
+    """Return the answer of one process. Raises ChildError if it gives none."""
     python = os.path.expanduser(request.python)
     child = Child([python, *arguments], {"OPENBLAS_NUM_THREADS": "1", **request.env})
     child.send(wire.encode(request))

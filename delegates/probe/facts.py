@@ -1,4 +1,4 @@
-"""The machine: what it is, and what changes while it works. What can't be read is left out, or None."""
+"""Describe the machine: what it is, and what changes meanwhile. What can't be read is None or left out."""
 
 from __future__ import annotations
 
@@ -22,12 +22,15 @@ _LIBRARY = re.compile(
 
 
 def facts(when: str) -> SystemInfo:
-    """The machine now; `when` is "before" or "after" the measurement."""
+    """Return the machine's current facts. when: "before" or "after" the measurement."""
     return SystemInfo(when=when, machine=machine(), changing=changing())
 
 
 def machine() -> Dict[str, Any]:
-    """Keys: os, kernel, arch, cpu, board, cores, memory_bytes, python, delegate_libraries (paths)."""
+    """Return what does not change.
+
+    Keys: os, kernel, arch, cpu, board, cores, memory_bytes, python, delegate_libraries (paths).
+    """
     total = proc_kib("/proc/meminfo", "MemTotal")
     return {
         "os": platform.system(),
@@ -43,10 +46,10 @@ def machine() -> Dict[str, Any]:
 
 
 def changing() -> Dict[str, Any]:
-    """Load, free memory, governors, frequencies, temperatures, throttling, and CPU time.
+    """Return load, free memory, governors, frequencies, temperatures, throttling, and CPU time.
 
-    `cpu_*_s` count seconds of all CPUs since boot, `own_cpu_s` those of this process and its ended
-    children: the difference between two moments is what was used between them.
+    `cpu_*_s` count seconds of all CPUs since boot, `own_cpu_s` those of this process and its ended children;
+    subtract two readings to get what was used between them.
     """
     found: Dict[str, Any] = {
         "clock_s": time.monotonic(),
@@ -69,7 +72,7 @@ def changing() -> Dict[str, Any]:
 
 
 def _delegate_libraries() -> List[str]:
-    """Delegate libraries that boards come with, found by name in the usual folders; links are resolved."""
+    """Return the delegate libraries in the usual folders, found by name, with links resolved."""
     found: Set[str] = set()
     for folder in (folder for pattern in _LIBRARY_FOLDERS for folder in glob.glob(pattern)):
         try:
@@ -81,7 +84,7 @@ def _delegate_libraries() -> List[str]:
 
 
 def _cpu_seconds() -> Dict[str, float]:
-    """Keys: cpu_busy_s, cpu_steal_s, cpu_total_s, from the first line of /proc/stat (proc(5))."""
+    """Return cpu_busy_s, cpu_steal_s and cpu_total_s, from the first line of /proc/stat (proc(5))."""
     words = (_read("/proc/stat") or "").split("\n")[0].split()
     if len(words) < 9 or words[0] != "cpu":
         return {}
@@ -96,7 +99,7 @@ def _cpu_seconds() -> Dict[str, float]:
 
 
 def _pressure() -> Optional[float]:
-    """Seconds since boot in which some task waited for a CPU (/proc/pressure/cpu)."""
+    """Return the seconds since boot in which a task waited for a CPU (/proc/pressure/cpu)."""
     for word in (_read("/proc/pressure/cpu") or "").split("\n")[0].split():
         if word.startswith("total="):
             return int(word[6:]) / 1e6
@@ -104,13 +107,13 @@ def _pressure() -> Optional[float]:
 
 
 def _throttle_count() -> Optional[int]:
-    """How often the cores of an x86 processor were throttled since boot, summed."""
+    """Return how often the cores of an x86 processor were throttled since boot, in total."""
     counts = _read_all("/sys/devices/system/cpu/cpu*/thermal_throttle/*_throttle_count")
     return sum(int(count) for count in counts if count.isdigit()) if counts else None
 
 
 def _throttle_flags() -> Optional[int]:
-    """The bits that a Raspberry Pi's `vcgencmd get_throttled` prints ("throttled=0x50005")."""
+    """Return the bits that a Raspberry Pi's `vcgencmd get_throttled` prints ("throttled=0x50005")."""
     tool = shutil.which("vcgencmd")
     if tool is None:
         return None

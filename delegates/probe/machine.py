@@ -1,4 +1,4 @@
-"""This process and its machine: affinity, memory, who ends it. Off Linux most is None or does nothing."""
+"""This process and its machine: affinity, memory, lifetime. On other systems than Linux mostly a no-op."""
 
 from __future__ import annotations
 
@@ -39,24 +39,24 @@ def pin(cpus: Optional[List[int]]) -> None:
 
 
 def affinity() -> Optional[List[int]]:
-    """The CPUs this process may run on; None if the platform does not say."""
+    """Return the CPUs this process may run on; None if the platform does not say."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
 
 
 def peak_memory_bytes() -> Optional[int]:
-    """The most memory that was resident in this process (VmHWM: ru_maxrss counts the parent's, too)."""
+    """Return the peak resident memory of this process (VmHWM; ru_maxrss includes the parent's)."""
     value = proc_kib("/proc/self/status", "VmHWM")
     return None if value is None else value * 1024
 
 
 def available_memory_bytes() -> Optional[int]:
-    """Memory that new processes can have without swapping (MemAvailable)."""
+    """Return memory that new processes can have without swapping (MemAvailable)."""
     value = proc_kib("/proc/meminfo", "MemAvailable")
     return None if value is None else value * 1024
 
 
 def proc_kib(path: str, key: str) -> Optional[int]:
-    """The number behind `key:` in a /proc file that counts in kB, or None."""
+    """Return the number after `key:` in a /proc file that counts in kB, or None."""
     try:
         with open(path, encoding="ascii", errors="replace") as file:
             for line in file:

@@ -1,4 +1,4 @@
-"""What this Python offers. Asked in a process of its own, because looking may crash it."""
+"""Find out what this Python offers, in a process of its own, because that may crash."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def main() -> None:
 
 
 def look(request: ProbeRequest) -> ProbeResult:
-    """The runtimes and delegates that this Python has; `error` is set if it can't run models."""
+    """Return the runtimes and delegates that this Python has; `error` is set if it can't run models."""
     found = ProbeResult(
         python=request.python,
         executable=sys.executable,
@@ -58,7 +58,7 @@ def _missing(name: str, request: ProbeRequest) -> Optional[str]:
 
 
 def _numpy() -> Optional[str]:
-    """numpy's version, or None if it does not import."""
+    """Return numpy's version, or None if it does not import."""
     try:
         import numpy as np
     except Exception:  # a broken native library can raise anything

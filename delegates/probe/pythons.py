@@ -1,4 +1,4 @@
-"""Other Pythons of a device: where to look for them, and how to give one a runtime."""
+"""Find other Pythons of a device, and advise how to install a runtime."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST = 16  # asking one takes up to seconds on a small board
 
 
 def others(known: Optional[str]) -> List[str]:
-    """Paths of at most 16 interpreters, without the one at the path `known`."""
+    """Return paths of at most 16 interpreters, without the one at the path `known`."""
     found: Dict[Tuple[str, str], str] = {}
     for path in _candidates():
         # A virtual environment's python is a link to another one, but has packages of its own.
@@ -42,9 +42,9 @@ def _candidates() -> List[str]:
 
 
 def advice(executable: Optional[str], version: Optional[str]) -> str:
-    """A shell command that makes an environment with a runtime where qbench finds it.
+    """Return a shell command that makes an environment with a runtime, in a folder that qbench searches.
 
-    It is made of the Python at `executable` (None: the one that runs this), of that version.
+    executable, version: the Python to make it with; None: the one that runs this.
 
     Wheels (November 2026): ai-edge-litert for CPython 3.10 to 3.14 on x86-64 and arm64, glibc 2.27 and
     newer; tflite-runtime 2.14 for 3.8 to 3.11, 2.11 for 3.7; both break with numpy 2.

@@ -1,14 +1,12 @@
-"""Accelerators: everything that home knows of a delegate, one file or folder each.
+"""Delegates as the user's machine knows them: one file or folder for each.
 
-What it takes of a model and why not the rest, its options, its compiler, its name in sentences. What the
-device knows of it stands in delegates/backends/.
+An accelerator has the delegate's options, the rules that predict which ops it runs, its compiler, and its
+name in sentences. What runs on the device is in delegates/backends/.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from delegates.wire import Runtime
 from harness.accelerators.base import Accelerator, CompiledFile, Compiler, OverSsh
@@ -25,6 +23,7 @@ from harness.accelerators.prediction import (
 )
 from harness.accelerators.registry import ACCELERATORS, barring, label
 from harness.record import ExpectedOps
+from harness.record.plain import JsonObject
 from harness.tflite import ModelInfo, read_model_file
 
 __all__ = [
@@ -50,16 +49,16 @@ __all__ = [
 
 
 def predict(
-    model: ModelInfo, delegate: str, runtime: Runtime, options: Mapping[str, Any] | None = None
+    model: ModelInfo, delegate: str, runtime: Runtime, options: JsonObject | None = None
 ) -> Prediction:
-    """What `delegate` is expected to run of `model`. Raises KeyError for an unknown delegate."""
+    """Predict which ops of a model a delegate will run. Raises KeyError for an unknown delegate."""
     return ACCELERATORS[delegate].predict(model, runtime, options)
 
 
 def expected_of_file(
-    path: Path, delegate: str, runtime: Runtime, options: Mapping[str, Any] | None = None
+    path: Path, delegate: str, runtime: Runtime, options: JsonObject | None = None
 ) -> ExpectedOps | None:
-    """What the rules say of the ops in a file; None if it can't be read or predicted: a run goes on."""
+    """Return what the rules say of the ops in a file; None if it cannot be read or predicted."""
     try:
         model = read_model_file(path)
         return expected(predict(model, delegate, runtime, options), model)

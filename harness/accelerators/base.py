@@ -1,11 +1,11 @@
-"""What home knows of a delegate: one `Accelerator` per file of this package."""
+"""The interface of an accelerator and of its compiler."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from delegates.wire import Ops, Runtime
 from harness.accelerators.prediction import OpVerdict, Prediction, Verdict, all_alike, refused_as_a_whole
@@ -17,10 +17,7 @@ from harness.record.plain import JsonObject
 from harness.tflite import ModelInfo
 from harness.tflite.edgetpu_package import CUSTOM_OP
 
-Options = Mapping[str, Any]
-"""A delegate's options, as a profile gives them."""
-
-Rules = Callable[[ModelInfo, Runtime, Options], Prediction]
+Rules = Callable[[ModelInfo, Runtime, JsonObject], Prediction]
 
 
 class OverSsh(Protocol):
@@ -29,9 +26,9 @@ class OverSsh(Protocol):
     def __call__(
         self, target: SshTarget, script: str, stdin: bytes, *, timeout_s: float, limit_bytes: int
     ) -> tuple[bytes, str]:
-        """What it wrote to stdout (at most so many bytes), and what went wrong, in words.
+        """Run a script. Return its stdout, at most `limit_bytes`, and the connection's problem in words.
 
-        The words are those for a connection that failed; they mean nothing if the script has answered.
+        The second is always there, for a script that wrote nothing: it does not mean that there is a problem.
         Raises DeviceError if there is no ssh on this machine.
         """
 
@@ -45,7 +42,7 @@ class CompiledFile:
 
 
 class Compiler(Protocol):
-    """The compiler of one delegate, for one run: what several cells want is found and made once."""
+    """The compiler of one delegate, for one run: what several cells need is found and compiled once."""
 
     def compile(
         self,
@@ -56,104 +53,104 @@ class Compiler(Protocol):
         given: Path | None = None,
         missing: str | None = None,
     ) -> CompiledFile | Refused | Unavailable | None:
-        """The compiled form of a variant, or why there is none; None if the variant runs as it is.
+        """Return the compiled form of a variant, or why there is none; None if the variant runs as it is.
 
-        path: the variant's file. given: the user's own file that it is a copy of. missing: why the delegate
-        itself is not there; nothing is compiled then, but a missing compiler is named, too.
+        path: the variant's file. given: the user's own file, of which it is a copy. missing: why the delegate
+        is not available; nothing is compiled then, but the answer also names a missing compiler.
         """
 
     def find(self, spec: DelegateSpec) -> ListedCompiler:
-        """The compiler that a profile means, or what is wrong with it."""
+        """Return the compiler that a profile refers to, or the problem with it."""
 
 
 class MakeCompiler(Protocol):
-    """Begins a run's compilations."""
+    """Creates the compiler for a run."""
 
     def __call__(self, folder: Path, over_ssh: OverSsh, begun: Callable[[str], None]) -> Compiler:
-        """folder: the cache. begun: called with a sentence before anything is compiled."""
+        """Return the compiler. folder: the cache. begun: called with a sentence before each compilation."""
 
 
 def not_compiled_for_others(scheme: str, custom_ops: Collection[str]) -> str | None:
-    """Rules out files that are compiled for the Edge TPU."""
+    """Return a reason for files that are compiled for the Edge TPU."""
     return "compiled for the Edge TPU: it runs there only" if CUSTOM_OP in custom_ops else None
 
 
-def as_given(options: Options, folder: Path | None) -> Options:
-    """The options as they are."""
+def as_given(options: JsonObject, folder: Path | None) -> JsonObject:
+    """Return the options unchanged."""
     return options
 
 
 def no_warnings(artifact: Artifact | None, facts: JsonObject, has_nan: bool) -> Iterable[Warning]:
-    """Nothing to say of its cells."""
+    """Return no warnings."""
     return ()
 
 
 def as_measured(measured: Ops, artifact: Artifact) -> Ops:
-    """The ops as the device reported them."""
+    """Return the ops as the device reported them."""
     return measured
 
 
 @dataclass(frozen=True)
 class Accelerator:
-    """Everything that home knows of one delegate. Only `name` and `label` have no default."""
+    """Everything that the user's machine knows of one delegate. Only `name` and `label` have no default."""
 
-    name: str  # as devices.toml, documents and delegates/backends/ have it
+    name: str  # the same in devices.toml, documents and delegates/backends/
     label: str  # in sentences: "the Edge TPU"
 
-    # Options that a profile may set, each with the checker of its value (harness/config/checks.py).
+    # The options of a profile, each with the checker of its value (harness/config/checks.py).
     options: Mapping[str, Check] = field(default_factory=dict)
 
-    # Those of them that name a file on the device.
+    # Options that name a file on the device.
     device_files: Collection[str] = ()
 
-    # complete(options, folder of devices.toml): checks what options mean together, and resolves paths of this
+    # complete(options, folder of devices.toml): checks combinations of options, and resolves paths on this
     # machine. Raises InvalidValue.
-    complete: Callable[[Options, Path | None], Options] = as_given
+    complete: Callable[[JsonObject, Path | None], JsonObject] = as_given
 
-    # skips(scheme, custom ops): why a variant is ruled out on paper, or None.
+    # skips(scheme, custom ops): why a variant cannot run, known without trying; or None.
     skips: Callable[[str, Collection[str]], str | None] = not_compiled_for_others
 
-    # rules(model, runtime, options): which ops it will run, and why not the others. None: nobody knows.
+    # rules(model, runtime, options): which ops it will run, and why not the others. None: no rules are known.
     rules: Rules | None = None
 
     # False if the rules are the same for all runtimes.
     rules_need_runtime: bool = True
 
-    # Options that don't change which ops it runs.
+    # Options that do not change which ops it runs.
     immaterial: Collection[str] = ()
 
-    # True if its work is done on the CPU by the process's own threads.
+    # True if it runs on the CPU, in the process's own threads.
     on_cpu: bool = False
 
-    # True if only one process at a time may hold the hardware.
+    # True if only one process at a time can use the hardware.
     exclusive: bool = False
 
-    # Begins the compilations of a run; None if variants run as they are.
+    # Creates the compiler for a run; None if variants run as they are.
     compiler: MakeCompiler | None = None
 
-    # count(measured, artifact): the ops of the variant that was compiled, from those of the compiled file.
+    # count(measured, artifact): converts ops of the compiled file to ops of the variant.
     count: Callable[[Ops, Artifact], Ops] = as_measured
 
-    # warnings(artifact, delegate facts, whether outputs are NaN or infinite): what to say of a cell.
+    # warnings(artifact, delegate facts, whether outputs are NaN or infinite): the warnings about a cell.
     warnings: Callable[[Artifact | None, JsonObject, bool], Iterable[Warning]] = no_warnings
 
-    # Codes of those warnings with which a cell can't be the fastest.
+    # Codes of warnings with which a cell cannot be the fastest.
     barring: Collection[str] = ()
 
-    def predict(self, model: ModelInfo, runtime: Runtime, options: Options | None = None) -> Prediction:
-        """What it is expected to run of a model.
+    def predict(self, model: ModelInfo, runtime: Runtime, options: JsonObject | None = None) -> Prediction:
+        """Predict which ops of a model it will run.
 
-        runtime: name (tflite-runtime, ai-edge-litert or tensorflow) and version; a compiler's rules are its
-            own, the runtime then only has to load what is left.
+        runtime: name (tflite-runtime, ai-edge-litert or tensorflow) and version. For a delegate with a
+            compiler, it only has to load what the compiler writes.
         """
         if self.rules is None:
             return self._unknown(model, options or {})
         return refused_as_a_whole(self.rules(model, runtime, options or {}))
 
-    def _unknown(self, model: ModelInfo, options: Options) -> Prediction:
+    def _unknown(self, model: ModelInfo, options: JsonObject) -> Prediction:
         library = options.get("library")
         reason = f"no rules are known for {self.label}"
         if library is not None:
-            reason = "what its library takes is known only to the library"
+            reason = "which ops it runs is known only to its library"
         target = str(library or self.name)
         return all_alike(model, self.name, target, OpVerdict(Verdict.UNCERTAIN, reason))

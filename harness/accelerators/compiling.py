@@ -1,4 +1,4 @@
-"""The compilers of delegates, as `qbench devices --probe` shows them."""
+"""Find the compilers of delegates, for `qbench devices --probe`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.record.listing import ListedCompiler
 
 
 def find_compilers(profiles: Iterable[DeviceProfile], over_ssh: OverSsh) -> dict[str, ListedCompiler]:
-    """Name of a profile that has a delegate with a compiler -> that compiler, each looked for once."""
+    """Return profile name -> compiler, for profiles with a delegate that has one. Each is looked for once."""
     compilers: dict[str, Compiler] = {}
     found = {}
     for profile in profiles:

@@ -1,23 +1,24 @@
-"""external: any delegate library, named in the profile. Only the library knows what it takes."""
+"""external: any delegate library, named in the profile. Only the library knows which ops it runs."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
 
-from harness.accelerators.base import Accelerator, Options
+from harness.accelerators.base import Accelerator
 from harness.accelerators.options import scalars
 from harness.config.checks import InvalidValue, text
+from harness.record.plain import JsonObject
 
 
-def _complete(options: Options, folder: Path | None) -> Options:
+def _complete(options: JsonObject, folder: Path | None) -> JsonObject:
     if "library" not in options:
         raise InvalidValue('"external" needs a library: { name = "external", library = "libsomething.so" }')
     return options
 
 
 def _skips(scheme: str, custom_ops: Collection[str]) -> str | None:
-    """Rules out nothing: the library may be one for compiled models."""
+    """Return None: the library may be one for compiled models."""
     return None
 
 

@@ -1,15 +1,15 @@
-"""Whether a runtime loads a model at all: the versions of its ops and its custom ops."""
+"""Predict whether a runtime loads a model: from the versions of its ops, and its custom ops."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Collection, Mapping
 from functools import cache
-from importlib import resources
-from typing import Any
+
+from msgspec import Struct
 
 from delegates.wire import Runtime
 from harness.accelerators.prediction import Refusal, joined
+from harness.accelerators.tables import Releases, read_table
 from harness.tflite import ModelInfo, OpInfo
 from harness.tflite.edgetpu_package import CUSTOM_OP
 from harness.versions import Version, release
@@ -17,83 +17,88 @@ from harness.versions import Version, release
 SOURCE = "runtime_version.cc of google-ai-edge/LiteRT"
 _CUSTOM_SOURCE = "register.cc of google-ai-edge/LiteRT and TensorFlow"
 
-# Custom ops that the runtimes' builtin resolver brings along (`AddCustom` in register.cc).
+# Custom ops in the runtimes' builtin resolver (`AddCustom` in register.cc).
 _KNOWN_CUSTOM = frozenset({"TFLite_Detection_PostProcess", "Mfcc", "AudioSpectrogram", "NumericVerify"})
 
 # Custom ops that the runtimes have no kernels for, but some delegates do.
 XNNPACK_CUSTOM = frozenset({"Convolution2DTransposeBias", "MaxPoolingWithArgmax2D", "MaxUnpooling2D"})
 
-# LiteRT left TensorFlow's repository after 2.17; the last version that was asked what it registers.
+# LiteRT left TensorFlow's repository after 2.17; of LiteRT 2.3 all ops were tested.
 _LITERT_KNOWS_AT_LEAST: Version = (2, 17)
-_LITERT_ASKED: Version = (2, 3)
+_LITERT_TESTED: Version = (2, 3)
 _NEWEST: Version = (9,)
 
 
+class OpVersions(Struct, frozen=True, forbid_unknown_fields=True):
+    """op_versions.toml: the versions of ops that runtimes know."""
+
+    since: dict[str, Releases]
+    int16: dict[str, int]  # the version that brought quantized int16 activations
+    registered: dict[str, dict[str, int]]  # runtime and version -> highest versions, where not as in `since`
+
+
 def since(op: str, version: int) -> Version | None:
-    """The TensorFlow release that brought this version of an op; None if the table does not have it."""
-    releases: list[str] = _table()["since"].get(op, "").split()
-    known = 0 < version <= len(releases) and releases[version - 1] != "-"
-    return release(releases[version - 1]) if known else None
+    """Return the TensorFlow release that brought a version of an op; None if it is not in the table."""
+    releases = _table().since.get(op, ())
+    return releases[version - 1] if 0 < version <= len(releases) else None
 
 
 def needed_version(op: OpInfo, model: ModelInfo) -> int:
-    """The version whose kernel runs an op; converters write the one of int8 where the tensors are int16."""
+    """Return the version whose kernel runs an op: for int16 tensors, converters write the one for int8."""
     tensors = (model.tensors[i] for i in (*op.inputs, *op.outputs))
     if not any(tensor.dtype == "int16" and tensor.quantization is not None for tensor in tensors):
         return op.version
-    least: int = _table()["int16"].get(op.name, 1)
-    return max(op.version, least)
+    return max(op.version, _table().int16.get(op.name, 1))
 
 
 def needed(model: ModelInfo) -> dict[tuple[str, int], int]:
-    """(builtin op, version it needs) -> the version in the file, for the ops of all subgraphs."""
+    """Return (builtin op, version it needs) -> version in the file, for the ops of all subgraphs."""
     here = {(op.name, needed_version(op, model)): op.version for op in model.ops if not op.custom}
     return {(name, version): version for name, version in model.elsewhere} | here
 
 
 def untold(op: str, version: int) -> bool:
-    """True where the table has a gap, or no line at all for an op: its release is then not known."""
-    releases: list[str] = _table()["since"].get(op, "-").split()
-    return "-" in releases[max(0, version - 1) : version] or releases == ["-"]
+    """Return True if the table has a gap at this version of an op, or lacks the op."""
+    releases = _table().since.get(op)
+    return releases is None or None in releases[max(0, version - 1) : version]
 
 
 def refusal(model: ModelInfo, runtime: Runtime) -> Refusal | None:
-    """Why `runtime` will not load `model`; None if it will."""
+    """Return why `runtime` will not load `model`; None if it will."""
     return (
         _custom_refusal(model, runtime) or _version_refusal(model, runtime) or _kernel_refusal(model, runtime)
     )
 
 
 def highest(op: str, runtime: Runtime) -> tuple[int, int]:
-    """(the version of an op that the runtime has for certain, the highest that it may have)."""
-    asked_for = release(runtime.version)
+    """Return the version of an op that a runtime certainly has, and the highest that it may have."""
+    version = release(runtime.version)
     if runtime.name != "ai-edge-litert":
-        minor = ".".join(map(str, asked_for[:2]))
-        asked_once = _table()["registered"].get(f"{runtime.name} {minor}", {})
-        known: int = asked_once.get(op, _up_to(op, asked_for))
+        minor = ".".join(map(str, version[:2]))
+        exceptions = _table().registered.get(f"{runtime.name} {minor}", {})
+        known = exceptions.get(op, _up_to(op, version))
         return known, known
-    asked: int = _table()["registered"]["ai-edge-litert 2.3"].get(op, _up_to(op, _NEWEST))
-    if asked_for[:2] == _LITERT_ASKED:
-        return asked, asked
-    if asked_for[:2] > _LITERT_ASKED:
-        return asked, max(asked, 99)
-    return min(asked, _up_to(op, _LITERT_KNOWS_AT_LEAST)), asked
+    tested = _table().registered["ai-edge-litert 2.3"].get(op, _up_to(op, _NEWEST))
+    if version[:2] == _LITERT_TESTED:
+        return tested, tested
+    if version[:2] > _LITERT_TESTED:
+        return tested, max(tested, 99)
+    return min(tested, _up_to(op, _LITERT_KNOWS_AT_LEAST)), tested
 
 
 @cache
-def _table() -> dict[str, Any]:
-    text = resources.files("harness.accelerators").joinpath("op_versions.toml").read_text("utf-8")
-    return tomllib.loads(text)
+def _table() -> OpVersions:
+    return read_table("harness.accelerators", "op_versions.toml", OpVersions)
 
 
 def _up_to(op: str, known: Version) -> int:
-    """The highest version of an op that a TensorFlow release has; 0: not even the first."""
-    brought = [(n, since(op, n)) for n in range(1, len(_table()["since"].get(op, "").split()) + 1)]
-    return max((n for n, first in brought if first is not None and first <= _padded(known, first)), default=0)
+    """Return the highest version of an op in a TensorFlow release; 0 if it lacks the op."""
+    releases = enumerate(_table().since.get(op, ()), start=1)
+    return max((n for n, first in releases if first and first <= _padded(known, first)), default=0)
 
 
 def _padded(known: Version, like: Version) -> Version:
-    """2.14 as 2.14.0, to be compared with 2.14.4."""
+    """Pad 2.14 to 2.14.0, to compare it with 2.14.4."""
     return known + (0,) * (len(like) - len(known))
 
 
@@ -123,14 +128,14 @@ def _version_refusal(model: ModelInfo, runtime: Runtime) -> Refusal | None:
 def _of_unknown_version(builtin: Collection[tuple[str, int]], runtime: Runtime) -> Refusal:
     first = [since(*key) for key in builtin]
     known = max((version for version in first if version), default=())
-    told = known and all(first)
-    words = f"TensorFlow {'.'.join(map(str, known))}" if told else "one newer than all known here"
+    complete = known and all(first)
+    words = f"TensorFlow {'.'.join(map(str, known))}" if complete else "a release newer than all known ones"
     reason = f"the version of {runtime.name} is not known; the model's ops came with {words}"
     return Refusal(reason, SOURCE, certain=False)
 
 
 def _in_a_gap(name: str, version: int) -> bool:
-    return name in _table()["since"] and untold(name, version)
+    return name in _table().since and untold(name, version)
 
 
 def _too_new(name: str, version: int, written: int, known: int) -> str:
@@ -142,7 +147,7 @@ def _too_new(name: str, version: int, written: int, known: int) -> str:
 
 
 def _remedy(written: Mapping[tuple[str, int], int], runtime: Runtime) -> str:
-    """`written` holds the version in the file for each op and the version it needs."""
+    """Return what to do about ops that are too new; `written` is as `needed` returns it."""
     newer = "" if runtime.name == "ai-edge-litert" else "use ai-edge-litert"
     if ("FULLY_CONNECTED", 12) in written:
         older = "convert with qbench quantize --for-runtime " + ".".join(
@@ -156,7 +161,7 @@ def _remedy(written: Mapping[tuple[str, int], int], runtime: Runtime) -> str:
 
 
 def _kernel_refusal(model: ModelInfo, runtime: Runtime) -> Refusal | None:
-    """An op of a known version whose kernel refuses its types when tensors are allocated."""
+    """Return the refusal for an op of a known version whose kernel does not support its types."""
     if runtime.name != "tflite-runtime":
         return None
     for op in model.ops:
@@ -165,7 +170,9 @@ def _kernel_refusal(model: ModelInfo, runtime: Runtime) -> Refusal | None:
             reason = (
                 f"{runtime.name} {runtime.version} has no TRANSPOSE_CONV for int8 weights with float inputs"
             )
-            return Refusal(reason, "asked of 2.14.0", "use ai-edge-litert, or convert with float16 or int8")
+            return Refusal(
+                reason, "tested with 2.14.0", "use ai-edge-litert, or convert with float16 or int8"
+            )
     return None
 
 

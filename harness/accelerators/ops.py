@@ -1,8 +1,7 @@
-"""An op together with its tensors, and what rules ask of them."""
+"""An op together with its tensors, and functions that rules use."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -40,12 +39,12 @@ class OpView:
         return ACTIVATIONS[number] if 0 <= number < len(ACTIVATIONS) else str(number)
 
     def values(self, index: int) -> tuple[int, ...] | None:
-        """What the constant input `index` holds; None if it is computed, large or absent."""
+        """Return the values of the constant input `index`; None if it is computed, large or absent."""
         return self.inputs[index].values if index < len(self.inputs) else None
 
 
 def views(model: ModelInfo) -> list[OpView]:
-    """The ops of the primary subgraph, in order."""
+    """Return the ops of the primary subgraph, in order."""
     makers = {tensor: op.name for op in model.ops for tensor in op.outputs}
     return [
         OpView(
@@ -58,30 +57,25 @@ def views(model: ModelInfo) -> list[OpView]:
     ]
 
 
-def elements(tensor: TensorInfo) -> int:
-    """The number of elements of a tensor."""
-    return math.prod(tensor.shape)
-
-
 def scale(tensor: TensorInfo) -> float | None:
-    """The scale of a tensor that has exactly one."""
+    """Return the scale of a tensor; None unless it has exactly one."""
     quantization = tensor.quantization
     return quantization.scales[0] if quantization and len(quantization.scales) == 1 else None
 
 
 def same_quantization(first: TensorInfo, second: TensorInfo) -> bool:
-    """True if two quantized tensors have the same scales and zero points."""
+    """Return True if two quantized tensors have the same scales and zero points."""
     a, b = first.quantization, second.quantization
     return a is not None and b is not None and (a.scales, a.zero_points) == (b.scales, b.zero_points)
 
 
 def axes(view: OpView, index: int = 1) -> tuple[int, ...] | None:
-    """The axes that input `index` holds, counted from the front."""
+    """Return the axes in input `index`, counted from the front; None if they are computed."""
     values, rank = view.values(index), len(view.inputs[0].shape) if view.inputs else 0
     return None if values is None else tuple(value + rank if value < 0 else value for value in values)
 
 
-# The inputs that say how large an op's output is; where one is computed, nobody knows it beforehand.
+# The inputs that determine the shape of an op's output, which is unknown beforehand if one is computed.
 _SIZE_INPUTS: dict[str, tuple[int, ...]] = {
     "BATCH_TO_SPACE_ND": (1, 2), "BROADCAST_TO": (1,), "EXPAND_DIMS": (1,), "FILL": (0,), "MEAN": (1,),
     "MIRROR_PAD": (1,), "ONE_HOT": (1,), "PAD": (1,), "PADV2": (1,), "RANGE": (0, 1, 2),
@@ -94,7 +88,7 @@ _ALWAYS_SIZED_LATE = frozenset({"WHERE", "UNIQUE", "NON_MAX_SUPPRESSION_V4", "NO
 
 
 def sized_while_running(view: OpView) -> bool:
-    """True where the output's shape depends on values that are computed."""
+    """Return True if the shape of the output depends on values that are computed."""
     if view.name in _ALWAYS_SIZED_LATE:
         return True
     late = (i for i in _SIZE_INPUTS.get(view.name, ()) if i < len(view.inputs))
@@ -102,7 +96,7 @@ def sized_while_running(view: OpView) -> bool:
 
 
 def unpacks(view: OpView) -> bool:
-    """A DEQUANTIZE of constant weights, which delegates do once, beforehand."""
+    """Return True for a DEQUANTIZE of constant weights, which delegates run once, beforehand."""
     return (
         view.name == "DEQUANTIZE"
         and len(view.inputs) == len(view.outputs) == 1
@@ -113,7 +107,7 @@ def unpacks(view: OpView) -> bool:
 
 
 def unpacked(seen: Sequence[OpView]) -> list[OpView]:
-    """The same ops, with weights that are unpacked beforehand counted as constants."""
+    """Return the ops with weights that are unpacked beforehand as constants."""
     known = {i for view in seen if unpacks(view) for i in view.op.outputs}
     return [
         replace(

@@ -1,4 +1,4 @@
-"""The delegates of device profiles: their names and options, checked by what each accelerator knows."""
+"""Check the delegates of device profiles: their names and options."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from harness.accelerators.registry import ACCELERATORS
 from harness.config import Config, DelegateSpec
 from harness.config.checks import InvalidValue, one_of, suggest, wrong_type
 from harness.errors import ConfigError
+from harness.record.plain import JsonObject
 
 
 def check_options(config: Config) -> Config:
-    """The same profiles, with every delegate known, its options checked and paths in them resolved.
+    """Return the profiles with every delegate known, its options checked and paths in them resolved.
 
     Raises ConfigError: one line with file, table and key.
     """
@@ -31,7 +32,7 @@ def check_options(config: Config) -> Config:
 
 
 def checked(spec: DelegateSpec, *, on_this_machine: bool) -> DelegateSpec:
-    """The delegate with checked options. Raises InvalidValue, with the name of the option that is wrong."""
+    """Return the delegate with checked options. Raises InvalidValue, which names the wrong option."""
     known = spec.name in ACCELERATORS
     accelerator = ACCELERATORS[spec.name if known else one_of(tuple(ACCELERATORS))(spec.name)]
     options = {key: _option(accelerator, key, value) for key, value in spec.options.items()}
@@ -42,19 +43,19 @@ def checked(spec: DelegateSpec, *, on_this_machine: bool) -> DelegateSpec:
 
 
 def resolved(path: str, folder: Path | None) -> str:
-    """A path relative to devices.toml's folder; a bare name is looked up, `~` expanded, later."""
+    """Return a path relative to devices.toml's folder joined to it; bare names and `~` are resolved later."""
     return str(folder / path) if folder is not None and "/" in path and not path.startswith("~") else path
 
 
 def flag(value: Any) -> bool:
-    """True or false."""
+    """Check that a value is true or false."""
     if not isinstance(value, bool):
         raise wrong_type("true or false", value)
     return value
 
 
-def scalars(value: Any) -> dict[str, Any]:
-    """A delegate library's own options: it is handed names and texts only."""
+def scalars(value: Any) -> JsonObject:
+    """Check the options of a delegate library: a table of strings, numbers and booleans."""
     if not isinstance(value, dict):
         raise wrong_type("a table", value)
     for key, item in value.items():

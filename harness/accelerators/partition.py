@@ -1,8 +1,8 @@
-"""How a graph is cut where a delegate takes some ops and not others.
+"""Split a graph into parts of ops that a delegate supports and parts of ops that it does not.
 
-Source: PartitionGraphIntoIndependentNodeSubsets in graph_info.cc of google-ai-edge/LiteRT: walk the ops
-in order again and again, putting into the current part whatever is ready and of its kind; when nothing
-more fits, start the next part with whatever is ready then.
+Source: PartitionGraphIntoIndependentNodeSubsets in graph_info.cc of google-ai-edge/LiteRT: add every op of
+the current kind whose inputs are ready to the current part; when none is left, start a part of the other
+kind.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from harness.accelerators.prediction import Verdict
 from harness.tflite import ModelInfo
 
-_MOST_SINGLE = 64  # uncertain ops that are tried one by one
+_MOST_SINGLE = 64  # uncertain ops that are flipped one by one
 
 
 def parts(model: ModelInfo, supported: Sequence[bool]) -> list[tuple[bool, list[int]]]:
-    """(supported, indices of ops) of each part, in the order in which they run.
+    """Return (supported, indices of ops) of each part, in the order in which they run.
 
-    An op that waits for a tensor which nothing makes belongs to no part.
+    An op that waits for a tensor that no op computes belongs to no part.
     """
     waiting, users = _needs(model)
     ready: dict[bool, list[int]] = {False: [], True: []}
@@ -27,7 +27,7 @@ def parts(model: ModelInfo, supported: Sequence[bool]) -> list[tuple[bool, list[
             ready[supported[i]].append(i)
     found: list[tuple[bool, list[int]]] = []
     kind = supported[min(ready[False] + ready[True])] if ready[False] or ready[True] else False
-    while ready[kind]:  # of the other kind is whatever is ready when a part ends
+    while ready[kind]:  # when a part ends, all ready ops are of the other kind
         part = []
         while ready[kind]:
             part.append(ready[kind].pop())
@@ -39,7 +39,7 @@ def parts(model: ModelInfo, supported: Sequence[bool]) -> list[tuple[bool, list[
 
 
 def _needs(model: ModelInfo) -> tuple[list[set[int]], dict[int, list[int]]]:
-    """(the tensors that each op waits for, the ops that wait for each tensor)."""
+    """Return the tensors that each op waits for, and the ops that wait for each tensor."""
     made = {t for op in model.ops for t in op.outputs}
     waiting = [made.intersection(op.inputs) for op in model.ops]
     users: dict[int, list[int]] = {}
@@ -52,7 +52,7 @@ def _needs(model: ModelInfo) -> tuple[list[set[int]], dict[int, list[int]]]:
 def _released(
     tensors: Sequence[int], waiting: Sequence[set[int]], users: Mapping[int, Sequence[int]]
 ) -> Iterator[int]:
-    """Ops that wait for nothing more, now that `tensors` are there."""
+    """Yield the ops that wait for nothing more once `tensors` are computed."""
     for tensor in tensors:
         for user in users.get(tensor, ()):
             if tensor in waiting[user]:
@@ -62,12 +62,12 @@ def _released(
 
 
 def first_part(model: ModelInfo, supported: Sequence[bool]) -> set[int]:
-    """The ops of the first supported part: all that a compiler of one subgraph keeps."""
+    """Return the ops of the first supported part: all that a compiler of one subgraph keeps."""
     return set(next((ops for kind, ops in parts(model, supported) if kind), []))
 
 
 def largest_part(model: ModelInfo, supported: Sequence[bool]) -> set[int]:
-    """The ops of the largest supported part, the first of them where several are."""
+    """Return the ops of the largest supported part; of several, the first."""
     mine = [ops for kind, ops in parts(model, supported) if kind]
     return set(sorted(mine, key=len, reverse=True)[0]) if mine else set()
 
@@ -77,11 +77,10 @@ def kept(
     verdicts: Sequence[Verdict],
     keep: Callable[[ModelInfo, Sequence[bool]], set[int]],
 ) -> list[Verdict]:
-    """What becomes of each op where only one part is kept and some verdicts are uncertain.
+    """Return the verdicts once only one part is kept, where some verdicts are uncertain.
 
-    An op is taken, or not, where it comes out the same whichever way the uncertain ones turn out. They
-    are tried all one way, all the other way, and each kind and each of the first 64 by itself both ways; it
-    is `uncertain` where these do not agree.
+    An op is certain if its result does not depend on the uncertain ones. Not all combinations of them are
+    computed: all one way, all the other way, and each kind and each of the first 64 ops flipped by itself.
     """
     cases = [
         keep(model, [answer(i, v) for i, v in enumerate(verdicts)]) for answer in _answers(model, verdicts)
@@ -98,7 +97,7 @@ def kept(
 
 
 def _answers(model: ModelInfo, verdicts: Sequence[Verdict]) -> list[Callable[[int, Verdict], bool]]:
-    """Ways to read the uncertain verdicts as yes or no."""
+    """Return ways to read the uncertain verdicts as yes or no."""
     doubtful = [i for i, v in enumerate(verdicts) if v is Verdict.UNCERTAIN]
     kinds: dict[str, list[int]] = {}
     for i in doubtful:

@@ -1,8 +1,8 @@
-"""What is expected of the ops of a model, told from the file alone: nothing runs.
+"""Predictions of which ops a delegate runs, made from the model file alone.
 
-Every prediction is per delegate and, where the delegate belongs to a runtime, per runtime version. A
-verdict is certain only where a document or the delegate's own source settles it; it is `likely` where no
-document does and it came out so wherever it was seen; the rest is `uncertain`.
+A prediction is for one delegate and, if the delegate is part of a runtime, for one runtime version. A verdict
+is certain only if a document or the delegate's source settles it. It is `likely` if no document does, but
+every observation agrees. Otherwise it is `uncertain`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from harness.tflite import ModelInfo
 
 
 class Verdict(StrEnum):
-    """Whether a delegate will run an op. The values are those of documents."""
+    """Whether a delegate will run an op. The values are written to documents."""
 
     DELEGATED = "taken"
     NOT_DELEGATED = "not taken"
@@ -25,17 +25,17 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class OpVerdict:
-    """What is expected of one op."""
+    """The prediction for one op."""
 
     verdict: Verdict
-    reason: str | None = None  # why it is not delegated, or why that is not sure; None: no more to be said
+    reason: str | None = None  # why it is not delegated, or why that is uncertain
     source: str = ""  # the document that says so
     remedy: str | None = None  # what to do about it
-    likely: bool = False  # as far as was seen, but not documented; `reason` then says what was seen
+    likely: bool = False  # observed but not documented; `reason` says what was observed
 
     @property
     def certain(self) -> bool:
-        """True where the verdict is settled by a document, source code or the runtime itself."""
+        """True if a document, source code or the runtime itself settles the verdict."""
         return self.verdict is not Verdict.UNCERTAIN and not self.likely
 
 
@@ -54,7 +54,7 @@ class Prediction:
     """One verdict per op of the primary subgraph, in order; none is delegated if `refusal` is certain."""
 
     delegate: str
-    target: str  # what it holds for: "ai-edge-litert 2.3.0", "edgetpu_compiler 16.0"
+    target: str  # what it is valid for: "ai-edge-litert 2.3.0", "edgetpu_compiler 16.0"
     ops: tuple[OpVerdict, ...]
     partitions: int | None = None  # None: not known
     refusal: Refusal | None = None
@@ -65,7 +65,7 @@ class Prediction:
         return len(self.ops)
 
     def count(self, verdict: Verdict) -> int:
-        """The number of ops with this verdict, likely ones included."""
+        """Return the number of ops with this verdict, likely ones included."""
         return sum(op.verdict is verdict for op in self.ops)
 
     @property
@@ -92,12 +92,12 @@ class Prediction:
 def all_alike(
     model: ModelInfo, delegate: str, target: str, verdict: OpVerdict, refusal: Refusal | None = None
 ) -> Prediction:
-    """A prediction that says the same of every op."""
+    """Return a prediction with the same verdict for every op."""
     return Prediction(delegate, target, (verdict,) * len(model.ops), partitions=None, refusal=refusal)
 
 
 def refused_as_a_whole(prediction: Prediction) -> Prediction:
-    """The same, with no op delegated if the model is certain to be refused."""
+    """Return the prediction with no op delegated if the model is certain to be refused."""
     why = prediction.refusal
     if why is None or not why.certain:
         return prediction
@@ -109,9 +109,9 @@ _ANSWERS = {Verdict.DELEGATED: True, Verdict.NOT_DELEGATED: False, Verdict.UNCER
 
 
 def expected(prediction: Prediction, model: ModelInfo) -> ExpectedOps:
-    """A prediction as a run records it, to explain what the device will report.
+    """Convert a prediction to what a run records, to explain what the device will report.
 
-    If the model was expected to be refused and ran all the same, the rules have nothing to say of its ops.
+    If the model was expected to be refused and ran all the same, the rules say nothing about its ops.
     """
     names = tuple(op.name for op in model.ops)
     if prediction.refused:
@@ -121,5 +121,5 @@ def expected(prediction: Prediction, model: ModelInfo) -> ExpectedOps:
 
 
 def joined(words: Sequence[str]) -> str:
-    """ "a, b and c"."""
+    """Return "a, b and c"."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""

@@ -1,6 +1,6 @@
-"""All accelerators, found by listing this package: each module with an ACCELERATOR is one.
+"""All accelerators: the modules of this package that have an ACCELERATOR.
 
-A module is named like its delegate, and imported when it is asked for.
+A module has the name of its delegate, and is imported on first use.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ _PACKAGE = __name__.rpartition(".")[0]
 
 
 class Registry(Mapping[str, Accelerator]):
-    """Delegate name -> what home knows of it, in the order of their names."""
+    """Delegate name -> accelerator, sorted by name."""
 
     def __init__(self) -> None:
         self._known: dict[str, Accelerator] = {}
 
     def __getitem__(self, name: str) -> Accelerator:
-        """Raises KeyError for an unknown delegate."""
+        """Return the accelerator of that name. Raises KeyError for an unknown delegate."""
         if name not in self._known:
             found = _load(name)
             if found is None:
@@ -40,7 +40,7 @@ class Registry(Mapping[str, Accelerator]):
 
 
 def _load(name: str) -> Accelerator | None:
-    """The accelerator in the module of that name; an error while it is imported is raised as it is."""
+    """Load the accelerator in the module of that name; None if there is none."""
     if not name.isidentifier() or importlib.util.find_spec(f"{_PACKAGE}.{name}") is None:
         return None
     found = getattr(importlib.import_module(f"{_PACKAGE}.{name}"), "ACCELERATOR", None)
@@ -51,11 +51,11 @@ ACCELERATORS: Mapping[str, Accelerator] = Registry()
 
 
 def label(name: str) -> str:
-    """A delegate in sentences; its name if it is none of this qbench's (of a stored run, say)."""
+    """Return a delegate's name for sentences; an unknown name (of an older run, say) as it is."""
     found = ACCELERATORS.get(name)
     return name if found is None else found.label
 
 
 def barring() -> frozenset[str]:
-    """Codes of warnings of all delegates with which a cell can't be the fastest."""
+    """Return the codes of all warnings with which a cell cannot be the fastest."""
     return frozenset(code for accelerator in ACCELERATORS.values() for code in accelerator.barring)

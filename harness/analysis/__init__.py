@@ -1,6 +1,6 @@
-"""A run's figures: pure functions from the record to rows, conclusions and warnings.
+"""The figures of a run: pure functions from the record to rows, conclusions and warnings.
 
-No files, no clock, no processes: what they return depends on the run alone.
+They read no files and no clock and start no processes: the result depends on the run alone.
 """
 
 from harness.analysis.baseline import baselines, check_baseline

@@ -1,4 +1,4 @@
-"""Which cell the others are compared with."""
+"""Choose the baseline: the cell that the others are compared with."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from harness.record import Cell, CellRun, Done, Pending, Run, Variant
 
 
 def check_baseline(run: Run) -> None:
-    """Raises ConfigError if --baseline fits no cell of some --model. Nothing was asked for: fine.
+    """Raise ConfigError if --baseline was given and matches no cell of one of the models.
 
-    A folder of different models is one --model: the baseline is of those of them that have such a cell.
+    A folder of different models counts as one --model: it is enough if one of them has such a cell.
     """
     asked = run.header.baseline
     if asked is None:
@@ -30,29 +30,29 @@ def check_baseline(run: Run) -> None:
 
 
 def baselines(run: Run) -> dict[str, Cell]:
-    """For every cell's id, the cell it is compared with; left out where there is none.
+    """Return the baseline of every cell, by the cell's id. Cells without a baseline are left out.
 
-    Cells are compared with those of the same model on the same machine (local profiles share one), or
-    with the one cell that --baseline names together with its device.
+    Each model has one baseline per machine (local profiles share one), or a single one if --baseline names
+    a cell together with its device.
     """
-    found: dict[str, Cell] = {}
+    baseline_of: dict[str, Cell] = {}
     for of_model in _grouped(run.cells, lambda cell: cell.model):
         for here in _grouped(of_model, _machine):
             chosen = _choose(here, of_model, run.header.baseline)
             if chosen is not None:
-                found |= {entry.cell.id: chosen.cell for entry in here}
-    return found
+                baseline_of |= {entry.cell.id: chosen.cell for entry in here}
+    return baseline_of
 
 
 def float_rank(cell: Cell) -> int:
-    """0 for the variant named float32, 1 for another one of that scheme, 2 for all others."""
+    """Return 0 for the variant named float32, 1 for another variant of that scheme, 2 for all others."""
     if not isinstance(cell.variant, Variant) or cell.variant.scheme != "float32":
         return 2
     return 0 if cell.variant.name == "float32" else 1
 
 
 def _choose(here: Sequence[CellRun], of_model: Sequence[CellRun], asked: str | None) -> CellRun | None:
-    """The baseline of a model's cells on one machine; `of_model`: those on all machines."""
+    """Return the baseline of a model's cells on one machine. of_model: its cells on all machines."""
     if asked is None or not any(asked in _spellings(entry.cell) for entry in of_model):
         return _first(here)
     by_device = [entry for entry in of_model if asked in _spellings(entry.cell, device=True)]
@@ -60,11 +60,11 @@ def _choose(here: Sequence[CellRun], of_model: Sequence[CellRun], asked: str | N
 
 
 def _first(cells: Iterable[CellRun]) -> CellRun | None:
-    """Float32 on the `cpu` delegate if there is one, and one that can be measured if there is one."""
+    """Return the preferred baseline: one that did not fail, then float32, then on the `cpu` delegate."""
     return min(
         cells,
         key=lambda entry: (_failed(entry), float_rank(entry.cell), entry.cell.delegate.name != "cpu"),
-        default=None,  # the first of equals wins: profiles, delegates and thread counts in the order asked
+        default=None,  # of equals, the first one: cells are in the order that the user asked for
     )
 
 
@@ -73,7 +73,7 @@ def _failed(entry: CellRun) -> bool:
 
 
 def _machine(cell: Cell) -> str:
-    """What profiles share that are one machine: those in place local, and those of one ssh target."""
+    """Return a key that profiles on one machine share: all local ones, or those of one ssh target."""
     return cell.device.machine or ("local" if cell.device.place == "local" else f"@{cell.device.name}")
 
 
@@ -85,7 +85,7 @@ def _grouped(cells: Iterable[CellRun], key: Callable[[Cell], str]) -> list[list[
 
 
 def _spellings(cell: Cell, *, device: bool = False) -> set[str]:
-    """How --baseline may name this cell; `device`: only the forms that name the device too."""
+    """Return the names by which --baseline may select this cell. device: only those with the device."""
     named = name(cell)
     with_device = {f"{named.variant}@{named.device}", str(named)}
     return with_device if device else with_device | {named.variant, f"{named.variant}/{named.delegate}"}

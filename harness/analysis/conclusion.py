@@ -1,6 +1,6 @@
 """The conclusion over cells with the same baseline: the fastest, its ties, what is undecided.
 
-Made of a document's cells alone, so that stored and pooled runs are read as a fresh one is.
+It is derived from the rows of a document alone, so that fresh, stored and pooled runs are treated alike.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["NO_WINNERS", "Conclusion", "Verdict", "barred_by", "conclude", "coul
 
 Verdict = Literal["fastest", "tied", "baseline", "not-shown", "none"]
 
-# Another model, outputs that are none or wrong, no time: fast means nothing there. Accelerators have more.
+# Codes of warnings that bar a cell from the star: another model, wrong outputs, or no valid times.
 NO_WINNERS = barring() | {
     "interface-differs",
     "nan-output",
@@ -37,22 +37,22 @@ NO_WINNERS = barring() | {
 class Conclusion:
     """The conclusion of one model and baseline.
 
-    `cell` has the star: the fastest one (`verdict` "fastest"); of several that can't be told apart the one
-    with the best fidelity ("tied"); the baseline, because all others are slower ("baseline") or none is
-    shown to be faster ("not-shown"); None where every cell is barred ("none").
+    `cell` gets the star. The verdict says why: it is "fastest"; it is "tied" with others and has the best
+    fidelity of them; it is the "baseline", and all others are slower; it is the baseline because no other
+    is shown to be faster ("not-shown"). If all cells are barred, it is None and the verdict "none".
     """
 
     model: str
     verdict: Verdict
     cell: Row | None
     reason: str | None = None  # what decided among ties: SQNR, top-1, ops, size or speed
-    ties: list[Row] = field(default_factory=list)  # as fast, as far as can be told; the fastest first
+    ties: list[Row] = field(default_factory=list)  # not shown to be slower than `cell`; fastest first
     undecided: list[Row] = field(default_factory=list)  # may be faster than the baseline, or not
-    budget_s: float | None = None  # about what would decide the first of them
+    budget_s: float | None = None  # about the budget that would decide the first undecided cell
     barred: list[Row] = field(default_factory=list)  # faster, but ruled out by a warning or their status
 
     def by_id(self) -> record.Conclusion:
-        """The conclusion as the result document has it, with cells by their id."""
+        """Return the conclusion as the result document stores it, with cells named by id."""
         return record.Conclusion(
             model=self.model,
             verdict=self.verdict,
@@ -66,7 +66,7 @@ class Conclusion:
 
 
 def conclude(document: Document) -> list[Conclusion]:
-    """One conclusion for each model and baseline; nothing where there was nothing to compare."""
+    """Return one conclusion per model and baseline; none for a model with a single cell."""
     groups: dict[tuple[str, BaselineName], list[Row]] = {}
     for row in document.cells:
         if row.speedup is not None:
@@ -76,15 +76,15 @@ def conclude(document: Document) -> list[Conclusion]:
 
 
 def barred_by(row: Row) -> list[str]:
-    """The reasons that rule a cell out: its status, or its warnings' codes in order; empty for a real one."""
-    if row.status not in ("ok", "partial"):  # fell back to the CPU, or failed in a later launch
+    """Return what bars a cell from the star: its status, or the codes of its warnings; empty if nothing."""
+    if row.status not in ("ok", "partial"):  # it fell back to the CPU, or failed in a later launch
         return [row.status]
-    found = [warning.code for warning in row.warnings if warning.code in NO_WINNERS]
-    if not found and row.fidelity and is_far(row.fidelity):  # of runs stored before it was a warning
-        found = ["variant-differs"]
-    if not found and not (row.latency_ms and row.latency_ms.median):
-        found = ["zero-times"]
-    return [*dict.fromkeys(found)]
+    codes = [warning.code for warning in row.warnings if warning.code in NO_WINNERS]
+    if not codes and row.fidelity and is_far(row.fidelity):  # runs stored before this warning existed
+        codes = ["variant-differs"]
+    if not codes and not (row.latency_ms and row.latency_ms.median):
+        codes = ["zero-times"]
+    return [*dict.fromkeys(codes)]
 
 
 def _ids(rows: Iterable[Row]) -> tuple[str, ...]:
@@ -97,7 +97,7 @@ def _of_group(group: Sequence[Row], precision: float, budget_s: float | None) ->
     out = [row for row in group if row not in real]
     alone = not any(row.baseline for row in real)  # the baseline itself is barred, or a fallback
     shown = [row for row in real if row.baseline or intervals.is_faster(row)]
-    if alone:  # whatever has an interval; else a single launch has to do
+    if alone:  # prefer cells with an interval; without any, a single launch has to do
         shown = [row for row in real if intervals.has_interval(row)] or real
     if not shown:
         return Conclusion(model, "none", None, barred=intervals.fastest_first(out))
@@ -131,9 +131,9 @@ def _baseline(
 
 
 def _budget(row: Row, precision: float, budget_s: float | None) -> float | None:
-    """About the --budget at which the interval leaves out 1, or is as narrow as asked; None if unknown.
+    """Estimate the --budget at which the interval excludes 1 or is as narrow as asked; None if unknown.
 
-    An interval narrows with the square root of the launches. Rounded up to one digit.
+    An interval narrows with the square root of the launches. The result is rounded up to one digit.
     """
     half_width = intervals.half_width(row)
     if not budget_s or intervals.value(row) <= 0 or not math.isfinite(half_width):

@@ -1,4 +1,4 @@
-"""What keeps two runs from being pooled: models, variants, machine, runtime, settings, governor."""
+"""Differences that keep two runs from being pooled: models, variants, machine, runtime, settings."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from harness.record import CellRun, DeviceState, Run
 
 _OF_DEVICE = ("place", "os", "arch", "cpu", "cores", "memory_bytes", "python", "runtime", "runtime_version")
 _OF_PROFILE = ("delegates", "affinity", "env")
-_NAMED = 3  # differences said one by one
+_NAMED = 3  # differences that are listed
 _LONGEST = 60  # characters of a fact
 
 
 class _Fact(NamedTuple):
-    """What has to be the same in both runs."""
+    """A fact that has to be the same in both runs."""
 
     what: str
     mine: object
@@ -24,7 +24,7 @@ class _Fact(NamedTuple):
 
 
 def differences(one: Run, other: Run) -> list[str]:
-    """The reasons why two runs cannot be pooled, one sentence each."""
+    """Return the reasons why two runs can't be pooled, one sentence each."""
     here, there = (sorted({variant.model for variant in run.variants}) for run in (one, other))
     if not set(here) & set(there):
         return [f"they measured {some(here, ', ')} and {some(there, ', ')}"]
@@ -32,13 +32,13 @@ def differences(one: Run, other: Run) -> list[str]:
 
 
 def some(texts: Sequence[str], between: str = "; ") -> str:
-    """The first few texts, and how many more there are."""
+    """Return the first few texts joined, followed by how many more there are."""
     more = len(texts) - _NAMED
     return between.join(texts[:_NAMED]) + (f"{between}and {more} more" if more > 0 else "")
 
 
 def _in_one_only(one: Run, other: Run) -> Iterator[str]:
-    """Cells of one run that the other does not have; by their variant or device where that is missing."""
+    """Report cells that only one run has, by variant or device if the other lacks that altogether."""
     for which, mine, theirs in (("first", one, other), ("second", other, one)):
         there = {name for entry in theirs.cells for name in _names(entry)}
         missing = [next((n for n in _names(entry) if n not in there), None) for entry in mine.cells]
@@ -47,7 +47,7 @@ def _in_one_only(one: Run, other: Run) -> Iterator[str]:
 
 
 def _names(entry: CellRun) -> tuple[str, str, str]:
-    """The names by which a cell may be missing: its variant, its device, itself."""
+    """Return the names by which a cell is reported missing: of its variant, its device, the cell itself."""
     cell = entry.cell
     variant = f"{cell.model} {cell.variant.name}"
     full = f"{variant}/{cell.delegate.name}@{cell.device.name} with threads {cell.threads}"

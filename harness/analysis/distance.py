@@ -1,6 +1,6 @@
-"""The distance of outputs from their reference: the bound beyond which they are of no use, and words.
+"""How far outputs are from their reference: whether too far to be of use, and a description.
 
-Where the bounds come from: docs/statistics.md, "How far is far". Needs no numpy: stored rows are judged, too.
+Source of the bounds: docs/statistics.md, "How far is far". Without numpy, so that `show` starts fast.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 from harness.record import Fidelity
 
 FAR_DB = 10.0  # of signal to noise: a third of the outputs' size is wrong
-FEW_SAME = 0.5  # of the samples with the same top-1 class, of the rows of a list
-ENOUGH_SAMPLES = 8  # fewer can disagree by chance
+FEW_SAME = 0.5  # share of samples with the same top-1 class, or of the rows of a list
+ENOUGH_SAMPLES = 8  # fewer may disagree by chance
 
 
 def is_far(figures: Fidelity) -> bool:
-    """Whether outputs have too little in common with the reference's to be of use.
+    """Return whether outputs differ too much from the reference's to be of use.
 
-    Runs that were stored before some of the figures were taken are judged by those they have.
+    Figures that an older run did not store are not considered.
     """
     same, rows, labels = figures.top1_agreement, figures.same_rows, figures.same_labels
     return bool(
@@ -28,7 +28,7 @@ def is_far(figures: Fidelity) -> bool:
 
 
 def describe(figures: Fidelity) -> str:
-    """SQNR 3.2 dB in output scores, off by up to 0.41, same top-1 class in 43.7% of 16 samples."""
+    """Return the figures in words: "SQNR 3.2 dB, off by up to 0.41, same top-1 class in 43.7% of …"."""
     parts = []
     if figures.sqnr_db is not None:
         parts.append(
@@ -46,5 +46,5 @@ def describe(figures: Fidelity) -> str:
 
 
 def of_output(figures: Fidelity) -> str:
-    """Which output the figures are of; empty where there is only one."""
+    """Return " in output NAME" for the output that the figures are of; empty if there is only one."""
     return f" in output {figures.output}" if figures.output is not None else ""

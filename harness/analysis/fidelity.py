@@ -1,4 +1,4 @@
-"""Fidelity: how close a variant's outputs come to those of the float32 variant on the same inputs."""
+"""Fidelity: how close outputs come to those of the reference on the same inputs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _VARIES = 0.01  # of a reference's size, over the samples
 
 @dataclass(frozen=True)
 class Values:
-    """An output tensor, decoded. `array` is None where data and shape disagree."""
+    """A decoded output tensor. `array` is None if the data does not fit the shape."""
 
     name: str
     shape: tuple[int, ...]  # (samples, *tensor shape), or (samples, kept) where subsampled
@@ -31,7 +31,7 @@ class Values:
 
 
 def decode(outputs: Sequence[Output]) -> tuple[Values, ...]:
-    """The values of outputs as float64."""
+    """Decode outputs to float64."""
     return tuple(
         Values(output.name, tuple(map(int, output.shape)), output.subsampled, _array(output))
         for output in outputs
@@ -47,7 +47,7 @@ def compare_outputs(
     labels: Collection[int] = (),
     most: int | None = None,
 ) -> Fidelity | None:
-    """As `compare`, of outputs as they cross the wire."""
+    """Compare outputs that are still encoded; see `compare`."""
     return compare(
         decode(reference),
         decode(candidate),
@@ -67,13 +67,13 @@ def compare(
     labels: Collection[int] = (),
     most: int | None = None,
 ) -> Fidelity | None:
-    """Figures over all samples, or None where the outputs cannot be laid side by side (`unlike` tells why).
+    """Return the figures over all samples, or None if the outputs can't be compared (see `unlike`).
 
-    What they mean: docs/results.md, "fidelity". With several outputs cosine, error and SQNR are those of
-    the worst one. Values that are not finite leave them None (`count_nonfinite` tells).
+    What the figures mean: docs/results.md, "fidelity". With several outputs, cosine, error and SQNR are those
+    of the worst one. They are None if a value is not finite (see `count_nonfinite`).
 
-    named: what the reference is called. classifier: whether the largest value of an output can be a class.
-    labels: places of the outputs that hold labels, not quantities. most: only so many samples, the first.
+    named: the name of the reference. classifier: whether the largest value of an output may be a class.
+    labels: indices of outputs that hold labels, not quantities. most: compare only the first `most` samples.
     """
     if unlike(reference, candidate) is not None:
         return None
@@ -81,7 +81,7 @@ def compare(
     aligned, same_rows = ranked.align(pairs)
     kept = [(i, pair) for i, pair in enumerate(aligned) if pair]
     by_name = [(reference[i].name, _figures(*pair)) for i, pair in kept if i not in labels]
-    figures = [found for _, found in by_name] or [_of_labels(*pair) for _, pair in kept]
+    figures = [of_output for _, of_output in by_name] or [_of_labels(*pair) for _, pair in kept]
     same = [ref == cand for i, (ref, cand) in kept if i in labels]
     same_labels = min((float(np.mean(equal)) for equal in same), default=None)
     top1 = None
@@ -103,13 +103,13 @@ def compare(
 
 
 def count_nonfinite(outputs: Sequence[Values]) -> int:
-    """How many output values are NaN or infinite."""
+    """Return how many output values are NaN or infinite."""
     arrays = [output.array for output in outputs if output.array is not None]
     return sum(int(np.count_nonzero(~np.isfinite(array))) for array in arrays)
 
 
 def unlike(reference: Sequence[Values], candidate: Sequence[Values]) -> str | None:
-    """The reason why outputs can't be compared with the reference's; None if they can."""
+    """Return why outputs can't be compared with the reference's; None if they can."""
     if len(reference) != len(candidate) or not reference:
         return f"{len(candidate)} against {len(reference)} outputs"
     for ref, cand in _matched(reference, candidate):
@@ -124,7 +124,7 @@ def unlike(reference: Sequence[Values], candidate: Sequence[Values]) -> str | No
 
 
 def samples_of(outputs: Sequence[Values]) -> int:
-    """For how many samples there are outputs."""
+    """Return the number of samples that all outputs cover."""
     return min((output.shape[0] for output in outputs if output.shape), default=0)
 
 
@@ -137,7 +137,7 @@ def _array(output: Output) -> Array | None:
 
 
 def _matched(reference: Sequence[Values], candidate: Sequence[Values]) -> list[tuple[Values, Values]]:
-    """Outputs that belong together: by name where both have the same names, else by position."""
+    """Pair outputs by name if both sides have the same names, else by position."""
     by_name = {output.name: output for output in candidate}
     same_names = len(by_name) == len(candidate) and {output.name for output in reference} == set(by_name)
     return [
@@ -149,7 +149,7 @@ def _matched(reference: Sequence[Values], candidate: Sequence[Values]) -> list[t
 def _pairs(
     reference: Sequence[Values], candidate: Sequence[Values], most: int | None
 ) -> list[tuple[Array, Array]]:
-    """The values of outputs that belong together, of the samples that both had time for."""
+    """Return the values of paired outputs, for the samples that both sides have."""
     count = min(samples_of(reference), samples_of(candidate))
     count = count if most is None else min(count, most)
     return [
@@ -160,7 +160,7 @@ def _pairs(
 
 
 def _of_labels(ref: Array, cand: Array) -> dict[str, float]:
-    """The fidelity of outputs without any quantity: the same, or not."""
+    """Return the figures of an output that holds labels: only the largest difference."""
     return {
         "cosine": math.nan,
         "max_abs_error": float(np.max(np.abs(ref - cand), initial=0)),
@@ -169,7 +169,7 @@ def _of_labels(ref: Array, cand: Array) -> dict[str, float]:
 
 
 def _figures(ref: Array, cand: Array) -> dict[str, float]:
-    """Of one output; NaN where a figure does not exist, infinite SQNR where nothing differs."""
+    """Return the figures of one output. NaN: undefined. SQNR is infinite if nothing differs."""
     if not (ref.size and np.isfinite(ref).all() and np.isfinite(cand).all()):
         return dict.fromkeys(("cosine", "max_abs_error", "sqnr_db"), math.nan)
     noise = float(np.sum((ref - cand) ** 2))
@@ -198,16 +198,16 @@ def _worst(
 
 
 def _worst_output(named: Sequence[tuple[str, dict[str, float]]]) -> str | None:
-    """The name of the output with the lowest SQNR; one that has none, because of NaN, is worse still."""
+    """Return the name of the output with the lowest SQNR. An undefined SQNR (NaN) counts as lowest."""
     by_noise = [(-math.inf if math.isnan(f["sqnr_db"]) else f["sqnr_db"], name) for name, f in named]
     return min(by_noise, key=lambda entry: entry[0], default=(0.0, None))[1]
 
 
 def _collapsed(pairs: Sequence[tuple[Array, Array]]) -> bool:
-    """True where nothing of the input is left in some output.
+    """Return whether an output is the same for all samples although the reference's is not.
 
-    The reference has to vary by over 1 % of its size: a classifier that is certain of one class for all
-    samples is the same for all of them, too. Whole numbers (classes, counts) may well be.
+    The reference has to vary by more than 1 % of its size: a classifier may be certain of one class for all
+    samples. Outputs of whole numbers (classes, counts) are not judged, as they may well be the same.
     """
     for ref, cand in pairs:
         if len(ref) < _SAMPLES_TO_VARY or not np.isfinite(ref).all() or (ref == np.rint(ref)).all():
@@ -221,9 +221,9 @@ def _collapsed(pairs: Sequence[tuple[Array, Array]]) -> bool:
 
 
 def _top1(ref: Array, cand: Array) -> float | None:
-    """Of outputs of shape (samples, batch, classes), as they cross the wire, or (samples, classes).
+    """Return the share of rows with the same largest class, for rows in which the reference is finite.
 
-    Over samples of which the reference is finite; None where it never is.
+    Shape: (samples, batch, classes) or (samples, classes). None for other shapes, or without such rows.
     """
     if ref.ndim not in (2, 3) or ref.shape[-1] < 2 or not ref.size:
         return None

@@ -1,4 +1,4 @@
-"""Warnings about outputs: far from float32's, or not those that the CPU computes of the same file."""
+"""Warnings about outputs that differ from float32's, or from the CPU's with the same file."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ NOT_COMPARED = "not-compared"
 
 
 def of_nonfinite(count: int) -> Iterator[Warning]:
-    """The warning about output values that are NaN or infinite."""
+    """Warn about output values that are NaN or infinite."""
     if count:
         verb = "value is" if count == 1 else "values are"
         yield Warning("nan-output", f"{count} output {verb} NaN or infinite")
 
 
 def of_variant(figures: Fidelity | None, finite: bool = True) -> Iterator[Warning]:
-    """The warnings about a cell's fidelity to float32; never about the reference itself.
+    """Warn about a variant whose outputs are far from the reference's, or can't be judged.
 
-    finite: whether the variant's own outputs are numbers.
+    finite: whether the variant's own outputs are finite.
     """
     if figures is None:
         return
@@ -43,7 +43,7 @@ def of_variant(figures: Fidelity | None, finite: bool = True) -> Iterator[Warnin
 
 
 def not_compared(why: str) -> Warning:
-    """The warning about outputs without a fidelity: nothing is known of what their cell computes."""
+    """Return the warning about outputs that could not be compared with any other's."""
     return Warning(
         NOT_COMPARED,
         f"its outputs were not compared with any other's: {why}; whether they are right is not known",
@@ -51,7 +51,7 @@ def not_compared(why: str) -> Warning:
 
 
 def of_samples(samples: int, others: int) -> Iterator[Warning]:
-    """The warning about a cell compared on fewer samples than the other cells."""
+    """Warn about a cell that was compared on fewer samples than the others."""
     if samples < others:
         yield Warning(
             "fewer-samples",
@@ -61,9 +61,9 @@ def of_samples(samples: int, others: int) -> Iterator[Warning]:
 
 
 def of_delegate(figures: Fidelity | None) -> Iterator[Warning]:
-    """The warning about outputs that are not those of the same file on the CPU's own kernels.
+    """Warn about outputs that are far from those of the same file on the CPU.
 
-    Kernels round differently, and some calculate in float what others quantize; that much noise is neither.
+    Kernels round differently, and some calculate in float what others quantize; this is for larger noise.
     """
     if figures is not None and is_far(figures):
         yield Warning(

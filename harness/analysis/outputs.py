@@ -1,4 +1,4 @@
-"""The outputs of one run's cells beside each other: fidelity, and the warnings that follow from it."""
+"""Compare the outputs of a run's cells: their fidelity, and warnings about it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.record import Cell, CellRun, Fidelity, Run, Variant, Warning
 
 
 class Outputs:
-    """What the cells of a run sent, decoded once. `fidelity` holds each cell's figures by its id."""
+    """The outputs of a run's cells, decoded once. `fidelity` holds their figures by cell id."""
 
     def __init__(self, run: Run) -> None:
         sent = [(entry.cell, decode(_outputs_of(entry))) for entry in run.cells]
@@ -30,22 +30,22 @@ class Outputs:
         }
 
     def nonfinite(self, cell: Cell) -> int:
-        """How many of the cell's output values are NaN or infinite."""
+        """Return how many of the cell's output values are NaN or infinite."""
         return count_nonfinite(self._values[cell.id])
 
     def warnings(self, cell: Cell) -> Iterator[Warning]:
-        """What is to be said of the outputs of a measured cell.
+        """Yield the warnings about the outputs of a measured cell.
 
-        A delegate that differs from the CPU with the same file is that, and no worse variant. Unless the
-        variant is worthless on the CPU already: in noise, rounding alone makes all the difference.
+        If outputs differ from the CPU's with the same file, the delegate is blamed and not the variant,
+        unless the variant is far from float32 on the CPU, too: then rounding alone can explain it.
         """
         figures = self.fidelity.get(cell.id)
         if figures is None:
             yield output_warnings.not_compared(self._why_not_compared(cell))
         else:
             yield from output_warnings.of_samples(figures.samples or 0, self._most.get(cell.model, 0))
-        blamed = list(self._of_delegate(cell))
-        yield from blamed or output_warnings.of_variant(figures, finite=not self.nonfinite(cell))
+        of_delegate = list(self._of_delegate(cell))
+        yield from of_delegate or output_warnings.of_variant(figures, finite=not self.nonfinite(cell))
 
     def _of_delegate(self, cell: Cell) -> Iterator[Warning]:
         same = same_on_cpu(cell, self._cells)
@@ -56,7 +56,7 @@ class Outputs:
             yield from output_warnings.of_delegate(self._compared(same, cell))
 
     def _compared(self, against: Cell, cell: Cell) -> Fidelity | None:
-        """The cell's outputs beside another's; None where it sent none, or they don't fit together."""
+        """Return the cell's fidelity to another cell; None if outputs are missing or unlike."""
         if not self._values[cell.id]:
             return None
         return compare(
@@ -77,9 +77,9 @@ class Outputs:
         return unlike(self._values[against.id], values) or "no reason known"
 
     def _samples_for_all(self, model: str) -> int:
-        """The number of samples that all cells of a model had time for: their figures are of the same ones.
+        """Return the number of samples on which all cells of a model are compared.
 
-        Cells with too few to say much don't count: they would make all others say as little.
+        It is the smallest number that a cell had time for; cells with too few samples are not considered.
         """
         counts = [samples_of(self._values[cell.id]) for cell in self._cells if cell.model == model]
         enough = min(ENOUGH_SAMPLES, max(counts, default=0))
@@ -87,12 +87,12 @@ class Outputs:
 
 
 def _outputs_of(entry: CellRun) -> list[Output]:
-    """The cell's outputs for the sample inputs; empty where no launch brought any."""
+    """Return the cell's outputs for the sample inputs; empty if no launch has any."""
     return next((launch.outputs for launch in entry.launches if launch.outputs), [])
 
 
 def _reproduces_input(cell: Cell) -> bool:
-    """Whether it is an autoencoder: its largest output is not a class."""
+    """Return whether the model is an autoencoder, whose largest output is not a class."""
     variant = cell.variant
     if not isinstance(variant, Variant):
         return False
@@ -100,6 +100,6 @@ def _reproduces_input(cell: Cell) -> bool:
 
 
 def _labels(cell: Cell) -> set[int]:
-    """Places of outputs that are whole numbers by their type, as of ARG_MAX: a class, and no quantity."""
+    """Return the indices of outputs that hold labels, not quantities: unquantized integers (ARG_MAX)."""
     outputs = cell.variant.outputs if isinstance(cell.variant, Variant) else ()
     return {i for i, tensor in enumerate(outputs) if "int" in tensor.dtype and tensor.quantization is None}

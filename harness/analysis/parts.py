@@ -1,7 +1,7 @@
-"""What is known of a cell's launches from one run alone: fidelity, and warnings about machine and outputs.
+"""Figures that belong to a single run: fidelity, and warnings about the machine and the outputs.
 
-A run has one part: itself. One that was pooled has one for each run that it was made of, as the state of a
-machine and the samples that outputs were compared on are those of one run.
+A run has one part, itself. A pooled run has one part per original run, because the state of a machine and
+the samples that outputs are compared on differ from run to run.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from harness.record.interface import interface
 
 
 class Part(Protocol):
-    """One run's share in what is known of cells."""
+    """The fidelity and warnings of cells in one run."""
 
     def fidelity(self, cell: Cell) -> Fidelity | None:
-        """The cell's outputs beside its reference's, both of this run; None if they were not compared."""
+        """Return the cell's fidelity in this run; None if its outputs were not compared."""
 
     def warnings(self, cell: Cell) -> Iterator[Warning]:
-        """The warnings that don't need the launches of other runs."""
+        """Yield the warnings that don't depend on the launches of other runs."""
 
 
 def part(run: Run) -> Part:
-    """The part of a run that was not pooled."""
+    """Return the part of a run that is not pooled."""
     return _Derived(run) if run.exported is None else _Stored(run.exported)
 
 
 class _Stored:
-    """Of a run without events: what its rows say."""
+    """A run without events: fidelity and warnings are those of its stored rows."""
 
     def __init__(self, document: Document) -> None:
         self._rows = {key_of_row(row): row for row in document.cells}
@@ -51,7 +51,7 @@ class _Stored:
 
 
 class _Derived:
-    """Of a run with events: everything is derived from them."""
+    """A run with events: fidelity and warnings are derived from them."""
 
     def __init__(self, run: Run) -> None:
         self._cells: Mapping[Key, CellRun] = {key(entry.cell): entry for entry in run.cells}

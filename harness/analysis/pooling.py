@@ -1,4 +1,4 @@
-"""Several runs as one: more launches, a narrower interval. Only runs that measured the same thing."""
+"""Pool runs that measured the same thing: more launches narrow the intervals."""
 
 from __future__ import annotations
 
@@ -13,24 +13,23 @@ from harness.analysis.names import Key, key
 from harness.errors import ResultsError
 from harness.record import CellRun, Run
 
-_APART = 1_000_000  # between the launch numbers of two runs: launches of different runs never pair
+_APART = 1_000_000  # between the launch numbers of two runs, so that launches of different runs never pair
 
 
 def pool(runs: Sequence[Run], force: bool = False) -> Run:
-    """One run with the launches of all; its cells are those of the first.
+    """Return one run with the cells of the first run and the launches of all.
 
-    Raises ResultsError, naming what differs, for runs whose facts differ in what matters: then their
-    samples are not of one thing. `force` pools them all the same.
+    Raises ResultsError, which names what differs, if the runs did not measure the same thing, unless `force`.
     """
     first = runs[0]
     if len(runs) == 1:
         return first
     for other in runs[1:]:
-        found = differences(first, other)
-        if found and not force:
+        reasons = differences(first, other)
+        if reasons and not force:
             raise ResultsError(
                 f"runs {first.header.run_id} and {other.header.run_id} are not of the same thing: "
-                f"{some(found)}; --force pools them all the same"
+                f"{some(reasons)}; --force pools them all the same"
             )
     entries = [_entries(run, number) for number, run in enumerate(runs)]
     header = replace(
@@ -50,7 +49,7 @@ def pool(runs: Sequence[Run], force: bool = False) -> Run:
 
 
 def _entries(run: Run, number: int) -> dict[Key, CellRun]:
-    """The cells of the run with that number among all, with launches that are numbered apart."""
+    """Return the cells of the `number`-th run by key, their launches renumbered to be unique."""
     return {
         key(entry.cell): replace(
             entry,
@@ -65,7 +64,7 @@ def _entries(run: Run, number: int) -> dict[Key, CellRun]:
 
 
 def _joined(entries: Sequence[CellRun]) -> CellRun:
-    """The same cell of several runs as one, with their worst end."""
+    """Join the same cell of several runs into one that ended as the worst of them."""
     return replace(
         entries[0],
         launches=tuple(launch for entry in entries for launch in entry.launches),

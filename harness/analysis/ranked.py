@@ -1,7 +1,7 @@
-"""Lists of rows sorted by a score (detections, top-k), spread over several outputs: compared in any order.
+"""Align ranked lists (detections, top-k), which are spread over several outputs, before comparing them.
 
-Two kernels whose scores differ by a hair put the same boxes into another order. Laid side by side by
-position their outputs then have nothing in common, although nothing is wrong.
+Two kernels whose scores differ by rounding put the same boxes into another order. Compared by position,
+their outputs would have nothing in common, although nothing is wrong.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 Pair = tuple[Array, Array]  # reference and candidate of one output, shape (samples, ...)
 
-_PAIRS_IN_ORDER = 8  # neighbours, over all samples, that can't be sorted by chance
-_MOST_ROWS = 4096  # what is compared each with each
+_PAIRS_IN_ORDER = 8  # neighbours, over all samples: fewer may be sorted by chance
+_MOST_ROWS = 4096  # each row is compared with each
 _CLOSE = 0.1  # of a row's energy, which is 10 dB
-_LEAST = 1e-12  # what a place counts beside noise
+_LEAST = 1e-12  # weight of the position beside noise, to break ties
 
 
 class Aligned(NamedTuple):
-    """Pairs in which rows of the list that were found in both stand side by side, the others left out.
+    """Pairs of outputs with matching rows of the list side by side; rows without a match are left out.
 
-    A pair of which no row was found is None. `found`: the share of the reference's rows that the candidate
-    has, too, of those that have to be there; None where there is no list, or no such row.
+    A pair without any match is None. `found` is the share of the reference's required rows that the
+    candidate has, too; None if there is no list, or no required row.
     """
 
     pairs: list[Pair | None]
@@ -33,12 +33,12 @@ class Aligned(NamedTuple):
 
 
 def align(pairs: Sequence[Pair]) -> Aligned:
-    """Bring the candidate's rows into the reference's order, where the outputs are a list of rows.
+    """Bring the candidate's rows into the reference's order, if the outputs form a ranked list.
 
-    A list is one output that falls along its last axis in every sample (the scores) with others that
-    begin with the same shape (boxes, classes, indices). A row whose score is as good as the last one's is
-    in the list by chance, and may be missing. Where less than half of the others are found again, the pairs
-    stay as they are.
+    A list is one output that falls along its last axis in every sample (the scores), with others whose shape
+    begins with the same dimensions (boxes, classes, indices). Rows whose score is no better than the last
+    one's are not required: chance decides whether they are in the list. If less than half of the required
+    rows have a match, the pairs are returned unchanged.
     """
     scores = _scores(pairs)
     if scores is None:
@@ -66,7 +66,7 @@ def _joined(kept: Sequence[Pair]) -> Pair:
 
 
 def _wanted(ref: Array, cand: Array) -> list[list[int]]:
-    """Of each list, the rows whose score is above the last one's by more than scores differ.
+    """Return the required rows of each list: their score exceeds the last one's by more than scores differ.
 
     ref, cand: the scores, shape (lists, rows, 1).
     """
@@ -75,7 +75,10 @@ def _wanted(ref: Array, cand: Array) -> list[list[int]]:
 
 
 def _scores(pairs: Sequence[Pair]) -> int | None:
-    """Index of the output with the scores: of those that fall and have company, the one that varies most."""
+    """Return the index of the output with the scores, or None if the outputs form no list.
+
+    It is the one with the most different values of those that fall and that other outputs belong to.
+    """
     falling = [
         i
         for i, (ref, cand) in enumerate(pairs)
@@ -87,7 +90,7 @@ def _scores(pairs: Sequence[Pair]) -> int | None:
 
 
 def _fall(ref: Array, cand: Array) -> bool:
-    """True where both never rise along their last axis, and one of them falls somewhere."""
+    """Return whether both never rise along their last axis, and one of them falls somewhere."""
     if ref.ndim < 2:
         return False
     steps = np.stack([np.diff(ref, axis=-1), np.diff(cand, axis=-1)])
@@ -95,35 +98,35 @@ def _fall(ref: Array, cand: Array) -> bool:
 
 
 def _belongs(shape: tuple[int, ...], scores: tuple[int, ...]) -> bool:
-    """True for an output that has one row, of one or several values, for every score."""
+    """Return whether an output has one row, of one or several values, for every score."""
     return shape[: len(scores)] == scores and len(shape) <= len(scores) + 1
 
 
 def _rows(pair: Pair, shape: tuple[int, ...]) -> Pair:
-    """The output in the shape (lists, rows, values of a row)."""
+    """Reshape an output to (lists, rows, values of a row)."""
     lists = int(np.prod(shape[:-1]))
     ref, cand = (array.reshape(lists, shape[-1], -1) for array in pair)
     return ref, cand
 
 
 def _match(outputs: Sequence[Pair]) -> dict[int, int]:
-    """Row of the reference -> the same row of the candidate, each used once; of one list."""
+    """Match the rows of one list: row of the reference -> row of the candidate, each used once."""
     free = np.ones(len(outputs[0][1]), bool)
-    found = {}
+    matches = {}
     for row in range(len(outputs[0][0])):
         noise = np.where(free, sum(_noise(ref[row], cand) for ref, cand in outputs), np.inf)
         if np.isfinite(noise).any():
-            # The closest one; of equal rows the one that stayed where it was.
+            # The closest row; of equally close ones, the one at the same position.
             noise += _LEAST * np.abs(np.arange(len(noise)) - row)
-            found[row] = int(np.nanargmin(noise))
-            free[found[row]] = False
-    return found
+            matches[row] = int(np.nanargmin(noise))
+            free[matches[row]] = False
+    return matches
 
 
 def _noise(row: Array, others: Array) -> Array:
-    """The distance of rows from this one, in parts of its energy; infinite for another row.
+    """Return the distances of rows from this one, relative to its energy; infinite for different rows.
 
-    Rows of whole numbers (classes) are others where they differ at all, else beyond 10 dB.
+    Rows of whole numbers (classes) are different if any value differs, other rows beyond 10 dB.
     """
     noise, energy = np.sum((others - row) ** 2, axis=1), float(np.sum(row**2))
     whole = bool((row == np.rint(row)).all() and (others == np.rint(others)).all())

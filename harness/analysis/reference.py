@@ -9,23 +9,23 @@ from harness.record import Cell
 
 
 def reference(cell: Cell, cells: Iterable[Cell]) -> Cell | None:
-    """The cell whose outputs count as right: float32, by preference on `cpu`, then on this device.
+    """Return the cell whose outputs count as right: float32, preferably on `cpu`, then on the same device.
 
-    Where no float32 was measured (ready files), the same variant on `cpu`. cells: those that sent outputs.
+    If no float32 was measured (ready files), the same variant on `cpu`. cells: those that sent outputs.
     """
-    there = [other for other in cells if other.model == cell.model]
+    of_model = [other for other in cells if other.model == cell.model]
     return min(
-        (other for other in there if float_rank(other) < 2),
+        (other for other in of_model if float_rank(other) < 2),
         key=lambda other: (float_rank(other), other.delegate.name != "cpu", _elsewhere(other, cell)),
         default=None,
-    ) or same_on_cpu(cell, there)
+    ) or same_on_cpu(cell, of_model)
 
 
 def same_on_cpu(cell: Cell, cells: Iterable[Cell]) -> Cell | None:
-    """The same variant on the CPU's own kernels, by preference on this device."""
+    """Return the same variant on the `cpu` delegate, preferably on the same device."""
     wanted = (cell.model, cell.variant.name, "cpu")
-    found = [other for other in cells if (other.model, other.variant.name, other.delegate.name) == wanted]
-    return min(found, key=lambda other: _elsewhere(other, cell), default=None)
+    same = [other for other in cells if (other.model, other.variant.name, other.delegate.name) == wanted]
+    return min(same, key=lambda other: _elsewhere(other, cell), default=None)
 
 
 def _elsewhere(other: Cell, cell: Cell) -> bool:

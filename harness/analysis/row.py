@@ -1,4 +1,4 @@
-"""Cell -> row: every figure, derived from the cell's launches and those of its baseline."""
+"""Derive a cell's row: every figure, from the cell's launches and those of its baseline."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from harness.record import (
 
 
 def rows(run: Run) -> tuple[Row, ...]:
-    """A row for each cell of a run, in its order."""
+    """Return one row per cell of a run, in the run's order."""
     context = _Context(run)
     return tuple(context.row(cell) for cell in run.cells)
 
 
 class _Context:
-    """What the figures of one cell need to know of the others."""
+    """What all rows of a run share: baselines, timings, fidelity."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -89,17 +89,17 @@ class _Context:
         return compare(theirs, ours, name(baseline), self.precision)
 
     def _fidelity(self, cell: Cell) -> Fidelity | None:
-        """That of the first run in which the cell's outputs were compared."""
-        found = (one.fidelity(cell) for one in self.parts)
-        return next((fidelity for fidelity in found if fidelity is not None), None)
+        """Return the fidelity in the first run that compared the cell's outputs."""
+        by_run = (one.fidelity(cell) for one in self.parts)
+        return next((fidelity for fidelity in by_run if fidelity is not None), None)
 
     def _warnings(self, entry: CellRun, ops: Ops | None, compared: Compared | None) -> list[Warning]:
-        """Those of each run, in the words of the first that has them; then those of all launches together."""
-        found: list[Warning] = []
+        """Return the warnings of each run, each code once, then those about all launches together."""
+        of_runs: list[Warning] = []
         for one in self.parts:
-            said = {warning.code for warning in found}
-            found += [warning for warning in one.warnings(entry.cell) if warning.code not in said]
-        return [*found, *self._of_launches(entry, ops, compared)]
+            codes = {warning.code for warning in of_runs}
+            of_runs += [warning for warning in one.warnings(entry.cell) if warning.code not in codes]
+        return [*of_runs, *self._of_launches(entry, ops, compared)]
 
     def _of_launches(self, entry: CellRun, ops: Ops | None, compared: Compared | None) -> Iterator[Warning]:
         if entry.launches or entry.damage:
@@ -117,7 +117,7 @@ class _Context:
 
 
 def _ops(entry: CellRun) -> Ops | None:
-    """Ops with reasons; the `cpu` delegate takes all, as each ran where it was asked to run."""
+    """Return the cell's ops with reasons. On the `cpu` delegate all count as delegated."""
     ops = status.cell_ops(entry)
     if ops is None:
         return None
@@ -127,14 +127,14 @@ def _ops(entry: CellRun) -> Ops | None:
 
 
 def _size(cell: Cell) -> int | None:
-    """The size of the file that runs on the device, in bytes."""
+    """Return the size in bytes of the file that runs on the device."""
     if cell.artifact is not None:
         return cell.artifact.size_bytes
     return cell.variant.size_bytes if isinstance(cell.variant, Variant) else None
 
 
 def _size_ratio(baseline: Cell | None, cell: Cell) -> float | None:
-    """The size of the baseline's own file by the size of the cell's; > 1 is smaller."""
+    """Return the size of the baseline's own file divided by that of the cell's; above 1 is smaller."""
     size = _size(cell)
     if baseline is None or not isinstance(baseline.variant, Variant) or not size:
         return None
@@ -146,7 +146,7 @@ def _worker(end: Ended) -> WorkerEnd | None:
 
 
 def _compiled(cell: Cell) -> Compiled | None:
-    """What ran instead of the variant's own file."""
+    """Return the compiled file that ran instead of the variant's own, or None."""
     artifact = cell.artifact
     if artifact is None:
         return None

@@ -1,4 +1,4 @@
-"""Run -> result document, every figure derived from the record; and the exit code it comes to."""
+"""Derive the result document and the exit code of a run."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ FAILED = ("unavailable", "refused", "crashed", "timeout")
 
 
 def document(run: Run) -> Document:
-    """The result document (docs/results.md). A run without events has the rows that were stored."""
-    found = run.exported or _derived(run)
-    conclusions = tuple(each.by_id() for each in conclude(found))
-    return msgspec.structs.replace(found, conclusions=conclusions)
+    """Return the result document of a run (docs/results.md). Without events, its rows are the stored ones."""
+    figures = run.exported or _derived(run)
+    conclusions = tuple(each.by_id() for each in conclude(figures))
+    return msgspec.structs.replace(figures, conclusions=conclusions)
 
 
 def exit_code(document: Document) -> int:
-    """0: all that was asked was measured; 3: some cell could not be; 4: some device could not be reached.
+    """Return the exit code: 0 if all was measured, 3 if some cell failed, 4 if a device was unreachable.
 
-    A cell ruled out on paper is no failure if at least one cell of its device was measured.
+    A skipped cell is no failure if at least one cell of its device was measured.
     """
     if any(device.problem for device in document.devices):
         return DeviceError.exit_code
@@ -53,6 +53,6 @@ def _derived(run: Run) -> Document:
 
 
 def _rows(run: Run) -> tuple[Row, ...]:
-    from harness.analysis.row import rows  # numpy: not for showing what is stored
+    from harness.analysis.row import rows  # imports numpy, which showing a stored document does not need
 
     return rows(run)

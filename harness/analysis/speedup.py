@@ -1,4 +1,4 @@
-"""How many times faster a cell is than its baseline, launch by launch."""
+"""The speedup of a cell over its baseline, from the ratios of launches."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from harness.record import BaselineName, Speedup
 
 
 class Compared(NamedTuple):
-    """A speedup. `converged`: whether launches agree as closely as asked, but for the step of the clock."""
+    """A speedup. `converged`: whether launches agree as closely as asked, ignoring the clock's resolution."""
 
     speedup: Speedup
     converged: bool
 
 
 def compare(baseline: Timing, cell: Timing, named: BaselineName, precision: float) -> Compared | None:
-    """The speedup of a cell; None without a common launch, or where a clock stood still in either."""
+    """Return the speedup of a cell; None without common launches, or if a clock stood still."""
     if not (baseline.has_times and cell.has_times):
         return None
     theirs, ours = stats.comparable(

@@ -1,4 +1,4 @@
-"""What became of a cell, in one word and one sentence."""
+"""The status of a cell: one word, and one sentence that explains it."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _STATUS: dict[type[Ended], Status] = {
     Crashed: "crashed",
     TimedOut: "timeout",
 }
-# One that could not be measured (0) says nothing against what another run measured.
+# Ends that are not listed (0) don't outweigh what another run measured.
 _SEVERITY: dict[type[Ended], int] = {Done: 1, TimedOut: 2, Refused: 3, Crashed: 4}
-_OPS_NAMED = 4  # kinds of ops named one by one in a reason
+_OPS_NAMED = 4  # kinds of ops that a reason names
 
 
 def ended(cell: CellRun, run: Run) -> Ended:
-    """How a cell of a run ended; for one that is pending, what that comes to."""
+    """Return how a cell of a run ended. A pending cell is resolved: done, interrupted or not reached yet."""
     if not isinstance(cell.ended, Pending | Done):
         return cell.ended
     if cell.launches:
@@ -46,12 +46,12 @@ def ended(cell: CellRun, run: Run) -> Ended:
 
 
 def worst(ends: Iterable[Ended]) -> Ended:
-    """The end of a cell that several runs have: the worst; the first of equals."""
+    """Return the worst of several ends; of equals, the first."""
     return max(ends, key=lambda end: _SEVERITY.get(type(end), 0))
 
 
 def status(end: Ended, delegate: str, ops: Ops | None, launches: int) -> tuple[Status, str | None]:
-    """Status and reason as the result document wants them (docs/results.md); `ops` of `cell_ops`."""
+    """Return status and reason for the result document (docs/results.md). ops: the result of `cell_ops`."""
     if isinstance(end, Pending | Done):
         word, reason = _from_ops(delegate, ops)
     else:
@@ -60,12 +60,12 @@ def status(end: Ended, delegate: str, ops: Ops | None, launches: int) -> tuple[S
 
 
 def cell_ops(cell: CellRun) -> Ops | None:
-    """What the delegate took, as the first launch says in which it took least; None if none could tell.
+    """Return the delegated ops, from the launch in which fewest were; None if no launch could tell.
 
-    Of a compiled variant it counts the ops of the variant, which the compiler has put together to one.
+    A compiled file holds one op in place of many; its ops are counted as those of the original variant.
     """
-    told = [launch.ops for launch in cell.launches if launch.ops is not None]
-    least = min(told, key=_taken, default=None)
+    known = [launch.ops for launch in cell.launches if launch.ops is not None]
+    least = min(known, key=_taken, default=None)
     accelerator = ACCELERATORS.get(cell.cell.delegate.name)
     if least is None or accelerator is None or cell.cell.artifact is None:
         return least
@@ -73,7 +73,7 @@ def cell_ops(cell: CellRun) -> Ops | None:
 
 
 def _taken(ops: Ops) -> int:
-    """0: none of the ops; 1: some; 2: all."""
+    """Return 0 if no ops were delegated, 1 if some were, 2 if all were."""
     return 2 if ops.delegated >= ops.total else 1 if ops.delegated else 0
 
 
@@ -87,7 +87,7 @@ def _sentence(end: Skipped | Unavailable | Refused | Crashed | TimedOut, launche
 
 
 def _from_ops(delegate: str, ops: Ops | None) -> tuple[Status, str | None]:
-    """The `cpu` delegate has nothing to hand over to: all its ops ran where they were asked to."""
+    """Return status and reason by the delegated ops. On the `cpu` delegate all count as delegated."""
     if delegate == "cpu" or ops is None or ops.delegated >= ops.total:
         return "ok", None
     return "partial" if ops.delegated else "fallback", _why_not_all(delegate, ops)
@@ -109,7 +109,7 @@ def _why_not_all(delegate: str, ops: Ops) -> str:
 
 
 def _count(groups: Sequence[OpGroup]) -> str:
-    """Ops by kind, the most frequent first: "3 ADD, 1 SOFTMAX"."""
+    """Return ops by kind, the most frequent first: "3 ADD, 1 SOFTMAX"."""
     counts: dict[str, int] = {}
     for group in groups:
         counts[group.op] = counts.get(group.op, 0) + group.count

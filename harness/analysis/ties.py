@@ -1,4 +1,4 @@
-"""Which of the cells that are equally fast to take."""
+"""Choose among cells that are equally fast."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from harness.analysis import intervals
 from harness.record import Row
 
 _ALIKE_DB = 3.0  # twice the noise
-_ROUNDING_DB = 100.0  # from here on only float32's own rounding differs
+_ROUNDING_DB = 100.0  # above it, only float32's own rounding differs
 
 
 def pick(alike: Sequence[Row]) -> tuple[Row, str | None]:
-    """The cell to take of those that are as fast, and what decided: SQNR, top-1, ops, size or speed."""
+    """Return the best of equally fast cells, and what decided: SQNR, top-1, ops, size or speed."""
     left = intervals.fastest_first(alike)
     best_db = max(map(_sqnr_db, left))
     steps: tuple[tuple[str, Callable[[Row], float]], ...] = (
@@ -33,7 +33,7 @@ def pick(alike: Sequence[Row]) -> tuple[Row, str | None]:
 
 
 def _sqnr_db(row: Row) -> float:
-    """The SQNR in dB, capped at what float32's rounding leaves; -inf for outputs that were not compared."""
+    """Return the SQNR in dB, at most _ROUNDING_DB; -inf for outputs that were not compared."""
     if row.fidelity is None:
         return -math.inf
     if row.fidelity.sqnr_db is None:
@@ -47,5 +47,5 @@ def _top1(row: Row) -> float:
 
 
 def _delegated(row: Row) -> float:
-    """More where fewer ops were left: a share would reward the ops that only convert inputs and outputs."""
+    """Return minus the number of ops that were left; a share would reward extra conversion ops."""
     return float(row.ops.delegated - row.ops.total) if row.ops else -math.inf

@@ -1,6 +1,6 @@
-"""What the launches of one cell say of its speed: latency, floors, and what is measured once per launch.
+"""The times of a cell: its latency, and the floor of each launch.
 
-The figures are those of delegates.stats, by numpy: a run may hold millions of samples.
+The same statistics as in delegates.stats, but with numpy, as a run may hold millions of samples.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ Blocks = Sequence[Samples]
 class Timing:
     """The times of a cell.
 
-    floors: of each launch, in ns, by launch number. cpu_time_floors: the same of the process's CPU time,
-    of the launches that measured it.
+    floors: in ns, by launch number. cpu_time_floors: the same for the CPU time of the process, of launches
+    that measured it.
     """
 
     latency: Latency | None
@@ -33,11 +33,11 @@ class Timing:
     floors: dict[int, float]
     cpu_time_floors: dict[int, float]
     timer_resolution_ns: float  # the coarsest of the launches
-    spread: list[float]  # samples in ns, some thousands evenly taken from all
+    spread: list[float]  # some thousands of the samples in ns, evenly spaced
 
     @property
     def has_times(self) -> bool:
-        """False of a clock that stood still: half of the inferences took no time at all."""
+        """Whether the clock moved: False if half of the inferences took 0 ns."""
         return self.latency is None or self.latency.median > 0
 
     @property
@@ -50,7 +50,7 @@ _SPREAD = 4000  # samples to look for groups and outliers in
 
 
 def of(launches: Sequence[Launch]) -> Timing:
-    """The times of a cell with these launches."""
+    """Return the times of a cell with these launches."""
     blocks = [block for launch in launches for block in launch.blocks_ns]
     samples = _joined(blocks)
     return Timing(
@@ -67,21 +67,21 @@ def of(launches: Sequence[Launch]) -> Timing:
 
 
 def summary(samples: Array, launches: int) -> Latency | None:
-    """Samples in ns as figures in ms, as stats.summary_ms; None without any sample."""
+    """Summarize samples in ns as figures in ms, like stats.summary_ms; None without samples."""
     count = len(samples)
     if not count:
         return None
     p90, p99 = (90 if count >= 10 else None), (99 if count >= 100 else None)
     wanted = {percent: _neighbours(count, percent) for percent in (0, 50, p90, p99) if percent is not None}
-    places = sorted({place for below, above, _ in wanted.values() for place in (below, above)})
-    ordered = np.partition(samples, places)
+    positions = sorted({position for below, above, _ in wanted.values() for position in (below, above)})
+    ordered = np.partition(samples, positions)
 
     def at(percent: int | None) -> float | None:
         if percent is None:
             return None
-        below, above, part = wanted[percent]
-        low, high = (float(ordered[place]) / stats.NS_PER_MS for place in (below, above))
-        return low + (high - low) * part
+        below, above, fraction = wanted[percent]
+        low, high = (float(ordered[position]) / stats.NS_PER_MS for position in (below, above))
+        return low + (high - low) * fraction
 
     return Latency(
         count=count,
@@ -96,7 +96,10 @@ def summary(samples: Array, launches: int) -> Latency | None:
 
 
 def launch_floor(blocks: Blocks) -> float | None:
-    """The mean of the fastest tenth of the quietest block, as stats.launch_floor; None without samples."""
+    """Return the mean of the fastest tenth of the quietest block, in ns; None without samples.
+
+    The same as stats.launch_floor.
+    """
     by_size: dict[int, list[Samples]] = {}
     for block in blocks:
         by_size.setdefault(len(block), []).append(block)
@@ -104,28 +107,28 @@ def launch_floor(blocks: Blocks) -> float | None:
 
 
 def median_ms(values_ns: Sequence[float]) -> float | None:
-    """The median in ms of what is measured once per launch."""
+    """Return the median in ms of values in ns, one per launch; None without values."""
     median = stats.median(values_ns)
     return None if median is None else median / stats.NS_PER_MS
 
 
 def _floors(launches: Mapping[int, Blocks]) -> dict[int, float]:
-    """The floor of each launch that has samples."""
+    """Return the floor of each launch that has samples."""
     floors = {number: launch_floor(blocks) for number, blocks in launches.items()}
     return {number: floor for number, floor in floors.items() if floor is not None}
 
 
 def _quietest(blocks: Array) -> float:
-    """Of blocks of one size, shape (blocks, samples): the smallest mean of a fastest tenth."""
+    """Return the smallest mean of a fastest tenth, of blocks with shape (blocks, samples)."""
     kept = max(1, blocks.shape[1] // 10)
     return float(np.partition(blocks, kept - 1, axis=1)[:, :kept].sum(axis=1).min()) / kept
 
 
 def _neighbours(count: int, percent: float) -> tuple[int, int, float]:
-    """The places in order between which a percentile lies, and how far: see stats.percentile."""
-    place = (count - 1) * percent / 100
-    below = int(place)
-    return below, min(below + 1, count - 1), place - below
+    """Return the two positions between which a percentile lies, and the fraction: see stats.percentile."""
+    position = (count - 1) * percent / 100
+    below = int(position)
+    return below, min(below + 1, count - 1), position - below
 
 
 def _joined(parts: Blocks) -> Array:

@@ -1,4 +1,4 @@
-"""What a reader has to know before believing a cell's figures: a code, a sentence and a remedy."""
+"""Warnings about a cell's figures: what to know before trusting them."""
 
 # ruff: noqa: RUF001 (the typographic signs are meant)
 
@@ -10,14 +10,14 @@ from delegates import stats
 from harness.analysis.timing import Timing
 from harness.record import Facts, Latency, Speedup, Warning
 
-NEIGHBOUR = 0.10  # of one core: less is what an idle machine does by itself
-STOLEN = 0.02  # of the run
+NEIGHBOUR = 0.10  # of one core: an idle machine uses less
+STOLEN = 0.02  # of the machine's time
 COARSE = 0.01  # of the median
 OUTLIERS = 0.05  # of the samples
-_NAMED = 3  # kinds of damage
-BESIDE = 0.05  # of the nearer bound, by which a ratio of medians lies outside a speedup's interval
+_NAMED = 3  # kinds of damage that are listed
+BESIDE = 0.05  # how far a ratio of medians may lie outside the speedup's interval, relative to the bound
 
-# Codes of what follows from all launches of a cell together: of several runs they are made anew.
+# Codes of warnings about all launches of a cell together: derived anew when runs are pooled.
 OF_LAUNCHES = frozenset(
     (
         *("ops-unknown", "zero-times", "coarse-clock", "two-modes", "outliers"),
@@ -27,7 +27,7 @@ OF_LAUNCHES = frozenset(
 
 
 def of_machine(before: Facts, after: Facts) -> Iterator[Warning]:
-    """What was wrong with the machine while it measured; facts as delegates.probe.facts gathers them."""
+    """Warn about the machine's state while it measured. before, after: facts of delegates.probe.facts."""
     slow = sorted(set(before.get("governors", ())) - {"performance"})
     if slow:
         yield Warning(
@@ -58,7 +58,7 @@ def of_machine(before: Facts, after: Facts) -> Iterator[Warning]:
 
 
 def of_samples(timing: Timing) -> Iterator[Warning]:
-    """What is strange about a cell's samples."""
+    """Warn about samples that are suspicious in themselves."""
     if timing.latency is None:
         return
     if not timing.has_times:
@@ -76,10 +76,10 @@ def of_samples(timing: Timing) -> Iterator[Warning]:
 
 
 def of_interval(speedup: Speedup, converged: bool, precision: float) -> Iterator[Warning]:
-    """The warning about a speedup that has no interval, or one wider than was asked for.
+    """Warn about a speedup that has no interval, or one that is wider than asked for.
 
-    converged: whether launches agree as closely as asked, by the rule that ends measuring: what the step
-    of the clock adds to the interval, more launches would not take away.
+    converged: whether launches agree as closely as asked, by the rule that ends measuring. It ignores the
+    clock's resolution, because more launches would not reduce that.
     """
     if speedup.low is None or speedup.high is None:
         yield Warning(
@@ -96,14 +96,14 @@ def of_interval(speedup: Speedup, converged: bool, precision: float) -> Iterator
 
 
 def of_medians(baseline: Latency | None, cell: Latency | None, speedup: Speedup) -> Iterator[Warning]:
-    """The warning where the ratio of the medians and the speedup disagree."""
+    """Warn if the ratio of the medians and the speedup disagree."""
     low, high = speedup.low, speedup.high
     if baseline is None or cell is None or low is None or high is None or not cell.median:
         return
     ratio = baseline.median / cell.median
     if low / (1 + BESIDE) <= ratio <= high * (1 + BESIDE):
         return
-    # Of two medians, the one that is further above its own minimum is the one that was disturbed.
+    # The median that is further above its own minimum is the one that was disturbed.
     stretched = [figures.median / figures.min if figures.min else 0.0 for figures in (baseline, cell)]
     whose = "the baseline's" if stretched[0] > stretched[1] else "this cell's"
     yield Warning(
@@ -115,7 +115,7 @@ def of_medians(baseline: Latency | None, cell: Latency | None, speedup: Speedup)
 
 
 def of_damage(damage: Sequence[str]) -> Iterator[Warning]:
-    """The warning about launches that could not be read back whole; damage: what of them, a sentence each."""
+    """Warn about launches that could not be read back completely. damage: one sentence each."""
     if damage:
         more = f"; and {len(damage) - _NAMED} more" if len(damage) > _NAMED else ""
         yield Warning(
@@ -126,7 +126,7 @@ def of_damage(damage: Sequence[str]) -> Iterator[Warning]:
 
 
 def of_threads(threads: int, cpus: Sequence[int] | None) -> Iterator[Warning]:
-    """Whether a cell had fewer CPUs than threads."""
+    """Warn about a cell with fewer CPUs than threads."""
     if cpus is not None and threads > len(cpus):
         yield Warning(
             "few-cores",
@@ -136,7 +136,7 @@ def of_threads(threads: int, cpus: Sequence[int] | None) -> Iterator[Warning]:
 
 
 def _far(samples: Sequence[float]) -> Iterator[Warning]:
-    """Sentences without figures, so that they are said once of all cells they hold for."""
+    """Warn about groups and outliers. The texts hold no figures, so that a table can join equal ones."""
     if stats.two_modes(samples):
         yield Warning(
             "two-modes", "inferences fall into two groups over 10 % apart: no single figure is typical"
@@ -146,14 +146,14 @@ def _far(samples: Sequence[float]) -> Iterator[Warning]:
 
 
 def _throttled(before: Facts, after: Facts) -> bool:
-    """Counters that rose, or flags of a Raspberry Pi that are set now (bits 0 to 3 of get_throttled)."""
+    """Return whether a counter rose, or a Raspberry Pi is throttled now (bits 0 to 3 of get_throttled)."""
     if after.get("throttle_count", 0) > before.get("throttle_count", 0):
         return True
     return bool(after.get("throttle_flags", 0) & 0xF)
 
 
 def _others(before: Facts, after: Facts) -> float | None:
-    """Cores that processes other than ours kept busy, on average."""
+    """Return how many cores other processes kept busy on average; None if unknown."""
     keys = ("cpu_busy_s", "own_cpu_s", "clock_s")
     if not all(key in facts for key in keys for facts in (before, after)):
         return None

@@ -18,7 +18,7 @@ from harness.errors import QbenchError
 from harness.report import output
 from harness.report.figures import printable
 
-INTERNAL = 70  # EX_SOFTWARE of sysexits.h: a bug of ours
+INTERNAL = 70  # EX_SOFTWARE of sysexits.h: a bug in qbench
 
 app = typer.Typer(
     name="qbench",
@@ -33,7 +33,7 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Entry point of the `qbench` command."""
+    """Run the `qbench` command and exit."""
     streams.prepare()
     for number in (
         signal.SIGTERM,
@@ -49,14 +49,14 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:
-        _fail_unforeseen(error)
+        _fail_unexpected(error)
     if code == INTERRUPTED:
         _fail("interrupted", INTERRUPTED)
     sys.exit(code)
 
 
-def _fail_unforeseen(error: Exception) -> NoReturn:
-    """Report wrong usage (Typer's complaints), what the operating system refused, and bugs of ours."""
+def _fail_unexpected(error: Exception) -> NoReturn:
+    """Exit with one line about a usage error, an error of the operating system, or a bug in qbench."""
     if os.environ.get("QBENCH_DEBUG"):
         sys.stderr.write(printable(traceback.format_exc()))
     if hasattr(error, "format_message"):  # click's UsageError; which copy of click Typer uses varies
@@ -67,7 +67,7 @@ def _fail_unforeseen(error: Exception) -> NoReturn:
     if isinstance(error, OSError) and error.strerror:
         where = "" if error.filename is None else f"{error.filename}: "
         _fail(f"{where}{error.strerror}", QbenchError.exit_code)
-    _fail(f"internal error: {error!r}; this is a bug, QBENCH_DEBUG=1 shows where", INTERNAL)
+    _fail(f"internal error: {error!r}; this is a bug: set QBENCH_DEBUG=1 for a traceback", INTERNAL)
 
 
 def _fail(message: str, code: int) -> NoReturn:
@@ -88,7 +88,7 @@ def qbench(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Show the help where no command is given."""
+    """Show the help if no command is given."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
         raise typer.Exit(QbenchError.exit_code)

@@ -58,7 +58,8 @@ def compat(
 ) -> None:
     """Predict which ops each delegate will take.
 
-    Says why not the others. Needs none of the hardware; what stored runs have observed stands beside it.
+    Gives a reason for every op that stays on the CPU. Needs no hardware. Where a stored run has observed
+    the same cell, the observation is shown, too.
     """
     from harness.report import compat as terminal
     from harness.report import compat_html, compat_markdown

@@ -39,11 +39,13 @@ def devices(
     config = read_config(devices_file)
     with ProgressBar(quiet=False) as progress:
         if clean is not None:
-            gone = listing.clean(config, clean, progress.note)
-            output.say(f"{clean}: removed {gone.files} files, {gone.bytes} bytes")
+            removed = listing.clean(config, clean, progress.note)
+            output.say(f"{clean}: removed {removed.files} files, {removed.bytes} bytes")
             return
-        found = list_devices(config, name or [], probe=probe, note=progress.note)
+        listed = list_devices(config, name or [], probe=probe, note=progress.note)
     problems = output.problems(
-        lambda: render(found, output.console()) if json_file is None else output.write_json(found, json_file)
+        lambda: (
+            render(listed, output.console()) if json_file is None else output.write_json(listed, json_file)
+        )
     )
-    end(4 if unreached(found) else 0, problems)
+    end(4 if unreached(listed) else 0, problems)

@@ -1,4 +1,4 @@
-"""The end of a command: its exit code, and what could not be printed or written."""
+"""How a command ends: its exit code, and errors about output that could not be written."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from harness.errors import QbenchError
 from harness.report import output
 
 INTERRUPTED = 130
-_FIRST = (INTERRUPTED, QbenchError.exit_code, 4, 1, 3, 0)  # the first of these that applies
+_PRECEDENCE = (INTERRUPTED, QbenchError.exit_code, 4, 1, 3, 0)  # if several apply, the first wins
 
 
 def end(code: int, problems: Sequence[str] = ()) -> None:
-    """End the command with `code`, or 2 if that goes first and there are `problems`, which are printed."""
+    """Print `problems` and exit with `code`, or with 2 if there are problems and 2 takes precedence."""
     for problem in problems:
         output.say(problem)
     codes = [code, *(QbenchError.exit_code for _ in problems)]
-    raise typer.Exit(min(codes, key=_FIRST.index))
+    raise typer.Exit(min(codes, key=_PRECEDENCE.index))

@@ -27,7 +27,7 @@ def inspect(
             help="Add which ops the delegates of this profile will take, as predicted. Repeatable.",
         ),
     ] = None,
-    trust_model: TrustModel = False,  # a .tflite holds no code
+    trust_model: TrustModel = False,  # accepted but not needed: a .tflite holds no code
     devices_file: DevicesFile = None,
     json_file: JsonFile = None,
 ) -> None:
@@ -36,15 +36,15 @@ def inspect(
     from harness.session import inspection
 
     output.check_target(json_file)
-    found = inspection.inspect(file, _profiles(device, devices_file))
+    result = inspection.inspect(file, _profiles(device, devices_file))
     if json_file is not None:
-        output.write_json(found.to_json(), json_file)
+        output.write_json(result.to_json(), json_file)
     else:
-        output.put(lambda: render(found, output.console()))
+        output.put(lambda: render(result, output.console()))
 
 
 def _profiles(names: list[str] | None, devices_file: Path | None) -> list[DeviceProfile]:
-    """Return the profiles named; without a name devices.toml is not even read."""
+    """Return the named profiles. Without names, devices.toml is not read."""
     if not names:
         return []
     from harness.session import selection

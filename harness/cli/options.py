@@ -1,4 +1,4 @@
-"""Options that several commands have, and the checks of their values."""
+"""Options that several commands share, and parsers for their values."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ JsonFile = Annotated[
 
 
 def read_threads(text: str | None) -> list[int]:
-    """Return the numbers of "4" or "1,2,4"; none where the option was not given. Raises ConfigError."""
+    """Return the thread counts in "4" or "1,2,4"; none if the option was not given. Raises ConfigError."""
     from harness.config import MOST_THREADS
 
     try:
@@ -78,7 +78,7 @@ def read_threads(text: str | None) -> list[int]:
 def read_percent(option: str, text: str) -> float:
     """Return 0.01 for "1%", "1" or "1 %". Raises ConfigError."""
     try:
-        part = float(text.strip().removesuffix("%")) / 100
+        fraction = float(text.strip().removesuffix("%")) / 100
     except ValueError:
         part = -1.0
     if not 0 <= part <= WIDEST:
@@ -87,7 +87,7 @@ def read_percent(option: str, text: str) -> float:
 
 
 def read_version(text: str | None) -> tuple[int, int] | None:
-    """Return major and minor number of a version; None where the option was not given. Raises ConfigError."""
+    """Return (2, 14) for "2.14"; None if the option was not given. Raises ConfigError."""
     if text is None:
         return None
     version = minor(text)

@@ -63,7 +63,7 @@ def quantize(
     paths = [path for made in sets for path in export_variants(made, out)]
     problems = output.problems(lambda: output.put_lines(paths))
     if not quiet:
-        _tell_warnings(sets)
+        _print_warnings(sets)
     failed = [failure for made in sets for failure in made.failed]
     for failure in failed:
         output.say(f"{failure.model} {failure.name}: {failure.reason}")
@@ -71,11 +71,11 @@ def quantize(
     end(3 if failed or too_new else 0, problems)
 
 
-def _tell_warnings(sets: Sequence[VariantSet]) -> None:
+def _print_warnings(sets: Sequence[VariantSet]) -> None:
     """Print the variants' warnings, each sentence once per model."""
-    said: dict[tuple[str, str], list[str]] = {}
+    variants: dict[tuple[str, str], list[str]] = {}  # (model, sentence) -> names
     for variant in (one.variant for made in sets for one in made.variants):
         for warning in variant.warnings:
-            said.setdefault((variant.model, warning.message), []).append(variant.name)
-    for (model, message), names in said.items():
+            variants.setdefault((variant.model, warning.message), []).append(variant.name)
+    for (model, message), names in variants.items():
         output.say(f"{model} {', '.join(names)}: {message}")

@@ -1,4 +1,4 @@
-"""Standard streams that work even where the caller closed them or they can't be written."""
+"""Standard streams that work even if they are closed or can't be written to."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from harness.errors import ResultsError
 
 
 def prepare() -> None:
-    """Open the standard streams that are closed, and turn failed writes into one clear error, or none.
+    """Reopen closed standard streams, and replace tracebacks about failed writes by one clear error.
 
-    Standard output that is full or closed raises ResultsError once; one whose reader has gone is ignored.
-    What can't be written to standard error is dropped: there is no other place to report it.
+    The first failed write to standard output raises ResultsError, unless its reader has gone (`| head`).
+    Failed writes to standard error are dropped: there is nowhere else to report them.
     """
     _fill_descriptors()
     output, errors = _Output(1, closed=sys.stdout is None), _Errors(2)
@@ -23,14 +23,14 @@ def prepare() -> None:
 
 
 def _fill_descriptors() -> None:
-    """Open 0, 1 and 2 on the null device where they are closed: the next file opened would be one of them."""
+    """Open descriptors 0, 1 and 2 on the null device if they are closed, before another file gets one."""
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(number, True)
     os.close(number)
 
 
 def _text(old: TextIO | None, raw: io.FileIO, *, by_line: bool) -> TextIO:
-    """Return a text stream that replaces characters which its encoding does not have."""
+    """Return a text stream that replaces characters its encoding lacks."""
     return io.TextIOWrapper(
         io.BufferedWriter(raw),
         encoding=getattr(old, "encoding", None) or "utf-8",
@@ -39,15 +39,15 @@ def _text(old: TextIO | None, raw: io.FileIO, *, by_line: bool) -> TextIO:
     )
 
 
-def _to_nowhere(number: int) -> None:
-    """Let further writes to a descriptor succeed and go nowhere."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, number)
-    os.close(nowhere)
+def _redirect_to_null(number: int) -> None:
+    """Send further writes to a descriptor to the null device."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, number)
+    os.close(null)
 
 
 class _Output(io.FileIO):
-    """Standard output: a failed write raises ResultsError, and later ones go nowhere."""
+    """Standard output: the first failed write raises ResultsError, later writes are dropped."""
 
     def __init__(self, number: int, closed: bool) -> None:
         super().__init__(number, "wb", closefd=False)
@@ -58,17 +58,17 @@ class _Output(io.FileIO):
             if self._problem is None:
                 return super().write(data)
         except BrokenPipeError:
-            _to_nowhere(self.fileno())
+            _redirect_to_null(self.fileno())
             return len(data)
         except OSError as error:
-            _to_nowhere(self.fileno())
+            _redirect_to_null(self.fileno())
             self._problem = error.strerror or str(error)
         problem, self._problem = self._problem, None
         raise ResultsError(f"cannot write the output: {problem}")
 
 
 class _Errors(io.FileIO):
-    """Standard error: a failed write and all later ones go nowhere."""
+    """Standard error: a failed write and all later ones are dropped."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number, "wb", closefd=False)
@@ -77,5 +77,5 @@ class _Errors(io.FileIO):
         try:
             return super().write(data)
         except OSError:
-            _to_nowhere(self.fileno())
+            _redirect_to_null(self.fileno())
             return len(data)

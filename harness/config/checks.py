@@ -1,4 +1,4 @@
-"""Checkers for single values of a configuration file: each returns the value in its type."""
+"""Checkers for single values of a configuration file. Each returns the checked value."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _KINDS |= {list: "a list", dict: "a table"}
 
 
 class InvalidValue(Exception):
-    """What is wrong with a value; the message begins after the file, table and key that it is in."""
+    """A value is wrong. The message follows the file, table and key."""
 
 
 def suggest(word: str, known: Collection[str]) -> str:
-    """The end of a message about an unknown word: `; did you mean "x"?`, or the words that are known."""
+    """Return the end of a message about an unknown word: `; did you mean "x"?`, or the known words."""
     close = difflib.get_close_matches(word, known, n=1)
     if close:
         return f'; did you mean "{close[0]}"?'
@@ -26,13 +26,13 @@ def suggest(word: str, known: Collection[str]) -> str:
 
 
 def wrong_type(wanted: str, value: Any) -> InvalidValue:
-    """The error for a value of another type than the one `wanted`, in words."""
+    """Return the error for a value of another type than `wanted`, which is in words."""
     kind = next((name for kind, name in _KINDS.items() if isinstance(value, kind)), "a date or time")
     return InvalidValue(f"{wanted} expected, found {kind}")
 
 
 def text(value: Any) -> str:
-    """A non-empty string of printable characters. Raises InvalidValue."""
+    """Check for a non-empty string of printable characters. Raises InvalidValue."""
     if not isinstance(value, str):
         raise wrong_type("a string", value)
     if not value or not value.isprintable():
@@ -41,7 +41,7 @@ def text(value: Any) -> str:
 
 
 def whole(least: int, most: int) -> Check:
-    """A checker of whole numbers from `least` to `most`."""
+    """Return a checker of whole numbers from `least` to `most`."""
 
     def check(value: Any) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
@@ -56,7 +56,7 @@ def whole(least: int, most: int) -> Check:
 
 
 def seconds(value: Any) -> float:
-    """A number of seconds above 0. Raises InvalidValue."""
+    """Check for a number of seconds above 0. Raises InvalidValue."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise wrong_type("a number of seconds", value)
     if not (math.isfinite(value) and value > 0):
@@ -65,7 +65,7 @@ def seconds(value: Any) -> float:
 
 
 def one_of(known: Collection[str]) -> Check:
-    """A checker of words: one of those `known`."""
+    """Return a checker of words that are among those `known`."""
 
     def check(value: Any) -> str:
         word = text(value)
@@ -77,7 +77,7 @@ def one_of(known: Collection[str]) -> Check:
 
 
 def list_of(item: Check, least: int = 1) -> Check:
-    """A checker of lists with at least `least` elements, none of them twice."""
+    """Return a checker of lists with at least `least` elements, none of them twice."""
 
     def check(value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list):
@@ -96,7 +96,7 @@ def list_of(item: Check, least: int = 1) -> Check:
 
 
 def one_or_more(item: Check) -> Check:
-    """A checker of an element alone, or of a list of them."""
+    """Return a checker of a single element or a list of them."""
     several = list_of(item)
 
     def check(value: Any) -> tuple[Any, ...]:
@@ -106,7 +106,7 @@ def one_or_more(item: Check) -> Check:
 
 
 def environment(value: Any) -> dict[str, str]:
-    """Environment variables: a table of strings. Raises InvalidValue."""
+    """Check environment variables: a table of strings. Raises InvalidValue."""
     if not isinstance(value, dict):
         raise wrong_type('a table of strings, such as { OMP_NUM_THREADS = "1" },', value)
     for name, setting in value.items():

@@ -1,4 +1,4 @@
-"""The keys of a `[devices.NAME]` and a `[variants.NAME]` table, each with the checker of its value."""
+"""The keys of `[devices.NAME]` and `[variants.NAME]` tables, and how their values are checked."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from harness.config.sources import anchored
 from harness.config.standard import STANDARD
 
 Values = dict[str, Any]
-"""A table's values by their keys, each as its checker returns it."""
+"""The checked values of a table by key."""
 
 RUNTIMES = ("auto", "tflite-runtime", "ai-edge-litert", "tensorflow")
 
 
 def device(name: str, table: Any, folder: Path) -> DeviceProfile:
-    """The profile in a table; relative paths are relative to `folder`. Raises InvalidValue."""
+    """Return the device profile in a table; relative paths start from `folder`. Raises InvalidValue."""
     values: Values = {"delegates": _DEFAULT_DELEGATES, **_checked(name, table, _DEVICE_KEYS)}
     if "timeout" in values:
         values["timeout_s"] = values.pop("timeout")
@@ -50,7 +50,7 @@ def device(name: str, table: Any, folder: Path) -> DeviceProfile:
 
 
 def variant(name: str, table: Any, folder: Path) -> VariantSpec:
-    """The custom variant in a table; relative paths are relative to `folder`. Raises InvalidValue."""
+    """Return the custom variant in a table; relative paths start from `folder`. Raises InvalidValue."""
     values = _checked(name, table, _VARIANT_KEYS)
     if name in {standard.name for standard in STANDARD}:
         raise InvalidValue("is the name of a standard variant; choose another one")
@@ -68,7 +68,7 @@ def variant(name: str, table: Any, folder: Path) -> VariantSpec:
 
 
 def _checked(name: str, table: Any, keys: Mapping[str, Check]) -> Values:
-    """The table's values, each through the checker of its key."""
+    """Check every value of a table. Raises InvalidValue."""
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,100}", name):
         raise InvalidValue("a name is made of at most 100 letters, digits, dots, underscores and hyphens")
     if not isinstance(table, dict):
@@ -97,12 +97,12 @@ def _target(values: Values, folder: Path) -> SshTarget:
 
 
 def _python(command: str, base: str) -> str:
-    """A path is relative to `base`; a bare name is looked up, `~` expanded, on the device."""
+    """Return a path joined to `base`; bare names and `~` are left for the device to resolve."""
     return str(Path(base) / command) if "/" in command and not command.startswith("~") else command
 
 
 def _calibrated(values: Values) -> bool:
-    """Whether the converter wants a representative dataset: for integer kernels, inputs or outputs.
+    """Check whether the converter needs a representative dataset: for integer kernels, inputs or outputs.
 
     Source: QuantizationMode._is_int8_target_required and _is_int16x8_target_required in TensorFlow's
     lite.py. Without those, DEFAULT alone means dynamic range, which needs no data.
@@ -116,13 +116,13 @@ def _calibrated(values: Values) -> bool:
 
 
 def _named(prefix: str, known: tuple[str, ...], fold: Callable[[str], str]) -> Check:
-    """One of `known`, also as people paste it from Python code: tf.lite.Optimize.DEFAULT, tf.int8."""
+    """Return a checker for words that may be pasted from Python: tf.lite.Optimize.DEFAULT, tf.int8."""
     check = one_of(known)
     return lambda value: check(fold(re.sub(prefix, "", text(value))))
 
 
 def _delegate(value: Any) -> DelegateSpec:
-    """A delegate by its name, or by a table of that and its options, which are kept as they are."""
+    """Return the delegate of a name, or of a table of a name and options."""
     if not isinstance(value, dict):
         return DelegateSpec(text(value))
     if "name" not in value:

@@ -1,4 +1,4 @@
-"""What devices.toml describes: device profiles, delegates with their options, variants."""
+"""Device profiles and variant specs, as devices.toml describes them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_THREADS = 1024
 
 @dataclass(frozen=True)
 class DelegateSpec:
-    """A delegate as a profile asks for it: its name, and its options as they are written.
+    """A delegate of a profile: its name, and its options as they are written.
 
     `harness.accelerators.check_options` checks the options and resolves paths in them.
     """
@@ -25,15 +25,15 @@ class DelegateSpec:
 
 @dataclass(frozen=True)
 class SshTarget:
-    """A board that the user's ssh reaches. Profiles with equal targets are on one machine."""
+    """A board that is reached with the user's ssh. Profiles with equal targets are on one machine."""
 
     host: str  # a name from ~/.ssh/config is enough
     user: str | None = None
     port: int | None = None
     identity_file: str | None = None
-    ssh_options: tuple[str, ...] = ()  # for ssh's command line, as they are
-    workdir: str | None = None  # on the board; None: its cache folder for qbench
-    folder: Path | None = None  # that of devices.toml: what relative paths in ssh_options mean
+    ssh_options: tuple[str, ...] = ()  # added to ssh's command line unchanged
+    workdir: str | None = None  # on the board; None: qbench's cache folder there
+    folder: Path | None = None  # of devices.toml, for relative paths in ssh_options
 
 
 @dataclass(frozen=True)
@@ -43,21 +43,21 @@ class DeviceProfile:
     name: str
     delegates: tuple[DelegateSpec, ...]
     place: str = "local"
-    ssh: SshTarget | None = None  # in place "ssh"
+    ssh: SshTarget | None = None  # if place is "ssh"
     python: str | None = None  # None: the Python that runs qbench; on a board, its python3
     runtime: str = "auto"
     threads: tuple[int, ...] = (1,)
     affinity: tuple[int, ...] | None = None  # CPU numbers; None: qbench chooses
-    timeout_s: float = 60.0  # a worker that does not answer for so long counts as hung
+    timeout_s: float = 60.0  # a worker that is silent for longer counts as hung
     env: Mapping[str, str] = field(default_factory=dict)
-    note: str | None = None  # shown wherever its figures are
+    note: str | None = None  # shown beside the device's figures
 
 
 @dataclass(frozen=True)
 class VariantSpec:
-    """The converter's settings for a variant, in its own words.
+    """The converter settings of a variant, in the converter's own terms.
 
-    `supported_ops` and `optimizations` hold names of `tf.lite.OpsSet` and `tf.lite.Optimize`,
+    `supported_ops` and `optimizations` hold names of `tf.lite.OpsSet` and `tf.lite.Optimize`;
     types are dtype names ("int8", "float16").
     """
 
@@ -67,6 +67,6 @@ class VariantSpec:
     supported_types: tuple[str, ...] = ()
     inference_input_type: str | None = None
     inference_output_type: str | None = None
-    representative_dataset: str | None = None  # as --calibration takes it; for this variant only
+    representative_dataset: str | None = None  # in the form of --calibration; for this variant only
     needs_calibration: bool = False
-    notes: tuple[str, ...] = ()  # shown wherever the variant is, such as a retired name explained
+    notes: tuple[str, ...] = ()  # shown beside the variant, such as a retired name explained

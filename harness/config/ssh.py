@@ -1,4 +1,4 @@
-"""Checkers for what is passed to the user's ssh."""
+"""Checkers for values that are passed to the user's ssh."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SSH_ELSEWHERE = "GMNOQSVWfnsty"
 
 
 def name(value: Any) -> str:
-    """A host or user as ssh takes it: no option, nothing special to a ProxyCommand's shell."""
+    """Check a host or user name for ssh: no option, nothing special to a ProxyCommand's shell."""
     word = text(value)
     if not re.fullmatch(r"[A-Za-z0-9_\[\]][A-Za-z0-9_.:%@\[\]-]*", word):
         raise InvalidValue(f'"{word}" cannot be given to ssh as a name')
@@ -21,7 +21,7 @@ def name(value: Any) -> str:
 
 
 def options(value: Any) -> tuple[str, ...]:
-    """Words of ssh's command line that say how to connect; the same option may come twice (-o)."""
+    """Check words of ssh's command line that say how to connect; an option may come twice (-o)."""
     if not isinstance(value, list):
         raise wrong_type("a list of ssh's options, one word each,", value)
     words = tuple(text(word) for word in value)
@@ -37,7 +37,7 @@ def options(value: Any) -> tuple[str, ...]:
 
 
 def _wants_value(word: str) -> bool:
-    """Whether the value of the last option in a word (-F, -vF) is the next word."""
+    """Return True if the value of the last option in a word (-F, -vF) is the next word."""
     for position, letter in enumerate(word[1:], start=2):
         if letter in _SSH_ELSEWHERE:
             raise InvalidValue(f'"{word}" cannot be set here; only options about how to connect can')

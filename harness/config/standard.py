@@ -1,4 +1,4 @@
-"""The seven standard variants, as settings of the converter.
+"""The converter settings of the seven standard variants.
 
 Sources: TensorFlow Lite's post-training quantization guides ("Post-training dynamic range", "float16",
 "integer" and "integer quantization with int16 activations"). As there, int16x8 keeps float inputs and

@@ -1,1 +1,1 @@
-"""Device profile to machine: reached, probed and locked."""
+"""The machines behind device profiles: connect to them, probe them, lock them."""

@@ -1,4 +1,4 @@
-"""The user's own machine: as the result document describes it, and its runtimes."""
+"""The machine that runs qbench: its description for the result document, and its runtimes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PACKAGES = ("ai-edge-litert", "tflite-runtime", "tensorflow", "keras", "tf-kera
 
 
 def describe() -> Host:
-    """Describe this machine and the versions of the packages that matter."""
+    """Describe this machine, with the versions of the packages that affect results."""
     machine = facts.machine()
     return Host(
         **{key: machine[key] for key in ("os", "arch", "cpu", "cores", "memory_bytes")},
@@ -29,10 +29,10 @@ def installed_runtimes() -> list[Runtime]:
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in _PACKAGES:
         try:
-            found[name] = importlib.metadata.version(name)
+            versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return versions

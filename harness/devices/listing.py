@@ -1,4 +1,4 @@
-"""The listing of device profiles, and, probed, of what is really there."""
+"""List device profiles, and probe or clean the machines behind them."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def describe(config: Config, profiles: Sequence[DeviceProfile]) -> Listing:
 def probe(
     config: Config, profiles: Sequence[DeviceProfile], compilers: Compilers, note: machines.Note
 ) -> Listing:
-    """List the profiles with what is found on their machines; those that can't be reached say why."""
+    """List the profiles with what their machines have, or why these can't be reached."""
     with machines.open_all(profiles, note) as opened:
         machines.probe_all(opened, look="everywhere", note=note)
         machine_of = {profile.name: machine for machine in opened for profile in machine.profiles}
-        found = tuple(_probed(p, machine_of[p.name], compilers.get(p.name)) for p in profiles)
-    return Listing(str(config.path), found)
+        probed = tuple(_probed(p, machine_of[p.name], compilers.get(p.name)) for p in profiles)
+    return Listing(str(config.path), probed)
 
 
 def clean(config: Config, name: str, note: machines.Note) -> Cleaned:
-    """Empty a board's cache. Raises QbenchError."""
+    """Remove what qbench keeps on a board. Raises QbenchError."""
     (profile,) = config.named([name])
     if profile.ssh is None:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""The machines behind the device profiles, and what is found there; several are probed at the same time."""
+"""The machines behind device profiles: open them, and probe all at the same time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from harness.errors import DeviceError
 
 Note = Callable[[str], None]
 LOCAL = "local"
-_LONGEST_S = 180.0  # of probing one machine
+_LONGEST_S = 180.0  # to probe one machine
 
 
 @dataclass
@@ -35,12 +35,12 @@ class Machine:
 
     @property
     def name(self) -> str:
-        """What messages call the machine."""
+        """The machine's name in messages."""
         return self.transport.name
 
     @property
     def id(self) -> str:
-        """The machine's name in the record, which gives neither a host nor a user away."""
+        """The machine's name in the record, which reveals neither host nor user."""
         first = self.profiles[0]
         return LOCAL if first.ssh is None else f"ssh:{first.name}"
 
@@ -51,7 +51,7 @@ def open_all(
     note: Note,
     timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
 ) -> Iterator[list[Machine]]:
-    """Open the machines of these profiles, in their order; all links are closed at the end."""
+    """Open the machines of these profiles, in the profiles' order, and close all links at the end."""
     by_target: dict[SshTarget | None, list[DeviceProfile]] = {}
     for profile in profiles:
         by_target.setdefault(profile.ssh, []).append(profile)
@@ -65,7 +65,7 @@ def open_all(
 
 
 def _name_apart(boards: Sequence[Machine]) -> None:
-    """Name boards that share a host (behind different ports, say) by their profiles, too."""
+    """Add the profiles to the names of boards that share a host, as behind different ports."""
     hosts = [board.name for board in boards]
     for board in boards:
         if hosts.count(board.name) > 1:
@@ -83,14 +83,14 @@ def _transport(
 
 
 def probe_all(machines: Sequence[Machine], look: str = "further", note: Note | None = None) -> None:
-    """Fill in what each machine is and what its Pythons offer, or why it can't be reached.
+    """Set each machine's facts and answers, or the problem if it can't be reached.
 
-    `look` is wire.ProbeRequest's, for boards. `note` is told where another Python answered than was asked.
+    look: of wire.ProbeRequest, for boards. note: called if another Python than the profile's is used.
     """
     pool = ThreadPoolExecutor(max_workers=max(1, len(machines)))
     try:
         list(pool.map(lambda machine: _probe(machine, look), machines))
-    except BaseException:  # Ctrl-C: end what the threads wait for
+    except BaseException:  # Ctrl-C: closing the transports ends the threads
         for machine in machines:
             machine.transport.close()
         raise
@@ -105,7 +105,7 @@ def probe_all(machines: Sequence[Machine], look: str = "further", note: Note | N
 
 def _probe(machine: Machine, look: str) -> None:
     try:
-        machine.facts, answers = _ask(machine.transport, _questions(machine, look))
+        machine.facts, answers = _ask(machine.transport, _requests(machine, look))
     except DeviceError as error:
         machine.problem = str(error)
         answers = [ProbeResult(p.python or "", error=machine.problem) for p in machine.profiles]
@@ -113,7 +113,7 @@ def _probe(machine: Machine, look: str) -> None:
         machine.answers[profile.name] = replace(answer, error=_explained(answer, profile.ssh))
 
 
-def _questions(machine: Machine, look: str) -> list[ProbeRequest]:
+def _requests(machine: Machine, look: str) -> list[ProbeRequest]:
     return [
         ProbeRequest(
             python=machine.transport.python(profile.python),
@@ -128,30 +128,30 @@ def _questions(machine: Machine, look: str) -> list[ProbeRequest]:
     ]
 
 
-def _ask(transport: Transport, questions: list[ProbeRequest]) -> tuple[SystemInfo, list[ProbeResult]]:
-    """Return what the machine is, and the answers in the order asked. Raises DeviceError."""
-    connection = transport.start(Request("probe", questions=questions))
+def _ask(transport: Transport, requests: list[ProbeRequest]) -> tuple[SystemInfo, list[ProbeResult]]:
+    """Return the machine's facts, and one answer per request in order. Raises DeviceError."""
+    connection = transport.start(Request("probe", questions=requests))
     answers: list[ProbeResult] = []
     facts = None
-    # The other machines wait for this one, which may have many Pythons.
+    # The run waits for the slowest machine, which may have many Pythons.
     late = Timer(_LONGEST_S, connection.give_up, [f"was not done after {_LONGEST_S:g} s"])
     late.start()
     try:
         for message in connection:
-            if isinstance(message, ProbeResult) and len(answers) < len(questions):
+            if isinstance(message, ProbeResult) and len(answers) < len(requests):
                 answers.append(message)
             elif isinstance(message, SystemInfo):
                 facts = message
     finally:
         late.cancel()
         ended = connection.close()
-    if len(answers) != len(questions) or facts is None:
+    if len(answers) != len(requests) or facts is None:
         raise DeviceError(f"probing {transport.name} failed: {ended or 'answers are missing'}")
     return facts, answers
 
 
 def _explained(answer: ProbeResult, target: SshTarget | None) -> str | None:
-    """Say why nothing can run, what else is there, and the one command that helps."""
+    """Return the answer's error, with the other Pythons found and the command that makes one."""
     if answer.error is None or target is None or answer.advice is None:
         return answer.error
     others = f"; also there: {', '.join(answer.others)}" if answer.others else ""

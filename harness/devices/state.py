@@ -1,4 +1,4 @@
-"""A device profile and what was found behind it, as the record keeps them."""
+"""Convert a device profile and its probe to the types of the record."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.record.plain import plain_object
 
 
 def profile_as_used(profile: DeviceProfile) -> Profile:
-    """Return the part of a profile that says how was measured; of the environment only the names."""
+    """Return the part of a profile that affects measurements, with the names of its environment only."""
     return Profile(
         python=profile.python,
         runtime=profile.runtime,
@@ -23,8 +23,8 @@ def profile_as_used(profile: DeviceProfile) -> Profile:
 
 
 def device_state(profile: DeviceProfile, machine: Machine) -> DeviceState:
-    """Return the device as probing found it."""
-    found: ProbeResult = machine.answers[profile.name]
+    """Return the state of a device as probing found it."""
+    answer: ProbeResult = machine.answers[profile.name]
     facts = {} if machine.facts is None else machine.facts.machine
     return DeviceState(
         name=profile.name,
@@ -37,8 +37,8 @@ def device_state(profile: DeviceProfile, machine: Machine) -> DeviceState:
         cpu=facts.get("cpu"),
         cores=facts.get("cores"),
         memory_bytes=facts.get("memory_bytes"),
-        python=found.version,
-        runtime=found.runtime.name if found.runtime else None,
-        runtime_version=found.runtime.version if found.runtime else None,
+        python=answer.version,
+        runtime=answer.runtime.name if answer.runtime else None,
+        runtime_version=answer.runtime.version if answer.runtime else None,
         profile=profile_as_used(profile),
     )

@@ -1,4 +1,4 @@
-"""Where a model comes from: a file, a folder, a callable, a name, or an object of the program's own."""
+"""Find a model: a file, a folder, a callable, a name, or an object of the program."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Kind = Literal[
 ]
 
 DIGITS = "digits"
-DIGITS_RECIPE = "digits 1"  # raised whenever another model would be trained
+DIGITS_RECIPE = "digits 1"  # raise it when another model is trained
 
 _KERAS_SUFFIXES = {".keras", ".h5", ".hdf5"}
 _CALLABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
@@ -29,7 +29,7 @@ _WANTED = "a .keras, .h5 or .tflite file, a SavedModel folder, a folder of .tfli
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model as the user named it. Nothing of it has been built or loaded yet.
+    """A model as the user named it, not built or loaded yet.
 
     source: as the user gave it; of an object, what it is. path: of the file or folder, if there is one.
     sha256: of the content; None if that is known only once it is built, saved or (.tflite) read. held: the
@@ -45,7 +45,7 @@ class ModelSource:
 
 
 def resolve_model(model: object, base: Path) -> ModelSource:
-    """The model that is meant by `--model`, a path or an object; relative paths start at `base`.
+    """Return the model that a --model text, a path or an object means; relative paths start from `base`.
 
     model: a text, as --model takes it (a built-in name wins over a file of that name; `./name` is always the
     file); a path; the content of a .tflite as bytes; a Keras model, a tf.Module, a tf.function or a concrete
@@ -89,17 +89,17 @@ def _at(text: str, path: Path) -> ModelSource:
 
 
 def is_callable(text: str) -> bool:
-    """True if `text` has the form `package.module:callable`."""
+    """Return True if `text` has the form `package.module:callable`."""
     return _CALLABLE.fullmatch(text) is not None
 
 
 def tflite_files(folder: Path) -> list[Path]:
-    """The .tflite files of a folder, by name; not those of folders inside it."""
+    """Return the .tflite files of a folder, by name; subfolders are not searched."""
     return sorted(p for p in _listing(folder) if p.suffix.lower() == ".tflite" and p.is_file())
 
 
 def digest_source(path: Path) -> str:
-    """SHA-256 of a model file, or of the names and contents of a folder. Raises ModelError."""
+    """Return the SHA-256 of a model file, or of a folder's names and contents. Raises ModelError."""
     if not path.is_dir():
         return cache.digest_file(path)
     found = [Path(folder, name) for folder, _, names in os.walk(path, followlinks=True) for name in names]
@@ -108,7 +108,7 @@ def digest_source(path: Path) -> str:
 
 
 def copy_source(path: Path, folder: Path) -> Path:
-    """A copy of a model file or folder in `folder`, of all that `digest_source` sees. Raises ModelError."""
+    """Copy a model file or folder into `folder`: all that `digest_source` reads. Raises ModelError."""
     copy = folder / path.name
     try:
         if path.is_dir():

@@ -74,5 +74,5 @@ _SQUASHED = {name.replace("_", ""): name for name in APPLICATIONS}
 
 
 def application_name(text: str) -> str | None:
-    """The name in the table that `text` means ("MobileNetV2" and "mobilenet-v2": mobilenet_v2), or None."""
+    """Return the known name for a text ("MobileNetV2", "mobilenet-v2" -> mobilenet_v2), or None."""
     return _SQUASHED.get(re.sub(r"[-_]", "", text.lower()))

@@ -1,6 +1,6 @@
-"""Models that a program holds: recognised without importing anything.
+"""Recognize models that are objects of the program, without importing anything.
 
-Whoever holds such an object has imported its library, so that looking into `sys.modules` is enough.
+A program with such an object has imported its library, so looking into `sys.modules` is enough.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ _GRAPHS = (
 
 
 def is_keras(model: object) -> bool:
-    """True for a model of Keras 3 or Keras 2."""
+    """Return True for a model of Keras 3 or Keras 2."""
     return any(_is_a(model, *named) for named in _KERAS)
 
 
 def is_model(model: object) -> bool:
-    """True for a Keras model, a tf.Module, a tf.function or a concrete function."""
+    """Return True for a Keras model, a tf.Module, a tf.function or a concrete function."""
     return is_keras(model) or any(_is_a(model, *named) for named in _GRAPHS)
 
 
 def name_of(model: object) -> str:
-    """The object's own name, as far as it can be part of a file name; else "model"."""
+    """Return the object's own name, made fit for a file name; "model" if it has none."""
     name = getattr(model, "name", None)
     if not isinstance(name, str) or name.startswith("__inference_"):
         name = getattr(model, "__name__", None)

@@ -1,4 +1,4 @@
-"""PTQ variants of a model, cached by content; TensorFlow runs only in processes of its own."""
+"""Make and cache the quantized variants of a model. TensorFlow runs only in child processes."""
 
 from harness.quantize.exporting import export_variants
 from harness.quantize.making import make_variants

@@ -1,4 +1,4 @@
-"""Samples that variants of a float model are calibrated with, and those their outputs are compared on."""
+"""Choose the samples that variants are calibrated with, and those that their outputs are compared on."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from harness.quantize.calibration import (
 from harness.quantize.sample_inputs import COUNT, count_shared, no_random_data, of_dataset
 from harness.record import FidelitySamples
 
-OTHER_SEED = 1  # of random samples that nothing was calibrated on
+OTHER_SEED = 1  # for random samples that are not used for calibration
 
 
 @dataclass(frozen=True)
 class Data:
     """The calibration data that all variants share, and the samples that outputs are compared on.
 
-    Both are None, and `problem` says why, if the inputs are such (text) that there is no random data.
+    Both are None, and `problem` says why, if there is no random data for such inputs (text, for example).
     """
 
     calibration: Samples | None
-    compared_on: Path | None  # an .npz, as a Samples'
+    compared_on: Path | None  # an .npz in the form of Samples.path
     samples: FidelitySamples | None
     problem: str = ""
 
@@ -47,12 +47,12 @@ def choose_data(
     inputs: Sequence[InputSpec],
     folder: Path,
 ) -> Data:
-    """Data as it was asked for; what is right for calibration may be wrong for comparing, and the reverse.
+    """Return the calibration data and the samples to compare outputs on.
 
-    Calibration: what the user gave, else the built-in model's own, else random data. Outputs are compared on
-    the first of these that there is:
+    Calibration data is what the user gave, else the built-in model's own, else random. Outputs are compared
+    on the first of these that exists:
     - `dataset`, unless it is the calibration data itself;
-    - data that is right for the model whatever it was calibrated with: the built-in model's test data,
+    - data that fits the model, whatever the calibration data is: the built-in model's test data,
       random data in the range that a known architecture wants;
     - samples held back from the calibration data, or that data itself if it is too little;
     - random data of another seed.
@@ -80,9 +80,9 @@ def choose_data(
 def of_spec(
     spec: VariantSpec, main: Samples | None, inputs: Sequence[InputSpec], folder: Path
 ) -> Samples | None:
-    """A variant's own calibration data if it names some, else the shared data if it needs any.
+    """Return a variant's own calibration data if it names some, else the shared data if it needs any.
 
-    Samples are held back from its own, too: it may be what --calibration names.
+    Samples are held back from its own data, too: --calibration may name the same.
     """
     if spec.representative_dataset:
         return load_split(spec.representative_dataset, inputs, folder / "calibration")[0]
@@ -92,9 +92,9 @@ def of_spec(
 def _calibration(
     source: ModelSource, asked: str | HeldData | None, inputs: Sequence[InputSpec], folder: Path
 ) -> tuple[Samples | None, Samples | None, str]:
-    """The calibration data, other data of its kind if that is needed, and why there is none.
+    """Return the calibration data, other samples of its source if needed, and why there is none.
 
-    A `dataset` changes nothing here: the same calibration makes the same variants.
+    It does not depend on `dataset`: the same calibration makes the same variants.
     """
     if asked is None and source.kind == "builtin":
         return _digits_calibration(folder), None, ""
@@ -124,7 +124,7 @@ def _digits_calibration(folder: Path) -> Samples:
 
 
 def _digits_test_data(folder: Path) -> Path:
-    """The test images as an .npz under the model's input name."""
+    """Return the test images as an .npz under the model's input name."""
     from harness.quantize.calibration.arrays import load, store
 
     return store({INPUT: load(need_digits(folder).evaluation)["x"]}, folder / "calibration")[1]

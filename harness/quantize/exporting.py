@@ -1,4 +1,4 @@
-"""Variants as files for somebody else: `qbench quantize --out`."""
+"""Copy variants out of the cache: `qbench quantize --out`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.record.plain import plain_object
 
 
 def export_variants(made: VariantSet, out: Path) -> list[Path]:
-    """Copy every variant to `out` as <model>_<variant>.tflite, its provenance beside it as .json.
+    """Copy every variant to `out` as <model>_<variant>.tflite, with its provenance beside it as .json.
 
     Files of these names are replaced. Returns the paths of the .tflite files. Raises ModelError if `out`
     cannot be written.

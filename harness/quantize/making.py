@@ -1,4 +1,4 @@
-"""A model's variants, made or taken from the cache."""
+"""Make the variants of a model, or take them from the cache."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from harness import cache as store
+from harness import files
 from harness.config import VariantSpec
 from harness.errors import ModelError
 from harness.models import ModelSource
@@ -20,7 +21,7 @@ from harness.quantize.calibration import as_source
 from harness.quantize.data import Data, choose_data, of_spec
 from harness.quantize.ready import take_ready
 from harness.quantize.variant_warnings import warnings_of
-from harness.quantize.variants import MadeVariant, VariantSet, described, inputs_of, read
+from harness.quantize.variants import MadeVariant, VariantSet, described, inputs_of
 from harness.record import FailedVariant, Model, Variant, Warning
 from harness.record.plain import plain_object
 
@@ -37,19 +38,19 @@ def make_variants(  # noqa: PLR0913 - each is an option of the command
     cache: Path | None = None,
     on_progress: Progress | None = None,
 ) -> VariantSet:
-    """Make `specs` of a model, or take from the cache what was made before; what `qbench quantize` does.
+    """Make the variants `specs` of a model, or take them from the cache, as `qbench quantize` does.
 
-    source: from `resolve_model`. A ready .tflite, or each of a folder, is a variant as it is: `specs` and
-        `batch` don't apply.
+    source: from `resolve_model`. A ready .tflite, or each of a folder, is a variant already: `specs` and
+        `batch` do not apply.
     calibration: a text or path, as --calibration takes it, or data: an array, a dict of arrays, a dataset of
         Keras or TensorFlow, an iterable of samples. None: the built-in model's own data, else random data,
         with a warning on every variant that was calibrated on it.
-    dataset: samples that outputs are compared on, given as `calibration` is; None: samples that nothing was
-        calibrated on, as far as there are any (`fidelity_samples` tells).
-    trust_model: let code in the model's file run, such as Lambda layers; else a file with code is refused.
-        A callable and an object are code of the user's own, and trusted. Variants made before come from the
-        cache either way: they are data, and nothing of the model runs then.
-    batch: what open batch dimensions are fixed to.
+    dataset: samples to compare outputs on, in the same forms. None: samples that were not used for
+        calibration, if there are any (see `fidelity_samples`).
+    trust_model: run code in the model's file, such as Lambda layers; otherwise a file with code is refused.
+        Callables and objects are the user's own code and trusted. Variants in the cache need no trust: using
+        them runs no code of the model.
+    batch: the size that open batch dimensions get.
     oldest_runtime: major and minor version of the oldest TFLite runtime that must load the variants; one
         that needs a newer runtime is made again in the older form, with a warning.
     cache: folder to use instead of `default_cache()`.
@@ -60,7 +61,7 @@ def make_variants(  # noqa: PLR0913 - each is an option of the command
     FailedVariant.
     """
     if batch < 1:
-        raise ModelError(f"{source.source}: a batch of {batch} is none; give at least 1")
+        raise ModelError(f"{source.source}: a batch of {batch} is too small; at least 1")
     folder = cache or store.default_cache()
     asked, compared = as_source(calibration), as_source(dataset)
     if source.kind in ("tflite", "tflite_folder"):
@@ -100,7 +101,7 @@ def _is_possible(spec: VariantSpec, data: Data) -> bool:
 
 
 def _silent(variant: str, done: int, total: int) -> None:
-    """Nobody wants to know."""
+    """Report nothing."""
 
 
 def _task(spec: VariantSpec, data: Data, conversion: Conversion, folder: Path) -> Task:
@@ -117,10 +118,10 @@ def _task(spec: VariantSpec, data: Data, conversion: Conversion, folder: Path) -
 def _finished(
     blank: Variant, task: Task, result: ConversionResult, path: Path, warnings: tuple[Warning, ...]
 ) -> Variant:
-    """What the file tells, and how it was made."""
+    """Return the variant with what its file says and how it was made."""
     settings = {**msgspec.to_builtins(task.settings), **(blank.settings or {})}
     return replace(
-        described(replace(blank, name=task.name), read(path), str(path)),
+        described(replace(blank, name=task.name), files.read(path), str(path)),
         settings=plain_object({**settings, "compatible_form": result.compatible}),
         calibration=task.calibration.record if task.calibration else None,
         warnings=warnings,

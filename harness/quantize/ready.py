@@ -1,4 +1,4 @@
-"""Ready .tflite files as variants."""
+"""Use ready .tflite files as variants."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from harness import cache
+from harness import cache, files
 from harness.errors import ModelError
 from harness.models import ModelSource, tflite_files
 from harness.quantize import sample_inputs
 from harness.quantize.calibration import HeldData
 from harness.quantize.separate import digest_of, named_apart
-from harness.quantize.variants import MadeVariant, VariantSet, described, inputs_of, read
+from harness.quantize.variants import MadeVariant, VariantSet, described, inputs_of
 from harness.record import FailedVariant, Model, Variant
 
 
 def take_ready(
     source: ModelSource, calibration: str | HeldData | None, dataset: str | HeldData | None, folder: Path
 ) -> VariantSet:
-    """The variants of a .tflite, of its bytes, or of a folder of such files.
+    """Return the variants of a .tflite, of its bytes, or of a folder of such files.
 
-    One alone is named by its scheme, those of a folder by their stems, or by the whole file name if stems
-    are the same (a.tflite and a.TFLITE). Files of a folder that are different models have different
-    `model`s: `separate` makes sets of them. Raises ModelError.
+    A single file is named after its scheme. Files of a folder are named after their stems, or their whole
+    file names if stems are the same (a.tflite and a.TFLITE). Files that are different models have different
+    `model`s; `separate` splits them into sets. Raises ModelError.
     """
     copies = folder / "copies"
     if source.kind == "tflite":
@@ -70,10 +70,10 @@ def _of_folder(source: ModelSource, copies: Path) -> tuple[list[MadeVariant], li
 
 
 def _of_file(blank: Variant, path: Path) -> tuple[Variant, bytes]:
-    """What a file tells, and its content. Raises ModelError if it can't be used."""
+    """Read a file: the variant that it is, and its content. Raises ModelError if it cannot be used."""
     if _printable(str(path.absolute())) != str(path.absolute()):
         raise ModelError(f"{_printable(str(path))}: the path is not UTF-8; rename it")
-    data = read(path)
+    data = files.read(path)
     return _of_content(blank, data, str(path)), data
 
 
@@ -83,10 +83,10 @@ def _of_content(blank: Variant, data: bytes, where: str) -> Variant:
 
 
 def _kept(found: Variant, data: bytes, copies: Path, given: Path | None) -> MadeVariant:
-    """The variant with a copy of its own: the user's file may be rebuilt while that is measured."""
+    """Copy a variant's file: the user may rebuild it during a measurement."""
     return MadeVariant(found, cache.keep(copies / f"{found.sha256}.tflite", data), given)
 
 
 def _printable(name: str) -> str:
-    """A file name with bytes that are no text written as escapes."""
+    """Return a file name with bytes that are not UTF-8 as escapes."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")

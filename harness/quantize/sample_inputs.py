@@ -1,4 +1,4 @@
-"""Sample inputs for the variants of a model: the same real values for all, under each one's own names."""
+"""Write sample inputs for the variants of a model: the same real values, under each variant's input names."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from harness.quantize.calibration import (
     generate,
     load_calibration,
     load_split,
+    short_name,
     subsampled,
 )
 from harness.record import FidelitySamples, Tensor
 
-COUNT = 16  # at most, per model
+COUNT = 16  # the most samples per model
 
 Inputs = Mapping[str, tuple[Tensor, ...]]  # variant name -> the inputs of its file
 
 
 def of_dataset(asked: str | HeldData, specs: Sequence[InputSpec], cache: Path) -> Samples:
-    """At most 16 samples of a dataset, as --dataset takes it, evenly spread.
+    """Return at most 16 samples of a dataset, as --dataset takes it, evenly spread.
 
-    Random ones are of another seed than those for calibration. Raises ModelError.
+    Random samples have another seed than those for calibration. Raises ModelError.
     """
     folder = cache / "calibration"
     try:
@@ -40,13 +41,13 @@ def of_dataset(asked: str | HeldData, specs: Sequence[InputSpec], cache: Path) -
 
 
 def count_shared(compared: Path, calibrated: Path) -> int:
-    """The number of samples of one .npz that are in another, too, whatever the files are called."""
+    """Return the number of samples of one .npz that are in another, too, whatever the arrays are called."""
     known = set(_digests(calibrated))
     return sum(digest in known for digest in _digests(compared))
 
 
 def _digests(path: Path) -> list[bytes]:
-    """SHA-256 of every sample, over all inputs."""
+    """Return the SHA-256 of every sample, over all inputs."""
     from harness.quantize.calibration.arrays import load
 
     arrays = [array for _, array in sorted(load(path).items())]
@@ -57,7 +58,7 @@ def _digests(path: Path) -> list[bytes]:
 
 
 def write(data: Path, inputs: Inputs, cache: Path) -> dict[str, Path]:
-    """Variant name -> .npz with the first 16 samples of `data`, keyed by the variant's input names.
+    """Write the first 16 samples of `data` for every variant: variant name -> .npz by its input names.
 
     Arrays are found by name ("serving_default_x:0" in a file is "x" in a signature), else by position.
     Variants with the same names share one file. Raises ModelError.
@@ -75,16 +76,16 @@ def write(data: Path, inputs: Inputs, cache: Path) -> dict[str, Path]:
 def of_ready_files(
     inputs: Inputs, calibration: str | HeldData | None, dataset: str | HeldData | None, cache: Path
 ) -> tuple[dict[str, Path], FidelitySamples | None]:
-    """`write` for .tflite files from elsewhere, whose inputs may differ from each other in shape.
+    """Write sample inputs for ready .tflite files, whose inputs may have different shapes.
 
-    Files whose inputs have the same shapes get the same values, from `dataset` or `calibration`, else
-    random ones in the range that a quantized input can express, else (text) none. Raises ModelError if the
-    data does not fit.
+    Files whose inputs have the same shapes get the same values: from `dataset` or `calibration`, else random
+    ones in the range that a quantized input can represent, or none for text. Raises ModelError if the data
+    does not fit.
     """
     written: dict[str, Path] = {}
     samples = None
     for group in _alike(inputs):
-        # Of files that are alike, one with quantized inputs knows the range that the model was made for.
+        # Quantized inputs tell the range of values that the model was made for.
         chosen = max(group.values(), key=lambda tensors: any(t.quantization for t in tensors))
         data = _data(_specs(chosen), calibration, dataset, cache)
         if data is not None:
@@ -95,7 +96,7 @@ def of_ready_files(
 
 
 def no_random_data(specs: Sequence[InputSpec]) -> str | None:
-    """Why there is no random data for such inputs (text, for example), or None if there is."""
+    """Return why there is no random data for such inputs (text, for example); None if there is."""
     from harness.quantize.calibration.arrays import sample_dtype
 
     try:
@@ -108,29 +109,24 @@ def no_random_data(specs: Sequence[InputSpec]) -> str | None:
 
 def _specs(tensors: Sequence[Tensor]) -> list[InputSpec]:
     return [
-        InputSpec(_short(name), tensor.dtype, tensor.shape, tensor.quantization)
+        InputSpec(short_name(name), tensor.dtype, tensor.shape, tensor.quantization)
         for name, tensor in zip(_unique(tensors), tensors, strict=True)
     ]
 
 
-def _short(name: str) -> str:
-    """The signature's name of an input that the converter calls `serving_default_NAME:0`."""
-    return re.sub(r"^serving_default_|:\d+$", "", name)
-
-
 def _keys(names: Mapping[str, object], tensors: Sequence[Tensor]) -> list[str]:
-    short = [_short(tensor.name) for tensor in tensors]
+    short = [short_name(tensor.name) for tensor in tensors]
     return short if set(short) == set(names) else list(names)
 
 
 def _unique(tensors: Sequence[Tensor]) -> list[str]:
-    """The inputs' names; if several share one, numbers in their order."""
+    """Return the inputs' names; if several inputs share one, their positions."""
     names = [tensor.name for tensor in tensors]
     return names if len(set(names)) == len(names) else [str(index) for index in range(len(names))]
 
 
 def _alike(inputs: Inputs) -> list[Inputs]:
-    """Variants grouped by the shapes of their inputs; real values, quantized or not, are one kind."""
+    """Group variants by the shapes of their inputs; real values are one kind, quantized or not."""
     groups: dict[object, dict[str, tuple[Tensor, ...]]] = {}
     for variant, tensors in inputs.items():
         kind = tuple((t.shape, "real" if t.quantization or "float" in t.dtype else t.dtype) for t in tensors)

@@ -1,4 +1,4 @@
-"""Tells the models of one folder apart by their inputs and outputs."""
+"""Tell the models of one folder apart by their inputs and outputs."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def named_apart(variants: Sequence[MadeVariant], folder: str) -> list[MadeVariant]:
-    """The variants of a folder, each with the name of its model.
+    """Return the variants of a folder, each with the name of its model.
 
-    With one interface all are the model `folder`. With several each is a model of its own, called by what
-    the names of its files begin with ("ad01" of ad01_fp32 and ad01_int8), or by its first file.
+    If all have the same inputs and outputs, they are the model `folder`. Otherwise each group is a model with
+    the common beginning of its file names ("ad01" of ad01_fp32 and ad01_int8), or the name of its first file.
     """
     groups: dict[Interface, list[str]] = {}
     for made in variants:
@@ -44,20 +44,20 @@ def _of_model(made: MadeVariant, model: str) -> MadeVariant:
 
 
 def _common(names: Sequence[str]) -> str:
-    """The words that all names begin with: "net" of net_v1 and net_v2."""
+    """Return the words that all names begin with: "net" of net_v1 and net_v2."""
     columns = zip(*(re.split(r"[-_. ]", name) for name in names), strict=False)
     words = [column[0] for column in takewhile(lambda column: len(set(column)) == 1, columns)]
     return names[0][: len("_".join(words))]
 
 
 def digest_of(variants: Sequence[MadeVariant], failed: Sequence[FailedVariant]) -> str:
-    """SHA-256 of a folder's files: of their names and contents."""
+    """Return the SHA-256 of a folder's files: of their names and contents."""
     found: dict[str, str | None] = {failure.name: None for failure in failed}
     return cache.key(**found | {(made.given or made.path).name: made.variant.sha256 for made in variants})
 
 
 def separate(made: VariantSet) -> list[VariantSet]:
-    """One set per model: what a folder of different models gave, each with its own files' hash."""
+    """Split a set into one per model; each has the hash of its own files."""
     names = [one.variant.model for one in made.variants] + [failure.model for failure in made.failed]
     models = list(dict.fromkeys(names))
     if models == [made.model.name]:

@@ -1,4 +1,4 @@
-"""A user's callable, named as `package.module:callable`: the one place where qbench imports user code."""
+"""Import a user's callable, `package.module:callable`; the only place where qbench imports user code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.errors import ModelError
 
 
 def find(text: str) -> Callable[[], Any]:
-    """The callable; modules of the working directory can be imported.
+    """Find the callable; modules of the working directory can be imported.
 
     Raises ModelError if there is no such module or callable, and whatever importing the module raises.
     """

@@ -1,4 +1,4 @@
-"""Warnings about a variant, shown wherever its figures are."""
+"""Warnings about a variant, shown beside its figures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def warnings_of(
     result: ConversionResult,
     oldest: Version | None,
 ) -> tuple[Warning, ...]:
-    """A variant's warnings: notes on its settings, limits of its figures, its runtimes."""
+    """Return a variant's warnings: notes on its settings, limits of its figures, its runtimes."""
     warnings = [Warning("note", note) for note in spec.notes]
     if kind == "application":
         warnings.append(_RANDOM_WEIGHTS)

@@ -1,4 +1,4 @@
-"""What quantize hands on: variants whose files are on this machine."""
+"""Variants whose files are on this machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from harness import cache
-from harness.errors import ModelError
 from harness.record import FailedVariant, Model, Tensor, Variant
 from harness.tflite import as_tensor, read_model
 
@@ -19,7 +18,7 @@ class MadeVariant:
     """A variant whose file is on this machine."""
 
     variant: Variant
-    path: Path  # in the cache, where nobody changes it
+    path: Path  # in the cache, where it does not change
     given: Path | None = None  # the user's ready .tflite, of which `path` is a copy
 
 
@@ -34,7 +33,7 @@ class VariantSet:
 
 
 def described(variant: Variant, data: bytes, where: str) -> Variant:
-    """The variant with all that its file tells. Raises ModelError if that is no .tflite."""
+    """Return the variant with what its file says. Raises ModelError if that is not a .tflite."""
     info = read_model(data, where)
     return replace(
         variant,
@@ -48,13 +47,5 @@ def described(variant: Variant, data: bytes, where: str) -> Variant:
 
 
 def inputs_of(variants: Sequence[MadeVariant]) -> dict[str, tuple[Tensor, ...]]:
-    """Variant name -> the inputs of its file."""
+    """Return variant name -> the inputs of its file."""
     return {made.variant.name: made.variant.inputs for made in variants}
-
-
-def read(path: Path) -> bytes:
-    """A file's content. Raises ModelError if it cannot be read."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None

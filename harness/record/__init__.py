@@ -1,7 +1,7 @@
-"""The nouns: what a run consists of, frozen and typed, with units in the names.
+"""The data model of runs and result documents: frozen, typed, with units in the names.
 
-Everything that was asked for and answered is in a `Run`. Figures are never part of it: `analysis` derives
-`Row`s from it whenever somebody looks. `None` means "not asked" or "not known", never "failed".
+A `Run` holds everything that was asked for and answered, but no figures: `analysis` derives `Row`s from it
+each time it is shown. `None` means "not asked" or "not known", never "failed".
 """
 
 from harness.record.cell import Artifact, Cell, CellRun, CompilerOp, ExpectedOps

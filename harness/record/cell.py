@@ -11,7 +11,7 @@ from harness.record.variant import FailedVariant, Variant
 
 
 class CompilerOp(Struct, frozen=True):
-    """Ops of one kind and what the compiler did with them, in its own words."""
+    """Ops of one kind, and what the compiler did with them in its own words."""
 
     op: str
     count: int
@@ -19,12 +19,12 @@ class CompilerOp(Struct, frozen=True):
 
 
 class Artifact(Struct, frozen=True):
-    """What runs instead of the variant's own file, and what its compiler said of it."""
+    """The compiled file that runs instead of the variant's own, and what its compiler reported."""
 
     file: str  # name without folder
     sha256: str
     size_bytes: int
-    compiler: str | None = None  # version; None: the file was there already
+    compiler: str | None = None  # version; None: the file was compiled before, by the user
     subgraphs: int | None = None
     ops_total: int | None = None
     ops_mapped: int | None = None
@@ -32,14 +32,13 @@ class Artifact(Struct, frozen=True):
     on_chip_free_bytes: int | None = None
     streamed_bytes: int | None = None  # parameters that cross the bus in every inference
     ops: tuple[CompilerOp, ...] | None = None
-    problem: str | None = None  # why the compiler's log can't be believed
+    problem: str | None = None  # why the compiler's log can't be trusted
 
 
 class ExpectedOps(Struct, frozen=True):
-    """What the rules say of every op of the file that runs, in the file's order.
+    """What the rules expect of each op of the file that runs, in the file's order.
 
-    ops: their names. reasons: why the rules leave an op on the CPU, None where they expect it to be
-    delegated. certain: whether the rules are certain of it, or at least have seen it so.
+    ops: their names. reasons: why an op stays on the CPU; None if it is expected to be delegated.
     """
 
     ops: tuple[str, ...]
@@ -48,7 +47,7 @@ class ExpectedOps(Struct, frozen=True):
 
 
 class Cell(Struct, frozen=True):
-    """One cell of the table, with all that it consists of."""
+    """A variant on a delegate of a device, with a number of threads."""
 
     id: str
     variant: Variant | FailedVariant
@@ -65,9 +64,9 @@ class Cell(Struct, frozen=True):
 
 
 class CellRun(Struct, frozen=True):
-    """What became of a cell: its launches so far, and how it ended.
+    """A cell, its launches so far, and how it ended.
 
-    damage: what was stored of it and can't be read any more, a line each.
+    damage: one line for each stored part of the cell that can no longer be read.
     """
 
     cell: Cell

@@ -7,18 +7,18 @@ from msgspec import Struct
 from harness.record.plain import JsonObject
 
 Facts = JsonObject
-"""What a machine says of itself at one moment: see delegates.probe.facts for the keys and their units."""
+"""A machine's description of itself at one moment; keys and units: delegates.probe.facts."""
 
 
 class Delegate(Struct, frozen=True):
-    """A delegate as a profile asks for it."""
+    """A delegate, with the options that a profile gives it."""
 
     name: str
     options: JsonObject = {}
 
 
 class Profile(Struct, frozen=True):
-    """A device profile as it was used. Of the environment only the names: values may be secrets."""
+    """A device profile as it was used. `env` holds names only, because values may be secrets."""
 
     python: str | None = None
     runtime: str = "auto"
@@ -30,12 +30,12 @@ class Profile(Struct, frozen=True):
 
 
 class DeviceState(Struct, frozen=True):
-    """A device as it was found, and the state of its machine before and after the run."""
+    """A device as probing found it, and the state of its machine before and after the run."""
 
     name: str
     place: str = "local"
-    machine: str | None = None  # profiles with the same one share a machine; "local" is this one
-    note: str | None = None  # what has to be said wherever its figures stand
+    machine: str | None = None  # the same for profiles that share a machine; "local" is the user's own
+    note: str | None = None  # shown wherever its figures are
     problem: str | None = None  # why it could not be reached, at the start or later
     os: str | None = None
     arch: str | None = None
@@ -50,6 +50,6 @@ class DeviceState(Struct, frozen=True):
     facts_after: Facts = {}
 
     def delegate(self, name: str) -> Delegate:
-        """The delegate of that name as the profile asks for it."""
+        """Return the delegate with its options in the profile, without options if it is not in there."""
         asked = () if self.profile is None else self.profile.delegates
         return next((delegate for delegate in asked if delegate.name == name), Delegate(name))

@@ -1,4 +1,4 @@
-"""The result document: run.json and --json (CONTRACT.md's schema 1, docs/results.md)."""
+"""The result document: run.json and --json (docs/results.md)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Host(Struct, frozen=True):
 
 
 class Conclusion(Struct, frozen=True):
-    """What to take of the cells of one model with one baseline; cells are named by their id."""
+    """The recommended cell of one model and baseline. Cells are named by their ids."""
 
     model: str
     verdict: Literal["fastest", "tied", "baseline", "not-shown", "none"]
@@ -35,12 +35,12 @@ class Conclusion(Struct, frozen=True):
     reason: str | None = None  # what decided among ties: SQNR, top-1, ops, size or speed
     ties: tuple[str, ...] = ()
     undecided: tuple[str, ...] = ()
-    budget_s: float | None = None  # about what would decide the first of the undecided
+    budget_s: float | None = None  # about the budget that would decide the first undecided cell
     barred: tuple[str, ...] = ()
 
 
 class Document(Struct, frozen=True, kw_only=True):
-    """A run with every figure derived from it."""
+    """The result document: a run, and every figure derived from it."""
 
     schema: int
     run_id: str

@@ -1,4 +1,4 @@
-"""How a cell ended: one type for everything that can become of it."""
+"""How a cell ended: one type per outcome."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from delegates.wire import Failure
 
 
 class WorkerEnd(Struct, frozen=True):
-    """What a worker left behind that did not finish."""
+    """The remains of a worker that did not finish."""
 
     stage: str  # what it was doing: see delegates.wire.STAGES
     launch: int = 0
@@ -17,17 +17,17 @@ class WorkerEnd(Struct, frozen=True):
 
 
 class Pending(Struct, frozen=True, tag="pending"):
-    """Nothing has ended the cell yet, or nobody lived to tell."""
+    """The cell has not ended, or its end was not recorded."""
 
 
 class Skipped(Struct, frozen=True, tag="skipped"):
-    """Ruled out on paper."""
+    """The cell was ruled out before anything was measured."""
 
     reason: str
 
 
 class Unavailable(Struct, frozen=True, tag="unavailable"):
-    """The hardware, its library, its compiler or a runtime is not there."""
+    """The hardware, its library, its compiler or a runtime is missing."""
 
     reason: str
     worker: WorkerEnd | None = None
@@ -55,7 +55,7 @@ class TimedOut(Struct, frozen=True, tag="timeout"):
 
 
 class Done(Struct, frozen=True, tag="done"):
-    """Measured as long as was asked for."""
+    """The cell was measured until the stopping rule was satisfied."""
 
 
 Ended = Pending | Skipped | Unavailable | Refused | Crashed | TimedOut | Done
@@ -70,6 +70,6 @@ _OF_STAGE: dict[str, type[Unavailable | Refused | Crashed | TimedOut]] = {
 
 
 def of_failure(failure: Failure) -> Ended:
-    """How a cell ended whose worker failed."""
+    """Return how a failure of its worker ends a cell."""
     worker = WorkerEnd(failure.stage, failure.launch, failure.signal, failure.stderr)
     return _OF_STAGE.get(failure.stage, Refused)(failure.reason, worker)

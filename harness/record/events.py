@@ -1,8 +1,8 @@
-"""The events of a run, as they are appended to events.jsonl: one JSON object per line.
+"""The events of a run, appended to events.jsonl as one JSON object per line.
 
-Each has a key `event` with its kind. A reader skips kinds that it does not know and stops at the last whole
-line. Samples and output tensors lie beside, in files of chunks; they are on the disk before the event that
-names them.
+The key `event` holds the kind. Readers skip kinds they do not know and ignore an unfinished last line.
+Samples and output tensors are stored beside it, in files of chunks, which are written and synced before the
+event that refers to them.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from harness.record.ended import Ended as HowItEnded
 from harness.record.run import Header
 from harness.record.variant import FailedVariant, Model, Variant
 
-SCHEMA = 1  # of the events; a reader that knows a smaller one has to be updated
+SCHEMA = 1  # of the events; readers refuse a larger one
 
 
 class Chunk(Struct, frozen=True):
-    """Where some bytes lie in a file of chunks beside events.jsonl."""
+    """A range of bytes in a file of chunks beside events.jsonl."""
 
     offset: int
     size_bytes: int  # as stored, compressed
@@ -30,7 +30,7 @@ class Chunk(Struct, frozen=True):
 
 
 class StoredOutput(Struct, frozen=True):
-    """An output tensor for all sample inputs; the chunk holds float32, little endian."""
+    """An output tensor for all sample inputs. The chunk holds float32, little endian, zlib-compressed."""
 
     name: str
     shape: tuple[int, ...]  # (samples, *tensor shape), or (samples, kept) where subsampled
@@ -39,7 +39,7 @@ class StoredOutput(Struct, frozen=True):
 
 
 class PlannedCell(Struct, frozen=True):
-    """A cell by the names of what it consists of, which stand in the same event."""
+    """A planned cell, by the names of its variant, device and delegate in the same event."""
 
     id: str
     model: str
@@ -49,18 +49,18 @@ class PlannedCell(Struct, frozen=True):
     threads: int
     expected: ExpectedOps | None = None
     artifact: Artifact | None = None
-    ended: HowItEnded | None = None  # what was known before anything was measured
+    ended: HowItEnded | None = None  # set if it will not be measured
 
 
 class Started(Struct, frozen=True, tag_field="event", tag="started"):
-    """The first line of a record."""
+    """The run has started: the first line of a record."""
 
     schema: int
     header: Header
 
 
 class Planned(Struct, frozen=True, tag_field="event", tag="planned"):
-    """What will be measured, and what will not."""
+    """The run is planned: which cells will be measured, and which will not."""
 
     models: tuple[Model, ...]
     variants: tuple[Variant, ...]
@@ -70,7 +70,7 @@ class Planned(Struct, frozen=True, tag_field="event", tag="planned"):
 
 
 class SystemFacts(Struct, frozen=True, tag_field="event", tag="system_facts"):
-    """What a machine was like before or after it measured."""
+    """A machine has described itself, before or after it measured."""
 
     devices: tuple[str, ...]  # names of the profiles on it
     when: str  # "before" or "after"
@@ -79,10 +79,11 @@ class SystemFacts(Struct, frozen=True, tag_field="event", tag="system_facts"):
 
 
 class Launched(Struct, frozen=True, tag_field="event", tag="launched"):
-    """One worker process has come to its end: all it measured.
+    """A launch has ended, with everything it measured.
 
-    `launch` holds no samples and no outputs. `samples` holds, as 64-bit little-endian integers, the times of
-    all blocks in `block_sizes`, then as many CPU times where `has_cpu_times`, then the `end_to_end` times.
+    `launch` itself holds no samples and no outputs. The chunk `samples` holds times in ns, as little-endian
+    integers of `time_bytes` (4 or 8) bytes: those of all blocks (`block_sizes`), as many CPU times if
+    `has_cpu_times`, and `end_to_end` times that include copying inputs and outputs.
     """
 
     cell: str
@@ -90,26 +91,27 @@ class Launched(Struct, frozen=True, tag_field="event", tag="launched"):
     block_sizes: tuple[int, ...]
     has_cpu_times: bool
     end_to_end: int
+    time_bytes: int
     samples: Chunk
     outputs: tuple[StoredOutput, ...] = ()
 
 
 class Ended(Struct, frozen=True, tag_field="event", tag="ended"):
-    """A cell has come to its end."""
+    """A cell has ended."""
 
     cell: str
     how: HowItEnded
 
 
 class Lost(Struct, frozen=True, tag_field="event", tag="lost"):
-    """A machine can't be reached any more."""
+    """A machine can no longer be reached."""
 
     devices: tuple[str, ...]
     problem: str
 
 
 class Finished(Struct, frozen=True, tag_field="event", tag="finished"):
-    """The run has come to its end."""
+    """The run has ended."""
 
     finished_at: str  # RFC 3339, UTC
     interrupted: bool

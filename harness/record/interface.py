@@ -1,4 +1,4 @@
-"""What goes into a variant and comes out: the same for all variants of one model."""
+"""The interface of a variant, its inputs and outputs: the same for all variants of one model."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _REAL = re.compile(r"b?float\d+|u?int(4|8|16)")  # what quantization may make of
 
 
 def interface(variant: Variant) -> Interface:
-    """Inputs and outputs as shapes of real values or of other types.
+    """Return the kinds and shapes of a variant's inputs and outputs, to compare with another variant's.
 
-    Names, order, quantization and leading ones of a shape don't count.
+    Names, order, quantization and leading dimensions of size 1 are ignored.
     """
     return _values(variant.inputs), _values(variant.outputs)
 

@@ -9,13 +9,13 @@ from harness.record.device import Facts
 
 
 class ListedCompiler(Struct, frozen=True):
-    """The compiler that a profile's accelerator uses, or the problem with it."""
+    """The compiler that a profile's accelerator uses, or why there is none."""
 
     command: str | None
     version: str | None
     host: str | None  # None: this machine
     problem: str | None = None
-    name: str = "compiler"  # what the program is called
+    name: str = "compiler"  # of the program
 
 
 class ListedDevice(Struct, frozen=True, kw_only=True):
@@ -33,12 +33,12 @@ class ListedDevice(Struct, frozen=True, kw_only=True):
 
 
 class ProbedDevice(ListedDevice, frozen=True, kw_only=True):
-    """A device profile and what was found behind it."""
+    """A device profile, and what probing its machine found."""
 
     machine: Facts | None  # None: it can't be reached
     found: ProbeResult
     problem: str | None  # why it can't be reached
-    lock: str | None  # who measures on the machine at the moment
+    lock: str | None  # who is measuring on the machine
     compiler: ListedCompiler | UnsetType = UNSET  # only where a delegate of the profile has one
 
 

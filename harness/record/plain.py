@@ -1,4 +1,4 @@
-"""Values that come from elsewhere and may hold anything, as plain JSON."""
+"""Convert objects that may hold anything to plain JSON."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 
 JsonObject = Mapping[str, Any]
-"""An object of JSON whose keys are not ours: a delegate's options, a converter's settings, facts."""
+"""A JSON object whose keys are not qbench's: a delegate's options, a converter's settings, facts."""
 
 
-def plain_object(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with nothing but what JSON knows.
+def plain_object(mapping: JsonObject) -> dict[str, Any]:
+    """Return a copy that holds only types that JSON has.
 
-    Numbers that are not finite become None, unknown types their text.
+    Numbers that are not finite become None, values of unknown types become text.
     """
     return {str(key): _plain(value) for key, value in mapping.items()}
 
@@ -30,8 +30,8 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, (bool, int, str)) else str(value)
 
 
-def plain_struct(record: Any) -> dict[str, Any]:
-    """A record type as plain JSON, whatever the objects from elsewhere in it hold."""
+def plain_struct(record: Any) -> JsonObject:
+    """Return a record type as plain JSON, including the foreign objects in it."""
     built = msgspec.to_builtins(record, str_keys=True, enc_hook=_foreign)
     return plain_object(built)
 

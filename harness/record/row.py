@@ -1,4 +1,4 @@
-"""A row: one cell as the result document, the table and the API have it (docs/results.md)."""
+"""A row: one cell as the result document, the table and the API show it (docs/results.md)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 
 
 class BaselineName(Struct, frozen=True):
-    """The cell that another one is compared with."""
+    """The names of the cell that another one is compared with."""
 
     variant: str
     delegate: str
@@ -36,29 +36,26 @@ class BaselineName(Struct, frozen=True):
     threads: int
 
     def __str__(self) -> str:
-        """VARIANT/DELEGATE@DEVICE, the words of --baseline."""
+        """Return VARIANT/DELEGATE@DEVICE, as --baseline accepts it."""
         return f"{self.variant}/{self.delegate}@{self.device}"
 
 
 class Interval(Struct, frozen=True):
-    """An estimate with its 95 % interval; the bounds are None where there is none."""
+    """An estimate with its 95 % interval. The bounds are None if there is no interval."""
 
     value: float
     low: float | None
     high: float | None
 
 
-class Speedup(Struct, frozen=True):
-    """How many times faster than the baseline, with its 95 % interval; > 1 is faster."""
+class Speedup(Interval, frozen=True):
+    """How many times faster than the baseline, with its 95 % interval. Above 1 is faster."""
 
-    value: float
-    low: float | None
-    high: float | None
     baseline: BaselineName
 
 
 class Latency(Struct, frozen=True):
-    """All samples of a cell, in ms. p90 needs 10 samples, p99 needs 100."""
+    """Latency over all samples of a cell, in ms. p90 needs 10 samples, p99 needs 100."""
 
     count: int
     launches: int
@@ -71,7 +68,7 @@ class Latency(Struct, frozen=True):
 
 
 class Fidelity(Struct, frozen=True):
-    """The distance of outputs from those of the reference (docs/results.md, "fidelity")."""
+    """How close outputs come to those of the reference (docs/results.md, "fidelity")."""
 
     reference: str
     cosine: float | None = None
@@ -87,7 +84,7 @@ class Fidelity(Struct, frozen=True):
 
 
 class Compiled(Struct, frozen=True):
-    """What ran instead of the variant's own file."""
+    """The compiled file that ran instead of the variant's own."""
 
     file: str
     sha256: str | None = None
@@ -112,7 +109,7 @@ class Row(Struct, frozen=True, kw_only=True):
     baseline: bool
     status: Status
     reason: str | None
-    refusal: WorkerEnd | None = None  # what the worker left behind
+    refusal: WorkerEnd | None = None  # of the worker that failed
     size_bytes: int | None  # of the file that runs
     size_ratio: float | None  # size of the baseline / this size; > 1 is smaller
     ops: Ops | None

@@ -1,4 +1,4 @@
-"""A run: everything that was asked for and everything that was answered."""
+"""A run: everything that was asked for, and everything that was answered."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from harness.record.variant import FailedVariant, Model, Variant
 
 
 class Header(Struct, frozen=True):
-    """What was asked for, and by whom."""
+    """The id of a run, its options, and the machine that ran it."""
 
     run_id: str
     started_at: str  # RFC 3339, UTC
     qbench_version: str
     host: Host
     budget_s: float | None = None
-    precision: float | None = None  # a part of one: 0.01 is 1 %
+    precision: float | None = None  # a fraction: 0.01 is 1 %
     baseline: str | None = None  # as asked for: VARIANT[/DELEGATE][@DEVICE]
 
 
 class Run(Struct, frozen=True):
-    """One run, or several that were pooled to one: `cells` then holds the launches of all."""
+    """A run, or several pooled into one: then `cells` holds the launches of all of them."""
 
     header: Header
     models: tuple[Model, ...]
@@ -33,6 +33,6 @@ class Run(Struct, frozen=True):
     cells: tuple[CellRun, ...]
     finished_at: str | None = None
     interrupted: bool = False
-    exported: Document | None = None  # of a run without events (an older qbench's): its rows as stored
-    damage: tuple[str, ...] = ()  # what was stored and can't be read any more, where no cell is known
-    pooled: tuple[Run, ...] = ()  # the runs that it was made of
+    exported: Document | None = None  # the stored document of a run without events, by an older qbench
+    damage: tuple[str, ...] = ()  # stored parts that can no longer be read and belong to no known cell
+    pooled: tuple[Run, ...] = ()  # the runs it was pooled from

@@ -1,4 +1,4 @@
-"""A model and its variants, and how they came to be."""
+"""A model and its variants, and how each variant was made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.record.plain import JsonObject
 
 
 class Quantization(Struct, frozen=True):
-    """real = (q - zero_point) * scale; one scale per tensor, or one per slice along `axis`."""
+    """Quantization parameters: real = (q - zero_point) * scale, per tensor or per slice along `axis`."""
 
     scales: tuple[float, ...]
     zero_points: tuple[int, ...]
@@ -41,11 +41,11 @@ class Calibration(Struct, frozen=True):
     samples: int
     sha256: str | None = None
     generated: bool = False
-    how: str | None = None  # how the data was made to fit: "resized to 96x96, scaled to [0, 1]"
+    how: str | None = None  # how the data was preprocessed: "resized to 96x96, scaled to [0, 1]"
 
 
 class Warning(Struct, frozen=True):
-    """What a reader has to know before believing a figure. `remedy` is what the user can do about it."""
+    """Something to know before trusting a figure. `remedy` says what the user can do about it."""
 
     code: str
     message: str
@@ -53,20 +53,20 @@ class Warning(Struct, frozen=True):
 
 
 class Variant(Struct, frozen=True):
-    """One .tflite file and how it came to be. The file is known by its SHA-256."""
+    """A .tflite file, identified by its SHA-256, and how it was made."""
 
     model: str
     name: str = field(name="variant")
     scheme: str | None = None  # detected from the file: float32 float16 dynamic int8_float int8 uint8 …
     sha256: str | None = None
     size_bytes: int | None = None
-    source_sha256: str | None = None  # of the model it was made from; of the file itself if it was ready
-    converter: Converter | None = None  # None: it was a ready .tflite
+    source_sha256: str | None = None  # of the model it was made from, or of the file itself if given ready
+    converter: Converter | None = None  # None: the user gave a ready .tflite
     settings: JsonObject | None = None  # the converter's
     calibration: Calibration | None = None
     inputs: tuple[Tensor, ...] = ()
     outputs: tuple[Tensor, ...] = ()
-    custom_ops: tuple[str, ...] = ()  # names of ops that are not TensorFlow Lite's own
+    custom_ops: tuple[str, ...] = ()  # names of ops that TensorFlow Lite does not define
     warnings: tuple[Warning, ...] = ()
 
 
@@ -79,12 +79,12 @@ class FailedVariant(Struct, frozen=True):
 
 
 class FidelitySamples(Struct, frozen=True):
-    """The source of the samples that outputs are compared on (docs/results.md, "fidelity")."""
+    """The samples that outputs are compared on (docs/results.md, "fidelity")."""
 
     source: str  # as the user gave it, "generate" or "built-in"
     samples: int
     how: Literal["dataset", "held-back", "calibration", "random", "built-in"]
-    calibrated_on: int = 0  # how many of a dataset's samples are among the calibration data, too
+    calibrated_on: int = 0  # how many of a dataset's samples were also used for calibration
 
 
 class Model(Struct, frozen=True):

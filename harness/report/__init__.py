@@ -1,1 +1,1 @@
-"""What people see of runs, reports and devices: text on a terminal, Markdown, HTML and JSON."""
+"""Render runs, reports and devices for people: on a terminal, as Markdown, HTML and JSON."""

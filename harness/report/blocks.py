@@ -14,17 +14,17 @@ from harness.report.figures import clean
 
 @dataclass(frozen=True)
 class Block:
-    """The cells of one model on one device, with the words above them."""
+    """The cells of one model on one device, and the title above them."""
 
     title: str  # digits on cpu
-    about: str  # cpu delegate, AMD EPYC, 2 cores, ai-edge-litert 2.3.0, 1 thread; may be empty
-    note: str | None  # the profile's
+    about: str  # "AMD EPYC, 2 cores, ai-edge-litert 2.3.0, 1 thread"; may be empty
+    note: str | None  # of the profile
     rows: tuple[Row, ...]
     units: Units
 
 
 def blocks(document: Document) -> list[Block]:
-    """The blocks of a document, in the order of its cells."""
+    """Group the cells of a document into blocks, in the order of its cells."""
     devices = {device.name: device for device in document.devices}
     models: dict[str, list[Row]] = {}
     groups: dict[tuple[str, str], list[Row]] = {}

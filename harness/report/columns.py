@@ -1,4 +1,4 @@
-"""The columns of a run's table: what each shows of a cell."""
+"""The columns of a run's table, and what each shows for a row."""
 # ruff: noqa: RUF001 (the typographic signs are meant)
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _TONES: dict[str, Tone] = {
 
 
 class Shown(NamedTuple):
-    """A text of the table, and how it is meant."""
+    """A text in the table, and the tone in which it is shown."""
 
     text: str
     tone: Tone = ""
@@ -44,7 +44,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Units:
-    """One unit per column, the same in all blocks of a model."""
+    """The units of the columns, the same in all blocks of a model."""
 
     time: figures.Unit
     size: figures.Unit
@@ -52,7 +52,7 @@ class Units:
 
 
 def units(rows: Sequence[Row]) -> Units:
-    """The units in which all of these rows can be read."""
+    """Return the units that suit all of these rows."""
     return Units(
         time=figures.common_unit([_figure(row, "median") for row in rows], figures.TIME_UNITS),
         size=figures.common_unit([row.size_bytes for row in rows], figures.SIZE_UNITS),
@@ -63,7 +63,7 @@ def units(rows: Sequence[Row]) -> Units:
 def columns(
     block: Sequence[Row], best: Sequence[Row], unit: Units, dropped: Collection[str] = ()
 ) -> list[Column]:
-    """The columns of one block without those in `dropped` ("brackets" is the interval's long form)."""
+    """Return the columns of a block, without those in `dropped` ("brackets": the interval's long form)."""
     optional = {
         "delegate": not ("delegate" in dropped and one_delegate(block)),
         "threads": not one_thread_count(block),
@@ -79,28 +79,28 @@ def columns(
 
 
 def one_delegate(block: Sequence[Row]) -> bool:
-    """True where all rows have the same delegate."""
+    """Return whether all rows have the same delegate."""
     return len({row.delegate for row in block}) == 1
 
 
 def one_thread_count(block: Sequence[Row]) -> bool:
-    """True where all rows have the same number of threads."""
+    """Return whether all rows have the same number of threads."""
     return len({row.threads for row in block}) == 1
 
 
 def classes_differ(row: Row) -> bool:
-    """True where a cell finds another class than its reference in some sample: every table shows that."""
-    found = _top1(row)
-    return found is not None and found < 1
+    """Return whether the top-1 class differs from the reference's in some sample."""
+    same = _top1(row)
+    return same is not None and same < 1
 
 
 def glyph(status: str) -> str:
-    """The sign that stands before a status."""
+    """Return the sign that is shown before a status."""
     return GLYPHS.get(status, FAILED_GLYPH)
 
 
 def _status(row: Row) -> Shown:
-    """A sign and the word, so that the table can be read without colours."""
+    """Return the status as a sign and a word, so that the table can be read without colours."""
     software = " (software)" if is_software(row) else ""
     return Shown(f"{glyph(row.status)} {row.status}{software}", _TONES.get(row.status, "bad"))
 
@@ -140,10 +140,10 @@ def _quality(unit: figures.Unit) -> list[Column]:
 
 
 def _figure(row: Row, key: Literal["median", "p90"]) -> float | None:
-    found: Latency | None = row.latency_ms
-    if found is None:
+    latency: Latency | None = row.latency_ms
+    if latency is None:
         return None
-    return found.median if key == "median" else found.p90
+    return latency.median if key == "median" else latency.p90
 
 
 def _speedup(row: Row, wide: bool) -> Shown:

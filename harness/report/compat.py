@@ -16,7 +16,7 @@ _STYLES = {"all": "green", "partly": "yellow", "none": "red", "refused": "red", 
 
 
 def render(report: CompatReport, console: Console) -> None:
-    """Print the tables, then what stands in the way and why."""
+    """Print the tables, then the remarks."""
     seen = view(report)
     for matrix in seen.matrices:
         console.print(Text(matrix.device, style="bold").append(f" — {matrix.about}", style="not bold"))
@@ -38,7 +38,7 @@ def _table(matrix: Matrix) -> Table:
 
 
 def _print(section: Section, console: Console) -> None:
-    """Remarks of one place under one heading."""
+    """Print a section, with the remarks about one delegate or model under one heading."""
     console.print()
     console.print(Text(section.title, style="bold"))
     last = ""

@@ -1,4 +1,4 @@
-"""The compatibility report as one HTML page: nothing to load, no script, for screen, phone and paper."""
+"""The compatibility report as one self-contained HTML page without scripts."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from harness.report.pages import fill
 
 
 def render(report: CompatReport) -> str:
-    """The whole page as text, UTF-8 declared."""
+    """Return the page, which declares UTF-8 as its encoding."""
     return fill("compat.html", report=view(report))

@@ -14,7 +14,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
 
 
 def render(report: CompatReport) -> str:
-    """The whole report; every text in it is escaped."""
+    """Return the report, with every text in it escaped."""
     seen = view(report)
     parts = [f"# {seen.title}", escape(seen.version), escape(seen.legend), *map(_matrix, seen.matrices)]
     for section in seen.sections:
@@ -23,7 +23,7 @@ def render(report: CompatReport) -> str:
 
 
 def escape(text: str) -> str:
-    """Text that Markdown shows as it is, in a table or out of it."""
+    """Escape text so that Markdown shows it unchanged, also in a table."""
     return _SPECIAL.sub(r"\\\1", text)
 
 

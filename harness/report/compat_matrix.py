@@ -1,4 +1,4 @@
-"""The compatibility report as tables: one per device, with a sign for how each entry is known."""
+"""The tables of the compatibility report: one per device, with a mark for how each entry is known."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _KNOWN_FROM = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One cell of a table. `mark` is one of the signs above, `kind` an outcome for its colour."""
+    """An entry of a table. `mark` is one of the marks above, `kind` an outcome, which decides the colour."""
 
     mark: str
     text: str
@@ -30,13 +30,13 @@ class Entry:
 
     @property
     def differs(self) -> bool:
-        """True if a run saw otherwise than was predicted."""
+        """Whether a run observed something else than predicted."""
         return self.mark == DIFFERS
 
 
 @dataclass(frozen=True)
 class Line:
-    """A row of a table, with one entry per column."""
+    """A line of a table, with one entry per column."""
 
     model: str
     variant: str
@@ -45,7 +45,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Matrix:
-    """A device: one line per variant, one column per delegate and runtime."""
+    """The table of a device: one line per variant, one column per delegate and runtime."""
 
     device: str
     about: str
@@ -54,7 +54,7 @@ class Matrix:
 
 
 def matrix(device: CompatDevice, cells: Iterable[CompatCell]) -> Matrix:
-    """The table of one device."""
+    """Return the table of one device."""
     mine = [cell for cell in cells if cell.device == device.name]
     columns = tuple(dict.fromkeys(map(column, mine)))
     entries: dict[tuple[str, str], dict[str, Entry]] = {}
@@ -66,20 +66,20 @@ def matrix(device: CompatDevice, cells: Iterable[CompatCell]) -> Matrix:
         about=clean(f"{device.place}, {runtimes} ({_KNOWN_FROM[device.runtimes_known_from]})"),
         columns=columns,
         lines=tuple(
-            Line(clean(model), clean(variant), tuple(found[name] for name in columns))
-            for (model, variant), found in entries.items()
+            Line(clean(model), clean(variant), tuple(by_column[name] for name in columns))
+            for (model, variant), by_column in entries.items()
         ),
     )
 
 
 def column(cell: CompatCell) -> str:
-    """xnnpack, ai-edge-litert 2.3.0."""
+    """Return the header of a cell's column: "xnnpack, ai-edge-litert 2.3.0"."""
     runtime = f", {cell.runtime} {cell.runtime_version}" if cell.runtime else ""
     return clean(f"{cell.delegate}{runtime}")
 
 
 def entry(cell: CompatCell) -> Entry:
-    """all 31, likely 98 of 157, none of 4, refused, 12 to 13 of 13; with the sign for how it is known."""
+    """Return the entry of a cell: "all 31", "likely 98 of 157", "none of 4", "refused", "12 to 13 of 13"."""
     seen = cell.observed
     if seen is None:
         return Entry(PREDICTED, _predicted(cell.predicted), cell.predicted.outcome)
@@ -105,6 +105,6 @@ def _predicted(predicted: Predicted) -> str:
 
 
 def _words(outcome: str, taken: int | None, total: int | None) -> str:
-    """An outcome that is settled."""
+    """Return an outcome other than "uncertain" in words."""
     words = {"refused": "refused", "all": f"all {total}", "none": f"none of {total}"}
     return words.get(outcome, f"{taken} of {total}")

@@ -1,4 +1,4 @@
-"""The compatibility report's remarks: what stands in the way, each said once for all it is true of."""
+"""The remarks of the compatibility report. Equal remarks about several cells are joined."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from harness.report.compat_matrix import column, entry
 from harness.report.figures import clean, some
 from harness.report.inspection import op_and_version
 
-_NAMED = 5  # variants and ops named one by one
+_NAMED = 5  # variants or ops that a remark names
 
 
 @dataclass(frozen=True)
 class Remark:
-    """One sentence of the report. All texts are single printable lines."""
+    """A remark of the report. All its texts are single printable lines."""
 
     where: str  # delegate and runtime, or a model
     what: str  # ops, or variants
@@ -30,7 +30,7 @@ class Remark:
 def remark(
     where: str, what: str, reason: str, remedy: str | None = None, source: str | None = None
 ) -> Remark:
-    """A remark of texts from elsewhere, which are made printable."""
+    """Make a remark of texts from outside, which become printable."""
     return Remark(
         clean(where),
         clean(what),
@@ -41,7 +41,7 @@ def remark(
 
 
 def differences(cells: Iterable[CompatCell]) -> list[Remark]:
-    """Cells that a run saw otherwise than was predicted."""
+    """Return a remark for each cell that a run observed otherwise than predicted."""
     return [
         remark(
             f"{column(cell)} on {cell.device}",
@@ -54,20 +54,20 @@ def differences(cells: Iterable[CompatCell]) -> list[Remark]:
 
 
 def in_the_way(cells: Iterable[CompatCell]) -> list[Remark]:
-    """Ops that are not delegated, those of one reason together, for each delegate and runtime.
+    """Return remarks about ops that may not be delegated, joined by delegate, runtime and reason.
 
-    Without those of a cell that a run saw otherwise, or saw delegated as a whole.
+    Cells whose observation differs from the prediction, or shows that all ops are delegated, are left out.
     """
     groups: dict[Remark, list[tuple[str, str]]] = {}
     for cell in cells:
         seen = cell.observed
         if seen is not None and (seen.matches is False or seen.outcome == "all"):
             continue
-        for found in cell.in_the_way:
-            verdict = f"likely {found.verdict}" if found.likely else found.verdict
-            reason = found.reason or "no reason is known"
-            key = Remark(column(cell), verdict, reason, found.remedy, found.source)
-            groups.setdefault(key, []).append((found.op, cell.variant))
+        for ops in cell.in_the_way:
+            verdict = f"likely {ops.verdict}" if ops.likely else ops.verdict
+            reason = ops.reason or "no reason is known"
+            key = Remark(column(cell), verdict, reason, ops.remedy, ops.source)
+            groups.setdefault(key, []).append((ops.op, cell.variant))
     remarks = [
         remark(
             key.where,
@@ -82,7 +82,7 @@ def in_the_way(cells: Iterable[CompatCell]) -> list[Remark]:
 
 
 def refusals(cells: Iterable[CompatCell]) -> list[Remark]:
-    """Files that are refused, and those that may be, unless a run saw them load."""
+    """Return remarks about files that are or may be refused, unless a run observed that they load."""
     groups: dict[Remark, list[str]] = {}
     for cell in cells:
         if (key := _refusal(cell)) is not None:
@@ -93,7 +93,7 @@ def refusals(cells: Iterable[CompatCell]) -> list[Remark]:
 
 
 def _refusal(cell: CompatCell) -> Remark | None:
-    """The refusal of a cell, its variant yet to be named."""
+    """Return the remark about a refused cell, without its variant; None if it is not refused."""
     refusal, seen = cell.predicted.refusal, cell.observed
     if seen is not None and seen.outcome == "refused" and seen.matches is None:
         run = f"run {seen.run_id}"
@@ -105,7 +105,7 @@ def _refusal(cell: CompatCell) -> Remark | None:
 
 
 def needed_releases(variants: Iterable[CompatVariant]) -> list[Remark]:
-    """The oldest release that loads each variant, those with the same one together, the oldest first."""
+    """Return remarks about the oldest release that loads each variant, joined by release, oldest first."""
     groups: dict[tuple[str, str], list[str]] = {}
     for variant in variants:
         if variant.needs is not None:
@@ -122,7 +122,7 @@ def _release(text: str) -> str:
 
 
 def failures(failed: Iterable[FailedVariant]) -> list[Remark]:
-    """Variants that could not be made."""
+    """Return remarks about variants that could not be made."""
     return [remark(failure.model, failure.name, failure.reason) for failure in failed]
 
 

@@ -1,4 +1,4 @@
-"""The compatibility report as tables and sections: what all its forms show, in the same order."""
+"""The compatibility report as tables and sections, which all output formats show."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.report.figures import clean
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and the remarks below it, of which there is at least one."""
+    """A heading, and at least one remark below it."""
 
     title: str
     remarks: tuple[Remark, ...]
@@ -21,7 +21,7 @@ class Section:
 
 @dataclass(frozen=True)
 class View:
-    """A report in words. All texts are single printable lines."""
+    """The report as texts, which are single printable lines."""
 
     title: str
     version: str
@@ -31,7 +31,7 @@ class View:
 
 
 def view(report: CompatReport) -> View:
-    """The report in words."""
+    """Return the report as texts."""
     sections = {
         "Observed otherwise than predicted": remarks.differences(report.cells),
         "What stands in the way": remarks.in_the_way(report.cells),

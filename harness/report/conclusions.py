@@ -1,4 +1,4 @@
-"""What to take of a run, in words: the best cell, what it buys and costs, and what is undecided."""
+"""The conclusions of a run in words: the best cell, its gain and cost, and what is undecided."""
 # ruff: noqa: RUF002 (the typographic signs are meant)
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from harness.report.cells import delegate_on_device, on_threads
 from harness.report.figures import clean
 from harness.report.paragraphs import Paragraph
 
-_NAMED = 3  # cells in a line
+_NAMED = 3  # cells that a line names
 
 
-def paragraphs(found: Iterable[Conclusion], rows: Sequence[Row]) -> list[Paragraph]:
-    """One paragraph per conclusion; `rows` are all cells of the run."""
+def paragraphs(conclusions: Iterable[Conclusion], rows: Sequence[Row]) -> list[Paragraph]:
+    """Return one paragraph per conclusion. rows: all cells of the run."""
     return [
         Paragraph(_headline(conclusion, rows), lines=tuple(map(clean, _details(conclusion, rows))))
-        for conclusion in found
+        for conclusion in conclusions
     ]
 
 
 def _headline(conclusion: Conclusion, rows: Sequence[Row]) -> str:
-    """★ digits: int8 on xnnpack is fastest: 3.42× [3.37–3.47] against float32/cpu@cpu, 3.92× smaller; …"""
+    """Return "★ digits: int8 on xnnpack is fastest: 3.42× [3.37–3.47] against float32/cpu@cpu; …"."""
     best = conclusion.cell
     if best is None:
         return f"{clean(conclusion.model)}: no cell has the star"
@@ -78,7 +78,7 @@ def _speed(row: Row) -> str:
 
 
 def _price(row: Row) -> str:
-    """SQNR 39.6 dB, top-1 same in 75.0% (on 4 samples only); or that outputs were not compared."""
+    """Return "SQNR 39.6 dB, top-1 same in 75.0% (on 4 samples only)", or "outputs not compared"."""
     fidelity = row.fidelity
     if fidelity is None:
         return "outputs not compared"
@@ -94,7 +94,7 @@ def _price(row: Row) -> str:
 
 
 def _few(samples: int | None) -> str:
-    """A remark where outputs were compared on few samples; None is of a run that did not store how many."""
+    """Return a remark if outputs were compared on few samples. samples: None if an older run lacks it."""
     if samples is None or samples >= ENOUGH_SAMPLES:
         return ""
     return f" (on {figures.plural(samples, 'sample')} only)"

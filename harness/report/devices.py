@@ -1,4 +1,4 @@
-"""The device profiles as a table, and what was found behind them."""
+"""The listing of device profiles on a terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.report.figures import clean
 
 
 def render(listing: Listing, console: Console) -> None:
-    """Print the profiles and, if they were probed, what was found."""
+    """Print the profiles, and what probing found."""
     probed = [device for device in listing.devices if isinstance(device, ProbedDevice)]
     console.print(Text(listing.file), soft_wrap=True)
     console.print(_table(listing.devices))
@@ -47,16 +47,16 @@ def _table(devices: Sequence[ListedDevice | ProbedDevice]) -> Table:
 
 
 def _by(devices: Iterable[ProbedDevice], text: Callable[[ProbedDevice], str | None]) -> dict[str, str]:
-    """Each text that devices have, with their names."""
-    found: dict[str, list[str]] = {}
+    """Return each text with the names of the devices it applies to."""
+    names: dict[str, list[str]] = {}
     for device in devices:
-        if said := text(device):
-            found.setdefault(said, []).append(device.name)
-    return {said: ", ".join(names) for said, names in found.items()}
+        if line := text(device):
+            names.setdefault(line, []).append(device.name)
+    return {line: ", ".join(each) for line, each in names.items()}
 
 
 def _machine(device: ProbedDevice) -> str | None:
-    """One line of facts; a board may leave out any of them."""
+    """Return the machine's facts on one line. A board may leave out any of them."""
     machine = device.machine
     if machine is None:
         return None
@@ -80,7 +80,7 @@ def _numbers(values: object) -> list[float]:
 
 
 def _compiler(device: ProbedDevice) -> str | None:
-    """The Edge TPU's compiler, or why there is none."""
+    """Return the compiler that the device uses, or why there is none."""
     compiler = device.compiler
     if not isinstance(compiler, ListedCompiler):
         return None
@@ -91,7 +91,7 @@ def _compiler(device: ProbedDevice) -> str | None:
 
 
 def _more(device: ListedDevice, console: Console) -> None:
-    """A profile's note, and other Pythons of its device."""
+    """Print a profile's note, and other Pythons of its device."""
     if device.note:
         console.print(Text(f"{device.name}: {device.note}"), soft_wrap=True)
     for other in device.found.others if isinstance(device, ProbedDevice) else ():
@@ -109,7 +109,7 @@ def _runtime(device: ProbedDevice) -> Text:
 
 
 def _delegates(device: ProbedDevice) -> Text:
-    """One line each: ✓ is there, ! is there without hardware, ✗ is not there, and why."""
+    """Return one line per delegate: ✓ available, ! software only, ✗ not available, and why."""
     return Text("\n").join(_delegate(name, device) for name in device.delegates)
 
 

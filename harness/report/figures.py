@@ -1,4 +1,4 @@
-"""Figures as people read them (units, digits, intervals), and names made safe to print."""
+"""Format figures (units, digits, intervals), and make names safe to print."""
 # ruff: noqa: RUF001, RUF002 (the typographic signs are meant)
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ Unit = tuple[str, float]
 
 
 def common_unit(values: Iterable[float | None], units: tuple[Unit, ...]) -> Unit:
-    """The largest unit in which the smallest value is at least 1, for a whole column."""
+    """Return the largest unit in which the smallest value of a column is at least 1."""
     smallest = min((value for value in values if value), default=0.0)
     return next((unit for unit in reversed(units) if smallest >= unit[1]), units[0])
 
 
 def number(value: float | None, unit: Unit = ("", 1.0)) -> str:
-    """Three significant digits, never an exponent: 0.201, 4.92, 15.3, 6100."""
+    """Format with three significant digits and no exponent: 0.201, 4.92, 15.3, 6100."""
     if value is None:
         return NONE
     value /= unit[1]
@@ -35,19 +35,19 @@ def number(value: float | None, unit: Unit = ("", 1.0)) -> str:
 
 
 def factor(value: float | None) -> str:
-    """A ratio: 3.42×, 12.4×, 0.033×."""
+    """Format a ratio: 3.42×, 12.4×, 0.033×."""
     return NONE if value is None else f"{value:.{_factor_decimals(value)}f}×"
 
 
-def speedup(found: Speedup | Interval | None, *, wide: bool) -> str:
-    """A factor with its interval: 3.42× [3.37–3.47] if `wide`, else 3.42× ±0.05 (the longer side)."""
-    if found is None:
+def speedup(interval: Speedup | Interval | None, *, wide: bool) -> str:
+    """Format a factor and its interval: 3.42× [3.37–3.47] if `wide`, else 3.42× ±0.05 (the longer side)."""
+    if interval is None:
         return NONE
-    value, low, high = found.value, found.low, found.high
+    value, low, high = interval.value, interval.low, interval.high
     if low is None or high is None:
         return factor(value)
     half = max(high - value, value - low)
-    # A narrow interval gets more digits, so that its width can be seen.
+    # A narrow interval gets more digits, so that its width shows.
     places = max(_factor_decimals(value), min(3, math.ceil(-math.log10(half))) if half > 0 else 0)
     if wide:
         return f"{value:.{places}f}× [{low:.{places}f}–{high:.{places}f}]"
@@ -56,7 +56,7 @@ def speedup(found: Speedup | Interval | None, *, wide: bool) -> str:
 
 
 def sqnr(fidelity: Fidelity | None) -> str:
-    """The SQNR in dB; "exact" where outputs are the same, NaN where they are not numbers."""
+    """Format the SQNR in dB; "exact" if outputs are the same, "NaN" if they are not finite."""
     if fidelity is None:
         return NONE
     if fidelity.sqnr_db is not None:
@@ -67,36 +67,36 @@ def sqnr(fidelity: Fidelity | None) -> str:
 
 
 def share(value: float | None) -> str:
-    """A part of one as a percentage, rounded down, so that 100% means all."""
+    """Format a fraction as a percentage, rounded down, so that 100% means all."""
     if value is None:
         return NONE
     percent = math.floor(value * 1000 + 1e-9) / 10
     return "100%" if percent == 100 else f"{percent:.1f}%"
 
 
-def ops(found: Ops | None) -> str:
-    """Delegated ops of all: 103/116."""
-    return NONE if found is None else f"{found.delegated}/{found.total}"
+def ops(counts: Ops | None) -> str:
+    """Format the number of delegated ops: 103/116."""
+    return NONE if counts is None else f"{counts.delegated}/{counts.total}"
 
 
 def clean(name: object) -> str:
-    """The name as one printable line of bounded length: it may hold terminal escapes."""
+    """Return a name, which may hold terminal escapes, as one printable line of bounded length."""
     words = printable(str(name)).split()
     return brief(" ".join(brief(word, LONGEST_WORD) for word in words), LONGEST_LINE)
 
 
 def printable(text: str) -> str:
-    """The text with a space in place of every control, format and bidi character but line feeds."""
+    """Replace every control, format and bidi character except line feeds by a space."""
     return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
 
 
 def short(name: object) -> str:
-    """The name as one printable line that is short enough for a table or title."""
+    """Return a name as one printable line that is short enough for a table or title."""
     return brief(clean(name), LONGEST_NAME)
 
 
 def brief(text: str, longest: int) -> str:
-    """The text; where it is longer than `longest`, its two ends with … between them."""
+    """Shorten a text to `longest` characters: its two ends with … between them."""
     if len(text) <= longest:
         return text
     tail = (longest - 1) // 3
@@ -104,13 +104,13 @@ def brief(text: str, longest: int) -> str:
 
 
 def some(names: Sequence[str], most: int) -> str:
-    """The first of the names, and how many more there are: "ADD, MUL and 3 more"."""
+    """Join the first `most` names, and say how many more there are: "ADD, MUL and 3 more"."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
 def plural(count: int, noun: str) -> str:
-    """The count and its noun: "1 core", "2 cores"."""
+    """Return a count and its noun: "1 core", "2 cores"."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 

@@ -1,4 +1,4 @@
-"""Names for many cells at once: "int8, uint8 on xnnpack, cpu; all variants on gpu@pi4"."""
+"""Name many cells at once: "int8, uint8 on xnnpack, cpu; all variants on gpu@pi4"."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from harness.report.cells import delegate_on_device, on_threads
 
 
 def name_cells(rows: Sequence[Row], every: Sequence[Row]) -> str:
-    """Some of a run's cells by name, those with the same variants together.
+    """Name some cells of a run, joining those with the same variants.
 
-    every: all cells of the run. Where all variants are meant, they are not listed; threads and models are
-    named only where others are not meant.
+    every: all cells of the run. "all variants" replaces a full list. Models and threads are named only if it
+    takes them to tell the cells from others.
     """
     several_models = len({row.model for row in every}) > 1
     together: dict[tuple[str, str], list[str]] = {}
@@ -28,20 +28,20 @@ def name_cells(rows: Sequence[Row], every: Sequence[Row]) -> str:
 
 
 def _variants_by_delegate(rows: Sequence[Row], every: Sequence[Row]) -> dict[tuple[str, str], list[str]]:
-    """(model, delegate and device) -> variants; with the threads where only some of them are meant."""
-    meant, there = Counter(map(_without_threads, rows)), Counter(map(_without_threads, every))
-    found: dict[tuple[str, str], list[str]] = {}
+    """Return the variants by model and delegate, with the threads if not all thread counts are meant."""
+    chosen, total = Counter(map(_without_threads, rows)), Counter(map(_without_threads, every))
+    groups: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         key = _without_threads(row)
-        where = _names(row)[meant[key] < there[key]]
-        variants = found.setdefault((row.model, where), [])
+        where = _names(row)[chosen[key] < total[key]]
+        variants = groups.setdefault((row.model, where), [])
         if row.variant not in variants:
             variants.append(row.variant)
-    return found
+    return groups
 
 
 def _names(row: Row) -> tuple[str, str]:
-    """Without and with the number of threads."""
+    """Return the name of delegate and device, without and with the number of threads."""
     name = delegate_on_device(row)
     return name, name + on_threads(row)
 

@@ -1,4 +1,4 @@
-"""A run's table as HTML, for notebooks and pages: the terminal's columns, conclusions and notes."""
+"""A run's table as HTML, for notebooks and web pages."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from harness.report.pages import fill
 
 
 def table_html(document: Document) -> str:
-    """One element with a style of its own, to be put anywhere in a page; every text is escaped."""
-    found = conclude(document)
-    best = [conclusion.cell for conclusion in found if conclusion.cell is not None]
+    """Return the table, conclusions and notes as one element with its own style. All texts are escaped."""
+    concluded = conclude(document)
+    best = [conclusion.cell for conclusion in concluded if conclusion.cell is not None]
     return fill(
         "table.html",
-        blocks=[(block, columns(block.rows, best, block.units)) for block in blocks(document)],
+        blocks=[(block, columns(block.rows, best, block.units, ("delegate",))) for block in blocks(document)],
         best=best,
-        paragraphs=[*conclusions.paragraphs(found, document.cells), *notes.paragraphs(document)],
+        paragraphs=[*conclusions.paragraphs(concluded, document.cells), *notes.paragraphs(document)],
     )

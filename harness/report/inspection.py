@@ -1,4 +1,4 @@
-"""What is inside a .tflite, on a terminal: the whole first, then op by op."""
+"""The inspection of a .tflite file on a terminal: a summary, then op by op."""
 # ruff: noqa: RUF001, RUF002 (the typographic signs are meant)
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from harness.tflite.edgetpu_package import Package, is_compiled, packages
 
 _COUNTS = (("", 1.0), ("k", 1e3), ("M", 1e6), ("G", 1e9))
 _WIDE = 110  # columns of the terminal
-_NAMED = 4  # ops that ask for a release
+_NAMED = 4  # ops named as the reason for a release
 
 
 def render(inspection: Inspection, console: Console) -> None:
-    """Print what is inside a file, with the predictions that were asked for."""
+    """Print the content of a file, and the predictions for it."""
     for line in _head(inspection):
         console.print(Text(line), soft_wrap=True)
     console.print()
@@ -34,7 +34,7 @@ def render(inspection: Inspection, console: Console) -> None:
 
 
 def op_and_version(op: NeedingOp) -> str:
-    """An op that asks for a release: its version, or int16 tensors where they ask for more than that."""
+    """Return the op with its version, or "with int16 tensors" if these are what needs the release."""
     return f"{op.op} with int16 tensors" if op.int16 else f"{op.op} version {op.version}"
 
 
@@ -60,7 +60,7 @@ def _head(inspection: Inspection) -> list[str]:
 
 
 def _work(model: ModelInfo) -> str:
-    """The parameters and MACs of a model; "at least" where some can't be counted."""
+    """Return the parameters and MACs of a model, with "at least" if some can't be counted."""
     if is_compiled(model):
         return "parameters and MACs unknown (compiled for the Edge TPU)"
     macs = sum(work.macs(op, model) or 0 for op in model.ops)
@@ -75,7 +75,7 @@ def _work(model: ModelInfo) -> str:
 
 
 def _needs(needs: Needs, says: str | None) -> str:
-    """The oldest release that loads a model, and what its converter says if that is another one."""
+    """Return the oldest release that loads a model, and what its converter says if that differs."""
     ops = some([clean(op_and_version(op)) for op in needs.ops], _NAMED)
     release = needs.release or "a release newer than all that are known here"
     other = says and needs.release and not f"{says}.".startswith(f"{needs.release}.")
@@ -84,7 +84,7 @@ def _needs(needs: Needs, says: str | None) -> str:
 
 
 def _package(package: Package) -> str:
-    """One compiled part: the runtime it needs and where its parameters lie."""
+    """Return the runtime that a compiled part needs, and where its parameters are stored."""
     where = f"edgetpu op {package.op}:"
     if package.problem:
         return f"{where} {clean(package.problem)}"
@@ -97,7 +97,7 @@ def _package(package: Package) -> str:
 
 
 def _ops(inspection: Inspection, *, wide: bool) -> Table:
-    """One row per op; its inputs are left out where there is no room: they came out of other ops."""
+    """Return a table with one row per op. Unless `wide`, inputs are left out: they are others' outputs."""
     model = inspection.model
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("#", justify="right")
@@ -128,12 +128,12 @@ def _op(op: OpInfo, model: ModelInfo, wide: bool) -> list[Text]:
 
 
 def _shapes(tensors: Sequence[TensorInfo]) -> str:
-    """Those that are computed; constants are counted among the parameters."""
+    """Return the types of computed tensors. Constants are left out: they count as parameters."""
     return " ".join(_type(tensor) for tensor in tensors if not tensor.constant) or NONE
 
 
 def _type(tensor: TensorInfo) -> str:
-    """int8[?×96×96×3]; ? is a dynamic dimension."""
+    """Return a tensor's type and shape: "int8[?×96×96×3]", with ? for a dynamic dimension."""
     signature = tensor.shape_signature if len(tensor.shape_signature) == len(tensor.shape) else tensor.shape
     sizes = ("?" if signed < 0 else str(size) for size, signed in zip(tensor.shape, signature, strict=True))
     return f"{tensor.dtype}[{'×'.join(sizes)}]"
@@ -141,19 +141,19 @@ def _type(tensor: TensorInfo) -> str:
 
 def _tensor(tensor: TensorInfo) -> str:
     text = f"{short(tensor.name)} {_type(tensor)}"
-    found = tensor.quantization
-    if found is None or found.axis is not None:
+    quantization = tensor.quantization
+    if quantization is None or quantization.axis is not None:
         return text
-    scale = found.scales[0] if math.isfinite(found.scales[0]) else None
-    return f"{text} scale {scale} zero point {found.zero_points[0]}"
+    scale = quantization.scales[0] if math.isfinite(quantization.scales[0]) else None
+    return f"{text} scale {scale} zero point {quantization.zero_points[0]}"
 
 
 def _quantized(tensors: Iterable[TensorInfo]) -> str:
-    """How the first of them that is quantized is: per tensor, or per axis with the number of scales."""
-    found = next((tensor.quantization for tensor in tensors if tensor.quantization is not None), None)
-    if found is None:
+    """Return how the first quantized tensor is quantized: "per tensor", or "per axis 0 (16)" scales."""
+    first = next((tensor.quantization for tensor in tensors if tensor.quantization is not None), None)
+    if first is None:
         return NONE
-    return "per tensor" if found.axis is None else f"per axis {found.axis} ({len(found.scales)})"
+    return "per tensor" if first.axis is None else f"per axis {first.axis} ({len(first.scales)})"
 
 
 def _size(value: int) -> str:

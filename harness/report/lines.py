@@ -9,6 +9,6 @@ _NARROWEST = 20  # columns
 
 
 def print_indented(text: str, by: int, console: Console) -> None:
-    """Print a text with every line of it indented by some columns."""
+    """Print a text wrapped to the terminal, with every line indented by `by` columns."""
     for line in Text(text).wrap(console, max(_NARROWEST, console.width - by)):
         console.print(Text(" " * by).append_text(line))

@@ -1,4 +1,4 @@
-"""Notes under a run's table: why cells are not ok, and warnings, each said once."""
+"""Notes under a run's table: why cells are not ok, and warnings. Equal notes are joined."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from harness.report.paragraphs import Paragraph
 
 _OPS_NAMED = 5
 
-Groups = dict[tuple[str, str], list[Row]]  # (heading, sentence) -> the cells it is said of
+Groups = dict[tuple[str, str], list[Row]]  # (heading, sentence) -> the cells it applies to
 
 
 def paragraphs(document: Document) -> list[Paragraph]:
-    """What outputs were compared with, then reasons, then warnings."""
+    """Return the notes: what outputs were compared with, reasons, warnings, interruption."""
     rows = document.cells
-    against = samples.compared_with(document)
-    text = f"SQNR: signal to quantization noise of the outputs against {against}"
+    reference = samples.compared_with(document)
+    text = f"SQNR: signal to quantization noise of the outputs against {reference}"
     interrupted = "Interrupted: what was measured until then is shown and stored."
     return [
-        *([Paragraph(text, tone="dim")] if against else []),
-        *_said(_reasons(rows), rows),
-        *_said(_warnings(rows), rows),
+        *([Paragraph(text, tone="dim")] if reference else []),
+        *_paragraphs(_reasons(rows), rows),
+        *_paragraphs(_warnings(rows), rows),
         *([Paragraph(interrupted, tone="plain")] if document.interrupted else []),
     ]
 
 
-def _said(groups: Groups, every: Sequence[Row]) -> list[Paragraph]:
+def _paragraphs(groups: Groups, every: Sequence[Row]) -> list[Paragraph]:
     return [
         Paragraph(clean(head), clean(name_cells(rows, every)), (clean(sentence),))
         for (head, sentence), rows in groups.items()
@@ -47,12 +47,12 @@ def _reasons(rows: Iterable[Row]) -> Groups:
 
 
 def _common_reason(rows: Sequence[Row]) -> str | None:
-    """The reason that all have, to the last count."""
+    """Return the reason if it is exactly the same for all rows."""
     return rows[0].reason if len({row.reason for row in rows}) == 1 else None
 
 
 def _not_delegated(row: Row) -> str | None:
-    """What a delegate left and why, without the counts that differ from variant to variant."""
+    """Return which ops a delegate left and why, without counts, which differ between variants."""
     if row.status not in {"partial", "fallback"} or row.ops is None or not row.ops.not_delegated:
         return None
     by_reason: dict[str, dict[str, None]] = {}

@@ -1,7 +1,7 @@
-"""Everything that qbench prints or writes to --json, --markdown and --html files goes through here.
+"""Write everything that qbench prints, and the files of --json, --markdown and --html.
 
-It is cleaned on the way: names and messages come from files, boards and libraries, and may hold terminal
-escapes, line feeds that forge lines, and rich's markup.
+Text is made printable on the way: names and messages come from files, boards and libraries, and may hold
+terminal escapes, line feeds that forge lines, and rich's markup.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from harness.report.figures import clean, printable
 
 
 def console(*, stderr: bool = False, into: TextIO | None = None) -> Any:
-    """A rich Console for standard output, standard error or a text; no name on it is taken for markup."""
+    """Return a rich Console for standard output, standard error or a text. It interprets no markup."""
     from rich.console import Console
     from rich.segment import Segment
     from rich.text import Text
@@ -36,10 +36,10 @@ def console(*, stderr: bool = False, into: TextIO | None = None) -> Any:
                 yield Segment(text if control else printable(text), style, control)
 
         def on_broken_pipe(self) -> None:
-            """Leave it to the stream: rich would end with 1, which means that a gate failed."""
+            """Leave it to the stream: rich would exit with 1, which stands for a failed gate."""
 
     def _one_line(thing: Any) -> Any:
-        """A text that is printed alone is one line; a table breaks its lines itself."""
+        """Return a text without line feeds; anything else unchanged."""
         if isinstance(thing, str):
             return printable(thing.replace("\n", " "))
         if isinstance(thing, Text):
@@ -66,38 +66,39 @@ def put(show: Callable[[], object]) -> None:
 
 
 def put_lines(lines: Iterable[object]) -> None:
-    """Print lines of data on standard output: as they are for a program, cleaned for a terminal."""
+    """Print lines of data on standard output, unchanged for a program and made printable for a terminal."""
     shown = [clean(line) if sys.stdout.isatty() else str(line) for line in lines]
     put(lambda: sys.stdout.write("".join(f"{line}\n" for line in shown)))
 
 
 def problems(*deliveries: Callable[[], object] | None) -> list[str]:
-    """Carry out every delivery, also after one that failed. Returns the messages of those that failed."""
-    found = []
+    """Run every delivery, also after one has failed. Returns the messages of those that failed."""
+    messages = []
     for deliver in deliveries:
         try:
             if deliver is not None:
                 put(deliver)
         except ResultsError as error:
-            found.append(str(error))
-    return found
+            messages.append(str(error))
+    return messages
 
 
 def check_target(target: str | None, option: str = "--json") -> None:
-    """Raises ResultsError if the file that `option` names can't be written. To be asked before the work."""
+    """Raise ResultsError if the file that `option` names can't be written. Call it before long work."""
     if target is None or target == "-":
         return
     path = Path(target)
-    place = path if path.exists() else path.parent
-    if path.is_dir() or not os.access(place, os.W_OK):
-        why = "a folder" if path.is_dir() else "not writable" if place.exists() else "its folder is missing"
+    existing = path if path.exists() else path.parent
+    if path.is_dir() or not os.access(existing, os.W_OK):
+        missing = "not writable" if existing.exists() else "its folder is missing"
+        why = "a folder" if path.is_dir() else missing
         raise ResultsError(f"cannot write {option} {target}: {why}")
 
 
 def write_json(document: Struct | JsonObject, target: str) -> None:
     """Write a document as JSON to stdout ("-") or a file. Raises ResultsError.
 
-    The text is ASCII, so that any stdout and any name (some file names are no UTF-8) can be written.
+    The text is ASCII: stdout may have any encoding, and file names need not be valid UTF-8.
     """
     text = json.dumps(msgspec.to_builtins(document), indent=1, allow_nan=False) + "\n"
     if target == "-":

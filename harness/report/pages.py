@@ -1,4 +1,4 @@
-"""HTML of templates/: every text is escaped, and what is not printable becomes a space."""
+"""Fill the HTML templates: every text is escaped, and characters that are not printable become spaces."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def fill(template: str, **values: object) -> str:
-    """The HTML of a template; `values` are what it names."""
+    """Return the HTML of a template with these values."""
     return _environment().get_template(template).render(values)
 
 

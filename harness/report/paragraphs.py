@@ -1,4 +1,4 @@
-"""Text under a table, before it is laid out for a terminal or a page."""
+"""A paragraph under a table, independent of the output format."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A heading, what stands beside it in plain type, and indented lines below."""
+    """A heading, plain text beside it, and indented lines below."""
 
     head: str
     about: str = ""

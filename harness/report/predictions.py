@@ -1,4 +1,4 @@
-"""What delegates are expected to take of a model, on a terminal."""
+"""Predictions for a model on a terminal."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _SIGNS = {
     Verdict.NOT_DELEGATED: ("✗", "red"),
     Verdict.UNCERTAIN: ("?", "yellow"),
 }
-_NAMED = 6  # ops of one verdict
+_NAMED = 6  # ops that are named per verdict
 
 
 def sign(verdict: OpVerdict) -> Text:
-    """✓, ✗ or ?; in brackets where the verdict is only likely."""
+    """Return ✓, ✗ or ?, in brackets if the verdict is only likely."""
     mark, style = _SIGNS[verdict.verdict]
     return Text(f"({mark})" if verdict.likely else mark, style=style)
 
 
 def print_prediction(prediction: DevicePrediction, model: ModelInfo, console: Console) -> None:
-    """What one delegate takes, and why not the rest."""
+    """Print which ops one delegate takes, and why not the rest."""
     console.print()
     title = f"{prediction.delegate} on {prediction.device}, {prediction.target}, predicted"
     line = Text(clean(title), style="bold").append(f": {_summary(prediction)}", style="not bold")
@@ -44,10 +44,10 @@ def print_prediction(prediction: DevicePrediction, model: ModelInfo, console: Co
         _print_reason(f"{word}: {some([*map(short, ops)], _NAMED)}: ", verdict, console)
 
 
-def _print_reason(head: str, found: OpVerdict | Refusal, console: Console) -> None:
-    text = f"{head}{clean(found.reason or '')}"
-    text += f" → {clean(found.remedy)}" if found.remedy else ""
-    text += f" [{clean(found.source)}]" if found.source else ""
+def _print_reason(head: str, verdict: OpVerdict | Refusal, console: Console) -> None:
+    text = f"{head}{clean(verdict.reason or '')}"
+    text += f" → {clean(verdict.remedy)}" if verdict.remedy else ""
+    text += f" [{clean(verdict.source)}]" if verdict.source else ""
     print_indented(text, 2, console)
 
 

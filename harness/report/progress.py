@@ -1,4 +1,4 @@
-"""Progress of a command on stderr."""
+"""Show the progress of a command on stderr."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LONGEST_NAME = 40  # characters: a bar is one line
 
 
 class ProgressBar:
-    """A bar on a terminal, a line per step elsewhere, nothing when quiet."""
+    """Shows a bar on a terminal, a line per step elsewhere, and nothing if quiet."""
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
@@ -62,7 +62,7 @@ class ProgressBar:
         self._update(done, total, f"{done} of {total} variants")
 
     def planned(self, machine: str, groups: dict[str, float]) -> None:
-        """Begin a machine's bar. groups: seconds of timed work planned, by the name of the group."""
+        """Show a machine's bar. groups: seconds of timed work that are planned, by group."""
         self._groups[machine] = {name: wire.Progress(name, 0.0, total_s) for name, total_s in groups.items()}
         if self._progress.disable:
             return
@@ -74,7 +74,7 @@ class ProgressBar:
         self._bars[machine] = self._progress.add_task(f"measuring on {name}", total=total, detail="")
 
     def measured(self, machine: str, progress: wire.Progress) -> None:
-        """Move a machine's bar; ignored for a machine or group that was not planned."""
+        """Update a machine's bar. Ignored for a machine or group that was not planned."""
         groups = self._groups.get(machine, {})
         if progress.group not in groups or machine not in self._bars:
             return

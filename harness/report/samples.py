@@ -1,4 +1,4 @@
-"""What a run's outputs were compared with, and on which samples, in words."""
+"""Describe what a run's outputs were compared with, and on which samples."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _WORDS = {  # how the samples were chosen -> in words
 
 
 def compared_with(document: Document) -> str:
-    """float32/cpu@cpu, on 16 samples held back from calibration; empty where nothing was compared."""
+    """Return "float32/cpu@cpu, on 16 samples held back from calibration"; empty if nothing was compared."""
     references = _references(document.cells)
     return references and f"{references}{_samples(document)}"
 
 
 def _references(rows: Iterable[Row]) -> str:
-    """The references by name; of several, variants that are compared with themselves on cpu together."""
+    """Return the names of the references. Variants that are compared with themselves on cpu are joined."""
     users: dict[str, set[str]] = {}
     for row in rows:
         if row.fidelity is not None:
@@ -35,15 +35,15 @@ def _references(rows: Iterable[Row]) -> str:
 
 
 def _samples(document: Document) -> str:
-    """The samples; where those of several models differ, each model's."""
-    told = {
+    """Return the samples in words, for each model if they differ."""
+    texts = {
         model.name: _in_words(model.fidelity_samples, _count(document.cells, model.name))
         for model in document.models
         if model.fidelity_samples is not None
     }
-    if len(set(told.values())) > 1:
-        return clean("; on " + ", ".join(f"{text} ({name})" for name, text in told.items()))
-    return clean(f", on {next(iter(told.values()))}") if told else ""
+    if len(set(texts.values())) > 1:
+        return clean("; on " + ", ".join(f"{text} ({name})" for name, text in texts.items()))
+    return clean(f", on {next(iter(texts.values()))}") if texts else ""
 
 
 def _in_words(samples: FidelitySamples, count: str) -> str:
@@ -52,14 +52,14 @@ def _in_words(samples: FidelitySamples, count: str) -> str:
     )
     if not samples.calibrated_on:
         return words
-    # On data that it was calibrated on, every variant looks good.
+    # Every variant looks good on the data it was calibrated on.
     part = "all" if samples.calibrated_on == samples.samples else "some"
     return f"{words}, {part} of which were calibrated on, too"
 
 
 def _count(rows: Iterable[Row], model: str) -> str:
-    """On how many samples the model's outputs were really compared; empty where the cells don't say."""
+    """Return how many samples the model's outputs were compared on; empty if that was not stored."""
     fidelities = [row.fidelity for row in rows if row.model == model and row.fidelity is not None]
-    counts = sorted({found.samples for found in fidelities if found.samples is not None})
+    counts = sorted({fidelity.samples for fidelity in fidelities if fidelity.samples is not None})
     between = f"{counts[0]} to " if len(counts) > 1 else ""
     return between + plural(counts[-1], "sample") if counts else ""

@@ -21,9 +21,9 @@ from harness.report.figures import clean
 from harness.report.lines import print_indented
 from harness.report.paragraphs import Paragraph
 
-# What goes first where the columns are too many for the width. "brackets" is the long form of the
-# interval; "delegate" goes only where all cells of a block share one, which its title names, and "top1"
-# only where it is 100 % everywhere.
+# The order in which columns are dropped if the terminal is too narrow. "brackets" is the long form of the
+# interval. "delegate" is dropped only if all cells of a block share one, which the title then names, and
+# "top1" only if it is 100 % everywhere.
 DROPS = ("brackets", "top1", "delegate", "p90", "memory", "fidelity", "ops", "size", "size_ratio")
 
 _STYLES = {"": "", "good": "green", "caution": "yellow", "bad": "red", "dim": "dim"}
@@ -31,24 +31,24 @@ _HEADS = {"strong": "bold", "dim": "dim", "plain": ""}
 
 
 def render(document: Document, console: Console, stored: object = None) -> None:
-    """Print a result document; `stored` is where it lies."""
-    found = conclude(document)
+    """Print a result document. stored: the folder to name as its place, if any."""
+    concluded = conclude(document)
     shown = blocks(document)
-    best = [conclusion.cell for conclusion in found if conclusion.cell is not None]
+    best = [conclusion.cell for conclusion in concluded if conclusion.cell is not None]
     for block, table in zip(shown, _fitting(shown, best, console), strict=True):
         console.print(_title(block))
         if block.note:
             console.print(Text(block.note, style="yellow"))
         console.print(table, crop=False)
         console.print()
-    for paragraph in (*conclusions.paragraphs(found, document.cells), *notes.paragraphs(document)):
+    for paragraph in (*conclusions.paragraphs(concluded, document.cells), *notes.paragraphs(document)):
         _print(paragraph, console)
     if stored is not None:
         console.print(Text(f"results: {clean(stored)}"), soft_wrap=True)
 
 
 def as_text(document: Document) -> str:
-    """The table as plain text, as wide as the terminal."""
+    """Return the table as plain text, as wide as the terminal."""
     text = StringIO()
     render(document, output.console(into=text))
     return text.getvalue()
@@ -69,9 +69,9 @@ def _print(paragraph: Paragraph, console: Console) -> None:
 
 
 def _fitting(shown: Sequence[Block], best: Sequence[Row], console: Console) -> list[Table]:
-    """A table per block, all with as many columns as the width holds.
+    """Return one table per block, all with as many columns as fit the terminal.
 
-    Figures are never cut, long names are folded.
+    Figures are never cut; long names are folded.
     """
     name_width = max(16, console.width // 5)
     rows = chain.from_iterable(block.rows for block in shown)

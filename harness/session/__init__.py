@@ -1,1 +1,1 @@
-"""The main job: plan the cells, drive the devices, append what comes to the record."""
+"""What the commands do: plan the cells of a run, drive its devices, append their answers to the record."""

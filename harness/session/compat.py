@@ -1,4 +1,4 @@
-"""What `qbench compat` is about: models, devices and stored runs in, one report out."""
+"""The work of `qbench compat`: models, devices and stored runs in, one report out."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from harness.versions import oldest_limiting
 
 
 def compat(options: Options, config: Config, watcher: Watcher) -> CompatReport:
-    """Predict what each delegate will run of each variant, beside what stored runs have observed.
+    """Predict which ops of each variant each delegate will run, and add what stored runs have observed.
 
     Raises QbenchError.
     """
     installed = host.installed_runtimes()
     targets = [target(profile, installed) for profile in selection.devices(config, options)]
-    known = (runtime for t in targets if t.known_from != "assumed" for runtime in t.runtimes)
-    models = variants.make_all(options, config, oldest_limiting(known), watcher)
+    runtimes = (runtime for t in targets if t.known_from != "assumed" for runtime in t.runtimes)
+    models = variants.make_all(options, config, oldest_limiting(runtimes), watcher)
     documents = [analysis.document(run) for run in store.load_all(options.results)]
     return report([read_variants(made) for made in models], targets, documents)
 
 
 def read_variants(made: VariantSet) -> ReadModel:
-    """Read what is in the files of a model's variants. Raises ModelError."""
+    """Read the files of a model's variants. Raises ModelError."""
     pairs = tuple((one.variant, read_model_file(one.path)) for one in made.variants)
     return ReadModel(made.model, pairs, made.failed)

@@ -1,4 +1,4 @@
-"""What `qbench devices` is about: the profiles, what is behind them, and what qbench keeps there."""
+"""The work of `qbench devices`: list device profiles, and probe the machines behind them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.record.listing import Listing, ProbedDevice
 
 
 def list_devices(config: Config, names: Sequence[str], *, probe: bool, note: Note) -> Listing:
-    """List the profiles named (by default all), probed if that is asked for. Raises QbenchError."""
+    """List the named profiles (by default all); with `probe`, connect to them. Raises QbenchError."""
     profiles = config.named(names)
     if not probe:
         return listing.describe(config, profiles)

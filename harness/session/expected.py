@@ -1,4 +1,4 @@
-"""What the rules expect of the files that will run, so that the record explains itself later."""
+"""Which ops the rules expect to be delegated, stored in the record before anything is measured."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class Expectations:
     """Predicts each file once per delegate, runtime and options."""
 
     def __init__(self) -> None:
-        self._known: dict[_Key, ExpectedOps | None] = {}
+        self._predicted: dict[_Key, ExpectedOps | None] = {}
 
     def of(self, path: Path, spec: DelegateSpec, runtime: Runtime | None) -> ExpectedOps | None:
-        """Return what the rules say of a file's ops; None without a runtime or where they can't tell."""
+        """Return what the rules expect of a file's ops; None without a runtime, or if they can't tell."""
         if runtime is None:
             return None
         options = json.dumps(plain_object(spec.options), sort_keys=True)
         key = (path, spec.name, runtime, options)
-        if key not in self._known:
-            self._known[key] = expected_of_file(path, spec.name, runtime, spec.options)
-        return self._known[key]
+        if key not in self._predicted:
+            self._predicted[key] = expected_of_file(path, spec.name, runtime, spec.options)
+        return self._predicted[key]

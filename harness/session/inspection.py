@@ -1,4 +1,4 @@
-"""What `qbench inspect` is about: a .tflite file, and what delegates are expected to run of it."""
+"""The work of `qbench inspect`: describe a .tflite file, and predict which ops delegates will run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.tflite import read_model_file
 def inspect(file: Path, profiles: Sequence[DeviceProfile] = ()) -> Inspection:
     """Describe a .tflite op by op, with one prediction per delegate and runtime of the profiles.
 
-    Raises ModelError where the file can't be read.
+    Raises ModelError if the file can't be read.
     """
     installed = host.installed_runtimes() if profiles else ()
     targets = [compat.target(profile, installed) for profile in profiles]

@@ -1,4 +1,4 @@
-"""The jobs of a machine: its cells as an agent gets them."""
+"""Turn the planned cells of a machine into jobs for its agent."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from harness.session.plan import CellPlan, Plan, runnable
 
 @dataclass(frozen=True)
 class Task:
-    """What one machine is asked for."""
+    """A machine and the request it will get."""
 
     machine: Machine
     request: Request
 
     def planned_s(self) -> dict[str, float]:
-        """Return the seconds of timed work per group."""
+        """Return the seconds of timed work that are planned, by group."""
         seconds: dict[str, float] = {}
         for job in self.request.jobs:
             seconds[job.group] = seconds.get(job.group, 0.0) + self.request.budget_s
@@ -30,23 +30,23 @@ class Task:
 
 
 def make_tasks(plan: Plan, header: Header, opened: Iterable[Machine], options: Options) -> list[Task]:
-    """Return what every machine with a cell to measure is asked for; this run will take their locks."""
-    compared_with = {cell.id for cell in baselines(plan.as_run(header)).values()}
+    """Return one task per machine with a cell to measure. Their agents will take the lock for this run."""
+    baseline_ids = {cell.id for cell in baselines(plan.as_run(header)).values()}
     tasks = []
     for machine in opened:
         cells = runnable(plan, (profile.name for profile in machine.profiles))
         if not cells:
             continue
         machine.transport.lock_for(header.run_id, options.wait_s)
-        jobs = [_job(cell, machine, compared_with) for cell in cells]
+        jobs = [_job(cell, machine, baseline_ids) for cell in cells]
         tasks.append(
             Task(machine, Request("run", jobs=jobs, budget_s=options.budget_s, precision=options.precision))
         )
     return tasks
 
 
-def _job(plan: CellPlan, machine: Machine, compared_with: Collection[str]) -> Job:
-    """Return a cell as an agent gets it. Cells of one model are compared with each other: one group."""
+def _job(plan: CellPlan, machine: Machine, baseline_ids: Collection[str]) -> Job:
+    """Return the job that measures a cell. Cells of one model form a group, because they are compared."""
     cell, profile, transport = plan.cell, plan.device.profile, machine.transport
     assert plan.path is not None
     return Job(
@@ -56,12 +56,12 @@ def _job(plan: CellPlan, machine: Machine, compared_with: Collection[str]) -> Jo
         inputs=None if plan.inputs is None else transport.remote_path(plan.inputs),
         delegate=cell.delegate.name,
         runtime=profile.runtime,
-        python=plan.device.found.python,
+        python=plan.device.probed.python,
         threads=cell.threads,
         options=dict(plan.spec.options),
         affinity=None if profile.affinity is None else list(profile.affinity),
         env=dict(profile.env),
         timeout_s=profile.timeout_s,
-        baseline=cell.id in compared_with,
+        baseline=cell.id in baseline_ids,
         exclusive=ACCELERATORS[cell.delegate.name].exclusive,
     )

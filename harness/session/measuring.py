@@ -1,4 +1,4 @@
-"""Have every machine measure its jobs, all at the same time; each answer is appended to the record."""
+"""Have all machines measure their jobs at the same time, and append each answer to the record."""
 
 from __future__ import annotations
 
@@ -31,28 +31,28 @@ class _Failed:
     """Why a machine's answers broke off."""
 
     reason: str
-    by_agent: bool  # the agent had the request and the link is there: the agent itself failed
-    can_ask_again: bool = False  # the agent ended by itself, before it was done
+    by_agent: bool  # the agent itself failed: it had the request, and the link is up
+    can_ask_again: bool = False  # the agent ended in order, but before it was done
 
 
 class Measuring:
-    """The tasks of a run while machines work on them."""
+    """The tasks of a run, and the machines that work on them."""
 
     def __init__(self, writer: Writer, tasks: Sequence[Task], watcher: Watcher) -> None:
         self.interrupted = False
         self._writer, self._tasks, self._watcher = writer, tasks, watcher
-        self._lock = threading.Lock()  # the record is one, the machines are several
+        self._lock = threading.Lock()  # several machines append to one record
         self._cells = Cells(job.id for task in tasks for job in task.request.jobs)
         self._connections: dict[int, Connection] = {}  # by thread
-        self._described: set[str] = set()  # ids of machines that have said what they are
+        self._described: set[str] = set()  # ids of machines whose facts are recorded
         self._stopped = threading.Event()
-        self._closed = False  # nothing is recorded any more
+        self._closed = False  # once set, nothing more is recorded
 
     def measure(self) -> None:
-        """Measure until every machine has answered, or has been lost.
+        """Measure until every machine is done or lost.
 
-        Ctrl-C (SIGTERM, SIGHUP) asks the machines to stop: what they have measured so far still comes, and
-        `interrupted` is set. After a second one nothing more is waited for.
+        The first Ctrl-C (SIGTERM, SIGHUP) sets `interrupted` and asks the machines to stop; they still send
+        what they have measured. The second one ends the wait for them.
         """
         threads = [threading.Thread(target=self._drive, args=(task,), daemon=True) for task in self._tasks]
         with self._interruptible():
@@ -61,7 +61,7 @@ class Measuring:
                     thread.start()
                 for thread in threads:
                     while thread.is_alive():
-                        thread.join(_JOIN_S)  # not for ever: signals are handled between the calls
+                        thread.join(_JOIN_S)  # a timeout, so that signals are handled in between
             except KeyboardInterrupt:  # the second one
                 with self._lock:
                     self._closed = True
@@ -73,11 +73,11 @@ class Measuring:
             connection.stop()
 
     def _drive(self, task: Task) -> None:
-        """Ask one machine; after a lost link ask once more for what is missing."""
+        """Ask one machine, and after a lost link once more for what is missing."""
         machine, request = task.machine, task.request
         failed = self._ask(machine, request)
         rest = self._rest(request)
-        if failed is not None and rest.jobs and self._is_there_again(machine, failed):
+        if failed is not None and rest.jobs and self._is_back(machine, failed):
             self._watcher.note(f"{machine.name} is there again; measuring what is missing")
             failed = self._ask(machine, rest)
         if failed is not None and not self._stopped.is_set():
@@ -86,7 +86,7 @@ class Measuring:
             with self._recording():
                 self._record_ends(self._cells.finish(request))
 
-    def _is_there_again(self, machine: Machine, failed: _Failed) -> bool:
+    def _is_back(self, machine: Machine, failed: _Failed) -> bool:
         return failed.can_ask_again or machine.transport.restore_link(self._stopped)
 
     def _rest(self, request: Request) -> Request:
@@ -94,7 +94,7 @@ class Measuring:
             return self._cells.rest(request)
 
     def _ask(self, machine: Machine, request: Request) -> _Failed | None:
-        """Record all answers to one request. Returns what went wrong, if something did."""
+        """Send a request and record all answers. Returns why they broke off, or None if they did not."""
         try:
             connection = machine.transport.start(request)
         except (DeviceError, OSError) as error:
@@ -102,17 +102,17 @@ class Measuring:
         self._connections[threading.get_ident()] = connection
         if self._stopped.is_set():
             connection.stop()
-        problem, whole = None, False
+        problem, complete = None, False
         try:
             for message in connection:
-                whole = isinstance(message, Done) and not message.interrupted
+                complete = isinstance(message, Done) and not message.interrupted
                 self._handle(machine, request, message)
-        except (DeviceError, OSError) as error:  # OSError: a file to be uploaded has gone
+        except (DeviceError, OSError) as error:  # OSError: a file to upload is gone
             problem = str(error)
         finally:
             ended = connection.close()
         if problem is None and ended is None:
-            return None if whole or self._stopped.is_set() else _gave_up(machine)
+            return None if complete or self._stopped.is_set() else _gave_up(machine)
         if connection.asked and not machine.transport.link_is_up():
             return _Failed(f"the link to {machine.name} was lost", by_agent=False)
         return _Failed(str(problem or ended), by_agent=connection.asked)
@@ -135,18 +135,18 @@ class Measuring:
                     self._writer.ended(message.job, ended)
 
     def _record_facts(self, machine: Machine, info: SystemInfo) -> None:
-        """Record what the machine is like; of several times before measuring only the first."""
+        """Record the machine's facts; of those from before measuring only the first."""
         if info.when == "before" and machine.id in self._described:
             return
         self._described.add(machine.id)
         changing = plain_object(info.changing)
-        if machine.id == LOCAL:  # the CPU time that we use there is not a neighbour's
+        if machine.id == LOCAL:  # qbench's own CPU time must not count as a neighbour's
             changing["home_cpu_s"] = sum(os.times()[:2])
         when = "before" if info.when == "before" else "after"
         self._writer.system_facts(SystemFacts(_names(machine), when, plain_object(info.machine), changing))
 
     def _lose(self, machine: Machine, rest: Request, failed: _Failed) -> None:
-        """Record what was lost with the agent, or with the link to it."""
+        """Record the end of the cells that were lost with the agent, or with the link to it."""
         stage = "crash" if failed.by_agent else "link"
         with self._recording():
             self._record_ends(self._cells.lose(rest, stage, failed.reason))
@@ -159,7 +159,7 @@ class Measuring:
 
     @contextmanager
     def _recording(self) -> Iterator[None]:
-        """Hold the record; a thread that comes after its end is ended here."""
+        """Hold the lock on the record. Ends the calling thread if the record is closed."""
         with self._lock:
             if self._closed:
                 raise SystemExit
@@ -191,5 +191,5 @@ def _names(machine: Machine) -> tuple[str, ...]:
 
 
 def _gave_up(machine: Machine) -> _Failed:
-    reason = f"{machine.name} had not heard from here for too long, and stopped"
+    reason = f"{machine.name} stopped: it had not heard from this machine for too long"
     return _Failed(reason, by_agent=False, can_ask_again=True)

@@ -1,4 +1,4 @@
-"""What a run is asked for."""
+"""The options of a run."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from delegates.wire import DEFAULT_BUDGET_S, DEFAULT_PRECISION
 from harness.config.profiles import MOST_THREADS
@@ -19,24 +20,24 @@ WIDEST = 0.99  # precision, a part of one
 
 @dataclass(frozen=True)
 class Options:
-    """The options of `qbench run`. An empty sequence means all there are, but for models.
+    """The options of `qbench run` and `qbench.run`. An empty sequence means all; models needs one.
 
-    Raises ConfigError for a value that cannot be.
+    Raises ConfigError for a value out of range.
     """
 
-    models: Sequence[str] = ("digits",)
+    models: Sequence[Any] = ("digits",)  # what --model takes, or objects: see models.resolve_model
     devices: Sequence[str] = ()
     variants: Sequence[str] = ()
     delegates: Sequence[str] = ()
     threads: Sequence[int] = ()
-    calibration: str | None = None
-    dataset: str | None = None
+    calibration: Any = None  # what --calibration takes, or data: see quantize.calibration.as_source
+    dataset: Any = None
     trust_model: bool = False
     baseline: str | None = None  # VARIANT[/DELEGATE][@DEVICE]
     batch: int = 1
     budget_s: float = DEFAULT_BUDGET_S
     precision: float = DEFAULT_PRECISION
-    wait_s: float | None = None  # for machines that others measure on; None: for ever
+    wait_s: float | None = None  # longest wait for a machine in use; None: for ever
     results: Path = Path("results")
     timeouts: Timeouts = Timeouts()  # noqa: RUF009 - frozen
 

@@ -1,4 +1,4 @@
-"""The plan: every variant x delegate x device x threads becomes a cell, with all that is known beforehand."""
+"""The plan of a run: one cell per variant, delegate, device and number of threads."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ from harness.session.expected import Expectations
 
 @dataclass(frozen=True)
 class Device:
-    """A device profile, and the device as it was found."""
+    """A device profile, and what probing found there."""
 
     profile: DeviceProfile
     state: DeviceState
-    found: ProbeResult
+    probed: ProbeResult
 
 
 @dataclass(frozen=True)
 class CellPlan:
-    """A cell before anything is measured."""
+    """A cell, and what is needed to measure it."""
 
     cell: Cell
     device: Device
@@ -56,14 +56,14 @@ class CellPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that is known of a run before the first inference."""
+    """Everything that is known about a run before the first inference."""
 
     models: tuple[VariantSet, ...]
     devices: tuple[Device, ...]
     cells: tuple[CellPlan, ...]
 
     def as_event(self) -> Planned:
-        """Return the plan as the record keeps it."""
+        """Return the event that stores the plan."""
         return Planned(
             models=tuple(made.model for made in self.models),
             variants=tuple(one.variant for made in self.models for one in made.variants),
@@ -73,7 +73,7 @@ class Plan:
         )
 
     def as_run(self, header: Header) -> Run:
-        """Return the run as it is before anything has been measured."""
+        """Return the run as it stands before anything is measured."""
         event = self.as_event()
         cells = tuple(CellRun(plan.cell, (), plan.ended or Pending()) for plan in self.cells)
         return Run(header, event.models, event.variants, event.failed, event.devices, cells)
@@ -82,9 +82,9 @@ class Plan:
 def make_plan(
     models: Sequence[VariantSet], devices: Sequence[Device], folder: Path, begun: Callable[[str], None]
 ) -> Plan:
-    """Return all cells in the order of the table, compiled where their delegate has a compiler.
+    """Return the plan, its cells in the order of the table. Compiles variants for delegates that need it.
 
-    folder: the cache. begun: is called with a sentence before anything is compiled.
+    folder: the cache. begun: called with a sentence before each compilation.
     """
     planner = _Planner(folder, begun)
     cells: list[CellPlan] = []
@@ -97,7 +97,7 @@ def make_plan(
 
 
 class _Planner:
-    """Plans cell by cell; compilers and predictions are shared by all of them."""
+    """Plans cell by cell. All cells share compilers and predictions."""
 
     def __init__(self, folder: Path, begun: Callable[[str], None]) -> None:
         self._folder, self._begun = folder, begun
@@ -105,8 +105,8 @@ class _Planner:
         self._expectations = Expectations()
 
     def plan(self, made: VariantSet, device: Device, spec: DelegateSpec, threads: int) -> list[CellPlan]:
-        """Plan the cells of one model's variants, those that could not be made last."""
-        found = [
+        """Return the cells of one model's variants; those of variants that could not be made come last."""
+        cells = [
             self._plan_made(_cell(one.variant, device, spec, threads), device, spec, one, made.inputs)
             for one in made.variants
         ]
@@ -114,7 +114,7 @@ class _Planner:
             CellPlan(_cell(one, device, spec, threads), device, spec, ended=Refused(one.reason))
             for one in made.failed
         ]
-        return [*found, *failed]
+        return [*cells, *failed]
 
     def _plan_made(
         self,
@@ -124,12 +124,12 @@ class _Planner:
         made: MadeVariant,
         all_inputs: Mapping[str, Path],
     ) -> CellPlan:
-        """Plan a cell whose variant is there."""
+        """Return the plan of a cell whose variant could be made."""
         variant, inputs = made.variant, all_inputs.get(made.variant.name)
         skipped = ACCELERATORS[spec.name].skips(variant.scheme or "", variant.custom_ops)
         if skipped is not None:
             return CellPlan(cell, device, spec, ended=Skipped(skipped))
-        missing = device.found.error or device.found.delegates.get(spec.name)
+        missing = device.probed.error or device.probed.delegates.get(spec.name)
         compiled = self._compile(made, spec, missing)
         if isinstance(compiled, Refused | Unavailable):
             return CellPlan(cell, device, spec, ended=compiled)
@@ -137,7 +137,7 @@ class _Planner:
         cell = replace(cell, artifact=None if compiled is None else compiled.artifact)
         if missing is not None:
             return CellPlan(cell, device, spec, path, inputs, Unavailable(missing))
-        expected = self._expectations.of(path, spec, device.found.runtime)
+        expected = self._expectations.of(path, spec, device.probed.runtime)
         return CellPlan(replace(cell, expected=expected), device, spec, path, inputs)
 
     def _compile(
@@ -156,7 +156,7 @@ class _Planner:
 
 
 def runnable(plan: Plan, names: Iterable[str]) -> list[CellPlan]:
-    """Return the cells to be measured on the devices of these names."""
+    """Return the cells that will be measured on the devices with these names."""
     wanted = set(names)
     return [cell for cell in plan.cells if cell.ended is None and cell.device.profile.name in wanted]
 
@@ -187,6 +187,6 @@ def _as_planned(plan: CellPlan) -> PlannedCell:
 
 
 def _id(*parts: str) -> str:
-    """Return an id that a device sends back as it got it: without characters that `receive` replaces."""
+    """Return a cell's id, without characters that would be replaced when a device sends it back."""
     name = "/".join(parts)
     return name if printable(name) == name else name.encode("unicode_escape").decode("ascii")

@@ -1,4 +1,4 @@
-"""How far each cell is, while it is measured: no figures, only what is needed to go on."""
+"""How far each cell of a run is: its launches so far, and whether it has ended."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from harness.record.ended import of_failure
 
 @dataclass
 class CellProgress:
-    """How far a cell is."""
+    """The progress of one cell."""
 
-    launches: set[int] = field(default_factory=set)  # their numbers
+    launches: set[int] = field(default_factory=set)  # by number
     has_outputs: bool = False
     ended: Ended | None = None
 
     def lacks(self, launches: int) -> bool:
-        """Return whether the cell goes on and has fewer launches than that."""
+        """Return whether the cell has not ended and has fewer launches than `launches`."""
         return self.ended is None and len(self.launches) < launches
 
 
 class Cells:
-    """The cells of a run by their id, and what is still to be asked of them. Not thread-safe."""
+    """The cells of a run: decides which answers are recorded and what is asked again. Not thread-safe."""
 
     def __init__(self, ids: Iterable[str]) -> None:
         self._cells = {id: CellProgress() for id in ids}
 
     def accept(self, request: Request, launch: Launch) -> Launch | None:
-        """Return what of a launch is to be recorded; None where it is nobody's, too much, or known.
+        """Return the launch as it should be recorded, or None to ignore it.
 
-        A machine can answer only for the cells it was asked for, and for each launch once; outputs are
-        recorded with the first launch that has them.
+        A launch is ignored if its cell was not part of the request or has ended, if its number was seen
+        before, or if the cell has more launches than a device may send. Only the first outputs are kept.
         """
         cell = self._asked(request, launch.job)
-        most = 2 * request.max_launches  # a link is lost at most once
+        most = 2 * request.max_launches  # twice: the request may be repeated once, after a lost link
         if cell is None or launch.launch in cell.launches or len(cell.launches) >= most:
             return None
         cell.launches.add(launch.launch)
@@ -46,7 +46,7 @@ class Cells:
         return launch
 
     def fail(self, request: Request, failure: Failure) -> Ended | None:
-        """Return how the failure ends its cell; None where the cell was not asked for, or has ended."""
+        """End the cell that failed, and return how. None if it was not asked for or has ended already."""
         cell = self._asked(request, failure.job)
         if cell is None:
             return None
@@ -54,9 +54,9 @@ class Cells:
         return cell.ended
 
     def rest(self, request: Request) -> Request:
-        """Return what is still to be asked: models with a cell that lacks launches for an interval.
+        """Return a request for what is missing: all models with a cell that has too few launches.
 
-        All cells of such a model are asked for again, because only what is measured together compares.
+        All cells of such a model are measured again: only launches that took turns can be compared.
         """
         open_ = {job.group for job in request.jobs if self._cells[job.id].lacks(request.min_launches)}
         jobs = [j for j in request.jobs if j.group in open_ and self._cells[j.id].ended is None]
@@ -64,7 +64,7 @@ class Cells:
         return replace(request, jobs=jobs, first_launch=last + 1)
 
     def lose(self, request: Request, stage: str, reason: str) -> list[tuple[str, Ended]]:
-        """End the cells that lack launches, because their machine was lost; returns their ids and ends."""
+        """End the cells that lack launches because their machine was lost. Returns their ids and ends."""
         return self._end(
             request.jobs,
             lambda cell: cell.lacks(request.min_launches),
@@ -72,7 +72,7 @@ class Cells:
         )
 
     def finish(self, request: Request) -> list[tuple[str, Ended]]:
-        """End the cells that have been measured as long as was asked; returns their ids and ends."""
+        """End the cells that have enough launches. Returns their ids and ends."""
         return self._end(
             request.jobs,
             lambda cell: cell.ended is None and len(cell.launches) >= request.min_launches,
@@ -91,7 +91,7 @@ class Cells:
         return ended
 
     def _asked(self, request: Request, id: str) -> CellProgress | None:
-        """Return a cell that was asked for and goes on."""
+        """Return the cell, or None if it was not part of the request or has ended."""
         if id not in {job.id for job in request.jobs}:
             return None
         cell = self._cells[id]

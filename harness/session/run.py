@@ -1,4 +1,4 @@
-"""The main job, step by step: models and profiles in, a measured and stored run out."""
+"""The work of `qbench run`: models and device profiles in, a measured and stored run out."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from harness.versions import oldest_limiting
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished run. `problem` says why results could not be stored as asked, if so."""
+    """A finished run. `problem` says why its results could not be stored as asked; None if they were."""
 
     run: Run
     document: Document
@@ -40,7 +40,7 @@ class Outcome:
 def run(options: Options, config: Config, watcher: Watcher) -> Outcome:
     """Make the variants, measure every cell, store everything. Raises QbenchError."""
     profiles = selection.devices(config, options)
-    variants.sources(options)  # before any device is waited for: ModelError for a model that is not there
+    variants.sources(options)  # a missing model raises ModelError before any device is waited for
     header = _header(options)
     writer = store.create(options.results, header)
     with machines.open_all(profiles, watcher.note, options.timeouts) as opened:
@@ -83,12 +83,12 @@ def _plan(
     models = variants.make_all(options, config, oldest, watcher)
     plan = make_plan(models, _devices(used, opened), default_cache(), watcher.step)
     check_baseline(plan.as_run(header))
-    _tell_left_out([p for p in profiles if p not in used], answers, watcher.note)
+    _note_left_out([p for p in profiles if p not in used], answers, watcher.note)
     return plan
 
 
 def _check_reached(opened: Sequence[Machine], note: Callable[[str], None]) -> None:
-    """Tell of machines that were not reached now, not at the end. Raises DeviceError if none was."""
+    """Note which machines could not be reached. Raises DeviceError if none could."""
     lost = [machine.problem for machine in opened if machine.problem is not None]
     if len(lost) == len(opened):
         raise DeviceError("; ".join(lost))
@@ -103,7 +103,7 @@ def _devices(profiles: Sequence[DeviceProfile], opened: Sequence[Machine]) -> li
     ]
 
 
-def _tell_left_out(
+def _note_left_out(
     profiles: Sequence[DeviceProfile], answers: dict[str, ProbeResult], note: Callable[[str], None]
 ) -> None:
     for profile in profiles:
@@ -111,7 +111,7 @@ def _tell_left_out(
 
 
 def _measure(writer: store.Writer, tasks: Sequence[Task], watcher: Watcher) -> bool:
-    """Have all tasks done. Returns whether that was interrupted."""
+    """Measure all tasks. Returns whether the user interrupted that."""
     watcher.step("measuring")
     for task in tasks:
         watcher.planned(task.machine.name, task.planned_s())
@@ -121,7 +121,7 @@ def _measure(writer: store.Writer, tasks: Sequence[Task], watcher: Watcher) -> b
 
 
 def _outcome(writer: store.Writer) -> Outcome:
-    """Derive the document from all that came, and export it."""
+    """Derive the document from the record and export both."""
     run = writer.run()
     document = analysis.document(run)
     problem = writer.problem

@@ -1,4 +1,4 @@
-"""The device profiles, variants and models that were asked for, out of those there are."""
+"""Select the device profiles, variants and models that the user asked for."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ from harness.session.options import Options
 
 
 def devices(config: Config, options: Options) -> list[DeviceProfile]:
-    """Return the profiles asked for (by default all local ones), with the delegates and threads asked for."""
-    here = [name for name, profile in config.devices.items() if profile.place == "local"]
-    names = list(dict.fromkeys(options.devices)) or here
+    """Return the selected profiles (by default all local ones), with only the selected delegates and threads.
+
+    Raises ConfigError if a profile or delegate does not exist.
+    """
+    local = [name for name, profile in config.devices.items() if profile.place == "local"]
+    names = list(dict.fromkeys(options.devices)) or local
     if not names:
         raise ConfigError(
             f"{config.path}: no local device; name one with --device: {', '.join(config.devices)}"
@@ -43,34 +46,34 @@ def _check_delegates(profiles: Sequence[DeviceProfile], delegates: Sequence[str]
 
 
 def _filter_profile(profile: DeviceProfile, options: Options) -> DeviceProfile:
-    """Return the profile with only the delegates and threads asked for."""
-    wanted = options.delegates
+    """Return the profile with only the selected delegates and threads."""
+    names = options.delegates
     return replace(
         profile,
         threads=tuple(dict.fromkeys(options.threads)) or profile.threads,
-        delegates=tuple(d for d in profile.delegates if not wanted or d.name in wanted),
+        delegates=tuple(d for d in profile.delegates if not names or d.name in names),
     )
 
 
 def variants(config: Config, names: Sequence[str]) -> list[VariantSpec]:
-    """Return the variants to make: the standard ones and the user's own, or those of them that are named.
+    """Return the variants to make: of the standard ones and the user's own all, or those in `names`.
 
-    A name that is neither may be a ready .tflite's: `filter_variants` complains if it is not.
+    Unknown names are ignored: they may belong to ready .tflite files, which `filter_variants` checks.
     """
-    known = {**{spec.name: spec for spec in STANDARD}, **config.variants}
-    return [spec for name, spec in known.items() if not names or name in names]
+    specs = {**{spec.name: spec for spec in STANDARD}, **config.variants}
+    return [spec for name, spec in specs.items() if not names or name in names]
 
 
 def filter_variants(made: VariantSet, names: Sequence[str]) -> VariantSet:
-    """Return the set with only the variants named. Raises ModelError for a name the model does not have."""
+    """Return the set with only the named variants. Raises ModelError if the model has no such variant."""
     if not names:
         return made
-    have = [one.variant.name for one in made.variants] + [f.name for f in made.failed]
+    existing = [one.variant.name for one in made.variants] + [f.name for f in made.failed]
     ready = any(one.variant.converter is None for one in made.variants)
-    known = have if ready else list(dict.fromkeys([*(spec.name for spec in STANDARD), *have]))
+    similar = existing if ready else list(dict.fromkeys([*(spec.name for spec in STANDARD), *existing]))
     for name in names:
-        if name not in have:
-            raise ModelError(f'model {made.model.name}: no variant "{name}"{suggest(name, known)}')
+        if name not in existing:
+            raise ModelError(f'model {made.model.name}: no variant "{name}"{suggest(name, similar)}')
     return replace(
         made,
         variants=tuple(one for one in made.variants if one.variant.name in names),
@@ -79,13 +82,13 @@ def filter_variants(made: VariantSet, names: Sequence[str]) -> VariantSet:
 
 
 def unique_names(sources: Sequence[ModelSource]) -> list[ModelSource]:
-    """Return the sources with models that share a name numbered from the second on."""
+    """Return the sources with unique names: of models that share one, the second becomes "NAME-2"."""
     names = _unique([source.name for source in sources])
     return [replace(source, name=name) for source, name in zip(sources, names, strict=True)]
 
 
 def unique_sets(sets: Sequence[VariantSet]) -> list[VariantSet]:
-    """Return the sets with models that share a name numbered from the second on."""
+    """Return the sets with unique model names: of models that share one, the second becomes "NAME-2"."""
     names = _unique([made.model.name for made in sets])
     return [_renamed(made, name) for made, name in zip(sets, names, strict=True)]
 
@@ -102,7 +105,7 @@ def _renamed(made: VariantSet, name: str) -> VariantSet:
 
 
 def _unique(names: Sequence[str]) -> list[str]:
-    """Return the names in order; repeated ones get the first number that makes them unique."""
+    """Return the names in order; each repeated one gets the first number that makes it unique."""
     given: list[str] = []
     for name in names:
         numbered = (f"{name}-{number}" for number in itertools.count(2))

@@ -1,4 +1,4 @@
-"""The settings of the user: devices.toml, found and checked."""
+"""Find, read and check the user's devices.toml."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stored runs, read again: their figures are derived from the record whenever somebody looks."""
+"""Open stored runs. Their figures are derived from the record each time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.record import Document, Run
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A stored run and every figure derived from it; of several pooled runs `folder` is the first one's."""
+    """A stored run and the document derived from it. `folder`: of the first run if several are pooled."""
 
     run: Run
     document: Document
@@ -20,10 +20,10 @@ class StoredRun:
 
 
 def open_runs(names: Sequence[str], results: Path, *, force: bool = False) -> StoredRun:
-    """Open the latest run, the one named, or several pooled to one. Raises ResultsError.
+    """Open the named run, or the latest one without a name; pool several into one. Raises ResultsError.
 
-    force: pool runs although they differ in what was measured.
-    A run that was cut short gets its run.json now, if nobody writes to it any more.
+    force: pool runs even if they measured different things.
+    If a run was cut short and is no longer being written to, its run.json is written now.
     """
     if len(names) > 1:
         pooled = analysis.pool([store.load(name, results, launches=True) for name in names], force)

@@ -1,4 +1,4 @@
-"""Which device profiles can run here, where none was asked for by name."""
+"""Which device profiles can run, if the user named none."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from harness.errors import ConfigError
 
 
 def usable(profiles: Sequence[DeviceProfile], answers: Mapping[str, ProbeResult]) -> list[DeviceProfile]:
-    """Return the profiles that can run: one with accelerators only if one of them is there.
+    """Return the profiles that can run; of profiles with accelerators, those that have at least one.
 
-    If that leaves none, those remain that can run on the CPU. Raises ConfigError if nothing can run.
-    answers: what each profile's Python offers, by the profile's name.
+    If none has, return those that can run on the CPU. Raises ConfigError if nothing can run at all.
+    answers: what each profile's Python offers, by profile name.
     """
     running = [profile for profile in profiles if answers[profile.name].error is None]
     if not running:
@@ -22,10 +22,10 @@ def usable(profiles: Sequence[DeviceProfile], answers: Mapping[str, ProbeResult]
     return [p for p in running if why_not(p, answers[p.name]) is None] or running
 
 
-def why_not(profile: DeviceProfile, found: ProbeResult) -> str | None:
-    """Return why the profile, or all of its accelerators, can't run, in short; None if it can."""
-    if found.error is not None:
-        return found.error
-    wanted = [d.name for d in profile.delegates if not ACCELERATORS[d.name].on_cpu]
-    missing = [why for name in wanted if (why := found.delegates.get(name) or found.software.get(name))]
-    return missing[0].partition(";")[0] if wanted and len(missing) == len(wanted) else None
+def why_not(profile: DeviceProfile, answer: ProbeResult) -> str | None:
+    """Return in short why the profile or all of its accelerators can't run; None if it can."""
+    if answer.error is not None:
+        return answer.error
+    names = [d.name for d in profile.delegates if not ACCELERATORS[d.name].on_cpu]
+    missing = [why for name in names if (why := answer.delegates.get(name) or answer.software.get(name))]
+    return missing[0].partition(";")[0] if names and len(missing) == len(names) else None

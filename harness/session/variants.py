@@ -1,12 +1,14 @@
-"""The variants of every model that was asked for."""
+"""Make the variants of every selected model."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from harness.config import Config
 from harness.models import ModelSource, resolve_model
 from harness.quantize import VariantSet, make_variants
+from harness.quantize.calibration import as_source
 from harness.quantize.separate import separate
 from harness.session import selection
 from harness.session.options import Options
@@ -14,17 +16,20 @@ from harness.session.watcher import Watcher
 
 
 def sources(options: Options) -> list[ModelSource]:
-    """Return the models asked for, none of them with the name of another. Raises ModelError."""
+    """Return the selected models, with unique names. Raises ModelError if one can't be found."""
     return selection.unique_names([resolve_model(text, Path.cwd()) for text in options.models])
 
 
 def make_all(
     options: Options, config: Config, oldest_runtime: tuple[int, int] | None, watcher: Watcher
 ) -> list[VariantSet]:
-    """Make the variants of every model asked for. Raises QbenchError.
+    """Make the variants of every selected model. Raises QbenchError.
 
     oldest_runtime: major and minor version of the oldest runtime that has to load them.
     """
+    options = replace(  # several models may need the data, and an iterator is read once only
+        options, calibration=as_source(options.calibration), dataset=as_source(options.dataset)
+    )
     made: list[VariantSet] = []
     for source in sources(options):
         watcher.step(f"making variants of {source.name}")

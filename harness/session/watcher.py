@@ -1,4 +1,4 @@
-"""Who is told how far a run is."""
+"""The interface through which a run reports its progress."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from delegates.wire import Progress
 
 
 class Watcher(Protocol):
-    """Gets told how far a run is; `measured` is called from the threads of several machines."""
+    """Receives the progress of a run. `measured` is called from several threads, one per machine."""
 
     def step(self, text: str) -> None:
-        """A new part of the work begins."""
+        """Handle the beginning of a new part of the work."""
 
     def note(self, text: str) -> None:
-        """Something that the user should know."""
+        """Handle a line that the user should see."""
 
     def converted(self, variant: str, done: int, total: int) -> None:
-        """A variant has been made."""
+        """Handle a variant that has been made, `done` of `total`."""
 
     def planned(self, machine: str, groups: dict[str, float]) -> None:
-        """Seconds of timed work that are planned on a machine, by group (model)."""
+        """Handle the plan of a machine: seconds of timed work by group (model)."""
 
     def measured(self, machine: str, progress: Progress) -> None:
-        """A machine has come further."""
+        """Handle progress of a machine."""
 
 
 class Silent:
-    """A watcher that nobody listens to."""
+    """A watcher that reports nothing."""
 
     def step(self, text: str) -> None:
         """Do nothing."""

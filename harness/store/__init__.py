@@ -1,7 +1,7 @@
-"""Runs on the disk: the record of each is appended to while it runs, and read back as far as it is whole.
+"""Stored runs: each has a record that is appended to while it is measured, and read as far as it is intact.
 
-A run is a folder `results/<run-id>/` (docs/results.md). `create` begins one, `load` reads one, `export` makes
-of it what others read.
+A run is a folder `results/<run-id>/` (docs/results.md). `create` starts one, `load` reads one, and `export`
+writes its document and tables.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ __all__ = [
 
 
 def load(which: str | Path, results_dir: Path, *, launches: bool = False) -> Run:
-    """The run of an id, a folder or a file. Raises ResultsError.
+    """Load a run by its id, its folder or a file. Raises ResultsError.
 
-    One that an older qbench stored, or a lone result document, comes as the rows it holds (`Run.exported`).
-    launches: its launches, too, which pooling needs; of other runs they come in any case.
+    A run stored by an older qbench, or a lone result document, is loaded as the rows it holds
+    (`Run.exported`). launches: load its launches, too, for pooling; runs with events always have them.
     """
     path = _locate(which, results_dir)
     folder = path if path.is_dir() else path.parent
@@ -51,12 +51,12 @@ def load(which: str | Path, results_dir: Path, *, launches: bool = False) -> Run
 
 
 def latest(results_dir: Path) -> Run:
-    """The newest run that came as far as its plan. Raises ResultsError, also when there is none."""
+    """Return the newest run that has a plan. Raises ResultsError if there is none."""
     return newest(results_dir)[1]
 
 
 def newest(results_dir: Path) -> tuple[Path, Run]:
-    """The folder of the `latest` run, and that run. Raises ResultsError."""
+    """Return the newest run that has a plan, and its folder. Raises ResultsError if there is none."""
     for folder in reversed(_folders(results_dir)):
         try:
             return folder, load(folder.name, results_dir)
@@ -66,34 +66,34 @@ def newest(results_dir: Path) -> tuple[Path, Run]:
 
 
 def load_all(results_dir: Path) -> list[Run]:
-    """All runs that can be read, oldest first; none where there is no such folder."""
+    """Load all runs that can be read, oldest first; none if the folder does not exist."""
     runs = []
     for folder in _folders(results_dir):
         try:
             runs.append(load(folder.name, results_dir))
-        except ResultsError:  # one damaged run does not cost the others
+        except ResultsError:  # skip a damaged run
             continue
     return runs
 
 
 def find(which: str | Path, results_dir: Path) -> Path:
-    """The folder of a run that is named by its id, its folder or a file in it. Raises ResultsError."""
+    """Return the folder of a run that is named by its id, its folder or a file in it. Raises ResultsError."""
     path = _locate(which, results_dir)
     return path if path.is_dir() else path.parent
 
 
 def _folders(results_dir: Path) -> list[Path]:
-    """Folders that hold a run, oldest first."""
+    """Return the folders that hold a run, oldest first."""
     named = {path.parent for name in (EVENTS, RUN_JSON) for path in results_dir.glob(f"*/{name}")}
     return sorted(named)
 
 
 def _locate(which: str | Path, results_dir: Path) -> Path:
-    """The folder of a run, or a file. Raises ResultsError."""
+    """Return the run's folder, or the file that was named. Raises ResultsError."""
     for path in (results_dir / which, Path(which)):
         try:
             if path.is_file() or any((path / name).is_file() for name in (EVENTS, RUN_JSON)):
                 return path
-        except OSError as error:  # a name too long, a folder closed to us
+        except OSError as error:  # the name is too long, or permission is denied
             raise ResultsError(f"cannot read {path}: {error.strerror or error}") from None
     raise ResultsError(f"no run {str(which)!r} in {results_dir}, and no folder or file of that name")

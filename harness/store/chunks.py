@@ -1,4 +1,4 @@
-"""Samples and outputs as chunks of bytes that lie beside the events."""
+"""Pack samples and outputs into chunks of bytes beside the events, and unpack them."""
 
 from __future__ import annotations
 
@@ -21,36 +21,42 @@ Opener = Callable[[str], BinaryIO]
 SAMPLES = "samples.bin"
 OUTPUTS = "outputs.bin"
 
-# A damaged record must not fill the memory: far above what a device may send.
+_TYPES = {4: "i", 8: "q"}  # of array.array, by bytes
+
+# Limits that keep a damaged record from filling the memory; far above what a device may send.
 _MOST_SAMPLES = 1 << 22
 _MOST_VALUES = 1 << 24
 
 
 class DamagedError(Exception):
-    """A chunk is not there, or not as it was written."""
+    """A chunk is missing, or not as it was written."""
 
 
-def pack_samples(launch: Launch) -> bytes:
-    """All times of a launch, as `record.events.Launched` describes them, compressed."""
-    times = itertools.chain(*launch.blocks_ns, *launch.cpu_time_ns, launch.end_to_end_ns)
-    return _pack(_little_endian(array("q", times)).tobytes())
+def pack_samples(launch: Launch) -> tuple[int, bytes]:
+    """Pack all times of a launch, as `record.events.Launched` describes. Returns `time_bytes`, too."""
+    times = list(itertools.chain(*launch.blocks_ns, *launch.cpu_time_ns, launch.end_to_end_ns))
+    time_bytes = 4 if max(times, default=0) < 1 << 31 else 8  # up to 2.1 s
+    return time_bytes, _pack(_little_endian(array(_TYPES[time_bytes], times)).tobytes())
 
 
 def pack_output(output: Output) -> bytes:
-    """The values of an output tensor, compressed."""
+    """Pack the values of an output tensor."""
     return _pack(base64.b64decode(output.data))
 
 
 def restore(opener: Opener, event: Launched) -> Launch:
-    """The launch with its samples, without outputs. Raises DamagedError."""
+    """Read the launch of an event with its samples, without outputs. Raises DamagedError."""
     sizes = event.block_sizes
     if min((*sizes, event.end_to_end), default=0) < 0:
-        raise DamagedError("a size below zero")
+        raise DamagedError("negative size")
     timed = sum(sizes)
     count = timed * (2 if event.has_cpu_times else 1) + event.end_to_end
     if count > _MOST_SAMPLES:
-        raise DamagedError(f"{count} samples can't be")
-    times = _little_endian(array("q", _unpack(opener, SAMPLES, event.samples, 8 * count)))
+        raise DamagedError(f"too many samples: {count}")
+    if event.time_bytes not in _TYPES:
+        raise DamagedError(f"impossible size of a sample: {event.time_bytes} bytes")
+    data = _unpack(opener, SAMPLES, event.samples, event.time_bytes * count)
+    times = _little_endian(array(_TYPES[event.time_bytes], data))
     blocks = _blocks(times, sizes)
     cpu_times = _blocks(times[timed:], sizes) if event.has_cpu_times else []
     return replace(
@@ -62,33 +68,34 @@ def restore(opener: Opener, event: Launched) -> Launch:
 
 
 def restore_output(opener: Opener, stored: StoredOutput) -> Output:
-    """An output tensor with its values. Raises DamagedError."""
+    """Read an output tensor with its values. Raises DamagedError."""
     count = math.prod(stored.shape)
     if min(stored.shape, default=0) < 0 or count > _MOST_VALUES:
-        raise DamagedError(f"the shape {list(stored.shape)} can't be")
+        raise DamagedError(f"impossible shape {list(stored.shape)}")
     data = _unpack(opener, OUTPUTS, stored.values, 4 * count)
     return Output(stored.name, list(stored.shape), base64.b64encode(data).decode(), stored.subsampled)
 
 
 def _blocks(times: array[int], sizes: Sequence[int]) -> list[list[int]]:
-    """The first times as blocks of these sizes: slices of an array, which numpy takes without a copy."""
+    """Split times into blocks of these sizes. Slices of an array, which numpy uses without a copy."""
     ends = itertools.accumulate(sizes, initial=0)
     return [cast("list[int]", times[start:end]) for start, end in itertools.pairwise(ends)]
 
 
 def _little_endian(numbers: array[int]) -> array[int]:
-    """The same numbers in the byte order of the files, or of the files in this machine's."""
+    """Convert numbers in place between this machine's byte order and that of the files."""
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers
 
 
 def _pack(data: bytes) -> bytes:
-    return zlib.compress(data, level=1)  # beside a measurement: three times smaller for 5 ns a sample
+    # Level 1, as this runs beside a measurement: three times smaller at 5 ns a sample.
+    return zlib.compress(data, level=1)
 
 
 def _unpack(opener: Opener, name: str, chunk: Chunk, size: int) -> bytes:
-    """`size` bytes. Raises DamagedError."""
+    """Read a chunk of `size` bytes. Raises DamagedError."""
     try:
         with opener(name) as file:
             file.seek(0, 2)

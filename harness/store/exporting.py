@@ -1,4 +1,4 @@
-"""What others read of a run: run.json and its tables, made from the record."""
+"""Export a run: write run.json and the tables from the record."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.store.tables import write_tables
 
 
 def export(run: Run, document: Document, folder: Path) -> None:
-    """Write run.json and the tables, each whole or not at all, run.json last. Raises ResultsError."""
+    """Write the tables and then run.json, each file completely or not at all. Raises ResultsError."""
     try:
         write_tables(run, folder)
         files.replace(folder / RUN_JSON, encode(document))
@@ -30,10 +30,10 @@ def export(run: Run, document: Document, folder: Path) -> None:
 
 
 def export_if_over(run: Run, document: Document, folder: Path) -> bool:
-    """`export` of a run that was loaded from `folder`, where that is nobody else's task.
+    """Export a run that was loaded from `folder`, if it has ended without being exported.
 
-    Nothing is written, and the answer is False, where the run goes on or has been exported, where it is not
-    the same any more, and where the folder can't be written.
+    Returns False, and writes nothing, if the run is still being measured, has been exported already, has
+    changed since it was loaded, or if the folder can't be written.
     """
     try:
         if _is_exported(folder):
@@ -48,7 +48,7 @@ def export_if_over(run: Run, document: Document, folder: Path) -> bool:
 
 
 def _is_exported(folder: Path) -> bool:
-    """Whether run.json is there, and not older than the record. Raises OSError where there is no record."""
+    """Return whether run.json exists and is not older than the record. Raises OSError without a record."""
     record = (folder / EVENTS).stat().st_mtime_ns
     exported = folder / RUN_JSON
     return exported.exists() and exported.stat().st_mtime_ns >= record
@@ -56,7 +56,7 @@ def _is_exported(folder: Path) -> bool:
 
 @contextmanager
 def _lock(folder: Path) -> Iterator[None]:
-    """The lock that a run holds while it lives. Raises OSError where it is taken or can't be."""
+    """Hold the lock that a running qbench holds. Raises OSError if it is taken, or can't be."""
     with (folder / EVENTS).open("rb+") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

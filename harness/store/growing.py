@@ -1,4 +1,4 @@
-"""The files of a record while they grow."""
+"""The files of a record while a run appends to them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAMES = (SAMPLES, OUTPUTS, EVENTS)
 
 @dataclass(frozen=True)
 class Piece:
-    """Bytes and where they belong: always the end of a file, as far as it is written."""
+    """Bytes to append, with the file's name and its size before."""
 
     name: str
     offset: int
@@ -28,13 +28,13 @@ class Piece:
 
 
 class GrowingFiles:
-    """The open files of a record, locked for as long as they are open.
+    """The open files of a record, locked as long as they are open.
 
-    They are read and written through what was opened at the start, so that a folder may be renamed meanwhile.
+    The descriptors stay open, so the folder may be renamed meanwhile.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Make the folder, which must not be there, and the files. Raises OSError, leaving nothing."""
+        """Create the folder, which must not exist, and the files. Raises OSError, and then leaves nothing."""
         self.folder = folder
         self._open: dict[str, int] = {}
         folder.mkdir(parents=True)
@@ -48,20 +48,20 @@ class GrowingFiles:
             raise
 
     def write(self, pieces: Sequence[Piece]) -> None:
-        """Append all pieces or none, those of one file on the disk before those of the next. Raises OSError.
+        """Append all pieces or none, and sync each file before the next one is written. Raises OSError.
 
-        Writing the same pieces twice is the same as once.
+        Writing the same pieces twice has the same effect as once.
         """
         if not os.fstat(self._open[EVENTS]).st_nlink:
             raise OSError("the folder has been removed")
         try:
-            for name, those in itertools.groupby(pieces, key=attrgetter("name")):
-                for piece in those:
+            for name, group in itertools.groupby(pieces, key=attrgetter("name")):
+                for piece in group:
                     _write(self._open[name], piece)
                 os.fsync(self._open[name])
         except BaseException:
             for piece in reversed(pieces):
-                with contextlib.suppress(OSError):  # the next attempt writes over it
+                with contextlib.suppress(OSError):  # the next attempt overwrites it
                     os.ftruncate(self._open[piece.name], piece.offset)
             raise
 
@@ -78,7 +78,7 @@ class GrowingFiles:
         return {name: bytearray(_whole(descriptor)) for name, descriptor in self._open.items()}
 
     def copied_to(self, folder: Path) -> GrowingFiles:
-        """A copy of all that was written, in another folder. Raises OSError."""
+        """Copy everything that was written to another folder. Raises OSError."""
         copy = GrowingFiles(folder)
         try:
             for name, descriptor in self._open.items():

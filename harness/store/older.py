@@ -1,4 +1,4 @@
-"""Runs that an older qbench stored without events, from the rows of its run.json."""
+"""Rebuild runs that an older qbench stored without events, from the rows of run.json."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _FAILED: Mapping[str, type[Unavailable | Refused | Crashed | TimedOut]] = {
 
 
 def run_of(document: Document) -> Run:
-    """The run that a document was exported from, as far as its rows tell: without launches."""
+    """Rebuild the run that a document was exported from, without its launches."""
     variants = {(variant.model, variant.name): variant for variant in document.variants}
     devices = {device.name: device for device in document.devices}
     cells = tuple(_cell(row, variants, devices, document) for row in document.cells)
@@ -94,7 +94,7 @@ def _cell(
 
 
 def _artifact(row: Row) -> Artifact | None:
-    """Without the compiler's count of ops: the row's ops are counted in it already."""
+    """Return the compiled file of a row. Its counts of ops stay empty: the row's ops include them already."""
     if row.compiled is None:
         return None
     known = structs.asdict(row.compiled)

@@ -1,4 +1,4 @@
-"""The launches of a run that an older qbench stored, from its tables."""
+"""Read the launches of runs that an older qbench stored, from their tables."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ from harness.errors import ResultsError
 from harness.record import Row, Run
 from harness.store.tables import CELL_COLUMNS, COLUMNS, COPIES_CSV, LAUNCHES_CSV, SAMPLES_CSV
 
-_Key = tuple[str, ...]  # a cell's, or a launch's: with its number
-_Table = Mapping[_Key, Sequence[Sequence[str]]]  # what follows the key of a launch, row by row
+_Key = tuple[str, ...]  # of a cell; of a launch, with its number at the end
+_Table = Mapping[_Key, Sequence[Sequence[str]]]  # the other columns, row by row, by launch
 
 
 def with_launches(run: Run, folder: Path) -> Run:
-    """The same run with the launches that its tables hold. Raises ResultsError."""
+    """Return the run with the launches from its tables. Raises ResultsError."""
     if run.exported is None:
         return run
     try:
-        made = _launches(folder, run.exported.cells)
+        launches = _launches(folder, run.exported.cells)
     except (OSError, EOFError, ValueError, IndexError, csv.Error, zlib.error) as error:
         raise ResultsError(f"{folder}: the raw samples can't be read: {error}") from None
     rows = zip(run.cells, run.exported.cells, strict=True)
-    cells = (structs.replace(cell, launches=tuple(made[_key(row)])) for cell, row in rows)
+    cells = (structs.replace(cell, launches=tuple(launches[_key(row)])) for cell, row in rows)
     return structs.replace(run, cells=tuple(cells))
 
 
 def _launches(folder: Path, rows: Sequence[Row]) -> Mapping[_Key, Sequence[Launch]]:
     samples = _read(folder / SAMPLES_CSV)
     copies = _read(folder / COPIES_CSV)
-    launches = _read(folder / LAUNCHES_CSV)
-    made: dict[_Key, list[Launch]] = {_key(row): [] for row in rows}
+    launches: dict[_Key, list[Launch]] = {_key(row): [] for row in rows}
     row_of = {_key(row): row for row in rows}
-    for key, (once, *_) in launches.items():
-        if key[:-1] in made:
-            row = row_of[key[:-1]]
-            made[key[:-1]].append(_launch(row, int(key[-1]), once, samples.get(key, ()), copies.get(key, ())))
-    return made
+    for key, (columns, *_) in _read(folder / LAUNCHES_CSV).items():
+        cell, number = key[:-1], int(key[-1])
+        if cell in launches:
+            launch = _launch(row_of[cell], number, columns, samples.get(key, ()), copies.get(key, ()))
+            launches[cell].append(launch)
+    return launches
 
 
 def _launch(
     row: Row,
     number: int,
-    once: Sequence[str],
+    columns: Sequence[str],
     samples: Sequence[Sequence[str]],
     copies: Sequence[Sequence[str]],
 ) -> Launch:
-    runtime, version, python, affinity, warmup, init_ns, first_ns, peak_memory_bytes, tick_ns = once
-    measured = all(own for _, _, own in samples)
+    runtime, version, python, affinity, warmup, init_ns, first_ns, peak_memory_bytes, tick_ns = columns
+    has_cpu_times = all(own for _, _, own in samples)
     return Launch(
         job=row.id or "",
         launch=number,
@@ -66,7 +66,7 @@ def _launch(
         first_ns=int(first_ns),
         warmup=int(warmup),
         blocks_ns=_blocks((block, ns) for block, ns, _ in samples),
-        cpu_time_ns=_blocks((block, own) for block, _, own in samples) if measured else [],
+        cpu_time_ns=_blocks((block, own) for block, _, own in samples) if has_cpu_times else [],
         end_to_end_ns=[int(ns) for (ns,) in copies],
         timer_resolution_ns=float(tick_ns),
         ops=row.ops,
@@ -83,8 +83,8 @@ def _blocks(samples: Iterable[tuple[str, str]]) -> list[list[int]]:
 
 
 def _read(path: Path) -> _Table:
-    """Raises OSError, EOFError, ValueError, IndexError, csv.Error or zlib.error."""
-    found: dict[_Key, list[Sequence[str]]] = {}
+    """Read one table. Raises OSError, EOFError, ValueError, IndexError, csv.Error or zlib.error."""
+    rows: dict[_Key, list[Sequence[str]]] = {}
     with path.open("rb") as stored, gzip.GzipFile(fileobj=stored) if path.suffix == ".gz" else stored as file:
         lines = csv.reader(io.TextIOWrapper(file, "utf-8", newline=""))
         header = next(lines, [])
@@ -92,11 +92,11 @@ def _read(path: Path) -> _Table:
         rest_of = [header.index(column) for column in COLUMNS[path.name]]
         for line in lines:
             key = tuple([line[index] for index in key_of])
-            found.setdefault(key, []).append([line[index] for index in rest_of])
-    return found
+            rows.setdefault(key, []).append([line[index] for index in rest_of])
+    return rows
 
 
 def _key(row: Row) -> _Key:
-    """As the tables have it, file names that are not UTF-8 included."""
+    """Return a cell's key as the tables spell it, including names that are not UTF-8."""
     named = (row.model, row.variant, row.delegate, row.device)
     return (*(name.encode("utf-8", "backslashreplace").decode() for name in named), str(row.threads))

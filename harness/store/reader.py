@@ -1,4 +1,4 @@
-"""Events -> Run, as far as they can be read."""
+"""Read the events of a run, as far as they are intact."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ _Variants = dict[tuple[str, str], Variant | FailedVariant]  # by model and name
 
 
 class NothingPlannedError(ResultsError):
-    """A run without a plan: there is nothing to show of it."""
+    """A run has no plan, so there is nothing to show."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(f"{folder}: nothing was planned; the run ended early or is still being prepared")
 
 
 def read(folder: Path) -> Run:
-    """The run in a folder, as far as it is written and whole. Raises ResultsError."""
+    """Read the run in a folder, as far as it is written and intact. Raises ResultsError."""
     return read_files(folder, lambda name: (folder / name).open("rb"))
 
 
 def read_files(folder: Path, opener: chunks.Opener) -> Run:
-    """The run in files that `opener` opens; `folder` is what messages name. Raises ResultsError."""
+    """Read a run from files that `opener` opens. Messages name `folder`. Raises ResultsError."""
     path = folder / EVENTS
     try:
         with opener(EVENTS) as file:
@@ -60,20 +60,20 @@ def _read(path: Path, file: BinaryIO, opener: chunks.Opener) -> Run:
         try:
             event = _event(line)
             if event is not None:
-                reading.take(event)
+                reading.apply(event)
         except (ValueError, RecursionError, KeyError, chunks.DamagedError):
             reading.damage.append(f"line {number} of {EVENTS} can't be read")
     return reading.run()
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """The whole lines: what was being written when the run was killed is none."""
+    """Yield the complete lines; a line that was being written when the run was killed is ignored."""
     while (line := file.readline(MAX_LINE_BYTES)).endswith(b"\n"):
         yield line
 
 
 def _header(line: bytes, path: Path) -> Header:
-    """What the first line says. Raises ResultsError."""
+    """Return the header in the first line. Raises ResultsError."""
     if not line:
         raise NothingPlannedError(path.parent)
     try:
@@ -88,16 +88,16 @@ def _header(line: bytes, path: Path) -> Header:
 
 
 def _event(line: bytes) -> events.Event | None:
-    """The event in a line; None where its kind is not known. Raises ValueError."""
+    """Return the event in a line; None if its kind is unknown. Raises ValueError."""
     raw = parse(line)
     if not isinstance(raw, dict) or not isinstance(raw.get("event"), str):
-        raise ValueError("it is no event")
+        raise ValueError("not an event")
     kind = events.KINDS.get(raw["event"])
     return None if kind is None else msgspec.convert(raw, kind)
 
 
 class _Machine(msgspec.Struct):
-    """Those facts of a machine that a device's state has."""
+    """The facts of a machine that DeviceState holds."""
 
     os: str | None = None
     arch: str | None = None
@@ -116,6 +116,7 @@ class _Cell:
         self.damage: list[str] = []
 
     def launched(self, event: events.Launched, opener: chunks.Opener) -> None:
+        """Add a launch, or note its damage."""
         number = event.launch.launch
         try:
             launch = chunks.restore(opener, event)
@@ -125,7 +126,7 @@ class _Cell:
             self.launches.append(replace(launch, outputs=self._outputs(event, opener)))
 
     def _outputs(self, event: events.Launched, opener: chunks.Opener) -> list[Output]:
-        """All or none: they are compared by their place."""
+        """Return all outputs of a launch, or none if one is damaged: they are compared by position."""
         try:
             return [chunks.restore_output(opener, stored) for stored in event.outputs]
         except chunks.DamagedError as error:
@@ -133,6 +134,7 @@ class _Cell:
             return []
 
     def run(self, variants: _Variants, devices: dict[str, DeviceState]) -> CellRun:
+        """Return the cell with what was read of it."""
         planned = self.planned
         device = devices[planned.device]
         cell = Cell(
@@ -158,13 +160,13 @@ class _Reading:
         self._devices: dict[str, DeviceState] = {}
         self._cells: dict[str, _Cell] = {}
 
-    def take(self, event: events.Event) -> None:
-        """Raises KeyError where it names what was not planned, ValueError where it can't be."""
+    def apply(self, event: events.Event) -> None:
+        """Apply one event. Raises KeyError for names that were not planned, ValueError for bad values."""
         match event:
             case events.Planned():
-                self._take_plan(event)
+                self._apply_plan(event)
             case events.SystemFacts():
-                self._take_facts(event)
+                self._apply_facts(event)
             case events.Launched():
                 self._cells[event.cell].launched(event, self._opener)
             case events.Ended():
@@ -176,7 +178,7 @@ class _Reading:
                 self._finished = event
 
     def run(self) -> Run:
-        """Raises ResultsError where nothing was planned."""
+        """Return the run. Raises ResultsError if it has no plan."""
         if self._plan is None:
             if self.damage:
                 raise ResultsError(f"{self._folder} is damaged: {self.damage[0]}")
@@ -194,28 +196,28 @@ class _Reading:
             damage=tuple(self.damage),
         )
 
-    def _take_plan(self, plan: events.Planned) -> None:
+    def _apply_plan(self, plan: events.Planned) -> None:
         variants, devices = _variants(plan), {device.name: device for device in plan.devices}
-        for cell in plan.cells:  # that all it names is there
+        for cell in plan.cells:  # raises KeyError for an unknown name
             _ = variants[cell.model, cell.variant], devices[cell.device]
         self._plan, self._devices = plan, devices
         self._cells = {cell.id: _Cell(cell) for cell in plan.cells}
 
-    def _take_facts(self, facts: events.SystemFacts) -> None:
-        """Take those of devices in the plan; of a machine that was lost and came back only the first before.
+    def _apply_facts(self, facts: events.SystemFacts) -> None:
+        """Apply a machine's facts to its devices in the plan.
 
-        A machine may have profiles that the run does without.
+        Only the first facts from before measuring count: a machine that was lost and came back sends more.
         """
         for name in self._devices.keys() & set(facts.devices):
             device = self._devices[name]
             if facts.when != "before":
                 self._devices[name] = structs.replace(device, facts_after=facts.changing)
             elif not device.facts_before:
-                known = structs.asdict(msgspec.convert(facts.machine, _Machine))
-                said = {key: value for key, value in known.items() if value is not None}
-                self._devices[name] = structs.replace(device, facts_before=facts.changing, **said)
+                machine = structs.asdict(msgspec.convert(facts.machine, _Machine))
+                known = {key: value for key, value in machine.items() if value is not None}
+                self._devices[name] = structs.replace(device, facts_before=facts.changing, **known)
 
 
 def _variants(plan: events.Planned) -> _Variants:
-    made: Sequence[Variant | FailedVariant] = (*plan.variants, *plan.failed)
-    return {(variant.model, variant.name): variant for variant in made}
+    variants: Sequence[Variant | FailedVariant] = (*plan.variants, *plan.failed)
+    return {(variant.model, variant.name): variant for variant in variants}

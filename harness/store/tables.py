@@ -1,4 +1,4 @@
-"""The raw samples of a run as tables that pandas reads in one call (docs/results.md)."""
+"""Write the raw samples of a run as tables, each of which pandas reads in one call (docs/results.md)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ COLUMNS = {
 
 
 def write_tables(run: Run, folder: Path) -> None:
-    """Every launch of the run, each file whole. Raises OSError."""
+    """Write the tables of all launches, each file completely or not at all. Raises OSError."""
     for name, rows in _ROWS.items():
         with replacing(folder / name) as file:
             if name.endswith(".gz"):
@@ -47,7 +47,7 @@ def write_tables(run: Run, folder: Path) -> None:
 
 
 def _write(run: Run, name: str, rows: _Rows, file: BinaryIO | gzip.GzipFile) -> None:
-    """A line per row; what all rows of a launch begin with is made once: there are many of them."""
+    """Write one table. The columns that all rows of a launch share are formatted once per launch."""
     file.write(csv_line((*CELL_COLUMNS, *COLUMNS[name])))
     for cell in run.cells:
         for launch in cell.launches:
@@ -60,7 +60,7 @@ def _key(cell: Cell) -> Sequence[Any]:
 
 
 def csv_line(values: Sequence[Any]) -> bytes:
-    """A line of a table. What is not UTF-8 in a file name becomes \\udcXX."""
+    """Return one line of a table. Bytes of a file name that are not UTF-8 become \\udcXX."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(values)
     return text.getvalue().encode("utf-8", "backslashreplace")

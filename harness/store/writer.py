@@ -1,4 +1,4 @@
-"""Appending what happens in a run to its record, while it happens."""
+"""Append the events of a run to its record while it runs."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from harness.store.reader import read_files
 
 
 def new_run_id(now: datetime | None = None) -> str:
-    """A name that sorts by time and is unique: 20261121-054412-123-3f9c (UTC, ms, random)."""
+    """Return a unique id that sorts by time: 20261121-054412-123-3f9c (UTC, ms, random)."""
     now = (now or datetime.now(UTC)).astimezone(UTC)
     return f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03d}-{uuid.uuid4().hex[:4]}"
 
 
 def create(results_dir: Path, header: Header) -> Writer:
-    """The record of a new run, proved writable before anything is measured. Raises ResultsError."""
+    """Create the record of a new run. Raises ResultsError if the folder can't be written."""
     folder = results_dir / header.run_id
     try:
         files = GrowingFiles(folder)
@@ -51,17 +51,17 @@ def create(results_dir: Path, header: Header) -> Writer:
 
 
 class Writer:
-    """Appends the events of one run. Several threads may use it.
+    """Appends the events of one run. Thread-safe.
 
-    What can't be written stays in memory and is tried again with the next event; `problem` says why. At the
-    end of the run the whole record goes to a temporary folder instead if need be, and `folder` is that one.
-    Nobody else exports the run until `close`; what comes after it is dropped.
+    What can't be written stays in memory and is tried again with the next event; `problem` says why. What
+    still can't be written at the end goes to a temporary folder, with a copy of the rest; `folder` is then
+    that folder. Until `close` no other process exports the run. Events after `close` are dropped.
     """
 
     problem: str | None = None
 
     def __init__(self, files: GrowingFiles, header: Header) -> None:
-        """Raises OSError where the first event can't be written."""
+        """Write the first event. Raises OSError if that fails."""
         self._files = files
         self._ends: Mapping[str, int] = dict.fromkeys(NAMES, 0)
         self._waiting: deque[Sequence[Piece]] = deque()
@@ -72,20 +72,20 @@ class Writer:
 
     @property
     def folder(self) -> Path:
-        """Where the record is."""
+        """The folder of the record."""
         return self._files.folder
 
     def planned(self, planned: events.Planned) -> None:
-        """What will be measured, and what will not."""
+        """Record the plan."""
         self._event(planned)
 
     def system_facts(self, facts: events.SystemFacts) -> None:
-        """What a machine was like before or after it measured."""
+        """Record the facts of a machine."""
         self._event(facts)
 
     def launched(self, cell_id: str, launch: Launch) -> None:
-        """A launch of a cell: its samples and outputs are on the disk before the event."""
-        samples = pack_samples(launch)
+        """Record a launch of a cell. Its samples and outputs are synced before the event is written."""
+        time_bytes, samples = pack_samples(launch)
         outputs = [(output, pack_output(output)) for output in launch.outputs]
         bare = replace(launch, blocks_ns=[], cpu_time_ns=[], end_to_end_ns=[], outputs=[])
         with self._lock:
@@ -98,6 +98,7 @@ class Writer:
                     block_sizes=tuple(map(len, launch.blocks_ns)),
                     has_cpu_times=bool(launch.cpu_time_ns),
                     end_to_end=len(launch.end_to_end_ns),
+                    time_bytes=time_bytes,
                     samples=batch.chunk(SAMPLES, samples),
                     outputs=tuple(
                         events.StoredOutput(o.name, tuple(o.shape), o.subsampled, batch.chunk(OUTPUTS, data))
@@ -107,7 +108,7 @@ class Writer:
             )
 
     def ended(self, cell_id: str, how: Ended) -> None:
-        """A cell has come to its end."""
+        """Record how a cell ended."""
         self._event(events.Ended(cell_id, how))
 
     def run(self) -> Run:
@@ -122,11 +123,11 @@ class Writer:
         return read_files(self.folder, lambda name: io.BytesIO(contents[name]))
 
     def lost(self, lost: events.Lost) -> None:
-        """A machine can't be reached any more."""
+        """Record that a machine can no longer be reached."""
         self._event(lost)
 
     def finished(self, finished_at: str, interrupted: bool) -> None:
-        """The run has come to its end: what is not written yet goes to a temporary folder with the rest."""
+        """Record the end of the run. What can't be written goes to a temporary folder, with the rest."""
         with self._lock:
             self._take(_Batch(self._ends), events.Finished(finished_at, interrupted))
             self._rescue()
@@ -138,7 +139,7 @@ class Writer:
                 )
 
     def close(self) -> None:
-        """Let others export the run."""
+        """Close the record, and let other processes export the run."""
         with self._lock:
             if self._closed:
                 return
@@ -148,7 +149,7 @@ class Writer:
             self._files.close()
 
     def discard(self) -> None:
-        """Remove the folder: for a run that ended before anything was measured."""
+        """Remove the folder of a run that ended before anything was measured."""
         with self._lock:
             self._closed = True
             self._files.discard()
@@ -182,13 +183,13 @@ class Writer:
         self._waiting.append(batch.pieces)
 
     def _write(self) -> None:
-        """Everything that waits, in order. Raises OSError."""
+        """Write everything that waits, in order. Raises OSError."""
         while self._waiting:
             self._files.write(self._waiting[0])
             self._waiting.popleft()
 
     def _rescue(self) -> None:
-        """Move to a temporary folder if something could not be written."""
+        """Move the record to a temporary folder if something could not be written."""
         if not self._waiting:
             return
         try:
@@ -204,34 +205,36 @@ class Writer:
 
 
 def _spare(files: GrowingFiles, more: Iterable[Sequence[Piece]]) -> GrowingFiles:
-    """A copy in a temporary folder, with what could not be written. Raises OSError, leaving nothing there."""
-    made, copy = Path(tempfile.mkdtemp(prefix="qbench-")), None
+    """Copy the record to a temporary folder and add what waits. Raises OSError, and then leaves nothing."""
+    temporary, copy = Path(tempfile.mkdtemp(prefix="qbench-")), None
     try:
-        copy = files.copied_to(made / files.folder.name)
+        copy = files.copied_to(temporary / files.folder.name)
         for pieces in more:
             copy.write(pieces)
     except OSError:
         if copy is not None:
             copy.close()
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
         raise
     return copy
 
 
 class _Batch:
-    """What one event adds to the files, and where these end then."""
+    """The pieces that one event appends, and the sizes of the files after it."""
 
     def __init__(self, ends: Mapping[str, int]) -> None:
         self.ends = dict(ends)
         self.pieces: list[Piece] = []
 
     def add(self, name: str, data: bytes) -> int:
+        """Append bytes to a file, and return their offset."""
         offset = self.ends[name]
         self.pieces.append(Piece(name, offset, data))
         self.ends[name] += len(data)
         return offset
 
     def chunk(self, name: str, data: bytes) -> events.Chunk:
+        """Append a chunk to a file, and return where it is."""
         return events.Chunk(self.add(name, data), len(data), zlib.crc32(data))
 
 

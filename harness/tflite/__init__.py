@@ -1,31 +1,22 @@
-"""Reads what is inside a .tflite file, from the flatbuffer alone: no runtime is needed."""
+"""Read .tflite files. No runtime is needed: the flatbuffer alone is parsed."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from harness import files
 from harness.errors import ModelError
-from harness.record import Quantization, Tensor
-from harness.tflite.bounded import Corrupt
-from harness.tflite.model import ModelInfo, OpInfo, TensorInfo
+from harness.tflite.model import ModelInfo, OpInfo, TensorInfo, as_tensor
+
+__all__ = ["ModelInfo", "OpInfo", "TensorInfo", "as_tensor", "read_model", "read_model_file"]
 
 IDENTIFIER = b"TFL3"  # bytes 4 to 7 of every .tflite, as schema.fbs's file_identifier says
 
 
-__all__ = [
-    "ModelInfo", "OpInfo", "Quantization", "TensorInfo", "as_tensor", "read_model", "read_model_file",
-]  # fmt: skip
-
-
-def as_tensor(info: TensorInfo) -> Tensor:
-    """The tensor as the record keeps it: without what only the graph needs."""
-    return Tensor(info.name, info.dtype, info.shape, info.shape_signature, info.quantization)
-
-
 def read_model(data: bytes, name: str = "model") -> ModelInfo:
-    """What is inside a .tflite; `name` is what messages call it.
+    """Read the contents of a .tflite file; `name` stands for it in messages.
 
-    Raises ModelError, one line, for anything that is not a whole model: empty, truncated, corrupt.
+    Raises ModelError, one line, if it is not a whole model: empty, truncated or corrupt.
     """
     if not data:
         raise ModelError(f"{name}: not a valid .tflite: the file is empty")
@@ -33,6 +24,7 @@ def read_model(data: bytes, name: str = "model") -> ModelInfo:
         raise ModelError(
             f'{name}: not a valid .tflite: the identifier "{IDENTIFIER.decode()}" is missing at byte 4'
         )
+    from harness.tflite.bounded import Corrupt
     from harness.tflite.flatbuffer import parse  # imports the schema, 0.1 s
 
     try:
@@ -42,9 +34,5 @@ def read_model(data: bytes, name: str = "model") -> ModelInfo:
 
 
 def read_model_file(path: Path) -> ModelInfo:
-    """`read_model` of a file. Raises ModelError, also if the file cannot be read."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
-    return read_model(data, str(path))
+    """Read a .tflite file. Raises ModelError if it cannot be read or is not a whole model."""
+    return read_model(files.read(path), str(path))

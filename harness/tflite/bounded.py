@@ -1,4 +1,4 @@
-"""Reading tables of a flatbuffer whose lengths may be wrong: time and memory stay bounded."""
+"""Read tables of a flatbuffer whose lengths may be wrong, in bounded time and memory."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 
 class Corrupt(Exception):
-    """The file says something that cannot be."""
+    """The file is not a valid model."""
 
 
 class BoundedReader:
-    """Reads vectors and texts out of a file's tables.
+    """A reader of vectors and texts in a file's tables.
 
     Parts of a sound file hardly overlap, so all vectors together are about as long as the file. What is
     read beyond a few times its size is a wrong length.
@@ -21,19 +21,19 @@ class BoundedReader:
         self._left = 4 * size_bytes + 4096
 
     def spend(self, count: int) -> None:
-        """Count bytes that are read. Raises Corrupt for too many."""
+        """Count bytes that are read. Raises Corrupt if they are too many."""
         self._left -= count
         if self._left < 0:
             raise Corrupt("the lengths in it add up to far more than the file")
 
     def length(self, table: Any, field: str) -> int:
-        """Length of a vector of tables: each takes at least four bytes, for its offset."""
+        """Return the length of a vector of tables: each takes at least four bytes, for its offset."""
         length = int(getattr(table, field + "Length")())
         self.spend(4 * length)
         return length
 
     def vector(self, table: Any, field: str) -> list[Any]:
-        """A vector of numbers. Raises ValueError if it leaves the file."""
+        """Read a vector of numbers. Raises ValueError if it reaches outside the file."""
         if not getattr(table, field + "Length")():
             return []
         array = getattr(table, field + "AsNumpy")()  # a view
@@ -41,7 +41,7 @@ class BoundedReader:
         return list(array.tolist())
 
     def indices(self, table: Any, field: str, count: int, *, optional: bool = False) -> tuple[int, ...]:
-        """A vector of indices below `count`; with `optional`, -1 stands for none and is left out."""
+        """Read a vector of indices below `count`; with `optional`, -1 stands for none and is left out."""
         indices = self.vector(table, field)
         wrong = next((i for i in indices if not (0 <= i < count or (optional and i == -1))), None)
         if wrong is not None:
@@ -49,12 +49,12 @@ class BoundedReader:
         return tuple(i for i in indices if i >= 0)
 
     def text(self, raw: bytes | None, errors: str = "replace") -> str:
-        """Bytes as text."""
+        """Read bytes as text."""
         self.spend(len(raw or b""))
         return (raw or b"").decode("utf-8", errors)
 
     def name(self, raw: bytes | None, whose: str) -> str:
-        """A name. Runtimes hand it to Python, which wants UTF-8; anything else is Corrupt."""
+        """Read a name. Raises Corrupt unless it is UTF-8, which runtimes need for Python."""
         try:
             return self.text(raw, "strict")
         except UnicodeDecodeError:

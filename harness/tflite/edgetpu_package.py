@@ -1,4 +1,4 @@
-"""Reads what edgetpu_compiler put into a model: the packages inside its `edgetpu-custom-op`s.
+"""Read what edgetpu_compiler put into a model: the packages inside its `edgetpu-custom-op`s.
 
 The custom options are a FlexBuffer map whose key "4" holds a flatbuffer with the identifier DWN1.
 Source of that format: executable/executable.fbs of google-coral/libedgetpu (`Package`,
@@ -45,7 +45,7 @@ class Package:
 
     @property
     def cached_bytes(self) -> int:
-        """Parameters kept on the chip: those of PARAMETER_CACHING. A lower bound of the compiler's own."""
+        """Parameters kept on the chip: those of PARAMETER_CACHING. The compiler reports at least as many."""
         return sum(e.parameter_bytes for e in self.executables if e.type == "PARAMETER_CACHING")
 
     @property
@@ -55,12 +55,12 @@ class Package:
 
 
 def is_compiled(model: ModelInfo) -> bool:
-    """True for a model that is compiled for the Edge TPU."""
+    """Return True for a model that is compiled for the Edge TPU."""
     return any(op.custom and op.name == CUSTOM_OP for op in model.ops)
 
 
 def packages(model: ModelInfo) -> list[Package]:
-    """The packages of a compiled model, in order; none if it is not compiled. Raises nothing."""
+    """Return the packages of a compiled model, in order; none if it is not compiled. Raises nothing."""
     return [
         _package(index, op.custom_options)
         for index, op in enumerate(model.ops)
@@ -84,7 +84,7 @@ def _executable_bytes(options: bytes) -> bytes:
         raise ValueError("it is empty")
     root = flexbuffers.GetRoot(bytearray(options))
     if not root.IsMap:
-        raise ValueError("it is no map")
+        raise ValueError("it is not a map")
     value = root.AsMap[_EXECUTABLE_KEY]
     data = value.AsBlob if value.IsBlob else value.AsStringBytes
     return bytes(data)
@@ -132,7 +132,7 @@ def _integer(table: Any, number: int, form: str) -> int:
 
 
 def _bytes(table: Any, number: int) -> bytes:
-    """A string or a vector of bytes."""
+    """Read a string or a vector of bytes."""
     offset = _offset(table, number)
     return _vector_at(table, table.Pos + offset) if offset else b""
 
@@ -148,7 +148,7 @@ def _strings(table: Any, number: int) -> list[bytes]:
 
 
 def _vector_at(table: Any, position: int) -> bytes:
-    """What the offset at `position` points to: a length, then so many bytes."""
+    """Read what the offset at `position` points to: a length, then so many bytes."""
     start = position + struct.unpack_from("<I", table.Bytes, position)[0]
     (length,) = struct.unpack_from("<I", table.Bytes, start)
     if start + 4 + length > len(table.Bytes):

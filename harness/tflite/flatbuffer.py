@@ -1,4 +1,4 @@
-"""Parses the flatbuffer of a .tflite without trusting it: offsets and lengths may point anywhere."""
+"""Parse the flatbuffer of a .tflite without trusting it: offsets and lengths may point anywhere."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BITS = {
     "int32": 32, "uint32": 32, "int64": 64, "uint64": 64,
 }  # fmt: skip
 
-_INTEGERS = {"int32": "i", "int64": "q"}  # the types that shapes, axes and paddings come in
+_INTEGERS = {"int32": "i", "int64": "q"}  # the types of shapes, axes and paddings
 _SMALL_CONSTANT = 256  # bytes: more than any shape, axes or paddings take
 
 # What the generated accessors raise on nonsense.
@@ -33,7 +33,7 @@ Graph = tuple[tuple[OpInfo, ...], tuple[TensorInfo, ...]]  # ops and tensors of 
 
 
 def parse(data: bytes) -> ModelInfo:
-    """The model in `data`, which has the TFL3 identifier. Raises Corrupt and nothing else."""
+    """Read the model in `data`, which has the identifier TFL3. Raises Corrupt and nothing else."""
     try:
         return _Parser(data).model()
     except _NONSENSE:
@@ -45,7 +45,7 @@ def _count(number: int) -> str:
 
 
 def _joined(graphs: Sequence[Graph]) -> Graph:
-    """The ops of all subgraphs over one list of tensors."""
+    """Return the ops of all subgraphs over one list of tensors."""
     ops: list[OpInfo] = []
     tensors: list[TensorInfo] = []
     for own_ops, own_tensors in graphs:
@@ -67,6 +67,7 @@ class _Parser:
         self._buffers = [self._buffer(i) for i in range(self._read.length(self._model, "Buffers"))]
 
     def model(self) -> ModelInfo:
+        """Return the model. Raises Corrupt, or one of `_NONSENSE`."""
         count = self._read.length(self._model, "Subgraphs")
         if not count:
             raise Corrupt("there is no subgraph in it")
@@ -100,7 +101,7 @@ class _Parser:
         return tuple(self._op(operator, codes, len(tensors)) for operator in operators), tensors
 
     def _buffer(self, index: int) -> tuple[int, int]:
-        """Where a buffer's bytes lie: (start, size). Models over 2 GB keep them behind the flatbuffer."""
+        """Return the start and size of a buffer. Models over 2 GB have them behind the flatbuffer."""
         buffer = self._model.Buffers(index)
         start, size = buffer.Offset(), buffer.Size()
         if start <= 1 or not size:  # 0: not used, 1: a placeholder, see schema.fbs
@@ -128,7 +129,7 @@ class _Parser:
         )
 
     def _values(self, tensor: Any, dtype: str) -> tuple[int, ...] | None:
-        """What a small constant of integers holds: the axes, shape or paddings of an op."""
+        """Read a small constant of integers: the axes, shape or paddings of an op."""
         letter = _INTEGERS.get(dtype)
         start, size = self._buffers[tensor.Buffer()] if not tensor.ExternalBuffer() else (0, 0)
         if letter is None or not 0 < size <= _SMALL_CONSTANT:
@@ -165,7 +166,7 @@ class _Parser:
         return Quantization(tuple(scales), tuple(zero_points), axis)
 
     def _code(self, code: Any) -> tuple[str, int, bool]:
-        """(name, version, custom). Codes over 127 stand in a second field: the larger counts."""
+        """Return (name, version, custom). Codes over 127 are in a second field: the larger one counts."""
         number = max(code.DeprecatedBuiltinCode(), code.BuiltinCode())
         if number == schema.BuiltinOperator.CUSTOM:
             return self._read.name(code.CustomCode(), "a custom op") or "CUSTOM", code.Version(), True
@@ -192,12 +193,12 @@ class _Parser:
     def _custom_options(self, operator: Any) -> bytes:
         if not operator.CustomOptionsLength():
             return b""
-        array = operator.CustomOptionsAsNumpy()  # a view; ValueError if it leaves the file
+        array = operator.CustomOptionsAsNumpy()  # a view; ValueError if it reaches outside the file
         self._read.spend(array.nbytes)
         return bytes(array.tobytes())
 
     def _check_signatures(self) -> None:
-        """Runtimes read the names in them when they open the file."""
+        """Check that the names in signatures are UTF-8: runtimes read them when they open the file."""
         for i in range(self._read.length(self._model, "SignatureDefs")):
             signature = self._model.SignatureDefs(i)
             self._read.name(signature.SignatureKey(), f"signature {i}")
@@ -207,7 +208,7 @@ class _Parser:
                     self._read.name(entry.Name(), f"one of the {field.lower()} of signature {i}")
 
     def _min_runtime_version(self) -> str | None:
-        """The converter pads its text with NULs to 16 bytes."""
+        """Read the version, which the converter pads with NULs to 16 bytes."""
         for i in range(self._read.length(self._model, "Metadata")):
             entry = self._model.Metadata(i)
             if entry.Name() == b"min_runtime_version" and entry.Buffer() < len(self._buffers):

@@ -1,11 +1,11 @@
-"""What is inside a .tflite file, typed: ops, tensors, and what holds of the whole."""
+"""The contents of a .tflite file as plain objects."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from harness.record import Quantization
+from harness.record import Quantization, Tensor
 
 
 @dataclass(frozen=True)
@@ -49,3 +49,8 @@ class ModelInfo:
     subgraphs: int
     size_bytes: int = 0
     elsewhere: frozenset[tuple[str, int]] = frozenset()  # builtin ops of other subgraphs, their versions
+
+
+def as_tensor(info: TensorInfo) -> Tensor:
+    """Return the tensor as the record stores it: without what only the graph needs."""
+    return Tensor(info.name, info.dtype, info.shape, info.shape_signature, info.quantization)

@@ -11,7 +11,7 @@ Options = dict[str, int | float]
 
 
 def read_options(operator: Any) -> Options:
-    """The scalar fields of an op's options, by their names in the generated classes."""
+    """Return the scalar fields of an op's options, by their names in the generated classes."""
     table, kind = operator.BuiltinOptions(), operator.BuiltinOptionsType()
     cls = getattr(schema, enum_names(schema.BuiltinOptions).get(kind) or "", None)
     if table is None or cls is None:
@@ -24,13 +24,13 @@ def read_options(operator: Any) -> Options:
 
 @cache
 def enum_names(enum: Any) -> dict[int, str]:
-    """Number -> name of an enumeration in the generated schema."""
+    """Return number -> name of an enumeration in the generated schema."""
     return {value: key for key, value in vars(enum).items() if isinstance(value, int)}
 
 
 @cache
 def _scalar_fields(cls: Any) -> tuple[str, ...]:
-    """Accessors of a generated table that take no argument, those of vectors left out."""
+    """Return the accessors of a generated table that take no argument, except those of vectors."""
     names = [name for name in vars(cls) if name[0].isupper() and not name.startswith(("GetRoot", "Init"))]
     vectors = {name.removesuffix("Length") for name in names if name.endswith("Length")}
     of_vectors = {vector + end for vector in vectors for end in ("", "Length", "AsNumpy", "IsNone")}

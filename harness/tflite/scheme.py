@@ -1,4 +1,4 @@
-"""Detects the quantization scheme of a .tflite from the types of its tensors."""
+"""Detect the quantization scheme of a .tflite from the types of its tensors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from harness.tflite.model import OpInfo, TensorInfo
 
-_BORDER_OPS = ("QUANTIZE", "DEQUANTIZE")  # they only change the type: both sides of them are no evidence
+_BORDER_OPS = ("QUANTIZE", "DEQUANTIZE")  # they only change the type
 _FLOATS = frozenset({"float32", "float16", "bfloat16", "float64"})
 _SMALL_INTS = frozenset({"int8", "uint8", "int16"})
 _PACKED = frozenset({"int4", "uint4", "int2"})
@@ -18,7 +18,7 @@ def detect_scheme(
     inputs: Sequence[TensorInfo],
     outputs: Sequence[TensorInfo],
 ) -> str:
-    """float32 float16 dynamic int8_float int8 uint8 int16x8 or mixed.
+    """Return the scheme: float32 float16 dynamic int8_float int8 uint8 int16x8 or mixed.
 
     Activations are the non-constant tensors at ops other than QUANTIZE and DEQUANTIZE; an integer type
     counts if the tensor has a scale (an index or a length has none). Then, in this order:
@@ -51,7 +51,7 @@ def _activations(ops: Sequence[OpInfo], tensors: Sequence[TensorInfo]) -> set[st
 
 
 def _counts(tensor: TensorInfo) -> bool:
-    """True if the tensor stands for real values."""
+    """Return True if the tensor stands for real values."""
     if tensor.dtype in _FLOATS:
         return True
     return tensor.dtype in _SMALL_INTS | _PACKED and tensor.quantization is not None

@@ -1,4 +1,4 @@
-"""How much an op computes and holds: multiply-accumulates and parameters, from shapes alone."""
+"""Count multiply-accumulates and parameters of ops, from shapes alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Shape = tuple[int, ...]
 
 
 def macs(op: OpInfo, model: ModelInfo) -> int | None:
-    """Multiply-accumulates of one inference, or None for an op that is not defined below.
+    """Return the multiply-accumulates of one inference; None for an op that is not defined below.
 
     Sources: the definition of each op's sum in TensorFlow Lite's reference kernels and the layouts of
     their weights in schema.fbs's comments. Padding counts as if it were computed, as is usual. A shape
@@ -25,12 +25,12 @@ def macs(op: OpInfo, model: ModelInfo) -> int | None:
         return None
     try:
         return formula[1](op, inputs, model.tensors[op.outputs[0]].shape)
-    except IndexError:  # a rank that no kernel takes
+    except IndexError:  # a rank that no kernel supports
         return None
 
 
 def uncounted(op: OpInfo, model: ModelInfo) -> bool:
-    """True for an op that multiplies matrices, or may do so, and has no count in `macs`.
+    """Return True for an op that multiplies matrices, or may do so, and has no count in `macs`.
 
     Element by element arithmetic counts as no multiply-accumulate, as is usual.
     """
@@ -40,48 +40,48 @@ def uncounted(op: OpInfo, model: ModelInfo) -> bool:
 
 
 def parameters(op: OpInfo, model: ModelInfo) -> int:
-    """Elements of the op's constant inputs that stand for real values: weights and biases."""
+    """Return the number of weights and biases: elements of constant inputs that stand for real values."""
     return sum(elements(model.tensors[i]) for i in dict.fromkeys(op.inputs) if is_parameter(model.tensors[i]))
 
 
 def total_parameters(model: ModelInfo) -> int:
-    """`parameters` of the whole model, a tensor that several ops share counted once."""
+    """Return the `parameters` of the whole model; a tensor that several ops share counts once."""
     used = {i for op in model.ops for i in op.inputs}
     return sum(elements(model.tensors[i]) for i in used if is_parameter(model.tensors[i]))
 
 
 def calls_others(model: ModelInfo) -> bool:
-    """True if ops of the primary subgraph run other subgraphs, which have parameters of their own."""
+    """Return True if ops of the primary subgraph run other subgraphs, which have parameters of their own."""
     return any(op.name in _CALLS and not op.custom for op in model.ops)
 
 
 def is_parameter(tensor: TensorInfo) -> bool:
-    """True for a constant that stands for real values: weights and biases."""
+    """Return True for a constant that stands for real values."""
     return tensor.constant and (tensor.dtype in _FLOATS or tensor.quantization is not None)
 
 
 def elements(tensor: TensorInfo) -> int:
-    """The number of its elements."""
+    """Return the number of elements."""
     return math.prod(tensor.shape)
 
 
 def _conv_2d(op: OpInfo, inputs: Sequence[TensorInfo], out: Shape) -> int:
-    """Weights are [output channels, height, width, input channels (of a group)]."""
+    """Count for weights [output channels, height, width, input channels (of a group)]."""
     return math.prod(out) * math.prod(inputs[1].shape[1:4])
 
 
 def _depthwise_conv_2d(op: OpInfo, inputs: Sequence[TensorInfo], out: Shape) -> int:
-    """Weights are [1, height, width, output channels]."""
+    """Count for weights [1, height, width, output channels]."""
     return math.prod(out) * inputs[1].shape[1] * inputs[1].shape[2]
 
 
 def _transpose_conv(op: OpInfo, inputs: Sequence[TensorInfo], out: Shape) -> int:
-    """Each input element meets every weight of its channel; weights as those of CONV_2D."""
+    """Count every weight of its channel for each input element; weights are as those of CONV_2D."""
     return math.prod(inputs[2].shape) * math.prod(inputs[1].shape[:3])
 
 
 def _fully_connected(op: OpInfo, inputs: Sequence[TensorInfo], out: Shape) -> int:
-    """Weights are [outputs, inputs]."""
+    """Count for weights [outputs, inputs]."""
     return math.prod(out) * inputs[1].shape[1]
 
 
@@ -90,17 +90,17 @@ def _batch_matmul(op: OpInfo, inputs: Sequence[TensorInfo], out: Shape) -> int:
 
 
 def _conv_3d(op: OpInfo, inputs: Sequence[TensorInfo], out: Shape) -> int:
-    """Weights are [depth, height, width, input channels, output channels]."""
+    """Count for weights [depth, height, width, input channels, output channels]."""
     return math.prod(out) * math.prod(inputs[1].shape[:4])
 
 
 def _conv_3d_transpose(op: OpInfo, inputs: Sequence[TensorInfo], out: Shape) -> int:
-    """Each input element meets every weight of its channel: [depth, height, width, outputs, inputs]."""
+    """Count every weight of its channel per input element: [depth, height, width, outputs, inputs]."""
     return math.prod(inputs[2].shape) * math.prod(inputs[1].shape[:4])
 
 
 def _lstm(op: OpInfo, inputs: Sequence[TensorInfo], out: Shape) -> int:
-    """Each weight once per time step: of the gates for the input, of the gates for the state, the projection.
+    """Count each weight once per time step: the gates' for the input and for the state, the projection's.
 
     The matrices behind the weights are the two states. The basic kernel has its weights in one.
     """
@@ -111,12 +111,12 @@ def _lstm(op: OpInfo, inputs: Sequence[TensorInfo], out: Shape) -> int:
 
 
 def _rnn(op: OpInfo, inputs: Sequence[TensorInfo], out: Shape) -> int:
-    """Inputs are the data, their weights, the state's weights, a bias and the state."""
+    """Count the weights for the data and for the state once per time step: inputs 1 and 2."""
     return _steps(inputs) * (elements(inputs[1]) + elements(inputs[2]))
 
 
 def _steps(inputs: Sequence[TensorInfo]) -> int:
-    """Time steps of all samples of the batch: all dimensions of the data but the features."""
+    """Return the time steps of all samples of the batch: all dimensions of the data except the features."""
     return math.prod(inputs[0].shape[:-1])
 
 

@@ -83,6 +83,7 @@ def launch(
     cpu_times: bool = False,
 ) -> Launch:
     blocks = [[round(ms * MS)] * 10, [round(ms * MS * 1.5)] * 10] if blocks is None else blocks
+    kind = "i" if max(map(max, blocks)) < 1 << 31 else "q"
     return Launch(
         job=job,
         launch=number,
@@ -93,9 +94,9 @@ def launch(
         init_ns=3 * MS,
         first_ns=2 * MS,
         warmup=5,
-        blocks_ns=[array("q", block) for block in blocks],  # as they are read again
-        cpu_time_ns=[array("q", [ns - 7 for ns in block]) for block in blocks] if cpu_times else [],
-        end_to_end_ns=array("q", [4 * MS, 5 * MS]),
+        blocks_ns=[array(kind, block) for block in blocks],  # as they are read again
+        cpu_time_ns=[array(kind, [ns - 7 for ns in block]) for block in blocks] if cpu_times else [],
+        end_to_end_ns=array(kind, [4 * MS, 5 * MS]),
         timer_resolution_ns=40.0,
         ops=Ops(4, 3, 1, [OpGroup("SOFTMAX", 1, ["int8"], "left", [3])]),
         peak_memory_bytes=50_000_000 + number,

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
 from harness import cache
 from harness.accelerators.edgetpu import compiler as edgetpu
@@ -35,6 +36,11 @@ def net():
 """
 
 
+class Kept(Struct):
+    numbers: list[int]
+    nothing: None = None
+
+
 def flip(data: bytes) -> bytes:
     middle = len(data) // 2
     return data[:middle] + bytes([data[middle] ^ 0xFF]) + data[middle + 1 :]
@@ -57,10 +63,10 @@ def contents(folder: Path) -> dict[str, bytes]:
 @damaged_in_all_ways
 def test_a_damaged_record_is_none_and_a_damaged_file_is_written_again(tmp_path, damage):
     record = tmp_path / "record.json"
-    cache.write_record(record, {"a": [1, 2], "b": None})
-    assert cache.read_record(record) == {"a": [1, 2], "b": None}
+    cache.write_record(record, Kept([1, 2]))
+    assert cache.read_record(record, Kept) == Kept([1, 2])
     record.write_bytes(damage(record.read_bytes()))
-    assert cache.read_record(record) in (None, {"a": [1, 2], "b": None})  # a space more is no damage
+    assert cache.read_record(record, Kept) in (None, Kept([1, 2]))  # a space more is no damage
     path = cache.put(tmp_path, b"content" * 500_000, ".bin")
     path.write_bytes(damage(path.read_bytes()))
     assert cache.get(tmp_path, path.stem, ".bin") is None
@@ -70,9 +76,9 @@ def test_a_damaged_record_is_none_and_a_damaged_file_is_written_again(tmp_path, 
 
 
 def test_a_record_copied_over_another_is_not_that_other(tmp_path):
-    cache.write_record(tmp_path / "a.json", {"of": "a"})
+    cache.write_record(tmp_path / "a.json", Kept([1]))
     shutil.copyfile(tmp_path / "a.json", tmp_path / "b.json")
-    assert cache.read_record(tmp_path / "b.json") is None
+    assert cache.read_record(tmp_path / "b.json", Kept) is None
 
 
 def test_what_is_there_already_is_not_written_again(tmp_path):

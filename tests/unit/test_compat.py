@@ -295,7 +295,7 @@ def test_all_forms_say_what_is_only_likely(tmp_path):
     page = re.sub(r"<[^>]+>", " ", html.unescape(compat_html.render(document)))
     for text in (out.getvalue(), compat_markdown.render(document), page):
         plain = text.replace("\\", "")
-        for expected in ("○ likely all 1", "RESIZE_NEAREST_NEIGHBOR likely taken", "seen taken", "likely:"):
+        for expected in ("○ likely all 1", "RESIZE_NEAREST_NEIGHBOR likely taken", "seen mapped", "likely:"):
             assert expected in plain
 
 

@@ -8,14 +8,14 @@ import pytest
 
 from harness.accelerators import CompiledFile, check_options
 from harness.accelerators.edgetpu import compiler as edgetpu
-from harness.accelerators.edgetpu.log import MAPPED, OpStatus, parse
+from harness.accelerators.edgetpu.log import MAPPED, parse
 from harness.accelerators.edgetpu.step import EdgeTpuCompiler
 from harness.config import DelegateSpec, load_config
 from harness.devices.transports.run_once import run_once
 from harness.errors import ConfigError, ModelError
 from harness.models import resolve_model
 from harness.quantize import make_variants
-from harness.record import Refused, Unavailable
+from harness.record import CompilerOp, Refused, Unavailable
 from harness.tflite import read_model_file
 from tests.models import dense_model
 
@@ -72,7 +72,10 @@ def test_reasons_of_failures(number, reason, flaky):
 
 def test_unknown_words_pass_through():
     text = "Operator   Count   Status\n\nCONV_2D   3   Mapped to Edge TPU\nNEW_OP   2   A word of tomorrow\n"
-    assert parse(text).ops == (OpStatus("CONV_2D", 3, MAPPED), OpStatus("NEW_OP", 2, "A word of tomorrow"))
+    assert parse(text).ops == (
+        CompilerOp("CONV_2D", 3, MAPPED),
+        CompilerOp("NEW_OP", 2, "A word of tomorrow"),
+    )
     assert parse("").verdict == parse("\0 nonsense\n" * 9).verdict == "unfinished"
 
 

@@ -7,10 +7,10 @@ import random
 import pytest
 
 from delegates.wire import Ops
-from harness.accelerators.edgetpu.log import MAPPED, OpStatus, parse
+from harness.accelerators.edgetpu.log import MAPPED, parse
 from harness.analysis.rows import document
 from harness.analysis.status import cell_ops
-from harness.record import Artifact
+from harness.record import Artifact, CompilerOp
 from tests.unit.run_builder import cell, device, measured, run, variant
 
 HEAD = "Edge TPU Compiler version 16.0.384591198\n\nModel compiled successfully in 9 ms.\n\n"
@@ -47,14 +47,14 @@ def test_what_is_no_number_is_none(number):
 def test_a_name_that_touches_its_count_costs_no_row(length):
     rows = [("ADD", 2, MAPPED), ("X" * length, 3, STATUSES[2]), ("RELU", 1, MAPPED)]
     found = parse(table(rows))
-    assert found.ops == tuple(OpStatus(*row) for row in rows)
+    assert found.ops == tuple(CompilerOp(*row) for row in rows)
     assert (found.mapped, found.problem) == (3, None)
 
 
 def test_a_line_between_rows_ends_nothing():
     rows = [("ADD", 2, MAPPED), ("RELU", 1, MAPPED)]
     text = table(rows).replace("RELU ", "WARNING: something else went on\n\nRELU ")
-    assert parse(text).ops == tuple(OpStatus(*row) for row in rows)
+    assert parse(text).ops == tuple(CompilerOp(*row) for row in rows)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_any_table_is_read_as_it_was_written():
     for seed in SEEDS:
         rows = rows_of(random.Random(seed))  # noqa: S311
         found = parse(table(rows))
-        assert found.ops == tuple(OpStatus(*row) for row in rows), seed
+        assert found.ops == tuple(CompilerOp(*row) for row in rows), seed
         assert found.problem is None
 
 

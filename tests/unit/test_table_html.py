@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from html.parser import HTMLParser
 
 from rich.console import Console
@@ -37,15 +38,21 @@ def words(text: str) -> list[str]:
 
 
 def test_it_says_what_the_terminal_says() -> None:
+    """But for the delegate of a block whose cells share one: its title names it."""
     made, stream = document(typical()), io.StringIO()
     render(made, Console(file=stream, width=2000))
-    assert words(" ".join(Texts(table_html(made)).texts)) == words(stream.getvalue())
+    terminal, page = (
+        Counter(words(stream.getvalue())),
+        Counter(words(" ".join(Texts(table_html(made)).texts))),
+    )
+    assert not page - terminal
+    assert set(terminal - page) == {"delegate", "cpu", "xnnpack"}
 
 
 def test_the_best_row_has_the_star_and_rows_without_figures_are_dim() -> None:
     page = table_html(document(typical()))
     best, rest = page.split('<tr class="star">')[1].split("</tr>", 1)
-    assert "★" in best and ">float32<" in best and ">xnnpack<" in best
+    assert "★" in best and ">float32<" in best
     assert page.count('<tr class="dim">') == 2  # int16x8 was refused on both
     assert '<tr class="star">' not in rest
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from delegates.wire import OpGroup, Ops, Runtime
-from harness.accelerators.base import Accelerator, Compiler, Options, OverSsh
+from harness.accelerators.base import Accelerator, Compiler, OverSsh
 from harness.accelerators.edgetpu.log import MAPPED
 from harness.accelerators.edgetpu.options import OPTIONS, complete
 from harness.accelerators.prediction import Prediction
@@ -24,7 +24,7 @@ def _skips(scheme: str, custom_ops: Collection[str]) -> str | None:
     return None
 
 
-def _rules(model: ModelInfo, runtime: Runtime, options: Options) -> Prediction:
+def _rules(model: ModelInfo, runtime: Runtime, options: JsonObject) -> Prediction:
     from harness.accelerators.edgetpu.rules import predict
 
     return predict(model, runtime, options)
@@ -37,7 +37,7 @@ def _compiler(folder: Path, over_ssh: OverSsh, begun: Callable[[str], None]) -> 
 
 
 def _count(measured: Ops, artifact: Artifact) -> Ops:
-    """The compiler's count in the variant's own ops, if the device took the compiled parts at all.
+    """Return the compiler's count of the variant's own ops, if the device runs any compiled part.
 
     If the compiler's words do not add up, the ops are those of the compiled file.
     """
@@ -70,7 +70,7 @@ ACCELERATOR = Accelerator(
     skips=_skips,
     rules=_rules,
     rules_need_runtime=False,
-    # Where the compiler is and how long it may take changes nothing of what it says.
+    # The compiler's place and time limit do not change its result.
     immaterial=("compiler", "compiler_host", "compiler_ssh_options", "compiler_timeout"),
     exclusive=True,
     compiler=_compiler,

@@ -1,8 +1,7 @@
 """The conditions that edgetpu.toml puts on ops, by name.
 
-A check returns None if the condition is met, else a verdict with the reason: the op is not delegated, that is
-uncertain, or it is likely delegated all the same. What follows a check's name in edgetpu.toml are numbers of
-issues, which it gets as arguments.
+A check returns None if the condition is met, else a verdict with the reason: not delegated, uncertain, or
+likely delegated all the same. Its arguments are the numbers of issues behind its name in edgetpu.toml.
 """
 
 from __future__ import annotations
@@ -10,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from harness.accelerators.edgetpu.resize import CORAL, bilinear_resize, nearest_resize, tiled_pixel
-from harness.accelerators.ops import OpView, axes, elements
+from harness.accelerators.ops import OpView, axes
 from harness.accelerators.prediction import OpVerdict, Verdict
+from harness.tflite.work import elements
 
 _ISSUES = "github.com/google-coral/edgetpu/issues/"
 
 Check = Callable[..., OpVerdict | None]
 
-_SHORT_SOFTMAX = 16_384  # elements; coral says 16,000, but so many were taken 8 of 8 times
-_SMALL_MEAN = 64 * 128  # pixels: 256x128 was left, its quarters were taken (issue 461)
-_MODEST = 262_144  # elements into a pool or split: 512x512x16 was left (issue 686); our caution
+_SHORT_SOFTMAX = 16_384  # elements; coral says 16,000, but this many were mapped 8 of 8 times
+_SMALL_MEAN = 64 * 128  # pixels: 256x128 was not mapped, its quarters were (issue 461)
+_MODEST = 262_144  # elements into a pool or split: 512x512x16 was not mapped (issue 686); a cautious guess
 _SMALL_LSTM = 900  # features: fewer compile, more than 1000 do not (issue 598)
-_SMALL_RESHAPE = 65_536  # elements: coral says "some large ones" without a number; this is our caution
+_SMALL_RESHAPE = 65_536  # elements: coral says "some large ones" without a number; a cautious guess
 
 
 def _left(reason: str, remedy: str | None = None, source: str = CORAL) -> OpVerdict:
@@ -37,7 +37,7 @@ def _issues(numbers: Sequence[str]) -> str:
 
 
 def no_activation(view: OpView) -> OpVerdict | None:
-    """No activation may be fused into the op."""
+    """Check that no activation is fused into the op."""
     if view.fused_activation == "NONE":
         return None
     return _left(
@@ -47,26 +47,26 @@ def no_activation(view: OpView) -> OpVerdict | None:
 
 
 def zero_padding(view: OpView) -> OpVerdict | None:
-    """A constant operand has to be all zeros, which stands for padding."""
+    """Check that a constant operand is all zeros, which stands for padding."""
     constants = [tensor for tensor in view.inputs if tensor.constant]
     if not constants:
         return None
     if len(view.inputs) != 2:
-        return _left("a constant among other than two inputs", "pad instead")
-    return _perhaps("a constant input is supported only where it is all zeros")
+        return _left("a constant among more or fewer than two inputs", "pad instead")
+    return _perhaps("a constant input is supported only if it is all zeros")
 
 
 def along_channels(view: OpView) -> OpVerdict | None:
-    """Only joining along the channels is known to be mapped."""
+    """Check that the inputs are joined along the channels: only that is known to be mapped."""
     rank = max(1, len(view.outputs[0].shape))
     if int(view.op.options.get("Axis", 0)) % rank == rank - 1:
         return None
-    reason = "joined along another dimension than the channels, which was seen taken and seen left"
+    reason = "joined along another dimension than the channels, which was seen mapped and seen not mapped"
     return _perhaps(reason, "compiler logs of YOLOv5 and of a RetinaNet")
 
 
 def constant_weights(view: OpView) -> OpVerdict | None:
-    """Weights and biases have to be constant."""
+    """Check that weights and biases are constant."""
     transposed = view.name == "TRANSPOSE_CONV"
     parameters = (*view.inputs[1:2], *view.inputs[3:]) if transposed else view.inputs[1:]
     if not parameters or not all(tensor.constant for tensor in parameters):
@@ -77,7 +77,7 @@ def constant_weights(view: OpView) -> OpVerdict | None:
 
 
 def even_dilation(view: OpView) -> OpVerdict | None:
-    """Along an axis where the kernel is 1 there is nothing to dilate."""
+    """Check that the dilation is the same along every axis where the kernel is larger than 1."""
     options, kernel = view.op.options, view.inputs[1].shape
     factors = (options.get("DilationHFactor", 1), options.get("DilationWFactor", 1))
     sides = kernel[1:3] if len(kernel) == 4 else (0, 0)
@@ -87,7 +87,7 @@ def even_dilation(view: OpView) -> OpVerdict | None:
 
 
 def default_format(view: OpView) -> OpVerdict | None:
-    """Weights have to be in the default format."""
+    """Check that the weights are in the default format."""
     return (
         _left("only the default weights format is supported")
         if view.op.options.get("WeightsFormat")
@@ -96,7 +96,7 @@ def default_format(view: OpView) -> OpVerdict | None:
 
 
 def flat_output(view: OpView) -> OpVerdict | None:
-    """The output has to be one-dimensional."""
+    """Check that the output is one-dimensional."""
     shape = view.outputs[0].shape
     if elements(view.outputs[0]) == (shape[-1] if shape else 1):
         return None
@@ -105,7 +105,7 @@ def flat_output(view: OpView) -> OpVerdict | None:
 
 
 def keeps_no_dimensions(view: OpView) -> OpVerdict | None:
-    """Versions above 4 were refused by a compiler."""
+    """Check that the op's version is at most 4: a compiler rejected newer ones."""
     if view.op.version <= 4:
         return None
     return _perhaps(
@@ -114,7 +114,7 @@ def keeps_no_dimensions(view: OpView) -> OpVerdict | None:
 
 
 def batch_kept(view: OpView) -> OpVerdict | None:
-    """The axes have to be constant and leave the batch alone."""
+    """Check that the axes are constant and do not include the batch."""
     over = axes(view)
     if over is None:
         return _left("the axes are computed; they have to be constant")
@@ -124,15 +124,15 @@ def batch_kept(view: OpView) -> OpVerdict | None:
 
 
 def depth_by_four(view: OpView) -> OpVerdict | None:
-    """A mean over the channels needs a number of channels that is a multiple of 4."""
+    """Check that a mean over the channels has a number of channels that is a multiple of 4."""
     shape, over = view.inputs[0].shape, axes(view) or ()
     if shape and len(shape) - 1 in over and shape[-1] % 4:
-        return _left(f"a mean over {shape[-1]} channels, which is no multiple of 4", "pad the channels")
+        return _left(f"a mean over {shape[-1]} channels, which is not a multiple of 4", "pad the channels")
     return None
 
 
 def small_mean(view: OpView, *issues: str) -> OpVerdict | None:
-    """A mean over a large area may stay on the CPU."""
+    """Check that a mean is over a small area; over a large one it may stay on the CPU."""
     shape = view.inputs[0].shape
     pixels = shape[1] * shape[2] if len(shape) == 4 else 0
     if 0 < pixels <= _SMALL_MEAN:
@@ -141,7 +141,7 @@ def small_mean(view: OpView, *issues: str) -> OpVerdict | None:
 
 
 def not_along_batch(view: OpView) -> OpVerdict | None:
-    """The axis has to be constant and not the batch."""
+    """Check that the axis is constant and not the batch."""
     data = view.inputs[-1] if view.inputs else view.outputs[0]
     if view.name == "SPLIT":
         values = view.values(0)
@@ -156,7 +156,7 @@ def not_along_batch(view: OpView) -> OpVerdict | None:
 
 
 def batch_not_padded(view: OpView) -> OpVerdict | None:
-    """The paddings have to be constant and leave the batch alone."""
+    """Check that the paddings are constant and leave the batch unchanged."""
     paddings = view.values(1)
     if paddings is None:
         return _left("the paddings are computed; they have to be constant")
@@ -166,7 +166,7 @@ def batch_not_padded(view: OpView) -> OpVerdict | None:
 
 
 def slope_per_channel(view: OpView) -> OpVerdict | None:
-    """The slope has to be one number per channel."""
+    """Check that the slope is one number per channel."""
     shape = view.inputs[1].shape if len(view.inputs) > 1 else ()
     if all(size == 1 for size in shape[:-1]):
         return None
@@ -174,21 +174,21 @@ def slope_per_channel(view: OpView) -> OpVerdict | None:
 
 
 def small_reshape(view: OpView) -> OpVerdict | None:
-    """Large reshapes may stay on the CPU."""
+    """Check that a reshape is small; large ones may stay on the CPU."""
     if elements(view.outputs[0]) <= _SMALL_RESHAPE:
         return None
     return _perhaps("some large reshapes stay on the CPU; the limit is not documented")
 
 
 def modest_pool(view: OpView, *issues: str) -> OpVerdict | None:
-    """A pool over a large input may stay on the CPU."""
+    """Check that a pool has a small input; with a large one it may stay on the CPU."""
     if elements(view.inputs[0]) <= _MODEST:
         return None
     return _perhaps("a pool over an input so large may stay on the CPU", _issues(issues))
 
 
 def modest_split(view: OpView, *issues: str) -> OpVerdict | None:
-    """Behind `not_along_batch`, so the axis is known."""
+    """Check that a split is along the channels of a small input. Runs after `not_along_batch`."""
     data, rank = view.inputs[-1], max(1, len(view.inputs[-1].shape))
     if (view.values(0) or (0,))[0] % rank != rank - 1:
         return _perhaps("a split along another dimension than the channels may fail", _issues(issues))
@@ -198,15 +198,15 @@ def modest_split(view: OpView, *issues: str) -> OpVerdict | None:
 
 
 def not_behind_pad(view: OpView, *issues: str) -> OpVerdict | None:
-    """An op directly behind a PAD is mapped in some models and not in others."""
+    """Check whether the op is directly behind a PAD: such ops are mapped in some models and not in others."""
     if "PAD" not in view.made_by:
         return None
-    reason = "directly behind a PAD: supported, and seen taken in one model, but left on the CPU in another"
+    reason = "directly behind a PAD: supported, and seen mapped in one model, but left on the CPU in another"
     return OpVerdict(Verdict.DELEGATED, reason, f"{CORAL}; {_issues(issues)}", likely=True)
 
 
 def small_lstm(view: OpView, *issues: str) -> OpVerdict | None:
-    """Its weights see the features and its own output together."""
+    """Check that an LSTM is small: its weights see the features and its own output together."""
     sizes = [tensor.shape[-1] if tensor.shape else 0 for tensor in (view.inputs[0], view.outputs[0])]
     if sum(sizes) < _SMALL_LSTM:
         return None
@@ -215,14 +215,16 @@ def small_lstm(view: OpView, *issues: str) -> OpVerdict | None:
 
 
 def short_softmax(view: OpView) -> OpVerdict | None:
-    """A long softmax was never seen mapped."""
+    """Check that a softmax is short: a long one was never seen mapped."""
     if elements(view.outputs[0]) <= _SHORT_SOFTMAX:
         return None
-    return _perhaps(f"{elements(view.outputs[0])} elements; more than {_SHORT_SOFTMAX} were never seen taken")
+    return _perhaps(
+        f"{elements(view.outputs[0])} elements; more than {_SHORT_SOFTMAX} were never seen mapped"
+    )
 
 
 def unit_strides(view: OpView) -> OpVerdict | None:
-    """Strides have to be 1."""
+    """Check that the strides are 1."""
     strides = view.values(3)
     if strides is not None and all(stride == 1 for stride in strides):
         return None
@@ -230,14 +232,14 @@ def unit_strides(view: OpView) -> OpVerdict | None:
 
 
 def plain_slice(view: OpView) -> OpVerdict | None:
-    """The slice may have neither an ellipsis nor a new axis."""
+    """Check that the slice has neither an ellipsis nor a new axis."""
     if view.op.options.get("EllipsisMask") or view.op.options.get("NewAxisMask"):
         return _left("an ellipsis or a new axis in the slice is not supported")
     return None
 
 
 def sometimes_left(view: OpView, *issues: str) -> OpVerdict | None:
-    """The compiler leaves some of these on the CPU and does not say why."""
+    """Return uncertain for every op of this kind: some stay on the CPU for an unknown reason."""
     reason = "supported, but some stay on the CPU for a reason that the compiler does not give"
     return _perhaps(reason, _issues(issues))
 

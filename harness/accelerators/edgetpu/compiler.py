@@ -1,4 +1,4 @@
-"""edgetpu_compiler: found, run with a time-out of our own, and its results cached."""
+"""Find edgetpu_compiler, run it with a timeout, and cache its results."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ import platform
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from msgspec import Struct
 
 from harness import cache, processes
 from harness.accelerators.base import CompiledFile
-from harness.accelerators.edgetpu.log import OpStatus, Report, parse
+from harness.accelerators.edgetpu.log import Report, parse
 from harness.accelerators.edgetpu.remote import Host
 from harness.errors import ModelError
-from harness.record import Artifact, CompilerOp
+from harness.record import Artifact
 
 NAME = "edgetpu_compiler"
 TIMEOUT_S = 300.0
 _VERSION_S = 30.0
-_KEPT_BYTES = 4 << 20  # of the output's end, where the verdict stands
+_KEPT_BYTES = 4 << 20  # of the output's end, which has the verdict
 _INSTALL = (
     "install Coral's package edgetpu-compiler (x86-64 Linux only), name it in the profile with compiler ="
     ' "…" or its host with compiler_host = "…", or put MODEL_edgetpu.tflite beside the model'
@@ -30,7 +31,7 @@ _INSTALL = (
 
 
 class ModelRefused(ModelError):
-    """The compiler's own verdict on the model; any other ModelError may be gone the next time."""
+    """The compiler rejects the model. Any other ModelError may not happen again."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,16 @@ class Installation:
     host: Host | None = None  # None: this machine
 
 
+class Compilation(Struct, frozen=True):
+    """One compilation as the cache keeps it."""
+
+    sha256: str | None  # of the compiled file; None: there is none
+    problem: str  # why there is none
+    report: Report
+
+
 def find(named: str | None = None, host: Host | None = None) -> Installation:
-    """The compiler on PATH, or the one named, here or on another host.
+    """Find the compiler on PATH, or the one named, here or on another host.
 
     Raises ModelError: what is missing and how to get it.
     """
@@ -77,31 +86,30 @@ def compile_model(
     arguments: Sequence[str] = (),
     timeout_s: float = TIMEOUT_S,
 ) -> CompiledFile:
-    """The compiled form of a .tflite, made or taken from the cache in `folder`.
+    """Compile a .tflite, or take the result from the cache in `folder`.
 
     A failure that may not happen again is tried once more. Raises ModelError with the compiler's reason;
     ModelRefused if that is final, which is cached, too.
     """
     key = cache.key(source=cache.digest_file(source), compiler=compiler.version, arguments=list(arguments))
     place = folder / "edgetpu" / f"{key}.json"
-    record = cache.read_record(place)
-    path = None if record is None else _file(folder, record)
-    if record is None or (record["sha256"] and path is None):
-        record = _make(source, compiler, folder, arguments, timeout_s)
-        path = _file(folder, record)
-        if path is not None or _is_final(_from_json(record["report"])):
-            cache.write_record(place, record)
-    if path is None:
-        kind = ModelRefused if _is_final(_from_json(record["report"])) else ModelError
-        raise kind(f"{NAME} {compiler.version}: {record['problem']}")
-    return CompiledFile(_artifact(path, record, compiler.version), path)
+    made = cache.read_record(place, Compilation)
+    path = None if made is None else _file(folder, made)
+    if made is None or (made.sha256 and path is None):
+        made = _make(source, compiler, folder, arguments, timeout_s)
+        path = _file(folder, made)
+        if path is not None or _is_final(made.report):
+            cache.write_record(place, made)
+    if path is None or made.sha256 is None:
+        kind = ModelRefused if _is_final(made.report) else ModelError
+        raise kind(f"{NAME} {compiler.version}: {made.problem}")
+    return CompiledFile(_artifact(path, made.sha256, made.report, compiler.version), path)
 
 
-def _artifact(path: Path, record: Mapping[str, Any], version: str) -> Artifact:
-    report = _from_json(record["report"])
+def _artifact(path: Path, sha256: str, report: Report, version: str) -> Artifact:
     return Artifact(
         file=path.name,
-        sha256=record["sha256"],
+        sha256=sha256,
         size_bytes=path.stat().st_size,
         compiler=version,
         subgraphs=report.subgraphs,
@@ -110,35 +118,35 @@ def _artifact(path: Path, record: Mapping[str, Any], version: str) -> Artifact:
         on_chip_bytes=report.on_chip_bytes,
         on_chip_free_bytes=report.on_chip_free_bytes,
         streamed_bytes=report.streamed_bytes,
-        ops=tuple(CompilerOp(row.op, row.count, row.status) for row in report.ops),
+        ops=report.ops,
         problem=report.problem,
     )
 
 
-def _file(folder: Path, record: Mapping[str, Any]) -> Path | None:
-    """The compiled file of a record, where there is one that is whole."""
-    return cache.get(folder / "files", record["sha256"], ".tflite") if record["sha256"] else None
+def _file(folder: Path, made: Compilation) -> Path | None:
+    """Return the compiled file; None if there is none, or it is damaged."""
+    return cache.get(folder / "files", made.sha256, ".tflite") if made.sha256 else None
 
 
 def _make(
     source: Path, compiler: Installation, folder: Path, arguments: Sequence[str], timeout_s: float
-) -> dict[str, Any]:
-    """A compilation as the cache keeps it; without `sha256` it was refused, for the reason in `problem`."""
+) -> Compilation:
+    """Compile a model, and store the compiled file in the cache."""
     data, problem, report = _try(source, compiler, arguments, timeout_s)
     if data is None and report.flaky and "no verdict within" not in problem:
         data, problem, report = _try(source, compiler, arguments, timeout_s)
     if data is not None:
         cache.put(folder / "files", data, ".tflite")
     sha256 = None if data is None else cache.digest(data)
-    return {"sha256": sha256, "problem": problem, "report": asdict(report)}
+    return Compilation(sha256, problem, report)
 
 
 def _try(
     source: Path, compiler: Installation, arguments: Sequence[str], timeout_s: float
 ) -> tuple[bytes | None, str, Report]:
-    """One call: the compiled file, or None and why there is none.
+    """Call the compiler once. Return the compiled file (or None), why there is none, and the report.
 
-    The exit status is not documented for failures: a new file and the last verdict decide.
+    The exit status of failures is not documented: a new file and the last verdict in the log count.
     """
     if compiler.host is not None:
         return _try_there(source, compiler, compiler.host, arguments, timeout_s)
@@ -174,15 +182,15 @@ def _judged(data: bytes, ended: str, report: Report) -> tuple[bytes | None, str,
 
 
 def _is_final(report: Report) -> bool:
-    """True for the compiler's judgement of the model; that it crashed may be the machine's fault."""
+    """Return True if the compiler rejects the model; a crash may be the machine's fault and is not final."""
     crashed = re.match(r"libc\+\+abi:|.*Segmentation fault", report.reason or "")
     return report.verdict == "failed" and not report.flaky and not crashed
 
 
 def _run(command: Sequence[str], timeout_s: float) -> tuple[str, str]:
-    """What it wrote, and how it ended if not by itself with status 0.
+    """Run a command. Return its output, and how it ended unless that was with status 0.
 
-    The compiler is a script that starts a program: both are ended together.
+    The compiler is a script that starts a program: both are killed together.
     """
     try:
         done = processes.run(command, timeout_s=timeout_s, merged=True, kept_bytes=_KEPT_BYTES)
@@ -196,8 +204,3 @@ def _how_it_ended(status: int | None, timeout_s: float) -> str:
     if status is None:
         return f"no verdict within {timeout_s:g} s; compiler_timeout in the profile gives it longer"
     return f"it {processes.Exit(status)}" + (" and no verdict" if status > 0 else "") if status else ""
-
-
-def _from_json(raw: Mapping[str, Any]) -> Report:
-    ops = tuple(OpStatus(**row) for row in raw["ops"])
-    return Report(**{**raw, "ops": ops, "attempts": tuple(raw["attempts"])})

@@ -1,4 +1,4 @@
-"""The part of a graph that edgetpu_compiler keeps: the first one that the Edge TPU can run."""
+"""The part of a graph that edgetpu_compiler maps: the first one that the Edge TPU can run."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from harness.accelerators.partition import first_part, kept
 from harness.accelerators.prediction import OpVerdict, Verdict, joined
 from harness.tflite import ModelInfo
 
-_REMEDY = "replace the ops that are not taken, or move them to the end"
+_REMEDY = "replace the ops that are not mapped, or move them to the end"
 
 
 def one_part(model: ModelInfo, single: Sequence[OpVerdict]) -> tuple[OpVerdict, ...]:
-    """The verdicts on the ops of a model, given those on each op by itself.
+    """Return the verdicts on the ops of a model, given those on each op by itself.
 
-    An op is certain where it comes out the same whichever way all that is not certain turns out, and likely
-    where it does so once the likely ones turn out as expected.
+    An op is certain if its verdict does not depend on any verdict that is not certain, and likely if it
+    depends only on likely ones.
     """
     expected = kept(model, [own.verdict for own in single], first_part)
     sure = kept(model, [own.verdict if own.certain else Verdict.UNCERTAIN for own in single], first_part)
@@ -37,11 +37,11 @@ def _depends(likely: str) -> str:
 
 
 def _final(own: OpVerdict, verdict: Verdict, likely: str, unknown: str) -> OpVerdict:
-    """`likely` names the ops that make the verdict only likely, if any do."""
+    """Return the verdict on an op; `likely` names the ops that make it only likely, if any do."""
     if own.verdict is verdict and own.likely == bool(likely):
         return own
     if verdict is Verdict.UNCERTAIN:
-        return OpVerdict(verdict, f"depends on whether {unknown} is taken", CORAL)
+        return OpVerdict(verdict, f"depends on whether {unknown} is mapped", CORAL)
     if verdict is Verdict.DELEGATED:
         reason = f"supported; {_depends(likely)}" if likely else None
         return OpVerdict(verdict, reason, CORAL, likely=bool(likely))

@@ -1,6 +1,6 @@
-"""What edgetpu_compiler says: its output, or the .log file that it leaves beside the compiled model.
+"""Read a log of edgetpu_compiler: its output, or the .log file that it writes beside the compiled model.
 
-The forms are those of versions 2.0 to 16.0. One output may hold many attempts (--search_delegate drops ops
+The formats are those of versions 2.0 to 16.0. One log may hold many attempts (--search_delegate drops ops
 until one compiles): the last verdict counts, not the first "Compilation failed!".
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+
+from harness.record import CompilerOp
 
 Verdict = Literal["compiled", "failed", "unfinished"]
 MAPPED = "Mapped to Edge TPU"
@@ -27,7 +29,7 @@ _FIGURES = {
 }
 _HEADER = re.compile(r"Operator\s+Count\s+Status")
 _NUMBER = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)([KMG]?i?B)?")
-# Rows that do not keep to the header's columns: blanks were lost in a copy, or a name touches its count.
+# Rows that do not fit the header's columns: blanks were lost in a copy, or a name touches its count.
 _ROWS = (
     re.compile(r"(\S+)\s+([0-9]{1,9})\s+(\S.*)"),
     re.compile(r"(\S*[^\s0-9])([0-9]{1,9})\s+(\S.*)"),
@@ -36,17 +38,8 @@ _FLAKY = "Internal compiler error"
 
 
 @dataclass(frozen=True)
-class OpStatus:
-    """`count` ops of a kind and what the compiler says of them, in its own words."""
-
-    op: str
-    count: int
-    status: str
-
-
-@dataclass(frozen=True)
 class Report:
-    """What the last attempt came to. Figures that the compiler did not give are None."""
+    """The result of the last attempt. Figures that the compiler did not give are None."""
 
     version: str | None = None
     verdict: Verdict = "unfinished"
@@ -54,11 +47,11 @@ class Report:
     attempts: tuple[Verdict, ...] = ()  # the ones before the last
     subgraphs: int | None = None
     ops_total: int | None = None
-    ops_mapped: int | None = None  # as it says beside the table, where not all are
+    ops_mapped: int | None = None  # as stated beside the table, if not all are mapped
     on_chip_bytes: int | None = None  # parameters kept on the chip
     on_chip_free_bytes: int | None = None
-    streamed_bytes: int | None = None  # parameters that come over the bus in every inference
-    ops: tuple[OpStatus, ...] = field(default=())
+    streamed_bytes: int | None = None  # parameters that cross the bus in every inference
+    ops: tuple[CompilerOp, ...] = field(default=())
 
     @property
     def mapped(self) -> int:
@@ -67,7 +60,7 @@ class Report:
 
     @property
     def problem(self) -> str | None:
-        """Why `ops` can't be believed; None if they add up, or if the log states no sum."""
+        """Why `ops` cannot be right; None if they add up, or if the log has no sum."""
         listed = sum(row.count for row in self.ops)
         if self.ops_total is not None and listed != self.ops_total:
             return f"the compiler's table lists {listed} ops, and it says that there are {self.ops_total}"
@@ -77,12 +70,12 @@ class Report:
 
     @property
     def flaky(self) -> bool:
-        """Whether another try is worth it: users report that the same call then succeeds."""
+        """True if another try may succeed, as users report."""
         return self.verdict == "unfinished" or _FLAKY in (self.reason or "")
 
 
 def parse(text: str) -> Report:
-    """Never fails: what is not understood is left out, unknown status strings pass through."""
+    """Read a log. Never fails: unknown lines are skipped, unknown status strings are kept."""
     reader = _Reader()
     for line in text.splitlines():
         reader.read(line.strip())
@@ -90,17 +83,17 @@ def parse(text: str) -> Report:
 
 
 class _Reader:
-    """The report so far, and whether the lines are rows of the table."""
+    """A reader of a log, line by line."""
 
     def __init__(self) -> None:
         self._found = Report()
-        self._rows: list[OpStatus] = []
+        self._rows: list[CompilerOp] = []
         self._errors: list[str] = []
         self._columns: tuple[int, int] | None = None  # of Count and Status, behind a table's header
         self._invalid = self._begun = False
 
     def read(self, line: str) -> None:
-        """Take in the next line of the log."""
+        """Read the next line of the log."""
         row = _row(line, *self._columns) if self._columns else None
         if row is not None:
             self._rows.append(row)
@@ -111,7 +104,7 @@ class _Reader:
             self._verdict(line)
 
     def report(self) -> Report:
-        """What the lines so far come to."""
+        """Return the report on the lines so far."""
         verdict = self._found.verdict
         if self._rows and verdict == "unfinished":  # the .log file has no verdict, and only after success
             verdict = "compiled"
@@ -152,24 +145,24 @@ class _Reader:
         self._found = replace(self._found, verdict="failed", reason=f"{reason}: {first}" if first else reason)
 
     def _next_attempt(self) -> None:
-        """Figures and reasons are of one attempt."""
+        """Start over for the next attempt: figures and reasons belong to one attempt."""
         if self._begun:
             attempts = (*self._found.attempts, self._found.verdict)
             self._found = Report(version=self._found.version, attempts=attempts)
         self._rows, self._errors, self._begun, self._columns = [], [], False, None
 
 
-def _row(line: str, count_at: int, status_at: int) -> OpStatus | None:
-    """A row of the table; None for any other line, of which there may be some between rows."""
+def _row(line: str, count_at: int, status_at: int) -> CompilerOp | None:
+    """Read a row of the table; None for any other line, of which some may stand between rows."""
     name, count, status = line[:count_at].strip(), line[count_at:status_at].strip(), line[status_at:].strip()
     if name and status and not line[count_at : count_at + 1].isspace() and re.fullmatch("[0-9]{1,9}", count):
-        return OpStatus(name, int(count), status)
+        return CompilerOp(name, int(count), status)
     found = next((row for form in _ROWS if (row := form.fullmatch(line))), None)
-    return None if found is None else OpStatus(found[1], int(found[2]), found[3])
+    return None if found is None else CompilerOp(found[1], int(found[2]), found[3])
 
 
 def _number(text: str) -> int | None:
-    """ "3.86MiB" in bytes, "12" as it is; None for what is no number."""
+    """Convert "3.86MiB" to bytes, and "12" to 12; None if it is not a number."""
     found = _NUMBER.fullmatch(text)
     if found is None or (found[2] or "B") not in _UNITS:
         return None

@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.accelerators.base import Options
 from harness.accelerators.options import resolved, scalars
 from harness.config import ssh
 from harness.config.checks import Check, InvalidValue, list_of, seconds, text
+from harness.record.plain import JsonObject
 
 _OWN_FLAGS = ("--out_dir", "--num_segments")  # -o and -n of edgetpu_compiler
 
 
-def complete(options: Options, folder: Path | None) -> Options:
-    """The options with the compiler's path resolved, if it is on this machine."""
+def complete(options: JsonObject, folder: Path | None) -> JsonObject:
+    """Return the options with the compiler's path resolved if it is on this machine."""
     if "compiler" not in options or "compiler_host" in options:
         return options
     return {**options, "compiler": resolved(options["compiler"], folder)}
@@ -32,7 +32,7 @@ def _device(value: Any) -> str:
 
 
 def _compiler_args(value: Any) -> tuple[str, ...]:
-    """Flags for the compiler, except those that move its output file or make several of it."""
+    """Check flags for the compiler: those that move or split its output file are not allowed."""
     words: tuple[str, ...] = list_of(text, least=0)(value)
     for word in words:
         flag = word.partition("=")[0]

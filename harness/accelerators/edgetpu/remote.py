@@ -1,4 +1,4 @@
-"""edgetpu_compiler on another host, over the user's ssh: it exists for x86-64 Linux only."""
+"""Run edgetpu_compiler, which exists for x86-64 Linux only, on another host over the user's ssh."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from harness.errors import DeviceError, ModelError
 
 _LIMIT_BYTES = 256 << 20  # of text and compiled model together; an Edge TPU has 8 MiB for parameters
 _CONNECT_S = 60.0
-_NOT_FOUND, _TIMED_OUT = (126, 127), (124, 137)  # timeout(1); 137 where only SIGKILL ended it
+_NOT_FOUND, _TIMED_OUT = (126, 127), (124, 137)  # of timeout(1); 137 if it took SIGKILL
 
-# As when a board is reached: one fixed text, everything else is data on stdin. Lines: a marker, the
-# command, seconds, how many arguments, the arguments; then the model. Answer, behind whatever a login shell
-# prints: the marker, exit status and two sizes on a line, what the compiler wrote, the compiled model.
+# One fixed script; everything else is data on stdin. Lines: a marker, the command, seconds, the number of
+# arguments, the arguments; then the model. The answer follows the output of a login shell: a line with the
+# marker, the exit status and two sizes; what the compiler wrote; the compiled model.
 _SCRIPT = (
     'sh -c \'d=$(mktemp -d) && cd "$d" || exit 1; trap "rm -rf $d" EXIT;'
-    ' trap "exit 1" HUP PIPE TERM INT;'  # a shell killed by a signal would leave the model there
+    ' trap "exit 1" HUP PIPE TERM INT;'  # else a shell killed by a signal leaves the model behind
     ' read -r m; IFS= read -r c; read -r t; read -r n; case $c in "~/"*) c=$HOME/${c#??};; esac;'
     ' set --; while [ "$n" -gt 0 ]; do IFS= read -r a; set -- "$@" "$a"; n=$((n - 1)); done;'
     ' cat > model.tflite; timeout -k 5 "$t" "$c" "$@" > text 2>&1 < /dev/null; s=$?;'
@@ -32,7 +32,7 @@ _SCRIPT = (
 
 @dataclass(frozen=True)
 class Answer:
-    """What a compiler on another host came to."""
+    """The result of a compiler on another host."""
 
     text: str  # what it wrote
     data: bytes  # the compiled model; empty if there is none
@@ -41,14 +41,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Host:
-    """A host that a compiler is on, and how scripts are run there."""
+    """A host with a compiler, and a way to run scripts there."""
 
     target: SshTarget
     over_ssh: OverSsh
 
     @property
     def name(self) -> str:
-        """As the user calls it."""
+        """The name in the profile."""
         return self.target.host
 
     def call(self, command: str, arguments: Sequence[str], model: bytes, timeout_s: float) -> Answer | None:
@@ -73,7 +73,7 @@ class Host:
         return Answer(printable(rest[:text_bytes].decode("utf-8", "replace")), rest[text_bytes:], status)
 
     def _run(self, stdin: bytes, timeout_s: float) -> tuple[bytes, str]:
-        """What came back, with a line break before it, and what is wrong if nothing did."""
+        """Return the answer, after a line break, and what is wrong if there is none."""
         try:
             answer, problem = self.over_ssh(
                 self.target, _SCRIPT, stdin, timeout_s=timeout_s, limit_bytes=_LIMIT_BYTES

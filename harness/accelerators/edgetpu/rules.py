@@ -1,23 +1,25 @@
-"""What edgetpu_compiler maps to the Edge TPU: the rules of edgetpu.toml, then one part of the graph."""
+"""Predict what edgetpu_compiler maps: the ops that edgetpu.toml allows, of one part of the graph."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
-from importlib import resources
-from typing import Any
+
+from msgspec import Struct
 
 from delegates.wire import Runtime
 from harness.accelerators import loading
 from harness.accelerators.edgetpu import cut
 from harness.accelerators.edgetpu.checks import CHECKS
 from harness.accelerators.edgetpu.resize import CORAL
-from harness.accelerators.ops import OpView, elements, sized_while_running, views
+from harness.accelerators.ops import OpView, sized_while_running, views
 from harness.accelerators.prediction import OpVerdict, Prediction, Refusal, Verdict, all_alike, joined
-from harness.tflite import ModelInfo
+from harness.accelerators.tables import read_table
+from harness.record.plain import JsonObject
+from harness.tflite import ModelInfo, OpInfo
 from harness.tflite.edgetpu_package import CUSTOM_OP, is_compiled, packages
+from harness.tflite.work import elements
 from harness.versions import Version, release
 
 _ISSUES = "issues of google-coral/edgetpu"
@@ -25,10 +27,39 @@ _INTEGER_BORDERS = "make inputs and outputs int8 or uint8"
 _FULL_INTEGER = "convert with int8 or uint8 (full integer quantization)"
 
 
-def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> Prediction:
-    """What edgetpu_compiler will map of a model; of a compiled one, what it has mapped."""
-    compiler = rules()["compiler"]
-    target = f"{compiler['name']} {compiler['version']}"
+class CompilerRules(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is known of the compiler; see edgetpu.toml."""
+
+    name: str
+    version: str
+    last_known_release: str
+    first_unknown_release: str
+    activation_types: frozenset[str]
+    inner_dimensions: int
+    known_bytes: int
+    harmless_args: frozenset[str]
+    harmless_settings: frozenset[str]
+    known_custom_ops: frozenset[str]
+
+
+class OpRule(Struct, frozen=True, forbid_unknown_fields=True):
+    """The conditions on one op: names of checks, each followed by numbers of issues."""
+
+    checks: tuple[str, ...]
+    also_types: frozenset[str] = frozenset()
+
+
+class Rules(Struct, frozen=True, forbid_unknown_fields=True):
+    """edgetpu.toml."""
+
+    compiler: CompilerRules
+    ops: dict[str, OpRule]
+
+
+def predict(model: ModelInfo, runtime: Runtime, options: JsonObject) -> Prediction:
+    """Predict which ops edgetpu_compiler will map; read it from the file if the model is compiled."""
+    compiler = rules().compiler
+    target = f"{compiler.name} {compiler.version}"
     if is_compiled(model):
         return _compiled(model)
     refusal = _refusal(model)
@@ -41,31 +72,30 @@ def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> P
 
 
 @cache
-def rules() -> dict[str, Any]:
-    """edgetpu.toml as it stands."""
-    text = resources.files("harness.accelerators.edgetpu").joinpath("edgetpu.toml").read_text("utf-8")
-    return tomllib.loads(text)
+def rules() -> Rules:
+    """Read edgetpu.toml."""
+    return read_table("harness.accelerators.edgetpu", "edgetpu.toml", Rules)
 
 
 def _compiled(model: ModelInfo) -> Prediction:
-    """A model that is compiled already: its custom ops run there, whatever else is in it does not."""
-    taken = OpVerdict(Verdict.DELEGATED, "compiled for the Edge TPU", "the file itself")
+    """Return the prediction for a compiled model: its custom ops run on the Edge TPU, all others do not."""
+    mapped = OpVerdict(Verdict.DELEGATED, "compiled for the Edge TPU", "the file itself")
     left = OpVerdict(Verdict.NOT_DELEGATED, "the compiler left it on the CPU", "the file itself")
-    ops = tuple(taken if op.custom and op.name == CUSTOM_OP else left for op in model.ops)
+    ops = tuple(mapped if op.custom and op.name == CUSTOM_OP else left for op in model.ops)
     versions = [p.min_runtime_version for p in packages(model) if p.min_runtime_version is not None]
     target = f"Edge TPU runtime {max(versions)} or newer" if versions else "Edge TPU runtime"
-    return Prediction("edgetpu", target, ops, sum(op is taken for op in ops))
+    return Prediction("edgetpu", target, ops, sum(op is mapped for op in ops))
 
 
 def _refusal(model: ModelInfo) -> Refusal | None:
-    """Why the compiler gives no output at all; what is certain comes before what is not."""
+    """Return why the compiler writes no output at all; certain reasons come before uncertain ones."""
     reasons = (_not_quantized, _unparsed, _unresolved, _resizing, _too_large, _several)
     found = [why for reason in reasons if (why := reason(model)) is not None]
     return next((why for why in found if why.certain), next(iter(found), None))
 
 
-def _with_arguments(prediction: Prediction, options: Mapping[str, Any]) -> Prediction:
-    """Nothing is certain any more where the compiler gets arguments whose effect is not known."""
+def _with_arguments(prediction: Prediction, options: JsonObject) -> Prediction:
+    """Return the prediction, made uncertain if the compiler gets arguments whose effect is not known."""
     strange = _strange(options.get("compiler_args", ()))
     if not strange:
         return prediction
@@ -75,12 +105,12 @@ def _with_arguments(prediction: Prediction, options: Mapping[str, Any]) -> Predi
 
 
 def _strange(arguments: Sequence[str]) -> list[str]:
-    """Those that may change what is mapped."""
-    compiler, rest = rules()["compiler"], iter(map(str, arguments))
-    harmless = {*compiler["harmless_args"], *compiler["harmless_settings"]}
+    """Return the arguments that may change what is mapped."""
+    compiler, rest = rules().compiler, iter(map(str, arguments))
+    harmless = compiler.harmless_args | compiler.harmless_settings
     found = []
     for word in rest:
-        if word in compiler["harmless_settings"]:
+        if word in compiler.harmless_settings:
             next(rest, None)
         elif word.split("=")[0] not in harmless:
             found.append(word)
@@ -88,9 +118,9 @@ def _strange(arguments: Sequence[str]) -> list[str]:
 
 
 def _unparsed(model: ModelInfo) -> Refusal | None:
-    """Ops from a TensorFlow Lite newer than the compiler's own."""
-    compiler = rules()["compiler"]
-    known, unknown = (release(compiler[key]) for key in ("last_known_release", "first_unknown_release"))
+    """Return the refusal for ops that are newer than the compiler's own TensorFlow Lite."""
+    compiler = rules().compiler
+    known, unknown = release(compiler.last_known_release), release(compiler.first_unknown_release)
     newer = sorted({(op.name, op.version) for op in model.ops if not op.custom and _release(op) > known})
     if not newer:
         return None
@@ -100,21 +130,21 @@ def _unparsed(model: ModelInfo) -> Refusal | None:
         reason = f'the compiler cannot parse {words}: "Didn\'t find op for builtin opcode"'
     else:
         reason = f"whether the compiler knows {words} is not documented"
-    remedy = f"convert with TensorFlow {compiler['last_known_release']} or older, or replace the op"
+    remedy = f"convert with TensorFlow {compiler.last_known_release} or older, or replace the op"
     return Refusal(reason, f"{_ISSUES} 879, 631, 845, 340", remedy, certain=bool(certain))
 
 
-def _release(op: Any) -> Version:
+def _release(op: OpInfo) -> Version:
     return _release_of(op.name, op.version)
 
 
 def _release_of(name: str, version: int) -> Version:
-    """The release that brought an op; what the table has not is newer than all of it."""
+    """Return the release that brought an op; one that is not in the table counts as newer than all."""
     return loading.since(name, version) or (99,)
 
 
 def _not_quantized(model: ModelInfo) -> Refusal | None:
-    types = set(rules()["compiler"]["activation_types"])
+    types = rules().compiler.activation_types
     seen = views(model)
     if any(t.dtype in types for view in seen for t in view.activations) or not seen:
         return None
@@ -122,7 +152,7 @@ def _not_quantized(model: ModelInfo) -> Refusal | None:
 
 
 def _unresolved(model: ModelInfo) -> Refusal | None:
-    known = set(rules()["compiler"]["known_custom_ops"])
+    known = rules().compiler.known_custom_ops
     custom = sorted({op.name for op in model.ops if op.custom} - known)
     if not custom:
         return None
@@ -141,9 +171,8 @@ def _resizing(model: ModelInfo) -> Refusal | None:
 
 
 def _too_large(model: ModelInfo) -> Refusal | None:
-    compiler = rules()["compiler"]
+    known = rules().compiler.known_bytes
     largest = max((sum(map(elements, view.activations)) for view in views(model)), default=0)
-    known = compiler["known_bytes"]
     if largest <= known:
         return None
     reason = (
@@ -161,8 +190,8 @@ def _several(model: ModelInfo) -> Refusal | None:
 
 
 def _verdict(view: OpView) -> OpVerdict:
-    """What the rules say of an op by itself."""
-    rule = rules()["ops"].get(view.name)
+    """Return the verdict on an op by itself."""
+    rule = rules().ops.get(view.name)
     if view.name == "DEQUANTIZE":
         return OpVerdict(
             Verdict.NOT_DELEGATED, "it converts to float32, which the CPU does", CORAL, _INTEGER_BORDERS
@@ -173,7 +202,7 @@ def _verdict(view: OpView) -> OpVerdict:
         )
     if not view.inputs or not view.outputs:
         return OpVerdict(Verdict.NOT_DELEGATED, "it has no inputs or no outputs", CORAL)
-    types = {*rules()["compiler"]["activation_types"], *rule.get("also_types", ())}
+    types = rules().compiler.activation_types | rule.also_types
     wrong = sorted({t.dtype for t in view.activations} - types)
     if wrong:
         return _wrong_type(view, wrong)
@@ -181,11 +210,11 @@ def _verdict(view: OpView) -> OpVerdict:
     if deep is not None:
         reason = f"a tensor {list(deep.shape)}: only the three innermost dimensions may be larger than 1"
         return OpVerdict(Verdict.NOT_DELEGATED, reason, CORAL, "fix the batch size to 1, or flatten")
-    return _checked(view, rule["checks"])
+    return _checked(view, rule.checks)
 
 
 def _checked(view: OpView, checks: Sequence[str]) -> OpVerdict:
-    """The first check that is not met decides; one that is only likely met lets the others speak first."""
+    """Return the verdict of the first check that fails; one that passes as likely counts if none fails."""
     likely = None
     for name, *issues in map(str.split, checks):
         found = CHECKS[name](view, *issues)
@@ -204,5 +233,5 @@ def _wrong_type(view: OpView, wrong: Sequence[str]) -> OpVerdict:
 
 
 def _too_deep(shape: Sequence[int]) -> bool:
-    inner = rules()["compiler"]["inner_dimensions"]
+    inner = rules().compiler.inner_dimensions
     return any(size > 1 for size in shape[: max(0, len(shape) - inner)])

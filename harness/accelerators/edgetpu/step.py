@@ -1,13 +1,13 @@
-"""Every variant for an Edge TPU gets its compiled file, or the reason why there is none."""
+"""Compile the variants of a run for an Edge TPU."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from harness import cache
-from harness.accelerators.base import CompiledFile, Options, OverSsh
+from harness.accelerators.base import CompiledFile, OverSsh
 from harness.accelerators.edgetpu import compiler as edgetpu
 from harness.accelerators.edgetpu.compiler import Installation
 from harness.accelerators.edgetpu.remote import Host
@@ -15,6 +15,7 @@ from harness.config import DelegateSpec, SshTarget
 from harness.errors import ModelError
 from harness.record import Artifact, Refused, Unavailable, Variant
 from harness.record.listing import ListedCompiler
+from harness.record.plain import JsonObject
 from harness.tflite import read_model
 from harness.tflite.edgetpu_package import CUSTOM_OP
 
@@ -22,7 +23,7 @@ T = TypeVar("T")
 
 
 class EdgeTpuCompiler:
-    """edgetpu_compiler for one run: each search may be a login on another host, each call a time-out."""
+    """edgetpu_compiler for one run. Results are kept: a search may be a login on another host."""
 
     def __init__(self, folder: Path, over_ssh: OverSsh, begun: Callable[[str], None]) -> None:
         self._folder, self._over_ssh, self._begun = folder, over_ssh, begun
@@ -38,18 +39,17 @@ class EdgeTpuCompiler:
         given: Path | None = None,
         missing: str | None = None,
     ) -> CompiledFile | Refused | Unavailable | None:
-        """The compiled form of a variant: see `base.Compiler.compile`.
+        """Return the compiled form of a variant; see `base.Compiler.compile`.
 
-        A variant that is compiled already runs as it is. MODEL_edgetpu.tflite beside the user's own
-        MODEL.tflite is taken instead of compiling. Refused is what the compiler judged; if it could not be
-        asked, that says nothing of the model.
+        A compiled variant runs as it is. MODEL_edgetpu.tflite beside the user's own MODEL.tflite is used
+        instead of compiling. Returns Refused if the compiler rejects the model, Unavailable if it cannot run.
         """
         if CUSTOM_OP in variant.custom_ops:
             return None
         return _ready(variant, given, self._folder) or self._made_of(variant, path, spec, missing)
 
     def find(self, spec: DelegateSpec) -> ListedCompiler:
-        """The compiler that a profile means, or what is wrong with it."""
+        """Return the compiler that a profile refers to, or the problem with it."""
         host = spec.options.get("compiler_host")
         try:
             found = self._find(spec)
@@ -62,11 +62,12 @@ class EdgeTpuCompiler:
         return _once(self._found, (named, host), lambda: edgetpu.find(named, host))
 
     def _host(self, spec: DelegateSpec) -> Host | None:
-        """Where the compiler is, if not here."""
+        """Return the host that the compiler is on; None for this machine."""
         if "compiler_host" not in spec.options:
             return None
-        words: dict[str, Any] = {"ssh_options": tuple(spec.options.get("compiler_ssh_options", ()))}
-        return Host(SshTarget(spec.options["compiler_host"], folder=spec.folder, **words), self._over_ssh)
+        ssh_options = tuple(spec.options.get("compiler_ssh_options", ()))
+        target = SshTarget(spec.options["compiler_host"], ssh_options=ssh_options, folder=spec.folder)
+        return Host(target, self._over_ssh)
 
     def _made_of(
         self, variant: Variant, path: Path, spec: DelegateSpec, missing: str | None
@@ -85,7 +86,7 @@ class EdgeTpuCompiler:
             return Unavailable(str(error))
 
     def _compile(
-        self, variant: Variant, path: Path, compiler: Installation, options: Options
+        self, variant: Variant, path: Path, compiler: Installation, options: JsonObject
     ) -> CompiledFile:
         arguments = tuple(options.get("compiler_args", ()))
         timeout_s = options.get("compiler_timeout", edgetpu.TIMEOUT_S)
@@ -98,7 +99,7 @@ class EdgeTpuCompiler:
 
 
 def _once(known: dict[Hashable, T | ModelError], key: Hashable, make: Callable[[], T]) -> T:
-    """What `make` came to the first time, failures included."""
+    """Return the first result of `make`, or raise its first failure again."""
     if key not in known:
         try:
             known[key] = make()
@@ -111,7 +112,7 @@ def _once(known: dict[Hashable, T | ModelError], key: Hashable, make: Callable[[
 
 
 def _ready(variant: Variant, given: Path | None, folder: Path) -> CompiledFile | None:
-    """MODEL_edgetpu.tflite beside a model that was given as a .tflite, if it is compiled and fits it."""
+    """Return MODEL_edgetpu.tflite beside the user's MODEL.tflite, if it is compiled and has its inputs."""
     if given is None:
         return None
     path = given.with_name(f"{given.stem}_edgetpu.tflite")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from delegates.wire import Runtime
-from harness.accelerators.base import Accelerator, Options
+from harness.accelerators.base import Accelerator
 from harness.accelerators.options import flag, scalars
 from harness.accelerators.prediction import Prediction
 from harness.config.checks import InvalidValue, one_of, text
@@ -17,7 +17,7 @@ from harness.tflite import ModelInfo
 SOFTWARE, FLOAT16 = "software-gpu", "gpu-float16"
 
 
-def _complete(options: Options, folder: Path | None) -> Options:
+def _complete(options: JsonObject, folder: Path | None) -> JsonObject:
     wrong = next((key for key in ("precision", "fallback") if key in options), None)
     if "library" in options and wrong:
         raise InvalidValue(
@@ -26,7 +26,7 @@ def _complete(options: Options, folder: Path | None) -> Options:
     return options
 
 
-def _rules(model: ModelInfo, runtime: Runtime, options: Options) -> Prediction:
+def _rules(model: ModelInfo, runtime: Runtime, options: JsonObject) -> Prediction:
     from harness.accelerators.gpu.rules import predict
 
     return predict(model, runtime, options)

@@ -1,4 +1,4 @@
-"""The conditions that LiteRT's GPU accelerator named, or broke on, when it was asked op by op."""
+"""Conditions on ops that LiteRT's GPU accelerator reported, or crashed on, when it was tested op by op."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_DIMENSIONS = 4  # batch, height, width and channels
 
 
 def dimensions(view: OpView, source: str) -> OpVerdict | None:
-    """Tensors may have 4 dimensions at most."""
+    """Check that tensors have at most 4 dimensions."""
     most = max((len(t.shape) for t in (*view.inputs, *view.outputs)), default=0)
     if most <= MOST_DIMENSIONS:
         return None
@@ -27,7 +27,7 @@ _NOT_TWICE = {"DIV", "MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE", "SUB"}
 
 
 def read_twice(view: OpView, source: str) -> OpVerdict | None:
-    """One computed tensor as two inputs of an op."""
+    """Check that no computed tensor is two inputs of the op."""
     computed = [i for i, t in zip(view.op.inputs, view.inputs, strict=True) if not t.constant]
     if len(set(computed)) == len(computed) or view.name in _TWICE:
         return None
@@ -38,7 +38,7 @@ def read_twice(view: OpView, source: str) -> OpVerdict | None:
 
 
 def one_rank(view: OpView, source: str) -> OpVerdict | None:
-    """8-bit operands, both computed: a vector beside an image is a shader that does not compile."""
+    """Check that computed 8-bit operands have one rank: shaders for different ranks do not compile."""
     ranks = {len(t.shape) for t in view.inputs[:2] if not t.constant}
     if len(ranks) < 2 or view.outputs[0].dtype not in EIGHT_BIT:
         return None
@@ -46,14 +46,14 @@ def one_rank(view: OpView, source: str) -> OpVerdict | None:
 
 
 def flat_indices(view: OpView, source: str) -> OpVerdict | None:
-    """Indices have to be one-dimensional."""
+    """Check that the indices are one-dimensional."""
     if len(view.inputs) > 1 and len(view.inputs[1].shape) == 1:
         return None
     return OpVerdict(Verdict.NOT_DELEGATED, "Only support 1D indices", source)
 
 
 def plain_slice(view: OpView, source: str) -> OpVerdict | None:
-    """The slice may have no ellipsis and neither add nor drop an axis."""
+    """Check that the slice has no ellipsis and neither adds nor drops an axis."""
     masks = ("EllipsisMask", "NewAxisMask", "ShrinkAxisMask")
     if not any(view.op.options.get(mask) for mask in masks):
         return None
@@ -61,28 +61,28 @@ def plain_slice(view: OpView, source: str) -> OpVerdict | None:
 
 
 def beta(view: OpView, source: str) -> OpVerdict | None:
-    """The beta of a softmax has to be 1."""
+    """Check that the beta of a softmax is 1."""
     if view.op.options.get("Beta", 0.0) == 1:
         return None
     return OpVerdict(Verdict.NOT_DELEGATED, "Softmax.beta != 1 is not supported", source)
 
 
 def constant_slope(view: OpView, source: str) -> OpVerdict | None:
-    """The slope has to be constant."""
+    """Check that the slope is constant."""
     if len(view.inputs) > 1 and view.inputs[1].constant:
         return None
     return OpVerdict(Verdict.NOT_DELEGATED, "the slope is computed; it has to be a constant", source)
 
 
 def constant_half(view: OpView, source: str) -> OpVerdict | None:
-    """float16 inputs have to be constant."""
+    """Check that a float16 input is constant."""
     if view.inputs[0].dtype != "float16" or view.inputs[0].constant:
         return None
     return OpVerdict(Verdict.NOT_DELEGATED, "float16 tensors that are computed are not supported", source)
 
 
 def no_groups(view: OpView, source: str) -> OpVerdict | None:
-    """Grouped convolutions were seen to end the process."""
+    """Check that a convolution is not grouped: such ones were seen to end the process."""
     shapes = [tensor.shape for tensor in view.inputs[:2]]
     if len(shapes) == 2 and all(len(shape) == 4 for shape in shapes) and shapes[0][3] == shapes[1][3]:
         return None
@@ -90,14 +90,14 @@ def no_groups(view: OpView, source: str) -> OpVerdict | None:
 
 
 def constant_weights(view: OpView, source: str) -> OpVerdict | None:
-    """Computed weights were seen to end the process."""
+    """Check that the weights are constant: computed ones were seen to end the process."""
     if len(view.inputs) > 1 and view.inputs[1].constant:
         return None
     return OpVerdict(Verdict.UNCERTAIN, "computed weights were seen to end the process", source)
 
 
 def several_parts(view: OpView, source: str) -> OpVerdict | None:
-    """A split into one part was seen to end the process."""
+    """Check that a split has several parts: a split into one was seen to end the process."""
     if len(view.outputs) > 1:
         return None
     return OpVerdict(Verdict.UNCERTAIN, "a split into one was seen to end the process", source)

@@ -1,17 +1,18 @@
-"""The builds of XNNPACK that were asked, read from xnnpack.toml, and the types each has kernels for."""
+"""The builds of XNNPACK that were tested, and the types that each has kernels for."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from functools import cache
-from importlib import resources
-from typing import Any
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.accelerators.ops import EIGHT_BIT, OpView
+from harness.accelerators.tables import OpNames, read_table
 from harness.tflite import TensorInfo
-from harness.versions import Version, release
+from harness.versions import Version
 
 _FLOATS = frozenset({"float32", "float16"})
 _WEIGHTED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "BATCH_MATMUL", "TRANSPOSE_CONV"})
@@ -21,15 +22,14 @@ _OPERANDS = frozenset(
 _INT8_ONLY = frozenset({"BATCH_MATMUL", "ELU"})
 
 
-@dataclass(frozen=True)
-class Build:
-    """One build, with the meanings that xnnpack.toml gives to the fields."""
+class Build(Struct, frozen=True, forbid_unknown_fields=True):
+    """A build of XNNPACK's delegate; xnnpack.toml describes the fields."""
 
     runtime: str
     version: Version
-    float_ops: frozenset[str]
-    quantized_ops: frozenset[str]
-    weights_only_ops: frozenset[str]
+    float_ops: OpNames
+    quantized_ops: OpNames
+    weights_only_ops: OpNames
     most_concatenated: int
     any_reduction: bool
     any_slope: bool
@@ -49,49 +49,55 @@ class Build:
         return "CONV_2D" in self.quantized_ops
 
 
+class SameAs(Struct, frozen=True, forbid_unknown_fields=True):
+    """A build that supports the same ops as another one, except some."""
+
+    runtime: str
+    version: Version
+    build: Literal["older", "newer"]
+    without: OpNames
+
+
+class Builds(Struct, frozen=True, forbid_unknown_fields=True):
+    """xnnpack.toml."""
+
+    older: Build
+    newer: Build
+    same_as: tuple[SameAs, ...]
+
+
 @cache
+def _table() -> Builds:
+    return read_table("harness.accelerators.xnnpack", "xnnpack.toml", Builds)
+
+
 def builds() -> tuple[Build, Build]:
-    """The older and the newer one that were asked."""
-    tables = tomllib.loads(_text())
-    return _build(tables["older"]), _build(tables["newer"])
+    """Return the older and the newer build that were tested op by op."""
+    return _table().older, _table().newer
 
 
-@cache
 def others() -> tuple[Build, ...]:
-    """Builds of other runtimes that came out like one of those two but for some ops."""
-    tables = tomllib.loads(_text())
-    return tuple(
-        replace(
-            base,
-            runtime=table["runtime"],
-            version=release(table["version"]),
-            float_ops=base.float_ops - set(table["without"].split()),
-        )
-        for table in tables["same_as"]
-        for base in (_build(tables[table["build"]]),)
-    )
+    """Return the builds that support the same ops as one of those two, except some."""
+    return tuple(map(_like_another, _table().same_as))
 
 
-def _text() -> str:
-    return resources.files("harness.accelerators.xnnpack").joinpath("xnnpack.toml").read_text("utf-8")
-
-
-def _build(table: Mapping[str, Any]) -> Build:
-    ops = {key: frozenset(value.split()) for key, value in table.items() if key.endswith("_ops")}
-    return Build(**{**table, **ops, "version": release(table["version"])})
+def _like_another(same: SameAs) -> Build:
+    base: Build = getattr(_table(), same.build)
+    kept = OpNames(base.float_ops - same.without)
+    return replace(base, runtime=same.runtime, version=same.version, float_ops=kept)
 
 
 def type_reason(view: OpView, build: Build) -> str | None:
-    """Why no kernel takes the types of this op; None if one does."""
+    """Return why no kernel supports the types of this op; None if one does."""
     if view.inputs and view.outputs and _has_kernel(view, build):
         return None
-    asked = (*view.inputs[:2], *view.outputs[:1])
-    eight_bit = [t.dtype for t in asked if t.dtype in EIGHT_BIT and not t.constant]
-    if any(t.dtype == "int16" for t in asked):
+    tensors = (*view.inputs[:2], *view.outputs[:1])
+    eight_bit = [t.dtype for t in tensors if t.dtype in EIGHT_BIT and not t.constant]
+    if any(t.dtype == "int16" for t in tensors):
         return "XNNPACK has no int16 kernels"
     if eight_bit:
         return _no_8_bit_kernel(view, build, eight_bit)
-    if any(t.dtype == "int8" for t in asked):
+    if any(t.dtype == "int8" for t in tensors):
         return f"no kernel in {_whose(view, build)} for int8 weights with float inputs"
     if view.name not in build.float_ops:
         return f"no kernel in {_whose(view, build)}"
@@ -100,7 +106,7 @@ def type_reason(view: OpView, build: Build) -> str | None:
 
 
 def _whose(view: OpView, build: Build) -> str:
-    """XNNPACK, or that of the build alone where the newest one has a kernel."""
+    """Return "XNNPACK", or "XNNPACK of BUILD" if the newest build has a kernel."""
     newest = builds()[1]
     if build.runtime == newest.runtime or type_reason(view, newest) is not None:
         return "XNNPACK"
@@ -144,7 +150,7 @@ def _converts(view: OpView) -> bool:
 
 
 def _data(view: OpView) -> TensorInfo:
-    """The input that is computed upon, wherever it stands."""
+    """Return the input that holds the data."""
     place = {"TRANSPOSE_CONV": 2, "SPLIT": 1}.get(view.name, 0)
     return view.inputs[place if place < len(view.inputs) else 0]
 
@@ -154,15 +160,15 @@ def _weights(view: OpView) -> TensorInfo | None:
 
 
 def _plain(tensor: TensorInfo) -> bool:
-    """8-bit with one scale for the whole tensor."""
+    """Return True for an 8-bit tensor with one scale."""
     return tensor.dtype in EIGHT_BIT and tensor.quantization is not None and tensor.quantization.axis is None
 
 
 def _agree(view: OpView) -> bool:
-    """Operands, weights and outputs are of one type; sizes, axes and biases are not asked."""
-    asked = list(view.outputs)
+    """Return True if operands, weights and outputs have one type; sizes, axes and biases do not count."""
+    tensors = list(view.outputs)
     if view.name in _OPERANDS:
-        asked += view.inputs
+        tensors += view.inputs
     elif (weights := _weights(view)) is not None:
-        asked.append(weights)
-    return len({tensor.dtype for tensor in asked}) == 1
+        tensors.append(weights)
+    return len({tensor.dtype for tensor in tensors}) == 1

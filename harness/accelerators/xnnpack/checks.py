@@ -21,7 +21,7 @@ Check = Callable[[OpView, Build], str | None]
 
 
 def activation(view: OpView, build: Build) -> str | None:
-    """The fused activation has to be one that XNNPACK can clamp to."""
+    """Check that the fused activation is one that XNNPACK can clamp to."""
     fused = view.fused_activation
     if fused in {"NONE", "RELU", "RELU_N1_TO_1", "RELU6"}:
         return None
@@ -29,7 +29,7 @@ def activation(view: OpView, build: Build) -> str | None:
 
 
 def pool(view: OpView, build: Build) -> str | None:
-    """The stride may not exceed the filter."""
+    """Check that the stride does not exceed the filter."""
     options = view.op.options
     filters = options.get("FilterHeight", 0), options.get("FilterWidth", 0)
     strides = options.get("StrideH", 0), options.get("StrideW", 0)
@@ -39,7 +39,7 @@ def pool(view: OpView, build: Build) -> str | None:
 
 
 def static(*places: int) -> Check:
-    """The inputs in `places` have to be constant."""
+    """Return a check that the inputs at these positions are constant."""
 
     def check(view: OpView, build: Build) -> str | None:
         late = next((p for p in places if p < len(view.inputs) and not view.inputs[p].constant), None)
@@ -49,7 +49,7 @@ def static(*places: int) -> Check:
 
 
 def rank(*allowed: int) -> Check:
-    """The first input has to have one of these numbers of dimensions."""
+    """Return a check that the first input has one of these numbers of dimensions."""
 
     def check(view: OpView, build: Build) -> str | None:
         found = len(view.inputs[0].shape)
@@ -61,13 +61,13 @@ def rank(*allowed: int) -> Check:
 
 
 def dimensions(view: OpView, build: Build) -> str | None:
-    """Tensors may have 6 dimensions at most."""
+    """Check that tensors have at most 6 dimensions."""
     most = max((len(t.shape) for t in view.activations), default=0)
     return None if most <= MOST_DIMENSIONS else f"{most} dimensions; at most {MOST_DIMENSIONS} are supported"
 
 
 def ratio(least: float, below: float) -> Check:
-    """Quantized: the scale of each input over the output's has to lie in [least, below)."""
+    """Return a check that quantized input scales, relative to the output's, are in [least, below)."""
 
     def check(view: OpView, build: Build) -> str | None:
         output = scale(view.outputs[0])
@@ -84,7 +84,7 @@ def ratio(least: float, below: float) -> Check:
 
 
 def product_ratio(view: OpView, build: Build) -> str | None:
-    """Quantized: the product of the inputs' scales over the output's has to lie in a range."""
+    """Check that the product of quantized input scales, relative to the output's, is in range."""
     scales = [scale(tensor) for tensor in (*view.inputs[:2], view.outputs[0])]
     if view.outputs[0].dtype not in EIGHT_BIT or len(scales) < 3 or not all(scales):
         return None
@@ -98,7 +98,7 @@ def product_ratio(view: OpView, build: Build) -> str | None:
 
 
 def concatenation(view: OpView, build: Build) -> str | None:
-    """The number of inputs is limited; uint8 ones have to be quantized like the output."""
+    """Check that there are not too many inputs, and that uint8 ones are quantized like the output."""
     count = len(view.inputs)
     if not 2 <= count <= build.most_concatenated:
         return f"{count} inputs; 2 to {build.most_concatenated} are supported"
@@ -110,13 +110,13 @@ def concatenation(view: OpView, build: Build) -> str | None:
 
 
 def splits(view: OpView, build: Build) -> str | None:
-    """A split has 2 to 4 outputs."""
+    """Check that a split has 2 to 4 outputs."""
     count = len(view.outputs)
     return None if 2 <= count <= 4 else f"{count} outputs; 2 to 4 are supported"
 
 
 def reduction(view: OpView, build: Build) -> str | None:
-    """Older builds reduce 4-D inputs over height and width only."""
+    """Check that an older build reduces a 4-D input over height and width."""
     if build.any_reduction:
         return None
     if len(view.inputs[0].shape) != 4:
@@ -128,7 +128,7 @@ def reduction(view: OpView, build: Build) -> str | None:
 
 
 def slope(view: OpView, build: Build) -> str | None:
-    """Older builds take one slope per channel only."""
+    """Check that an older build gets one slope per channel."""
     shape = view.inputs[1].shape if len(view.inputs) > 1 else ()
     if build.any_slope or all(size == 1 for size in shape[:-1]):
         return None
@@ -136,19 +136,19 @@ def slope(view: OpView, build: Build) -> str | None:
 
 
 def beta(view: OpView, build: Build) -> str | None:
-    """The beta of a softmax has to be 1."""
+    """Check that the beta of a softmax is 1."""
     value = view.op.options.get("Beta", 0.0)
     return None if value == 1 else f"beta is {value:g}; only 1 is supported"
 
 
 def block(view: OpView, build: Build) -> str | None:
-    """The block size has to be above 1."""
+    """Check that the block size is above 1."""
     size = view.op.options.get("BlockSize", 0)
     return None if size > 1 else f"a block size of {size} is not supported"
 
 
 def slice_sizes(view: OpView, build: Build) -> str | None:
-    """Newer builds want sizes that say where the slice ends."""
+    """Check that a newer build gets sizes that say where the slice ends."""
     sizes = view.values(2) or ()
     if build.open_slices or all(size > 0 for size in sizes):
         return None
@@ -156,7 +156,7 @@ def slice_sizes(view: OpView, build: Build) -> str | None:
 
 
 def strided_slice(view: OpView, build: Build) -> str | None:
-    """The slice has to be a plain one with strides of 1."""
+    """Check that the slice is a plain one with strides of 1."""
     options = view.op.options
     masks = ("EllipsisMask", "NewAxisMask", "ShrinkAxisMask")
     if any(options.get(mask) for mask in masks):
@@ -173,14 +173,14 @@ def strided_slice(view: OpView, build: Build) -> str | None:
 
 
 def reshape(view: OpView, build: Build) -> str | None:
-    """Quantized: input and output have to be quantized alike."""
+    """Check that quantized input and output have the same quantization."""
     if view.outputs[0].dtype in EIGHT_BIT and not same_quantization(view.inputs[0], view.outputs[0]):
         return "the quantization differs between input and output"
     return None
 
 
 def leaky_relu(view: OpView, build: Build) -> str | None:
-    """The slope may not be 0; quantized, the ratios of scales have to lie in a range."""
+    """Check that the slope is not 0, and that quantized scales are in range."""
     alpha = float(view.op.options.get("Alpha", 0.0))
     if alpha == 0:
         return "a slope of 0 is not supported"
@@ -194,7 +194,7 @@ def leaky_relu(view: OpView, build: Build) -> str | None:
 
 
 def quantize(view: OpView, build: Build) -> str | None:
-    """Requantizing keeps the type, within a range of scales."""
+    """Check that requantizing keeps the type, with scales in range."""
     source, target = view.inputs[0], view.outputs[0]
     if source.dtype == target.dtype:
         return ratio(1 / 256, 128.0000001)(view, build)
@@ -204,14 +204,14 @@ def quantize(view: OpView, build: Build) -> str | None:
 
 
 def weights_format(view: OpView, build: Build) -> str | None:
-    """Weights have to be dense and in the default format."""
+    """Check that the weights are dense and in the default format."""
     if view.op.version == 8:
         return "sparse weights (version 8) are not supported"
     return "only the default weights format is supported" if view.op.options.get("WeightsFormat") else None
 
 
 def second_factor(view: OpView, build: Build) -> str | None:
-    """An 8-bit second factor has one scale and is symmetric: its zero point is 0."""
+    """Check that an 8-bit second factor has one scale and the zero point 0."""
     quantization = view.inputs[1].quantization if len(view.inputs) > 1 else None
     if view.outputs[0].dtype not in EIGHT_BIT or quantization is None:
         return None
@@ -223,25 +223,25 @@ def second_factor(view: OpView, build: Build) -> str | None:
 
 
 def untransposable(view: OpView) -> bool:
-    """A type that XNNPACK has no TRANSPOSE for."""
+    """Return True for an input of a type that XNNPACK has no TRANSPOSE for."""
     tensor = view.inputs[0]
     per_channel = tensor.quantization is not None and tensor.quantization.axis is not None
     return tensor.dtype not in {"float32", *EIGHT_BIT} or per_channel
 
 
 def paddings(view: OpView, build: Build) -> str | None:
-    """Paddings have to be int32."""
+    """Check that the paddings are int32."""
     kind = view.inputs[1].dtype if len(view.inputs) > 1 else "int32"
     return None if kind == "int32" else f"paddings of {kind}; int32 is supported"
 
 
 def bias(view: OpView, build: Build) -> str | None:
-    """A convolution needs a bias."""
+    """Check that a convolution has a bias."""
     return None if len(view.inputs) > 2 else "a bias is mandatory"
 
 
 def weights_axis(expected: int) -> Check:
-    """Per-axis weights have to be quantized along `expected`."""
+    """Return a check that per-axis weights are quantized along `expected`."""
 
     def check(view: OpView, build: Build) -> str | None:
         quantization = view.inputs[1].quantization if len(view.inputs) > 1 else None

@@ -1,15 +1,16 @@
-"""What XNNPACK takes, per runtime and version.
+"""Predict which ops XNNPACK runs, per runtime and version.
 
-Builds were asked op by op what they take. For versions between them a verdict holds where both agree;
-an older one is not expected to take what the older of them leaves, a newer one is expected to take what
-the newer of them takes; everything else is uncertain.
+Two builds were tested op by op. For versions between them, a verdict is certain if both builds agree. Older
+versions do not run what the older build does not run; newer ones run what the newer build runs. All other
+verdicts are uncertain.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+
+from msgspec import structs
 
 from delegates.wire import Runtime
 from harness.accelerators import loading
@@ -18,10 +19,11 @@ from harness.accelerators.partition import parts
 from harness.accelerators.prediction import OpVerdict, Prediction, Verdict
 from harness.accelerators.xnnpack import checks as c
 from harness.accelerators.xnnpack.builds import Build, builds, others, type_reason
+from harness.record.plain import JsonObject
 from harness.tflite import ModelInfo
 from harness.versions import release
 
-SOURCE = "xnnpack_delegate.cc of google-ai-edge/LiteRT, and asked of the runtime"
+SOURCE = "xnnpack_delegate.cc of google-ai-edge/LiteRT, and tested with the runtime"
 
 _BINARY = (c.activation,)
 _SUM = (*_BINARY, c.ratio(2**-10, 256))
@@ -61,8 +63,8 @@ _CHECKS: Mapping[str, tuple[c.Check, ...]] = {
     "TRANSPOSE": (c.static(1),),
 }
 _NOT_SETTLED = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "STABLEHLO_COMPOSITE", "DENSIFY"})
-_HAND_NOTHING_OVER = {(2, n) for n in range(8)}  # of 2.7.0 seen, and not of 2.8.0
-_ASKED = "asked of the runtime"
+_DELEGATE_NOTHING = {(2, n) for n in range(8)}  # versions; seen with 2.7.0, not with 2.8.0
+_TESTED = "tested with the runtime"
 _NEWER = "use ai-edge-litert"
 _RECURRENT = frozenset(
     {"UNIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN", "LSTM", "RNN", "WHILE"}
@@ -70,8 +72,8 @@ _RECURRENT = frozenset(
 _FIX_BATCH = "fix the batch size: build the model on an input of shape (1, …)"
 
 
-def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> Prediction:
-    """What XNNPACK of a runtime will take of a model."""
+def predict(model: ModelInfo, runtime: Runtime, options: JsonObject) -> Prediction:
+    """Predict which ops of a model the XNNPACK of a runtime will run."""
     target = f"{runtime.name} {runtime.version}"
     seen = unpacked(views(model))
     ops = tuple(_of_runtime(model, seen, runtime))
@@ -83,31 +85,33 @@ def predict(model: ModelInfo, runtime: Runtime, options: Mapping[str, Any]) -> P
 
 
 def _of_runtime(model: ModelInfo, seen: Sequence[OpView], runtime: Runtime) -> list[OpVerdict]:
-    """As the very build says that was asked, else what can be concluded from its neighbours."""
-    asked_for = release(runtime.version)
-    if runtime.name == "tflite-runtime" and asked_for[:2] in _HAND_NOTHING_OVER:
-        reason = f"{runtime.name} {runtime.version} hands nothing to XNNPACK by itself; 2.8 and newer do"
-        return [OpVerdict(Verdict.NOT_DELEGATED, reason, "asked of 2.7.0", "use a newer runtime")] * len(seen)
+    """Return the verdicts of the build that was tested, else those that follow from its neighbours."""
+    version = release(runtime.version)
+    if runtime.name == "tflite-runtime" and version[:2] in _DELEGATE_NOTHING:
+        reason = f"{runtime.name} {runtime.version} delegates nothing to XNNPACK by itself; 2.8 and newer do"
+        return [OpVerdict(Verdict.NOT_DELEGATED, reason, "tested with 2.7.0", "use a newer runtime")] * len(
+            seen
+        )
     for build in (*builds(), *others()):
-        if (build.runtime, build.version) == (runtime.name, asked_for[:2]):
-            return _verdicts(model, seen, replace(build, version=asked_for))
+        if (build.runtime, build.version) == (runtime.name, version[:2]):
+            return _verdicts(model, seen, structs.replace(build, version=version))
     older, newer = (_verdicts(model, seen, build) for build in builds())
     return [_settle(a, b, runtime) for a, b in zip(older, newer, strict=True)]
 
 
 def _settle(old: OpVerdict, new: OpVerdict, runtime: Runtime) -> OpVerdict:
-    """One verdict for this runtime out of those for the two builds that were asked."""
-    asked_for = release(runtime.version)[:2]
+    """Combine the verdicts for the two builds that were tested to one for this runtime."""
+    version = release(runtime.version)[:2]
     first, last = builds()
-    older = runtime.name != last.runtime and () < asked_for < first.version
-    newer = runtime.name == last.runtime and asked_for > last.version
+    older = runtime.name != last.runtime and () < version < first.version
+    newer = runtime.name == last.runtime and version > last.version
     agreed = old.verdict is new.verdict
     if older and old.verdict is Verdict.NOT_DELEGATED and (agreed or runtime.name == first.runtime):
         return old
     if (newer and new.verdict is Verdict.DELEGATED) or (agreed and not older and not newer):
         return new
     words = " and ".join(f"{v.verdict} by {b.target}" for b, v in zip(builds(), (old, new), strict=True))
-    reason = f"{words}; {runtime.name} {runtime.version} was not asked"
+    reason = f"{words}; {runtime.name} {runtime.version} was not tested"
     return replace(new, verdict=Verdict.UNCERTAIN, reason=reason)
 
 
@@ -125,7 +129,7 @@ def _verdicts(model: ModelInfo, seen: Sequence[OpView], build: Build) -> list[Op
 
 
 def _whole_loss(seen: Sequence[OpView], build: Build) -> OpVerdict | None:
-    """One op that costs the build all of XNNPACK."""
+    """Return the verdict on all ops if one op makes the build lose all of XNNPACK."""
     late = next((view for view in seen if sized_while_running(view)), None)
     if late is not None and not build.dynamic_graphs:
         reason = (
@@ -135,11 +139,11 @@ def _whole_loss(seen: Sequence[OpView], build: Build) -> OpVerdict | None:
     odd = next((why for view in seen if (why := _breaking(view, build))), None)
     if odd is None:
         return None
-    return OpVerdict(Verdict.NOT_DELEGATED, f"{odd} costs all of XNNPACK in {build.target}", _ASKED, _NEWER)
+    return OpVerdict(Verdict.NOT_DELEGATED, f"{odd} costs all of XNNPACK in {build.target}", _TESTED, _NEWER)
 
 
 def _breaking(view: OpView, build: Build) -> str | None:
-    """An op that the build takes although it cannot run it: the delegate as a whole then fails to be made."""
+    """Return an op that the build accepts although it cannot run it: creating the delegate then fails."""
     if not build.takes_too_much:
         return None
     if view.name == "TRANSPOSE" and view.inputs and c.untransposable(view):
@@ -156,11 +160,11 @@ def _verdict(view: OpView, build: Build) -> OpVerdict:
     reason = _reason(view, build) or c.dimensions(view, build)
     if reason is None:
         if any(t.dtype == "float16" for t in view.activations):
-            return OpVerdict(Verdict.UNCERTAIN, "float16 activations were not tried", SOURCE)
+            return OpVerdict(Verdict.UNCERTAIN, "float16 activations were not tested", SOURCE)
         return OpVerdict(Verdict.DELEGATED, source=SOURCE)
     remedy = _remedy(view, build)
     if remedy == _NEWER:
-        reason += f"; {builds()[1].runtime} takes it"
+        reason += f"; {builds()[1].runtime} supports it"
     return OpVerdict(Verdict.NOT_DELEGATED, reason, SOURCE, remedy)
 
 
@@ -170,7 +174,7 @@ def _reason(view: OpView, build: Build) -> str | None:
 
 
 def _unpacking(index: int, seen: Sequence[OpView], verdicts: Sequence[OpVerdict]) -> OpVerdict:
-    """A DEQUANTIZE of constant weights goes with those that use them."""
+    """Return the verdict on an op; a DEQUANTIZE of constant weights follows the ops that use them."""
     view = seen[index]
     if not unpacks(view):
         return verdicts[index]
@@ -178,11 +182,11 @@ def _unpacking(index: int, seen: Sequence[OpView], verdicts: Sequence[OpVerdict]
     left = next((user for user in users if user.verdict is not Verdict.DELEGATED), None)
     if left is None:
         return OpVerdict(Verdict.DELEGATED, "unpacked once, beforehand", SOURCE)
-    return replace(left, reason="what uses these weights is not taken", remedy=None)
+    return replace(left, reason="the op that uses these weights is not delegated", remedy=None)
 
 
 def _remedy(view: OpView, build: Build) -> str | None:
-    """The remedy for an op that was left; None if nothing known would have it delegated."""
+    """Return what to do about an op that is not delegated; None if nothing known helps."""
     newest = builds()[1]
     if view.name in _RECURRENT:
         return "build the layer with unroll=True"

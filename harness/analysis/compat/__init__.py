@@ -1,6 +1,6 @@
-"""The compatibility report: what each variant is expected to do on each device, beside what was seen.
+"""The compatibility report: which ops each delegate is expected to run, and what stored runs observed.
 
-Pure: models, device profiles and stored runs in, one report out. Nothing is read, measured or probed.
+Pure functions: nothing is read, measured or probed.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class ReadModel:
-    """A model with its variants, each beside what is inside its file."""
+    """A model and its variants, each with the content of its file."""
 
     model: Model
     variants: tuple[tuple[Variant, ModelInfo], ...]
@@ -69,9 +69,9 @@ class ReadModel:
 def report(
     models: Sequence[ReadModel], targets: Sequence[Target], documents: Iterable[Document] = ()
 ) -> CompatReport:
-    """The report: one cell per variant, device, delegate and runtime.
+    """Return the report, with one cell per variant, device, delegate and runtime.
 
-    documents: stored runs; if several observed the same cell, the last one counts.
+    documents: stored runs, oldest first. If several observed the same cell, the latest counts.
     """
     seen = observed.collect(documents)
     pairs = [pair for read in models for pair in read.variants]
@@ -108,7 +108,7 @@ def _cells(variant: Variant, info: ModelInfo, target: Target, seen: observed.See
     for delegate in target.profile.delegates:
         for runtime in target.runtimes_for(delegate):
             prediction = predict(info, delegate.name, runtime, delegate.options)
-            found = observed.find(seen, variant.sha256, target.profile.name, delegate, runtime)
+            latest = observed.find(seen, variant.sha256, target.profile.name, delegate, runtime)
             named = needs_runtime(delegate.name)
             yield CompatCell(
                 model=variant.model,
@@ -118,17 +118,17 @@ def _cells(variant: Variant, info: ModelInfo, target: Target, seen: observed.See
                 runtime=runtime.name if named else None,
                 runtime_version=runtime.version if named else None,
                 predicted=predicted(prediction),
-                observed=found and replace(found, matches=_matches(prediction, found)),
+                observed=latest and replace(latest, matches=_matches(prediction, latest)),
                 in_the_way=in_the_way(info, prediction),
             )
 
 
-def _matches(prediction: Prediction, found: Observed) -> bool | None:
-    """Whether the observation is what was predicted; None if that can't be said."""
+def _matches(prediction: Prediction, seen: Observed) -> bool | None:
+    """Return whether the observation agrees with the prediction; None if they can't be compared."""
     if prediction.outcome == "uncertain":
         return None
-    if "refused" in (prediction.outcome, found.outcome):
-        return prediction.outcome == found.outcome
-    if found.total != prediction.total:  # another count: of a compiled model, for example
+    if "refused" in (prediction.outcome, seen.outcome):
+        return prediction.outcome == seen.outcome
+    if seen.total != prediction.total:  # counted differently, as in a compiled model
         return None
-    return prediction.count(Verdict.DELEGATED) == found.taken
+    return prediction.count(Verdict.DELEGATED) == seen.taken

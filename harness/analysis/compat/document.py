@@ -1,4 +1,4 @@
-"""The compatibility report, typed: what `qbench compat --json` writes."""
+"""The types of the compatibility report, which `qbench compat --json` writes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ KnownFrom = Literal["installed", "profile", "assumed"]
 
 
 class NeedingOp(Struct, frozen=True):
-    """An op that asks for a release of TensorFlow Lite.
+    """An op that needs a certain release of TensorFlow Lite.
 
-    int16: it asks for more than its version says, because its tensors are int16.
+    int16: it needs a newer one than its version says, because its tensors are int16.
     """
 
     op: str
@@ -28,27 +28,27 @@ class NeedingOp(Struct, frozen=True):
 
 
 class Needs(Struct, frozen=True):
-    """The first release of TensorFlow Lite that has all ops of a model, and the ops that make it so."""
+    """The oldest release of TensorFlow Lite with all ops of a model, and the ops that decide it."""
 
-    release: str | None  # None: newer than all that are known here
+    release: str | None  # None: newer than every release known to qbench
     ops: tuple[NeedingOp, ...]
 
 
 class Predicted(Struct, frozen=True):
-    """What the rules expect of a cell, as counts of ops."""
+    """The prediction for a cell, as counts of ops."""
 
     outcome: Outcome
-    target: str  # what it holds for: "ai-edge-litert 2.3.0", "edgetpu_compiler 16.0"
+    target: str  # what the prediction is for: "ai-edge-litert 2.3.0", "edgetpu_compiler 16.0"
     total: int
     taken: int
-    likely: int  # of all, those whose verdict is only likely
+    likely: int  # ops whose verdict is only likely
     uncertain: int
     partitions: int | None  # None: not known
     refusal: Refusal | None
 
 
 class DevicePrediction(Struct, frozen=True):
-    """What the rules expect of one model on one delegate of a device, also op by op."""
+    """The prediction for one model on one delegate of a device, as counts and op by op."""
 
     device: str
     delegate: str
@@ -64,7 +64,7 @@ class DevicePrediction(Struct, frozen=True):
 
 
 class Observed(Struct, frozen=True):
-    """What a stored run saw of a cell."""
+    """What a stored run observed of a cell."""
 
     run_id: str
     runtime: tuple[str | None, str | None]  # name, version
@@ -74,11 +74,11 @@ class Observed(Struct, frozen=True):
     partitions: int | None
     reason: str | None
     software: bool
-    matches: bool | None = None  # whether it was predicted so; None: that can't be said
+    matches: bool | None = None  # whether it agrees with the prediction; None: can't be compared
 
 
 class OpsInTheWay(Struct, frozen=True):
-    """Ops of one kind that are not certain to be delegated, for one reason."""
+    """Ops of one kind that may not be delegated, for one reason."""
 
     op: str
     count: int
@@ -90,7 +90,7 @@ class OpsInTheWay(Struct, frozen=True):
 
 
 class CompatCell(Struct, frozen=True):
-    """One variant on one delegate of a device, in one runtime: predicted, and observed if it was."""
+    """A variant on a delegate of a device in one runtime: the prediction, and an observation if any."""
 
     model: str
     variant: str
@@ -111,7 +111,7 @@ class CompatModel(Struct, frozen=True):
 
 
 class CompatDevice(Struct, frozen=True):
-    """A device profile and the runtimes that were predicted for."""
+    """A device profile, and the runtimes that predictions were made for."""
 
     name: str
     place: str
@@ -121,7 +121,7 @@ class CompatDevice(Struct, frozen=True):
 
 
 class CompatVariant(Struct, frozen=True):
-    """A variant and what it needs of a runtime."""
+    """A variant, and the release of TensorFlow Lite it needs."""
 
     model: str
     name: str = field(name="variant")
@@ -133,7 +133,7 @@ class CompatVariant(Struct, frozen=True):
 
 
 class CompatReport(Struct, frozen=True):
-    """What each variant is expected to do on each device, beside what stored runs saw."""
+    """The compatibility report: predictions for all cells, with observations of stored runs."""
 
     schema: int
     qbench_version: str

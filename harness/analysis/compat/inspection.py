@@ -1,4 +1,4 @@
-"""One model file and what is expected of it: what `qbench inspect` shows."""
+"""The inspection of one model file, which `qbench inspect` shows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.tflite.describe import describe
 
 @dataclass(frozen=True)
 class Inspection:
-    """What is inside a .tflite file, and what delegates are expected to take of it."""
+    """The content of a .tflite file, and predictions of which ops delegates will run."""
 
     file: str  # as the user gave it
     model: ModelInfo
@@ -26,16 +26,16 @@ class Inspection:
     predictions: tuple[DevicePrediction, ...]
 
     def to_json(self) -> JsonObject:
-        """The document of `qbench inspect --json`."""
+        """Return the document of `qbench inspect --json`."""
         return {
             "file": self.file,
-            **describe(self.model),
+            **msgspec.to_builtins(describe(self.model)),
             "needs": msgspec.to_builtins(self.needs),
             "predictions": msgspec.to_builtins(self.predictions),
         }
 
 
 def inspect(file: str, model: ModelInfo, targets: Iterable[Target] = ()) -> Inspection:
-    """What is known of a model from its file alone, with predictions for these device profiles."""
-    expected = tuple(found for target in targets for found in predictions(model, target))
+    """Describe a model by its file alone, with predictions for these device profiles."""
+    expected = tuple(prediction for target in targets for prediction in predictions(model, target))
     return Inspection(file, model, needs(model), expected)

@@ -1,4 +1,4 @@
-"""What stored runs saw of a cell: of the same file, on the device of that name, with the same options."""
+"""Observations of stored runs: of the same file, on a device of that name, with the same options."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TELLING_STAGES = ("runtime", "delegate", "load", "allocate")  # before anything
 
 
 class Key(NamedTuple):
-    """What makes two cells of different runs the same, but for the runtime."""
+    """What identifies a cell across runs, apart from the runtime."""
 
     sha256: str  # of the variant's file
     device: str
@@ -28,11 +28,11 @@ class Key(NamedTuple):
 
 
 Seen = Mapping[Key, Sequence[Observed]]
-"""What runs saw, oldest first."""
+"""Observations by cell, oldest first."""
 
 
 def collect(documents: Iterable[Document]) -> Seen:
-    """All cells of stored runs (oldest first) that say what a delegate took."""
+    """Collect observations from documents, oldest first."""
     seen: dict[Key, list[Observed]] = {}
     for document in documents:
         files = {(variant.model, variant.name): variant.sha256 for variant in document.variants}
@@ -50,21 +50,21 @@ def collect(documents: Iterable[Document]) -> Seen:
 def find(
     seen: Seen, sha256: str | None, device: str, delegate: DelegateSpec, runtime: Runtime
 ) -> Observed | None:
-    """The latest observation of a cell; in this runtime, if that makes a difference to what is taken."""
+    """Return the latest observation of a cell, in this runtime if runtimes differ in what they delegate."""
     if sha256 is None:
         return None
     any_runtime = not needs_runtime(delegate.name)
     key = Key(sha256, device, delegate.name, _as_text(delegate.name, delegate.options))
     matching = [
-        found
-        for found in seen.get(key, ())
-        if any_runtime or found.runtime == (runtime.name, runtime.version)
+        observation
+        for observation in seen.get(key, ())
+        if any_runtime or observation.runtime == (runtime.name, runtime.version)
     ]
     return matching[-1] if matching else None
 
 
 def _options(device: DeviceState, delegate: str) -> str | None:
-    """The options that a device's delegate was used with; None if the run does not say."""
+    """Return the options that a device's delegate was used with; None if they were not stored."""
     for used in () if device.profile is None else device.profile.delegates:
         if used.name == delegate:
             return _as_text(delegate, used.options)
@@ -72,7 +72,7 @@ def _options(device: DeviceState, delegate: str) -> str | None:
 
 
 def _as_text(delegate: str, options: JsonObject) -> str:
-    """Options as one text, the same for a profile and for what a run stored of it."""
+    """Return options as a text that is the same for a profile and for the profile as a run stored it."""
     known = ACCELERATORS.get(delegate)
     immaterial = () if known is None else known.immaterial
     return json.dumps(
@@ -81,9 +81,9 @@ def _as_text(delegate: str, options: JsonObject) -> str:
 
 
 def _tells(row: Row) -> bool:
-    """True for a cell that was measured with a count of ops, or refused when loaded or compiled.
+    """Return whether a row says what was delegated: it was measured, or refused at loading or compiling.
 
-    An error in an inference may have any cause.
+    An error during inference says nothing, because it may have any cause.
     """
     if row.status != "refused":
         return row.status in _OUTCOMES and row.ops is not None

@@ -1,4 +1,4 @@
-"""Predictions of the rules, as the compatibility report and `qbench inspect` have them."""
+"""Predictions, in the form that the compatibility report and `qbench inspect` show."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from harness.tflite import ModelInfo
 
 
 def predictions(model: ModelInfo, target: Target) -> list[DevicePrediction]:
-    """What each delegate of a profile is expected to take of one model, once per runtime."""
-    found = []
+    """Predict one model for each delegate of a profile, once per runtime."""
+    results = []
     for delegate in target.profile.delegates:
         for runtime in target.runtimes_for(delegate):
             prediction = predict(model, delegate.name, runtime, delegate.options)
-            found.append(
+            results.append(
                 DevicePrediction(
                     device=target.profile.name,
                     delegate=delegate.name,
@@ -27,11 +27,11 @@ def predictions(model: ModelInfo, target: Target) -> list[DevicePrediction]:
                     ops=prediction.ops,
                 )
             )
-    return found
+    return results
 
 
 def predicted(prediction: Prediction) -> Predicted:
-    """The prediction as counts of ops."""
+    """Return the prediction as counts of ops."""
     return Predicted(
         outcome=cast(Outcome, prediction.outcome),
         target=prediction.target,
@@ -45,7 +45,7 @@ def predicted(prediction: Prediction) -> Predicted:
 
 
 def in_the_way(model: ModelInfo, prediction: Prediction) -> tuple[OpsInTheWay, ...]:
-    """Ops that are not certain to be delegated, those alike together, the most frequent first."""
+    """Return the ops that may not be delegated, grouped by kind and reason, the most frequent first."""
     if prediction.refused:
         return ()
     groups = Counter(

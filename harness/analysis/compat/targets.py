@@ -1,4 +1,4 @@
-"""The runtimes that a device profile is predicted for, without asking the device."""
+"""Which runtimes to predict for on a device profile, without connecting to the device."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.accelerators import ACCELERATORS
 from harness.analysis.compat.document import KnownFrom
 from harness.config import DelegateSpec, DeviceProfile
 
-# The versions that rules are known for best; assumed where nothing says what a device has.
+# The versions that rules are best known for; assumed if a device's runtime is unknown.
 KNOWN = (
     Runtime("tflite-runtime", "2.14.0"),
     Runtime("ai-edge-litert", "2.3.0"),
@@ -27,17 +27,17 @@ class Target:
     known_from: KnownFrom
 
     def runtimes_for(self, delegate: DelegateSpec) -> tuple[Runtime, ...]:
-        """The runtimes to predict for: only the first where they make no difference to the rules."""
+        """Return the runtimes to predict for; only one if the delegate's rules don't depend on it."""
         return self.runtimes if needs_runtime(delegate.name) else self.runtimes[:1]
 
 
 def needs_runtime(delegate: str) -> bool:
-    """True for a delegate whose rules are not the same for all runtimes."""
+    """Return whether a delegate's rules depend on the runtime."""
     return ACCELERATORS[delegate].rules_need_runtime
 
 
 def target(profile: DeviceProfile, installed: Sequence[Runtime]) -> Target:
-    """The runtimes of a profile: of a local one those installed, of any other what it names, else all known.
+    """Return the runtimes of a profile: the installed one if local, else the one it names, else all known.
 
     installed: the runtimes of the Python that runs qbench, in the order in which `auto` chooses.
     """

@@ -1,4 +1,4 @@
-"""Transports: how the bundle and the models get to a machine, and its answers home."""
+"""Transports: bring the bundle and the models to a machine, and its answers back."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from harness.devices.transports.connection import Connection
 
 
 class Transport(Protocol):
-    """A way to start agents on one machine. Raises DeviceError where the machine can't be reached."""
+    """Starts agents on one machine. Its methods raise DeviceError if the machine can't be reached."""
 
     name: str  # "this machine", or the board as the user calls it
-    lock_holder: str | None  # who measured on the machine when it was last asked
+    lock_holder: str | None  # who was measuring on the machine when it was last asked
 
     def python(self, wanted: str | None) -> str:
-        """Return the Python that a profile means: `wanted`, or the machine's default."""
+        """Return the Python to use: `wanted`, or the machine's default."""
         ...
 
     def remote_path(self, path: Path) -> str:
-        """Return the path of a file of ours on the machine, where it is once an agent has started."""
+        """Return the path of a local file on the machine. It exists there once an agent has started."""
         ...
 
     def lock_for(self, run_id: str, wait_s: float | None) -> None:
-        """Let agents started from now on take the machine's lock and wait so long for it (None: for ever)."""
+        """Let agents started from now on take the lock; they wait `wait_s` for it (None: for ever)."""
         ...
 
     def start(self, request: Request) -> Connection:
@@ -38,13 +38,13 @@ class Transport(Protocol):
         ...
 
     def link_is_up(self) -> bool:
-        """Return whether the machine can be reached at the moment."""
+        """Return whether the machine can be reached now."""
         ...
 
     def restore_link(self, stopped: Event) -> bool:
-        """Return whether the link was lost and is there again; it is tried until `stopped` is set."""
+        """Try to restore a lost link until `stopped` is set. Returns whether it was lost and is up again."""
         ...
 
     def close(self) -> None:
-        """End what is under way and leave nothing open; any thread may call it."""
+        """End everything that is running and close the link. Thread-safe."""
         ...

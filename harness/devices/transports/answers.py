@@ -1,8 +1,8 @@
-"""A device's answers as home accepts them: printable text of bounded size, and figures that are possible.
+"""Validate a device's answers: printable text of bounded size, and figures that are possible.
 
-The types are checked in delegates/wire.py; what types can't say is checked here, once, so that nobody
-behind this door has to check again. Launches come while a machine measures, perhaps this one, and hold
-thousands of numbers: lists of numbers are handled as a whole.
+delegates/wire.py checks types; this module checks everything else, so that no other module has to. Launches
+hold thousands of numbers and arrive while a machine measures, which may be this one: lists of numbers are
+checked as a whole, which is fast.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from delegates.wire import (
 
 Answer = SystemInfo | ProbeResult | Launch | Failure | Progress | Done
 
-# Far above what a conductor sends: 10,500 samples of a launch, 16 KiB of stderr.
-_MOST_BYTES = 2 << 20  # of one answer, the data of outputs left out
+# Limits, far above what a conductor sends: 10,500 samples per launch, 16 KiB of stderr.
+_MOST_BYTES = 2 << 20  # of one answer, without the data of outputs
 _MOST_SAMPLES = 50_000
 _MOST_LAUNCHES = 1 << 20
 _MOST_TEXTS = 256  # in a list that is shown: Pythons, libraries, delegates
 _MOST_OPS = 4096
 _LONGEST_TEXT = 1000
 _LONGEST_PATH = 40
-_LONGEST_STDERR = 16 * 1024  # stored as it was written, and never shown
+_LONGEST_STDERR = 16 * 1024  # stored, but never shown
 _LARGEST_RANK = 16
-_NO_TEXT = frozenset((int, float, bool, type(None)))  # lists of these have no text in them
+_NO_TEXT = frozenset((int, float, bool, type(None)))  # lists of these hold no text
 
 _NUMBER, _COUNT, _TEXTS, _NUMBERS = "a number", "a count", "a list of texts", "a list of numbers"
 _MACHINE = {
@@ -59,7 +59,7 @@ _CHANGING = {
 
 
 def receive(line: str) -> Answer:
-    """Return the answer in a line, every text in it printable. Raises WireError for anything else."""
+    """Return the answer in a line, with all its texts made printable. Raises WireError if it is invalid."""
     try:
         raw = json.loads(line)
         if len(line) - _output_bytes(raw) > _MOST_BYTES:
@@ -74,7 +74,7 @@ def receive(line: str) -> Answer:
 
 
 def _output_bytes(raw: Any) -> int:
-    """Return how many bytes of a line are output tensors, before any time is spent on the rest."""
+    """Return how many bytes of a line are output tensors."""
     outputs = raw.get("outputs") if isinstance(raw, dict) else None
     if not isinstance(outputs, list):
         return 0
@@ -83,7 +83,7 @@ def _output_bytes(raw: Any) -> int:
 
 
 def _printable(raw: Any, path: str) -> Any:
-    """Return the same with every text as a printable line of bounded length; `path` is made of keys."""
+    """Return the value with each text as a printable line of bounded length. path: the keys to it."""
     if isinstance(raw, str):
         return _text(raw, path)
     if isinstance(raw, list):
@@ -94,14 +94,14 @@ def _printable(raw: Any, path: str) -> Any:
 
 
 def _inside(path: str, key: str) -> str:
-    """Return the path of a key. Only short paths matter, and a device may choose its keys."""
+    """Return the path of a key. Long ones are cut: devices choose keys, and no long path matters."""
     return f"{path}.{key}" if len(path) + len(key) < _LONGEST_PATH else "…"
 
 
 def _text(text: str, path: str) -> str:
-    if path == ".outputs.data":  # base64, which is checked
+    if path == ".outputs.data":  # base64, checked later
         return text
-    if path in (".job", ".group"):  # ours, unchanged; of any length and with any line feed
+    if path in (".job", ".group"):  # sent by home, so of any length and with any line feed
         return printable(text)
     return printable(text)[-_LONGEST_STDERR:] if path == ".stderr" else _line(text)
 
@@ -112,7 +112,7 @@ def _line(text: str) -> str:
 
 
 def _refuse_stopped_clock(m: Launch) -> Launch | Failure:
-    """Return the launch, or a failure where the clock stood still in half of the inferences or more."""
+    """Return the launch, or a failure if at least half of the inferences took 0 ns."""
     count = sum(map(len, m.blocks_ns))
     stopped = sum(block.count(0) for block in m.blocks_ns)
     if count and stopped <= count // 2:
@@ -143,10 +143,10 @@ def _check(message: Answer) -> None:
 
 def _check_launch(m: Launch) -> None:
     samples = sum(map(len, m.blocks_ns)) + len(m.end_to_end_ns)
-    least = [min(series) for series in (*m.blocks_ns, *m.cpu_time_ns, m.end_to_end_ns) if series]
+    smallest = [min(series) for series in (*m.blocks_ns, *m.cpu_time_ns, m.end_to_end_ns) if series]
     _need(0 <= m.launch < _MOST_LAUNCHES, "Launch.launch")
     _need(0 < samples <= _MOST_SAMPLES, "Launch.blocks_ns")
-    _need(min([*least, m.init_ns, m.first_ns, m.warmup]) >= 0, "Launch: a time below zero")
+    _need(min([*smallest, m.init_ns, m.first_ns, m.warmup]) >= 0, "Launch: a time below zero")
     _need(
         not m.cpu_time_ns or list(map(len, m.cpu_time_ns)) == list(map(len, m.blocks_ns)),
         "Launch.cpu_time_ns",
@@ -167,12 +167,11 @@ def _check_ops(ops: Ops) -> None:
     _need(all(len(group.dtypes) <= _MOST_TEXTS for group in ops.not_delegated), "OpGroup.dtypes")
     nodes = [node for group in ops.not_delegated for node in group.nodes]
     _need(len(set(nodes)) == len(nodes) and all(0 <= node < ops.total for node in nodes), "Ops: nodes")
-    told = [group for group in ops.not_delegated if group.nodes]
-    _need(all(len(group.nodes) == group.count for group in told), "Ops: nodes")
+    _need(all(len(group.nodes) in (0, group.count) for group in ops.not_delegated), "Ops: nodes")
 
 
 def _check_output(output: Output) -> None:
-    """Require as many float32 values as the shape (samples, *tensor shape) has."""
+    """Check that the data holds as many float32 values as the shape (samples, *tensor shape)."""
     _need(0 < len(output.shape) <= _LARGEST_RANK and min(output.shape) >= 0, "Output.shape")
     try:
         size = len(base64.b64decode(output.data, validate=True))
@@ -182,7 +181,7 @@ def _check_output(output: Output) -> None:
 
 
 def _check_facts(facts: Mapping[str, Any], forms: Mapping[str, str], where: str) -> None:
-    """Check those that home uses; others that a device may send are only stored."""
+    """Check the facts that home uses. Other facts are only stored."""
     for key, form in forms.items():
         if key in facts and not _has_form(facts[key], form):
             raise WireError(f"{where}.{key}: {form} expected")

@@ -1,4 +1,4 @@
-"""The way from a fresh process to an agent that waits for its request: home's side of agent/bootstrap.py."""
+"""Turn a fresh process into an agent that waits for its request: home's side of agent/bootstrap.py."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from harness.devices.transports.bundle import Bundle
 from harness.devices.transports.connection import Connection
 from harness.errors import DeviceError
 
-KEEP_BYTES = 1 << 30  # old bundles and models on a machine, beyond what a run needs
+KEEP_BYTES = 1 << 30  # of old bundles and models on a machine
 
 _SOURCE = Path(delegates.__file__).parent / "agent" / "bootstrap.py"
-_QUIET_S = 60  # without a byte from home for so long, bootstrap.py ends
+_QUIET_S = 60  # without a byte from home, until bootstrap.py ends
 _BANNER_BYTES = 1 << 20
 _LINE_BYTES = 1 << 20
 _TEXT_LENGTH = 500
-_AT_ONCE = 50  # answers that may come in a row; later ones, one a second
+_AT_ONCE = 50  # answers that may come in a row; then one per second
 _FORMS = {"waiting": str, "missing": list, "error": str, "ready": bool, "cleaned": dict}
 
 Note = Callable[[str], None]
@@ -36,10 +36,10 @@ Content = Path | bytes
 
 @dataclass(frozen=True)
 class WorkFolder:
-    """The folder of qbench's files and lock on a machine, and for whom the lock is taken.
+    """The folder of qbench's files and lock on a machine, and who takes the lock.
 
-    folder: None lets the machine choose. named_by: the setting by which a user names another folder.
-    owner: None leaves the lock alone. wait_s: the longest wait for the lock, None for ever.
+    folder: None lets the machine choose. named_by: the setting with which users choose another folder.
+    owner: None does not take the lock. wait_s: the longest wait for the lock; None: for ever.
     """
 
     folder: str | None
@@ -48,15 +48,15 @@ class WorkFolder:
     wait_s: float | None = None
 
     def locked_for(self, run_id: str, wait_s: float | None) -> WorkFolder:
-        """Return this folder with the lock to be taken for one run of this user's."""
+        """Return the folder with its lock to be taken for a run of this user."""
         owner = {"who": f"{_user()}@{platform.node()}", "run": run_id}
         return replace(self, owner=owner, wait_s=wait_s)
 
 
 class Bootstrapper:
-    """Brings the agent up on a connection, before its request. Every method raises DeviceError.
+    """Starts the agent on a connection. Every method raises DeviceError.
 
-    `why` says why the connection ended, once it has.
+    why: returns why the connection has ended.
     """
 
     def __init__(self, name: str, connection: Connection, why: Callable[[], str], note: Note) -> None:
@@ -65,9 +65,9 @@ class Bootstrapper:
         self._missing: list[str] | None = None
 
     def greet(self) -> None:
-        """Wait until a login shell runs our command; before that nothing but a comment is sent.
+        """Wait until the login shell runs qbench's command; until then only a comment is sent.
 
-        A shell that runs something else instead must not read our program as its own commands.
+        If the shell runs something else, that must not read qbench's program as commands.
         """
         word = secrets.token_hex(16)
         hello, answer = ssh_command.hello(word)
@@ -82,12 +82,12 @@ class Bootstrapper:
         do: str = "run",
         python: bytes = b"",
     ) -> None:
-        """Start bootstrap.py with its order.
+        """Send bootstrap.py and its order.
 
-        files: by SHA-256. python: the line that names a Python, as a login shell reads it.
+        files: by SHA-256. python: the line that names a Python for the login shell.
         """
         marker, source = secrets.token_hex(16), _SOURCE.read_bytes()
-        far = self._connection.timeouts is not None
+        is_board = self._connection.timeouts is not None
         order = {
             "do": do,
             "marker": marker,
@@ -96,8 +96,8 @@ class Bootstrapper:
             "owner": folder.owner,
             "wait_s": folder.wait_s,
             "keep_bytes": KEEP_BYTES,
-            "quiet_s": _QUIET_S if far else 0,
-            "stay": not far,
+            "quiet_s": _QUIET_S if is_board else 0,
+            "stay": not is_board,
             "bundle": bundle.sha256,
             "files": [{"sha256": key, "size": _size(content)} for key, content in files.items()],
         }
@@ -105,9 +105,9 @@ class Bootstrapper:
         self._skip_banner(marker.encode())
 
     def finish(self, end: str, files: Mapping[str, Content]) -> dict[str, Any]:
-        """Send those of `files` that are missing there. Returns the answer that has the key `end`."""
+        """Send the files that are missing on the machine. Returns the answer with the key `end`."""
         started, answers = time.monotonic(), 0
-        told = ""
+        last_owner = ""
         pieces = sum(map(_size, files.values())) >> 19
         while answers < _AT_ONCE + pieces + time.monotonic() - started:
             answer = self._answer()
@@ -116,16 +116,16 @@ class Bootstrapper:
                 return answer
             if "waiting" in answer:
                 owner = answer["waiting"].rpartition(" for ")[0] or answer["waiting"]
-                if owner != told:
+                if owner != last_owner:
                     self._note(f"{self._name} is in use by {answer['waiting']}; waiting")
-                told = owner
+                last_owner = owner
             elif "missing" in answer:
-                self._tell_of_damage(min(answer.get("damaged", 0), len(answer["missing"])))
+                self._note_damage(min(answer.get("damaged", 0), len(answer["missing"])))
                 self._send(answer["missing"], files)
         raise self._nonsense()
 
     def _skip_banner(self, until: bytes, own: bytes | None = None) -> None:
-        """Skip what a login shell prints before the line `until`; `own` is ours and must not come back."""
+        """Skip what a login shell prints before the line `until`. Raises DeviceError if it echoes `own`."""
         room, started = _BANNER_BYTES, time.monotonic()
         timeouts = self._connection.timeouts
         while line := self._banner_line(room):
@@ -149,7 +149,7 @@ class Bootstrapper:
         if not line:
             raise self._no_answer()
         if line == b"\n":
-            return {}  # it is still working
+            return {}  # a sign of life
         try:
             answer = json.loads(line)
         except (ValueError, RecursionError):
@@ -162,7 +162,7 @@ class Bootstrapper:
         return answer
 
     def _no_answer(self) -> DeviceError:
-        """Return why the stream ended before the agent was there."""
+        """Return the error for a stream that ended before the agent was up."""
         self._connection.close()
         return DeviceError(f"{self._name}: {self._why()}")
 
@@ -173,7 +173,7 @@ class Bootstrapper:
     def _nonsense(self) -> DeviceError:
         return DeviceError(f"{self._name} sent something that is no answer")
 
-    def _tell_of_damage(self, count: int) -> None:
+    def _note_damage(self, count: int) -> None:
         if count:
             files = "1 file" if count == 1 else f"{count} files"
             self._note(
@@ -196,7 +196,7 @@ class Bootstrapper:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # as in a container that was given any user id
+    except (KeyError, OSError):  # a container may run as a user id without a name
         return f"user {os.geteuid()}"
 
 
@@ -205,7 +205,7 @@ def _size(content: Content) -> int:
 
 
 def _well_formed(answer: dict[str, Any]) -> bool:
-    """Return whether every value that is used has the type it is used as."""
+    """Return whether all values of an answer have the expected types."""
     cleaned = answer.get("cleaned", {"files": 0, "bytes": 0})
     damaged = answer.get("damaged", 0)
     return (

@@ -1,4 +1,4 @@
-"""`delegates/` as one reproducible .pyz, named by its content."""
+"""Pack `delegates/` into one reproducible .pyz, which is named by its content."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 
 import delegates
 
-# The start script runs before the package is on any device, so it is the one file not in delegates/.
+# The start script of the .pyz: the only file that is not in delegates/.
 _START = b"from delegates.__main__ import main\n\nmain()\n"
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can say: the same files give the same bytes
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date in a zip; a fixed one makes the bundle reproducible
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Bundle:
 
 
 def build() -> Bundle:
-    """Zip every module of `delegates/`, in order and without the time of day."""
+    """Zip every module of `delegates/`, sorted by path and without modification times."""
     folder = Path(delegates.__file__).parent
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:

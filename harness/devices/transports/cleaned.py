@@ -1,4 +1,4 @@
-"""The answer to cleaning a machine."""
+"""The result of cleaning a machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Cleaned(NamedTuple):
-    """What was removed from a machine."""
+    """How many files and bytes were removed from a machine."""
 
     files: int
     bytes: int

@@ -1,4 +1,4 @@
-"""A connection to one agent process: a request goes out, its answers come back in order."""
+"""A connection to one agent process: send a request, read its answers."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from harness.errors import DeviceError
 from harness.processes import Exit, Process
 
 _LOOK_S = 1.0
-_STOP_S = 15  # between asking a conductor to stop and ending it
+_STOP_S = 15  # between asking a conductor to stop and killing it
 _STDERR_TAIL_BYTES = 16 * 1024
 _CHUNK_BYTES = 1 << 18
-_MOST_BYTES = 4 << 30  # of answers to one request: a hostile device must not fill our memory and disk
+_MOST_BYTES = 4 << 30  # of answers to one request: a hostile device must not fill memory and disk
 _LAST_WORDS = 200  # characters
 
 Bootstrap = Callable[["Connection"], object]
 
 
 class Connection:
-    """Iterate over the answers, then close.
+    """A process that answers one request. Iterate over the answers, then close.
 
-    `bootstrap` brings the agent up between the start of the process and the request. With `timeouts` each
-    side shows by empty lines that it is still there, and a device that is silent for too long is given up.
+    bootstrap: starts the agent in the fresh process, before the request is sent. timeouts: if given, both
+    sides send heartbeats, and a device that is silent for too long is given up.
     """
 
     def __init__(
@@ -44,8 +44,8 @@ class Connection:
         self._request, self._bootstrap, self.timeouts = request, bootstrap, timeouts
         self._process = Process(command, folder=folder, kept_bytes=_STDERR_TAIL_BYTES)
         self.pid = self._process.pid
-        self.asked = False  # whether the agent was there to get the request
-        self.late: str | None = None  # what took too long, if something did: "said nothing for 60 s"
+        self.asked = False  # whether the agent was up and got the request
+        self.late: str | None = None  # what took too long, if anything: "said nothing for 60 s"
         self._read_bytes = 0
         self.status: int | None = None  # exit status, once closed
         self._sending = threading.Lock()
@@ -56,7 +56,7 @@ class Connection:
             threading.Thread(target=self._watch, args=(timeouts.answer_s,), daemon=True).start()
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield messages up to the end of the stream. Raises DeviceError for a line that is not a message."""
+        """Yield answers until the stream ends. Raises DeviceError for a line that is no valid answer."""
         if self._bootstrap is not None:
             self._bootstrap(self)
         self.asked = True
@@ -67,13 +67,13 @@ class Connection:
             try:
                 yield receive(line.decode("ascii", "replace"))
             except WireError as error:
-                self.kill()  # it would not stop when asked to
+                self.kill()  # it can't be trusted to stop when asked
                 raise DeviceError(f"the device sent something that is no answer: {error}") from None
         if self.late is not None:
             raise DeviceError(f"the device {self.late}")
 
     def read_line(self, limit: int) -> bytes:
-        """Return the next line, empty at the end of the stream. Raises DeviceError beyond `limit` bytes."""
+        """Return the next line; empty at the end. Raises DeviceError for more than `limit` bytes."""
         with self._in_time():
             line = self._process.stdout.readline(limit + 1)
         self._read_bytes += len(line)
@@ -84,30 +84,30 @@ class Connection:
         return line
 
     def send(self, *pieces: bytes, content: Path | bytes = b"") -> None:
-        """Send bytes, then a file's content or more bytes, with no beat in between."""
+        """Send `pieces`, then the content of a file or more bytes, without a heartbeat in between."""
         source = content.open("rb") if isinstance(content, Path) else io.BytesIO(content)
-        # ValueError, OSError: the process has ended; reading will tell
+        # ValueError, OSError: the process has ended, which reading will notice
         with source as opened, self._sending, contextlib.suppress(OSError, ValueError):
             for piece in pieces:
                 self._process.stdin.write(piece)
             while data := opened.read(_CHUNK_BYTES):
                 self._send_some(data)
             self._process.stdin.flush()
-        if self.timeouts is not None and not self._beating:  # not before the first bytes of ours
+        if self.timeouts is not None and not self._beating:  # no heartbeat before the first bytes
             self._beating = True
             threading.Thread(target=self._beat, args=(self.timeouts.beat_s,), daemon=True).start()
 
     def stop(self) -> None:
-        """Ask the agent to end early; what it has measured still comes."""
+        """Ask the agent to end early. It still sends what it has measured."""
         self._over.set()
         if not self.asked:
-            self.kill()  # still starting, perhaps behind a frozen link: there is nothing to lose
+            self.kill()  # still starting, perhaps behind a frozen link: nothing is lost
         else:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
 
     def close(self) -> str | None:
-        """End the process. Returns how it ended where that was not in order, else None."""
+        """End the process. Returns how it ended, or None if it ended normally."""
         self.stop()
         self.status = self._process.wait(_STOP_S).status
         self._ended.set()
@@ -117,22 +117,22 @@ class Connection:
         return f"the conductor {Exit(self.status)}" + (f" ({last[0][:_LAST_WORDS]})" if last else "")
 
     def stderr(self) -> str:
-        """Return the last that it wrote to stderr."""
+        """Return the tail of what the process wrote to stderr."""
         return printable(self._process.errors().decode("utf-8", "replace")).strip()
 
     def kill(self) -> None:
-        """End the process at once, unless it has ended."""
+        """Kill the process, unless it has ended."""
         if self._process.alive:
             self._process.kill()
 
     def give_up(self, late: str) -> None:
-        """End it because it took too long; whoever reads from it gets `late` as the reason."""
+        """Kill the process because it took too long. Its reader gets `late` as the reason."""
         self.late = late
         self.kill()
 
     @contextlib.contextmanager
     def _in_time(self) -> Iterator[None]:
-        """End the process if what happens inside takes too long."""
+        """Give the process up if the body takes too long."""
         if self.timeouts is not None:
             self._due = time.monotonic() + self.timeouts.answer_s
         try:

@@ -1,4 +1,4 @@
-"""This machine as a device: the same bootstrap, lock, bundle and wire as on a board, in a child process."""
+"""The transport to this machine: a child process, with the same bootstrap, lock and bundle as on a board."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from harness.devices.transports.connection import Connection
 
 LOCK_DIR = "QBENCH_LOCK_DIR"
 
-# As a board's Python is started: the program comes from stdin. -I: nothing in the working directory is ours.
+# The program comes from stdin, as on a board. Run with -I, so that the working directory is not imported.
 _BEGIN = "import sys; exec(sys.stdin.buffer.read(int(sys.stdin.buffer.readline())))"
 
 
 class LocalTransport:
-    """Starts agents on this machine. `note` gets what the user should know meanwhile."""
+    """Starts agents on this machine. note: called with lines for the user."""
 
     name = "this machine"
 
@@ -44,7 +44,7 @@ class LocalTransport:
         return str(path.resolve())
 
     def lock_for(self, run_id: str, wait_s: float | None) -> None:
-        """Let agents started from now on take the lock; they wait for it so long (None: for ever)."""
+        """Let agents started from now on take the lock; they wait `wait_s` for it (None: for ever)."""
         self._folder = self._folder.locked_for(run_id, wait_s)
 
     def start(self, request: Request) -> Connection:
@@ -53,7 +53,7 @@ class LocalTransport:
         return self._connection
 
     def clean(self) -> Cleaned:
-        """Do nothing: qbench keeps nothing on this machine but its cache."""
+        """Do nothing: qbench keeps only its cache on this machine."""
         return Cleaned(0, 0)
 
     def link_is_up(self) -> bool:
@@ -70,7 +70,7 @@ class LocalTransport:
             self._connection.kill()
 
     def _bootstrap(self, connection: Connection) -> None:
-        """Bring the agent up in a fresh process. Raises DeviceError with what is in the way."""
+        """Start the agent in a fresh process. Raises DeviceError."""
         bootstrapper = Bootstrapper(self.name, connection, lambda: _why(connection), self._note)
         bootstrapper.begin(self._folder, self._bundle, self._files)
         self.lock_holder = bootstrapper.finish("ready", self._files).get("lock")
@@ -79,20 +79,20 @@ class LocalTransport:
 def lock_folder() -> Path:
     """Return the folder for this machine's lock: QBENCH_LOCK_DIR, or one per user and machine.
 
-    That is in the user's cache folder (not in QBENCH_CACHE: runs with different ones share the machine),
-    with the machine's name, because home folders are shared over networks; where that can't be written, is
-    another user's (sudo), or lies in a folder that anybody can write (homes in containers), in the folder for
-    temporary files.
+    The default is in the user's cache folder and has the machine's name, because home folders may be shared
+    over a network. It is not in QBENCH_CACHE, because runs with different caches share the machine. If it
+    can't be written, belongs to another user (sudo) or could be replaced by anybody (homes in containers),
+    the folder is in the one for temporary files.
     """
     if named := os.environ.get(LOCK_DIR):
         return Path(named).expanduser().absolute()
     machine = re.sub(r"[^A-Za-z0-9._-]", "_", platform.node()) or "machine"
-    usual = _user_folder(f"on-{machine}")
-    return usual or Path(tempfile.gettempdir()) / f"qbench-{os.geteuid()}"
+    folder = _user_folder(f"on-{machine}")
+    return folder or Path(tempfile.gettempdir()) / f"qbench-{os.geteuid()}"
 
 
 def _user_folder(name: str) -> Path | None:
-    """Return a folder in the user's cache folder, made where it is missing; None where it can't be used."""
+    """Return a folder in the user's cache folder, created if missing; None if it can't be used."""
     import platformdirs
 
     try:
@@ -105,12 +105,12 @@ def _user_folder(name: str) -> Path | None:
 
 
 def _is_open(folder: Path) -> bool:
-    """Return whether anybody could replace a folder in it: writable by all, without /tmp's sticky bit."""
+    """Return whether anybody can replace a folder in `folder`: writable by all, without a sticky bit."""
     mode = folder.stat().st_mode
     return bool(mode & stat.S_IWOTH) and not mode & stat.S_ISVTX
 
 
 def _why(connection: Connection) -> str:
-    """Return why a connection ended before the agent was there."""
+    """Return why a connection ended before the agent was up."""
     last = " ".join(connection.stderr().split())[-200:]
     return f"the first step ended with status {connection.status}" + (f" ({last})" if last else "")

@@ -1,4 +1,4 @@
-"""One command on another host over the user's ssh, with a connection of its own."""
+"""Run one command on another host over the user's ssh, with a connection of its own."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ def run_once(
 ) -> tuple[bytes, str]:
     """Run a shell script on another host.
 
-    script: a fixed text of ours; everything that others name comes on `stdin`.
-    Returns at most `limit_bytes` of what it wrote to stdout, and ssh's complaints with what to do about
-    them, which mean nothing if the script has answered. After `timeout_s` it is ended.
-    Raises DeviceError if there is no ssh on this machine.
+    script: a constant; everything variable has to go through `stdin`.
+    Returns at most `limit_bytes` of its stdout, and ssh's error with advice, which is meaningless if the
+    script has answered. The command is killed after `timeout_s`.
+    Raises DeviceError if this machine has no ssh.
     """
-    with tempfile.TemporaryFile() as given:  # it may not read it, and then a pipe would block
-        given.write(stdin)
-        given.seek(0)
+    with tempfile.TemporaryFile() as file:  # a pipe would block if the script does not read it
+        file.write(stdin)
+        file.seek(0)
         try:
-            process = Process(ssh_command.once(target, script), folder=target.folder, stdin=given)
+            process = Process(ssh_command.once(target, script), folder=target.folder, stdin=file)
         except FileNotFoundError:
             raise DeviceError(ssh_command.NO_SSH) from None
         with process:

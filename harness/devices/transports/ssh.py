@@ -1,4 +1,4 @@
-"""A board over the user's own ssh: one link per run, and nothing needed on the board but a Python."""
+"""The transport to a board over the user's ssh: one link per run. The board needs only a Python."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from harness.devices.transports.connection import Bootstrap, Connection
 from harness.errors import DeviceError
 from harness.processes import Process
 
-_CONTROL_S = 10.0  # for an answer of the link in the background
+_CONTROL_S = 10.0  # for an answer of the ssh in the background
 
 
 class SshTransport:
-    """Starts agents on a board. `note` gets what the user should know meanwhile.
+    """Starts agents on a board. note: called with lines for the user.
 
-    All connections share one ssh link, whose socket lies in a folder of our own.
+    All connections share one ssh link, whose socket is in a private folder.
     """
 
     def __init__(
@@ -57,17 +57,17 @@ class SshTransport:
         return wanted or "python3"
 
     def remote_path(self, path: Path) -> str:
-        """Return the file's path in the board's folder, where it is named by its content."""
+        """Return the file's path in the board's folder, in which files are named by their content."""
         sha256 = cache.digest_file(path)
         self._files[sha256] = path
         return f"files/{sha256}"
 
     def lock_for(self, run_id: str, wait_s: float | None) -> None:
-        """Let agents started from now on take the lock; they wait for it so long (None: for ever)."""
+        """Let agents started from now on take the lock; they wait `wait_s` for it (None: for ever)."""
         self._work_folder = self._work_folder.locked_for(run_id, wait_s)
 
     def start(self, request: Request) -> Connection:
-        """Start an agent that will get this request, over a link that is there or is made now."""
+        """Start an agent that will get this request. Opens the link if it is not up."""
         self.open_link()
         self._connection = self._new_connection(
             replace(request, quiet_s=self.timeouts.quiet_s), self._bootstrap
@@ -75,22 +75,22 @@ class SshTransport:
         return self._connection
 
     def clean(self) -> Cleaned:
-        """Empty the board's folder, once nobody uses it."""
+        """Remove the files in the board's folder, once no run uses it."""
         self.open_link()
         self._connection = self._new_connection(Request("probe"))
         try:
-            gone = self._bootstrapped(self._connection, "clean")["cleaned"]
-            return Cleaned(gone["files"], gone["bytes"])
+            removed = self._bootstrapped(self._connection, "clean")["cleaned"]
+            return Cleaned(removed["files"], removed["bytes"])
         finally:
             self._connection.close()
 
     def open_link(self) -> None:
-        """Have the ssh link that all connections share. Raises DeviceError with what to do."""
+        """Open the ssh link that all connections share, unless it is up. Raises DeviceError with advice."""
         if self.link_is_up():
             return
         if self._closed:
             raise DeviceError(f"{self.name}: interrupted")
-        # Left by a link that was killed; ssh would take it for a living one, and share nothing.
+        # A socket left by a killed ssh would be taken for a live one.
         ssh_command.socket(self._folder).unlink(missing_ok=True)
         with tempfile.TemporaryFile() as stderr:
             connected = self._start_master(stderr)
@@ -102,14 +102,14 @@ class SshTransport:
             raise DeviceError(f"{self.name}: the connection was lost at once, or can't be shared")
 
     def _start_master(self, stderr: IO[bytes]) -> bool:
-        """Return True once ssh is connected and in the background, False if it has failed."""
+        """Start the ssh that others share. Returns whether it has connected and gone to the background."""
         command = ssh_command.master(self.target, self._folder)
         try:
             connecting = Process(command, folder=self.target.folder, stderr=stderr)
         except FileNotFoundError:
             raise DeviceError(ssh_command.NO_SSH) from None
         self._connecting = connecting
-        # Not as a context manager: for a moment, what stays in the background is still in its process group.
+        # Not as a context manager, which would kill the process group and with it the ssh in the background.
         with connecting.stdin, connecting.stdout:
             ended = connecting.wait(self.timeouts.connect_s)
         self._connecting = None
@@ -123,11 +123,11 @@ class SshTransport:
             connecting.kill()
 
     def link_is_up(self) -> bool:
-        """Return whether the ssh link is there."""
+        """Return whether the ssh link is up."""
         return self._tell_master("check")
 
     def restore_link(self, stopped: Event) -> bool:
-        """Return whether the link was lost and is there again: boards restart, cables are put in again."""
+        """Try to restore a lost link until `stopped` is set. Returns whether it was lost and is up again."""
         if self.link_is_up():
             return False
         self._note(f"the link to {self.name} was lost; trying again for {self.timeouts.retry_s:.0f} s")
@@ -140,7 +140,7 @@ class SshTransport:
         return False
 
     def close(self) -> None:
-        """End the agent and the link; no new one is made afterwards."""
+        """End the agent and the link. No new link can be opened afterwards."""
         self._closed = True
         self._give_up_connecting()
         if self._connection is not None:
@@ -163,7 +163,7 @@ class SshTransport:
         self._bootstrapped(connection, "run")
 
     def _bootstrapped(self, connection: Connection, do: str) -> dict[str, Any]:
-        """Bring the agent up from the login shell. Raises DeviceError with what is in the way."""
+        """Start the agent from the login shell, and return its last answer. Raises DeviceError."""
         bootstrapper = Bootstrapper(
             self.name,
             connection,

@@ -1,4 +1,4 @@
-"""The user's own OpenSSH client: its command lines, and what its complaints mean."""
+"""The command lines of the user's OpenSSH client, and advice about its errors."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 NO_SSH = "there is no ssh here; install the OpenSSH client"
 _SSH = "ssh"
-_LONGEST_ADVICE = 300  # characters of what ssh itself says to type
-_PERSIST_S = 900  # without a connection: variants may take minutes to make; when we end, it is told to
-_LONGEST_FOLDER = 60  # a socket's whole path has about 100 bytes, and ssh adds 18 while it makes one
+_LONGEST_ADVICE = 300  # characters of a command that ssh itself recommends
+_PERSIST_S = 900  # of the link without a connection, as making variants may take minutes
+_LONGEST_FOLDER = 60  # bytes: a socket's path may have about 100, and ssh adds 18 while it creates one
 
-# What is not for the user's configuration to change: nobody is asked in the middle of a run, host keys
-# are verified, and nothing of this machine is lent to the board.
+# Options that override the user's configuration: ssh asks no questions during a run, verifies host keys, and
+# forwards nothing of this machine to the board.
 _ALWAYS = (
     "BatchMode=yes",
     "StrictHostKeyChecking=yes",
@@ -30,14 +30,14 @@ _ALWAYS = (
     "RemoteCommand=none",
     "LogLevel=ERROR",
 )
-# Flags beat options wherever they stand: no agent, no Kerberos credentials, no X11, no terminal.
+# Flags override options in any position: no agent, no Kerberos credentials, no X11, no terminal.
 _NEVER = ("-a", "-k", "-x", "-T")
 _DEFAULTS = ("ConnectTimeout=15", "ServerAliveInterval=5", "ServerAliveCountMax=3")
 
-# Run by the board's login shell, whichever that is: no quote, backslash or exclamation mark inside the
-# single quotes. It answers a greeting, then reads from stdin, as data, which Python to try first; that
-# Python reads its program from there too. `read` takes no byte more than its line, so that nothing is lost
-# between the two. Empty lines only say that home is there.
+# The command that the board's login shell runs, whichever shell that is: no single quote, backslash or
+# exclamation mark inside the single quotes. It answers a greeting and reads from stdin, as data, which Python
+# to try first. That Python then reads its program from stdin, too; `read` does not consume a byte beyond its
+# line. Empty lines are heartbeats.
 _TOO_OLD, _NO_PYTHON, _NO_GREETING = 97, 98, 96
 _BEGIN = (
     (
@@ -55,7 +55,7 @@ _BEGIN = (
     .replace("NO_GREETING", str(_NO_GREETING))
 )
 
-# What a login shell does that never comes to that command.
+# What a login shell may do instead of running that command.
 ECHOES = (
     "its login shell sends back what it gets instead of running the command it was given; look at what its"
     " start-up files exec"
@@ -67,22 +67,22 @@ _READS = (
 
 
 def floods(size: int) -> str:
-    """The login shell printed so much and came to no end."""
+    """Return the error for a login shell that has printed `size` bytes without running the command."""
     much = f"its login shell printed more than {size >> 20} MiB before it ran anything"
     return f"{much}; look at its start-up files"
 
 
 def hello(word: str) -> tuple[bytes, bytes]:
-    """A first line, which to any shell is a comment, and the answer of the command to it."""
+    """Return the greeting, which any shell takes for a comment, and the command's answer to it."""
     return b"# qbench %s\n" % word.encode(), b"qbench %s" % word.encode()
 
 
 def choice(python: str | None) -> bytes:
-    """The line that says which Python to try first."""
+    """Return the line that tells the command which Python to try first."""
     return b"=%s\n" % (python or "").encode()
 
 
-# What ssh says (OpenSSH 7 to 10), and the one thing to do. {ssh} is the command a person would type.
+# Patterns of ssh's errors (OpenSSH 7 to 10), and what to do. {ssh} is the command a person would type.
 _ADVICE = (
     (r"REMOTE HOST IDENTIFICATION HAS CHANGED|[Hh]ost key .*has changed",
      "its host key is not the known one; if the board was set up anew, remove the old key with {forget} and"
@@ -107,66 +107,66 @@ _DEFAULT_ADVICE = "does {ssh} true work?"
 
 
 def private_folder() -> Path:
-    """A folder of our own for the socket of the shared connection."""
+    """Create a private folder for the socket of the shared link, with a path short enough for sockets."""
     long = len(tempfile.gettempdir()) > _LONGEST_FOLDER
     return Path(tempfile.mkdtemp(prefix="qbench-", dir="/tmp" if long else None))  # noqa: S108
 
 
 def socket(folder: Path) -> Path:
-    """Through which connections share the connection."""
+    """Return the path of the socket through which connections share a link."""
     return folder / "s"
 
 
 def master(target: SshTarget, folder: Path) -> list[str]:
-    """Connect, then stay in the background until a while after the last connection, however we end."""
+    """Return the command that opens the shared link, which stays up in the background for a while."""
     return _line(target, folder, ["-f", "-N", "-M", "-o", f"ControlPersist={_PERSIST_S}"])
 
 
 def control(target: SshTarget, folder: Path, what: str) -> list[str]:
-    """Tell the connection in the background something: "check" or "exit"."""
+    """Return the command that sends the shared link a control word: "check" or "exit"."""
     return _line(target, folder, ["-O", what])
 
 
 def session(target: SshTarget, folder: Path) -> list[str]:
-    """One connection over the shared connection."""
+    """Return the command that starts an agent over the shared link."""
     return [*_line(target, folder, ["-o", "ControlMaster=no"]), _BEGIN]
 
 
 def once(target: SshTarget, command: str) -> list[str]:
-    """A connection for one command, which is a text of ours: no word of anybody else's is in it."""
+    """Return the command that runs one remote command without a shared link. command: a constant."""
     options = [word for option in (*_ALWAYS, *_DEFAULTS) for word in ("-o", option)]
     return [_SSH, *options, *_whereto(target), *_NEVER, "--", target.host, command]
 
 
 def by_hand(target: SshTarget) -> str:
-    """What a person would type to get there, quoted for a shell."""
+    """Return the ssh command that a person would type, quoted for a shell."""
     return shlex.join([_SSH, *_whereto(target), target.host])
 
 
-def explain(target: SshTarget, said: str) -> str:
-    """One line: what ssh said last, and what to do."""
-    said = "\n".join(said.splitlines())  # ssh ends its lines with a carriage return, too
-    lines = [line for line in map(printable, said.splitlines()) if line.strip()]
-    advice = next((text for pattern, text in _ADVICE if re.search(pattern, said)), _DEFAULT_ADVICE)
-    told = " ".join(lines[-1].split())[:200] if lines else "ssh gave no reason"
-    own_words = re.search(r"^\s*(ssh-keygen .*-R .*)$", said, re.M)  # ssh knows which file and name
-    remove = own_words[1].strip() if own_words else f"ssh-keygen -R {shlex.quote(target.host)}"
+def explain(target: SshTarget, log: str) -> str:
+    """Return the last line that ssh wrote, and advice, on one line."""
+    log = "\n".join(log.splitlines())  # ssh ends its lines with \r\n
+    lines = [line for line in map(printable, log.splitlines()) if line.strip()]
+    advice = next((text for pattern, text in _ADVICE if re.search(pattern, log)), _DEFAULT_ADVICE)
+    last = " ".join(lines[-1].split())[:200] if lines else "ssh gave no reason"
+    recommended = re.search(r"^\s*(ssh-keygen .*-R .*)$", log, re.M)  # it names the right file
+    remove = recommended[1].strip() if recommended else f"ssh-keygen -R {shlex.quote(target.host)}"
     forget = printable(remove)[:_LONGEST_ADVICE]
-    return f"{told.rstrip('.')}; {advice.format(ssh=by_hand(target), forget=forget)}"
+    return f"{last.rstrip('.')}; {advice.format(ssh=by_hand(target), forget=forget)}"
 
 
 def explain_end(target: SshTarget, connection: Connection) -> str:
-    """The reason why a connection ended before the device answered."""
-    status, said, late = connection.status, connection.stderr(), connection.late
+    """Return why a connection ended before the device answered."""
+    status, log, late = connection.status, connection.stderr(), connection.late
     if late is not None:
         return f"it {late}; does {by_hand(target)} true work, and come to an end?"
     if status == _NO_GREETING:
         return _READS
     if status == _NO_PYTHON:
         return "it has no Python 3.7 or newer on its PATH; name one with python"
-    if status == 255 or (status is not None and status < 0 and not said):
-        return explain(target, said or "the connection was lost")
-    last = printable(" ".join(said.split())[-200:])
+    if status == 255 or (status is not None and status < 0 and not log):
+        return explain(target, log or "the connection was lost")
+    last = printable(" ".join(log.split())[-200:])
     return f"it ended with status {status} before qbench began" + (f" ({last})" if last else "")
 
 

@@ -1,4 +1,4 @@
-"""Representative data for calibration, and samples to compare outputs on."""
+"""Load representative data for calibration, and samples to compare outputs on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.errors import ModelError
 from harness.quantize.calibration.held import HeldData, as_source
 from harness.quantize.calibration.options import LIMIT, Interval, Options
 from harness.quantize.calibration.request import Request, parse
-from harness.quantize.calibration.samples import InputSpec, Samples
+from harness.quantize.calibration.samples import InputSpec, Samples, short_name
 
 if TYPE_CHECKING:
     from harness.quantize.calibration.arrays import Arrays
@@ -26,12 +26,13 @@ __all__ = [
     "generate",
     "load_calibration",
     "load_split",
+    "short_name",
     "spread",
     "subsampled",
 ]
 
-GENERATED = 32  # random samples: more of them don't widen the ranges
-HELD_BACK = 16  # samples that are not calibrated on, at most
+GENERATED = 32  # random samples: more do not widen the ranges
+HELD_BACK = 16  # the most samples that are held back
 
 
 def load_calibration(
@@ -43,20 +44,20 @@ def load_calibration(
     scale: Interval | None = None,
     limit: int = LIMIT,
 ) -> Samples:
-    """Calibration data that a program holds, or that --calibration names, written into the folder `cache`.
+    """Load calibration data that a program holds, or that --calibration names, into the folder `cache`.
 
-    A text is a source and, behind commas, its options:
+    A text is a source followed by its options, separated by commas:
 
     - `data.npy` for a model with one input, `data.npz` for several named ones;
     - a folder of images, subfolders included, sorted by name: `photos,scale=-1..1,resize=nearest`; scaled
-      to [0, 1] unless told otherwise, stretched to the input's height and width;
+      to [0, 1] by default, stretched to the input's height and width;
     - `package.module:callable`, called without arguments in a child process; it returns an array, a dict
       of arrays, a (data, labels) tuple, or yields samples: arrays, lists of one array per input
       (TensorFlow's representative_dataset), dicts, or (x, y) batches of a Keras or tf.data dataset;
     - `generate`, `generate,range=0..255`: random data, see `generate`.
 
-    `samples=N` goes with each. `resize`, `scale` and `limit` count if the text does not say otherwise.
-    Raises ModelError, one line, for whatever does not fit the inputs.
+    `samples=N` is an option of every source. `resize`, `scale` and `limit` are defaults for the options.
+    Raises ModelError, one line, if the data does not fit the inputs.
     """
     request = parse(asked, Options(limit, resize, scale))
     if request.reader is None:
@@ -68,11 +69,11 @@ def load_calibration(
 def load_split(
     asked: str | HeldData, inputs: Sequence[InputSpec], cache: Path, held_back: int = HELD_BACK
 ) -> tuple[Samples, Samples | None]:
-    """Calibration data as `load_calibration` has it, and samples of the same source that it does not hold.
+    """Load calibration data, and other samples of the same source that are held back from it.
 
-    At most `held_back` samples are held back, evenly spread over the source: those that calibration would
-    have no use for, else up to a quarter of all; None if there are fewer than four. Random data has another
-    seed.
+    At most `held_back` samples are held back, evenly spread over the source: those beyond the number that
+    calibration uses, else up to a quarter of all; None if there are fewer than four. Held-back random samples
+    are generated with another seed.
     """
     request = parse(asked, Options())
     if request.reader is None:
@@ -84,15 +85,15 @@ def load_split(
         return _stored(request.text, arrays, notes, cache), None
     chosen = spread(total, count)
     rest = [index for index in range(total) if index not in set(chosen)]
-    told = [*notes, f"{count} of {total} samples held back"]
+    all_notes = [*notes, f"{count} of {total} samples held back"]
     return (
-        _stored(request.text, {name: array[rest] for name, array in arrays.items()}, told, cache),
+        _stored(request.text, {name: array[rest] for name, array in arrays.items()}, all_notes, cache),
         _stored(request.text, {name: array[chosen] for name, array in arrays.items()}, notes, cache),
     )
 
 
 def spread(total: int, count: int) -> list[int]:
-    """`count` indices evenly spread over `total`: sources are often sorted by class."""
+    """Return `count` indices evenly spread over `total`: sources are often sorted by class."""
     return [(2 * i + 1) * total // (2 * count) for i in range(count)]
 
 
@@ -103,18 +104,18 @@ def generate(
     seed: int = 0,
     ranges: Mapping[str, Interval] | None = None,
 ) -> Samples:
-    """Uniform random samples, the same for the same seed, in each input's range [low, high).
+    """Return uniform random samples in each input's range [low, high), the same for the same seed.
 
-    The range is what `ranges` says for the input's name, else what a quantized input can express, else
-    [-1, 1) for float inputs, all values for 8-bit ones, and 0 or 1 for wider integers (indices into a
-    table that may be small). Raises ModelError.
+    The range is that of the input in `ranges`, else all that a quantized input can represent, else [-1, 1)
+    for float inputs, all values for 8-bit ones, and 0 or 1 for wider integers, which may be indices into a
+    small table. Raises ModelError.
     """
     import numpy as np
 
     from harness.quantize.calibration.arrays import finish, sample_dtype, store
 
     if samples < 1:
-        raise ModelError(f"calibration generate: {samples} samples asked for; at least 1 is needed")
+        raise ModelError(f"calibration generate: samples={samples} is too small; at least 1")
     rng = np.random.default_rng(seed)
     arrays: Arrays = {}
     said = []
@@ -131,7 +132,7 @@ def generate(
 
 
 def subsampled(data: Samples, cache: Path, count: int) -> Samples:
-    """At most `count` of its samples, evenly spread, in the folder `cache`. Raises ModelError."""
+    """Return at most `count` of the samples, evenly spread, in the folder `cache`. Raises ModelError."""
     from harness.quantize.calibration.arrays import load, store
 
     if data.samples <= count:
@@ -157,9 +158,9 @@ def _range(spec: InputSpec) -> Interval:
 def _generated(
     request: Request, inputs: Sequence[InputSpec], cache: Path, second: int | None = None
 ) -> Samples:
-    """Random data in the range asked for; with `second`, so many samples of another seed."""
-    told = request.options.range
-    ranges = dict.fromkeys((spec.name for spec in inputs), told) if told else None
+    """Return random data in the requested range; with `second`, that many samples of another seed."""
+    interval = request.options.range
+    ranges = dict.fromkeys((spec.name for spec in inputs), interval) if interval else None
     if second is not None:
         return generate(inputs, second, cache, seed=1, ranges=ranges)
     count = request.options.samples if request.count_given else GENERATED
@@ -167,7 +168,7 @@ def _generated(
 
 
 def _read(request: Request, inputs: Sequence[InputSpec], limit: int) -> tuple[Arrays, list[str]]:
-    """At most `limit` samples as the model's inputs want them, and what was done to them."""
+    """Read at most `limit` samples, fitted to the inputs, and notes on how they were fitted."""
     from harness.quantize.calibration.arrays import finish
 
     assert request.reader is not None

@@ -1,4 +1,4 @@
-"""Arrays as calibration data: read from files, fitted to the model's inputs, checked, stored."""
+"""Read arrays from files, fit them to the model's inputs, check and store them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from harness.cache import keep
 from harness.errors import ModelError
 from harness.quantize.calibration.headers import arrays_in
-from harness.quantize.calibration.samples import InputSpec
+from harness.quantize.calibration.samples import InputSpec, short_name
 
 Arrays = dict[str, npt.NDArray[Any]]
 Item = TypeVar("Item")
@@ -25,7 +25,7 @@ _write_array: Any = np.lib.format.write_array  # numpy 1 has no types for it
 
 
 def read(source: str, inputs: Sequence[InputSpec], limit: int) -> tuple[Arrays, list[str]]:
-    """The first `limit` samples of an .npy or .npz file, under the model's input names, and what was done.
+    """Read the first `limit` samples of an .npy or .npz file, under the model's input names; with notes.
 
     Shapes and types are checked by the headers; other samples are not read.
     """
@@ -45,13 +45,13 @@ def read(source: str, inputs: Sequence[InputSpec], limit: int) -> tuple[Arrays, 
 
 
 def load(path: Path) -> Arrays:
-    """All arrays in an .npy (under the name "") or an .npz. Raises ModelError."""
+    """Load all arrays in an .npy (under the name "") or an .npz. Raises ModelError."""
     stored = arrays_in(path, f"calibration {path}")
     return {name: array.all() for name, array in stored.items()}
 
 
 def match(arrays: Mapping[str, Item], inputs: Sequence[InputSpec], where: str) -> dict[str, Item]:
-    """Arrays under the model's input names; one array for a model with one input may be called anything.
+    """Return the arrays under the model's input names; for one input, the only array may have any name.
 
     `serving_default_x:0`, as converters name the inputs of a signature, and `x` are the same name.
     """
@@ -59,11 +59,11 @@ def match(arrays: Mapping[str, Item], inputs: Sequence[InputSpec], where: str) -
         raise ModelError(f"{where}: holds no array")
     if len(inputs) == 1 and len(arrays) == 1:
         return {inputs[0].name: next(iter(arrays.values()))}
-    short = {_short(name): name for name in arrays}
+    short = {short_name(name): name for name in arrays}
     found: dict[str, Item] = {}
     used = set()
     for spec in inputs:
-        name = spec.name if spec.name in arrays else short.get(_short(spec.name))
+        name = spec.name if spec.name in arrays else short.get(short_name(spec.name))
         if name is None or name in used:
             raise ModelError(f'{where}: no array for input "{spec.name}"; found: {_names(arrays)}')
         found[spec.name] = arrays[name]
@@ -75,16 +75,12 @@ def match(arrays: Mapping[str, Item], inputs: Sequence[InputSpec], where: str) -
     return found
 
 
-def _short(name: str) -> str:
-    return re.sub(r"^serving_default_|:\d+$", "", name)
-
-
 def _names(names: Any) -> str:
     return ", ".join(name or "one array without a name" for name in names)
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message, else its type."""
+    """Return the first line of an error's message, else its type."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
@@ -103,18 +99,18 @@ def check_shape(shape: tuple[int, ...], spec: InputSpec, where: str) -> None:
 
 
 def samples_in(shape: tuple[int, ...], spec: InputSpec) -> int:
-    """The number of samples in an array of a shape that fits."""
+    """Return the number of samples in an array of a shape that fits."""
     return 1 if shape == tuple(spec.shape[1:]) else shape[0]
 
 
 def fit(array: npt.NDArray[Any], spec: InputSpec, where: str) -> npt.NDArray[Any]:
-    """The array as (samples, *input shape without batch). Raises ModelError."""
+    """Return the array as (samples, *input shape without batch). Raises ModelError."""
     check_shape(array.shape, spec, where)
     return array.reshape(samples_in(array.shape, spec), *spec.shape[1:])
 
 
 def same_count(counts: Mapping[str, int], where: str) -> int:
-    """The number of samples that all inputs have. Raises ModelError if there is no such number."""
+    """Return the number of samples that all inputs have. Raises ModelError if they differ or are 0."""
     if len(set(counts.values())) > 1:
         each = ", ".join(f"{name} {count}" for name, count in counts.items())
         raise ModelError(f"{where}: the inputs have different numbers of samples: {each}")
@@ -127,7 +123,7 @@ def same_count(counts: Mapping[str, int], where: str) -> int:
 def finish(
     arrays: Mapping[str, npt.NDArray[Any]], inputs: Sequence[InputSpec], where: str, limit: int
 ) -> tuple[Arrays, list[str]]:
-    """Every input's samples in shape and type, at most `limit`; and what was done. Raises ModelError."""
+    """Return at most `limit` samples of every input in its shape and type, and notes. Raises ModelError."""
     fitted = {spec.name: fit(arrays[spec.name], spec, where) for spec in inputs}
     count = same_count({name: len(array) for name, array in fitted.items()}, where)
     notes = [f"the first {limit} of {count} samples"] if count > limit else []
@@ -139,7 +135,7 @@ def finish(
 
 
 def sample_dtype(spec: InputSpec, where: str) -> str:
-    """float32 for real values, the input's own type for whole numbers and booleans."""
+    """Return float32 for real values, the input's own type for whole numbers and booleans."""
     if "float" in spec.dtype or spec.quantization is not None:
         return "float32"
     if re.fullmatch(r"u?int(8|16|32|64)|bool", spec.dtype):
@@ -159,7 +155,7 @@ def _convert(array: npt.NDArray[Any], spec: InputSpec, where: str) -> tuple[npt.
     check_dtype(array.dtype, spec, where)
     wanted = np.dtype(sample_dtype(spec, where))
     where = f'{where}: input "{spec.name}"'
-    with np.errstate(over="ignore"):  # found below, as infinite
+    with np.errstate(over="ignore"):  # infinite values are detected below
         converted = array.astype(wanted, copy=False)
     if wanted.kind == "f":
         _refuse(~np.isfinite(converted), f"{where}: {{}} NaN or infinite", "value")
@@ -189,11 +185,11 @@ def store(arrays: Mapping[str, npt.NDArray[Any]], cache: Path) -> tuple[str, Pat
 
 
 def _npz(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
-    """The arrays as an .npz: the same bytes for the same arrays."""
+    """Return the arrays as an .npz: the same bytes for the same arrays."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
-            member = zipfile.ZipInfo(name + ".npy")  # np.savez would put the time of day here
+            member = zipfile.ZipInfo(name + ".npy")  # np.savez would write the time here
             with archive.open(member, "w", force_zip64=True) as stream:
                 _write_array(stream, array, allow_pickle=False)
     return file.getvalue()

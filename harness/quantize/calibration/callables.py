@@ -1,4 +1,4 @@
-"""A user's callable as a source of samples: it may import TensorFlow, so it runs in a process of its own."""
+"""Get samples from a user's callable, in a child process: it may import TensorFlow."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _WORKER = "harness.quantize.calibration.worker"
 def evaluate_callable(
     text: str, inputs: Sequence[InputSpec], limit: int, timeout_s: float = TIMEOUT_S
 ) -> Arrays:
-    """At most about `limit` samples (whole batches) of `package.module:callable`, one array per input.
+    """Return about `limit` samples (whole batches) of `package.module:callable`, one array per input.
 
-    Raises ModelError if it cannot be imported, raises, dies, takes too long, or gives what is no data.
+    Raises ModelError if it cannot be imported, raises, dies, takes too long, or does not return data.
     """
     where = f"calibration {text}"
     with tempfile.TemporaryDirectory(prefix="qbench-") as folder:
@@ -49,7 +49,7 @@ def _run(
     from harness.quantize.calibration.worker import Request
 
     request = json.dumps(msgspec.to_builtins(Request(text, limit, str(result), tuple(inputs))))
-    # -P keeps a folder of the user's that is called "harness" from being taken for ours.
+    # -P: do not import a folder named "harness" in the working directory.
     command = [sys.executable, "-P", "-m", _WORKER, request]
     ours = str(Path(__file__).parents[3])
     paths = [ours, *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -58,7 +58,7 @@ def _run(
 
 
 def _last_words(output: bytes) -> str:
-    """The last line that the process wrote; not a notice of TensorFlow's (I0000 …, W0000 …)."""
+    """Return the last line that the process wrote, except TensorFlow's notices (I0000 …, W0000 …)."""
     lines = (line.strip() for line in reversed(output.decode("utf-8", "replace").split("\n")))
     last = next((line for line in lines if line and not re.match(r"[IW]\d{4} |WARNING:", line)), "")
     return f": {last[:300]}" if last else ""

@@ -1,4 +1,4 @@
-"""Arrays from what Python code holds: arrays, dicts, datasets, generators, Keras sequences."""
+"""Collect arrays from Python objects: arrays, dicts, datasets, generators, Keras sequences."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from harness.quantize.calibration.samples import InputSpec
 
 
 def collect(value: Any, inputs: Sequence[InputSpec], limit: int, where: str) -> list[npt.NDArray[Any]]:
-    """One array (samples, *shape) per input, from whole items until there are `limit` samples.
+    """Return one array (samples, *shape) per input, from whole items until there are `limit` samples.
 
-    Raises ModelError, beginning with `where`, if that is no data for these inputs.
+    Raises ModelError, beginning with `where`, if the value does not fit these inputs.
     """
     parts: list[list[npt.NDArray[Any]]] = []
     total = 0
@@ -36,7 +36,7 @@ def collect(value: Any, inputs: Sequence[InputSpec], limit: int, where: str) -> 
 
 
 def items(value: Any, where: str) -> Iterator[Any]:
-    """Samples or batches: a list, generator or dataset gives many, an array, dict or tuple is one."""
+    """Return samples or batches: a list, generator or dataset has many, an array, dict or tuple is one."""
     if isinstance(value, Mapping | tuple) or hasattr(value, "__array__"):
         yield value
     elif hasattr(value, "__getitem__") and hasattr(value, "__len__"):  # also a Keras PyDataset
@@ -49,7 +49,7 @@ def items(value: Any, where: str) -> Iterator[Any]:
 
 
 def split(item: Any, inputs: Sequence[InputSpec], where: str) -> list[npt.NDArray[Any]]:
-    """One array per input from an array, a dict, a list of one array per input, or (x, y)."""
+    """Return one array per input from an array, a dict, a list of one array per input, or (x, y)."""
     if isinstance(item, Mapping):
         named = {str(name): np.asarray(array) for name, array in item.items()}
         return list(match(named, inputs, where).values())
@@ -65,7 +65,7 @@ def split(item: Any, inputs: Sequence[InputSpec], where: str) -> list[npt.NDArra
 
 
 def _is_numbers(item: Sequence[Any]) -> bool:
-    """True for an empty list and for (nested) plain numbers, which are one array."""
+    """Return True for an empty list and for (nested) plain numbers, which are one array."""
     while isinstance(item, tuple | list) and item:
         item = item[0]
     return not hasattr(item, "shape") and not isinstance(item, Mapping)

@@ -1,4 +1,4 @@
-"""Reads .npy and .npz files: first their headers, then only the samples that are used.
+"""Read .npy and .npz files: first their headers, then only the samples that are used.
 
 A few MB of zip can hold an array of any size, so nothing is unpacked before its header fits.
 """
@@ -49,11 +49,11 @@ class StoredArray:
     open: Callable[[], IO[bytes]]  # at the start of the header
 
     def all(self) -> npt.NDArray[Any]:
-        """The whole array, whatever its size. Raises ModelError."""
+        """Read the whole array, whatever its size. Raises ModelError."""
         return self._read(self.shape).reshape(self.shape, order="F" if self.fortran_order else "C")
 
     def first(self, rows: int) -> npt.NDArray[Any]:
-        """The first `rows` along the first dimension. Raises ModelError, also if they are too large."""
+        """Read the first `rows` along the first dimension. Raises ModelError, also if they are too large."""
         shape = (min(rows, self.shape[0]), *self.shape[1:])
         if self.fortran_order:
             self._limit(self.shape, LARGEST_FORTRAN, "save numpy.ascontiguousarray(…) of it")
@@ -67,7 +67,7 @@ class StoredArray:
             raise ModelError(f"{self.where}: {size / 1e9:.1f} GB of it would have to be read; {remedy}")
 
     def _read(self, shape: tuple[int, ...]) -> npt.NDArray[Any]:
-        """The values of an array of this shape, from the beginning of the file."""
+        """Read the values of an array of this shape, from the beginning of the file."""
         with _one_line(self.where), self.open() as file:
             if _read_header(file) != (self.shape, self.fortran_order, self.dtype):
                 raise ValueError("it was replaced while it was read")
@@ -77,7 +77,7 @@ class StoredArray:
 
 
 def arrays_in(path: Path, where: str) -> Mapping[str, StoredArray]:
-    """The arrays in an .npy (under the name "") or an .npz, of which only headers are read.
+    """Return the arrays in an .npy (under the name "") or an .npz; only headers are read.
 
     Raises ModelError, one line, for files that are damaged and for arrays of Python objects.
     """
@@ -105,11 +105,11 @@ def _of_zip(path: Path, where: str) -> dict[str, StoredArray]:
 
 def _open_member(path: Path, name: str) -> IO[bytes]:
     with zipfile.ZipFile(path) as archive:
-        return archive.open(name)  # which keeps the file open
+        return archive.open(name)  # the member keeps the archive open
 
 
 def _stored(where: str, opener: Callable[[], IO[bytes]], size: int) -> StoredArray:
-    """The array that a header describes; it must account for all of the `size` bytes."""
+    """Return the array that a header describes; its values must fit in the file's `size` bytes."""
     with opener() as file:
         shape, fortran_order, dtype = _read_header(file)
         header = file.tell()
@@ -121,7 +121,7 @@ def _stored(where: str, opener: Callable[[], IO[bytes]], size: int) -> StoredArr
 
 
 def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, Fortran order and type; the file is left at the array's first byte. Raises ValueError."""
+    """Read shape, Fortran order and type, up to the array's first byte. Raises ValueError."""
     form: Any = np.lib.format
     magic = file.read(form.MAGIC_LEN)
     version = form.read_magic(io.BytesIO(magic))

@@ -1,4 +1,4 @@
-"""Samples that a program holds: arrays, dicts of arrays, datasets, iterables."""
+"""Samples in a program's memory: arrays, dicts of arrays, datasets, iterables."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from harness.quantize.calibration.samples import InputSpec
 if TYPE_CHECKING:
     from harness.quantize.calibration.arrays import Arrays
 
-_MOST_ITEMS = 4096  # taken of an iterator, which can be read once only: more than any use needs
+_MOST_ITEMS = 4096  # read from an iterator: more than any use needs
 
 
 class HeldData:
     """Data in the memory of this process, with a name for documents and messages.
 
-    An iterator is read once; what was taken of it is kept for whoever asks next.
+    An iterator can be read once only, so its items are kept.
     """
 
     def __init__(self, value: object) -> None:
@@ -28,17 +28,17 @@ class HeldData:
         self._kept = _Kept(value) if isinstance(value, Iterator) else value
 
     def __eq__(self, other: object) -> bool:
-        """True for the same object."""
+        """Return True for the same object."""
         return isinstance(other, HeldData) and other.value is self.value
 
     def __hash__(self) -> int:
-        """By the object."""
+        """Return the hash of the object's identity."""
         return id(self.value)
 
     def read(self, inputs: Sequence[InputSpec], limit: int) -> tuple[Arrays, list[str]]:
-        """About `limit` samples (whole batches; an array whole), under the model's input names.
+        """Return about `limit` samples (whole batches; an array whole), under the model's input names.
 
-        Raises ModelError if that is no data for these inputs, or reading it raises.
+        Raises ModelError if the data does not fit these inputs, or reading it raises.
         """
         from harness.quantize.calibration.arrays import first_line, match
         from harness.quantize.calibration.collecting import collect
@@ -56,9 +56,9 @@ class HeldData:
 
 
 def as_source(data: object) -> str | HeldData | None:
-    """What --calibration and --dataset take as a text, or the data itself; None stays None.
+    """Return a source as text, or the data itself in a HeldData; None stays None.
 
-    A path is a text. Whoever needs the data several times calls this once: an iterator is read once only.
+    A path counts as text. Call this once for data that is needed several times: an iterator can be read once.
     """
     if data is None or isinstance(data, (str, HeldData)):
         return data
@@ -85,7 +85,7 @@ def _as_arrays(value: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _name(value: object) -> str:
-    """What it is, in words: `array float32 (100, 8, 8, 1)`, `dict of image, mask`, `BatchDataset`."""
+    """Return a description: `array float32 (100, 8, 8, 1)`, `dict of image, mask`, `BatchDataset`."""
     if isinstance(value, Mapping):
         return f"dict of {', '.join(map(str, value))}"
     if hasattr(value, "dtype") and hasattr(value, "shape"):

@@ -1,4 +1,4 @@
-"""A folder of images as calibration data."""
+"""Read a folder of images as calibration data."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ MOST_PIXELS = 89_478_485  # 256 MiB in RGB; Pillow warns from there on
 
 
 def read(source: str, inputs: Sequence[InputSpec], options: Options) -> tuple[Arrays, list[str]]:
-    """Images as (samples, height, width, channels); more than asked for are subsampled evenly.
+    """Read images as (samples, height, width, channels); a larger folder is subsampled evenly.
 
-    Evenly, because folders are often sorted by class. Raises ModelError.
+    Folders are often sorted by class. Raises ModelError.
     """
     where = f"calibration {source}"
     spec, mode = _image_input(inputs, where)
@@ -47,7 +47,7 @@ def read(source: str, inputs: Sequence[InputSpec], options: Options) -> tuple[Ar
 
 
 def _image_input(inputs: Sequence[InputSpec], where: str) -> tuple[InputSpec, str]:
-    """The model's input and the colours that fit its channels."""
+    """Return the model's input, and Pillow's mode for its number of channels."""
     if len(inputs) != 1:
         raise ModelError(f"{where}: a folder of images fits one input, the model has {len(inputs)}")
     spec = inputs[0]
@@ -61,7 +61,7 @@ def _image_input(inputs: Sequence[InputSpec], where: str) -> tuple[InputSpec, st
 
 
 def _default_scale(spec: InputSpec, where: str) -> tuple[float, float]:
-    """[0, 1] for real values; the pixels as they are for an input of whole numbers."""
+    """Return [0, 1] for real values, [0, 255] for an input of whole numbers."""
     return (0.0, 1.0) if sample_dtype(spec, where) == "float32" else (0.0, 255.0)
 
 
@@ -78,14 +78,14 @@ def _files(folder: Path, where: str) -> list[Path]:
 
 
 def _pixels(file: Path, mode: str, width: int, height: int, resize: str) -> npt.NDArray[np.float32]:
-    """Pixels from 0 to 255, shape (height, width) or (height, width, channels), upright."""
+    """Read pixels from 0 to 255, shape (height, width) or (height, width, channels), upright."""
     try:
         from PIL import Image, ImageOps
     except ImportError:
         raise ModelError('images need Pillow: pip install "qbench-tflite[convert]"') from None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # what is said below is enough
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # checked below
             opened = Image.open(file, formats=_FORMATS)  # reads the header only
         with opened as image:
             if image.width * image.height > MOST_PIXELS:
@@ -93,7 +93,7 @@ def _pixels(file: Path, mode: str, width: int, height: int, resize: str) -> npt.
             upright = ImageOps.exif_transpose(_eight_bit(image, file)).convert(mode)
             resized = upright.resize((width, height), Image.Resampling[resize.upper()])
             return np.asarray(resized, np.float32)
-    except Image.DecompressionBombError:  # twice as many, and more
+    except Image.DecompressionBombError:  # raised for twice that limit and more
         raise _too_large(file, "its") from None
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise ModelError(f"calibration image {file}: cannot be read: {first_line(error)}") from None

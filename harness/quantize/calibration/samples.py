@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,11 @@ class InputSpec:
     quantization: Quantization | None = None
 
 
+def short_name(name: str) -> str:
+    """Return the signature's name of an input that the converter calls `serving_default_NAME:0`."""
+    return re.sub(r"^serving_default_|:\d+$", "", name)
+
+
 @dataclass(frozen=True)
 class Samples:
     """Samples that fit the inputs of a model, for calibration or for comparing outputs.
@@ -40,5 +46,5 @@ class Samples:
 
     @property
     def record(self) -> Calibration:
-        """What the record says of them."""
+        """The calibration data as a run records it."""
         return Calibration(self.source, self.samples, self.sha256, self.generated, self.how)

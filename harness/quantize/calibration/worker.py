@@ -1,4 +1,4 @@
-"""A process that calls a user's callable and writes its samples; started by `callables`.
+"""A child process that runs a user's callable and writes its samples; `callables` starts it.
 
 The only argument is a `Request` as JSON. The process writes `result`, an .npz with one array per input in
 their order; or, beside it, an .error with one line.
@@ -20,11 +20,11 @@ from harness.quantize.calibration.collecting import collect
 from harness.quantize.calibration.samples import InputSpec
 from harness.quantize.user_code import find
 
-WHERE = "it"  # whoever reads the error knows which callable is meant
+WHERE = "it"  # the caller replaces it by the name of the callable
 
 
 class Request(Struct, frozen=True):
-    """What to call, and what for."""
+    """A callable to run, and the inputs that its samples are for."""
 
     text: str  # package.module:callable
     limit: int  # of samples

@@ -1,4 +1,4 @@
-"""TensorFlow's TFLiteConverter, in processes of its own: only they import TensorFlow.
+"""TensorFlow's TFLiteConverter, run in child processes: only they import TensorFlow.
 
-`conversion` is what home does, `worker` what happens in such a process; `messages` go between them.
+`conversion` runs in qbench's own process, `worker` in a child; they exchange `messages`.
 """

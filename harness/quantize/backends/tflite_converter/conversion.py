@@ -1,4 +1,4 @@
-"""From a model source to .tflite files in the cache: what is missing is made by converter processes."""
+"""Convert a model to .tflite files in the cache; converter processes make those that are missing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import msgspec
 from msgspec import structs
 
 from harness import cache
@@ -30,18 +29,18 @@ from harness.quantize.backends.tflite_converter.results import (
 from harness.quantize.backends.tflite_converter.workers import WorkerPool, how_many
 from harness.quantize.calibration.samples import InputSpec
 
-FORM = 1  # of the canonical model: raised whenever `sources` or `tracing` would write another one
+FORM = 1  # version of the canonical model: raise it when `sources` or `tracing` write another one
 
 Progress = Callable[[str, int, int], None]  # variant, how many are done, of how many
 
 
 class Conversion:
-    """One model on its way to its variants; a context, because it has processes and a folder."""
+    """The conversion of one model to its variants; a context manager that ends its processes."""
 
     def __init__(
         self, source: ModelSource, batch: int, folder: Path, tasks: int, trust: bool = False
     ) -> None:
-        """tasks: how many variants may be asked for. trust: code in the model's file may run.
+        """tasks: the most variants that will be made. trust: run code in the model's file.
 
         Raises ModelError if TensorFlow is missing.
         """
@@ -55,7 +54,7 @@ class Conversion:
         self._results = ResultCache(folder, lambda: self.content, self.converter)
 
     def __enter__(self) -> Self:
-        """Find out the model's inputs and the hash of its content, from the cache if it knows them."""
+        """Read the model's inputs and the hash of its content, from the cache if it has them."""
         try:
             self._use(self._known() or self._prepare())
         except BaseException:
@@ -72,12 +71,12 @@ class Conversion:
     def make(
         self, tasks: Sequence[Task], oldest: Version | None, progress: Progress
     ) -> list[ConversionResult]:
-        """Every task's result, in order."""
+        """Make the tasks that are not in the cache; return every task's result, in order."""
         missing = self._missing(tasks, oldest)
         if missing and self._canonical is None:
             known = self.source.sha256
             self._use(self._prepare())
-            if self.source.sha256 != known:  # the calibration data was fitted to the inputs of the other one
+            if self.source.sha256 != known:  # calibration data was fitted to the old one
                 raise ModelError(f"{self.source.source}: it was replaced while it was read; run again")
             missing = self._missing(tasks, oldest)
         if missing:
@@ -90,18 +89,18 @@ class Conversion:
         return [self._results.result(task, oldest) for task in tasks]
 
     def _missing(self, tasks: Sequence[Task], oldest: Version | None) -> list[Task]:
-        """What has to be made, slowest first: calibration takes longest, and int16 activations on top."""
+        """Return the tasks to run, slowest first: those with calibration, and of them those with int16."""
         missing = [task for task in tasks if not self._results.is_settled(task, oldest)]
         return sorted(missing, key=lambda task: (task.calibration is None, "INT16" not in str(task.settings)))
 
     def _known(self) -> Prepared | None:
-        """What the cache knows of the canonical model."""
+        """Return the cache's record of the canonical model, if there is one."""
         if self.source.kind == "builtin" and digits_files(self._cache) is None:
             return None
-        return cache.read_typed(self._prepared_file(), Prepared) if self.source.sha256 else None
+        return cache.read_record(self._prepared_file(), Prepared) if self.source.sha256 else None
 
     def _use(self, prepared: Prepared) -> None:
-        """A file or a name stands for the graph (whose inner names vary); anything else has but its graph."""
+        """Set the inputs and the hash of the content: of the file or name, or else of the graph."""
         self.inputs: tuple[InputSpec, ...] = prepared.inputs
         self.content = cache.key(
             structure=self.source.sha256 or prepared.structure,
@@ -110,7 +109,7 @@ class Conversion:
         )
 
     def _prepare(self) -> Prepared:
-        # Whether variants of a callable or an object are cached shows only once it is built or loaded.
+        # A callable or object has to be built or loaded before the cache can be searched.
         self._pool.start(1 if self.source.kind in ("callable", "object") else self._workers)
         path, canonical = self._copied(), Path(self._work.name) / "model"
         answer = self._pool.ask(self._request(path, canonical), Prepared)
@@ -121,7 +120,7 @@ class Conversion:
             raise ModelError(f"{self.source.source}: {reason}")
         self._canonical, self._recurrent = canonical, answer.recurrent
         if self.source.sha256:
-            cache.write_record(self._prepared_file(), msgspec.to_builtins(answer))
+            cache.write_record(self._prepared_file(), answer)
         return answer
 
     def _request(self, path: Path | None, out: Path) -> Prepare:
@@ -132,9 +131,9 @@ class Conversion:
         return Prepare(kind, source, str(path) if path else None, self._batch, folder, str(out), trust)
 
     def _copied(self) -> Path | None:
-        """A copy of the user's file, folder or object that nobody changes; None if there is nothing to copy.
+        """Copy the user's file, folder or object, so that it cannot change; None if there is none.
 
-        From now on a file's or folder's source is its content.
+        The source of a file or folder gets the hash of the copy.
         """
         folder = Path(self._work.name) / "source"
         if self.source.kind == "object":

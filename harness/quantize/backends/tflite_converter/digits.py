@@ -1,4 +1,4 @@
-"""Trains the built-in model. Only converter processes import this."""
+"""Train the built-in model. Only converter processes import this."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CALIBRATION_SAMPLES = 128
 
 
 def ensure_digits(folder: Path) -> Digits:
-    """The built-in model's files, trained unless the cache `folder` has them."""
+    """Return the built-in model's files; train it unless the cache `folder` has them."""
     if (known := digits_files(folder)) is not None:
         return known
     with tempfile.TemporaryDirectory(prefix="qbench-") as scratch:

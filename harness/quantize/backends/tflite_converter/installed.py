@@ -1,4 +1,4 @@
-"""The converter that is installed, without importing TensorFlow."""
+"""Find the installed converter without importing TensorFlow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _DISTRIBUTIONS = ("tensorflow", "tensorflow-cpu", "tensorflow-macos", "tf-nightl
 
 
 def converter() -> Converter:
-    """The converter and TensorFlow's version. Raises ModelError if it is not installed."""
+    """Return the converter with TensorFlow's version. Raises ModelError if it is not installed."""
     for name in _DISTRIBUTIONS:
         if version := version_of(name):
             return Converter(NAME, version)
@@ -23,7 +23,7 @@ def converter() -> Converter:
 
 
 def version_of(distribution: str) -> str | None:
-    """The version of an installed distribution."""
+    """Return the version of an installed distribution; None if it is not installed."""
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:

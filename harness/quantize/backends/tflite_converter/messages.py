@@ -1,4 +1,4 @@
-"""What home asks of a converter process, and what it answers: one JSON object per line."""
+"""Messages between qbench and a converter process: one JSON object per line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.quantize.calibration.samples import InputSpec
 
 
 class Settings(Struct, frozen=True):
-    """The converter's own settings, in its own words: they identify what it makes."""
+    """The settings of the converter, in its own terms. They are part of a result's cache key."""
 
     optimizations: tuple[str, ...] = ()
     supported_ops: tuple[str, ...] = ()
@@ -29,7 +29,7 @@ class Prepare(Struct, frozen=True, tag="prepare"):
     batch: int
     cache: str
     out: str
-    trust: bool  # code in the model's file may run
+    trust: bool  # run code in the model's file
 
 
 class Convert(Struct, frozen=True, tag="convert"):
@@ -38,7 +38,7 @@ class Convert(Struct, frozen=True, tag="convert"):
     saved_model: str
     inputs: tuple[InputSpec, ...]
     settings: Settings
-    calibration: str | None  # an .npz, as a Samples'
+    calibration: str | None  # an .npz in the form of Samples.path
     compatible: bool  # the form that older runtimes load
     out: str
 
@@ -57,10 +57,10 @@ class Converted(Struct, frozen=True, tag="converted"):
 
 
 class Failed(Struct, frozen=True, tag="failed"):
-    """It went wrong, for a reason in one line."""
+    """The request failed, for a reason in one line."""
 
     reason: str
-    final: bool = False  # the converter's judgement of the model: it would say so again
+    final: bool = False  # the converter rejects the model: it would fail again
 
 
 Request = Prepare | Convert
@@ -68,17 +68,17 @@ Answer = Prepared | Converted | Failed
 
 
 def encode(message: Request | Answer) -> bytes:
-    """The message as one line. Names of files may hold bytes that are not UTF-8: the line is ASCII."""
+    """Convert a message to one line of ASCII: names of files may hold bytes that are not UTF-8."""
     return json.dumps(msgspec.to_builtins(message)).encode("ascii") + b"\n"
 
 
 def decode_request(line: bytes) -> Request:
-    """What home asks."""
+    """Read a request."""
     request: Request = msgspec.convert(json.loads(line), Request)
     return request
 
 
 def decode_answer(line: bytes) -> Answer:
-    """What a converter process answers."""
+    """Read a converter process's answer."""
     answer: Answer = msgspec.convert(json.loads(line), Answer)
     return answer

@@ -16,8 +16,8 @@ _NEED = {
     "keras": "Keras",
 }
 LIMIT = 240
-# TensorFlow's own exceptions and C++'s for what has nothing to do with the model. Sources: absl's status
-# codes, errno.h's texts.
+# Exceptions of TensorFlow and messages of C++ that are not about the model. Sources: absl's status codes, the
+# texts of errno.h.
 _MACHINE_TYPES = (
     "ResourceExhaustedError", "AbortedError", "CancelledError", "UnavailableError", "DeadlineExceededError",
     "PermissionDeniedError", "DataLossError",
@@ -30,7 +30,7 @@ _MACHINE_WORDS = re.compile(
 
 
 def of_the_machine(error: BaseException | None) -> bool:
-    """True if memory, disk or a file is to blame and not the model, in the error or in its causes."""
+    """Return True if an error, or its cause, is about memory, disk or a file and not about the model."""
     if error is None:
         return False
     own = isinstance(error, (MemoryError, OSError)) or type(error).__name__ in _MACHINE_TYPES
@@ -40,7 +40,7 @@ def of_the_machine(error: BaseException | None) -> bool:
 
 
 def one_line(error: BaseException, *, name_type: bool = False) -> str:
-    """The reason in `error` as one line of at most 240 characters; `name_type` puts the exception's first."""
+    """Return an error's reason as one line of at most 240 characters, after its type with `name_type`."""
     if isinstance(error, ModelError):
         return str(error)
     if isinstance(error, ModuleNotFoundError) and error.name in _NEED:
@@ -57,7 +57,7 @@ def one_line(error: BaseException, *, name_type: bool = False) -> str:
 
 
 def with_unrolling(reason: str, recurrent: Sequence[str]) -> str:
-    """The reason, with a remedy for a known crash of the converter (seen with TensorFlow 2.21).
+    """Return the reason, with a remedy for a known crash of the converter (seen with TensorFlow 2.21).
 
     It dies of SIGSEGV on the loops of Keras' LSTM and GRU layers when it calibrates; unrolled ones convert.
     """
@@ -68,7 +68,7 @@ def with_unrolling(reason: str, recurrent: Sequence[str]) -> str:
 
 
 def _telling_line(text: str) -> str:
-    """The first line with text; of AutoGraph's "in user code:" the last, which holds the error."""
+    """Return the first line with text; after AutoGraph's "in user code:" the last, which has the error."""
     text = re.sub(r"(?<=[.a-z])(?=Node number \d)", " ", text)  # TFLite glues its messages together
     lines = [stripped for line in text.splitlines() if (stripped := _LOCATION.sub("", line.strip()))]
     if not lines:

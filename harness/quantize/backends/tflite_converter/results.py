@@ -1,4 +1,4 @@
-"""What the converter made of a model, or why it made nothing, in the cache."""
+"""The converter's results for a model in the cache: files, and reasons why there are none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.versions import release
 Version = tuple[int, int]  # major and minor
 
 # tflite-runtime 2.7 to 2.9 load int8 dense layers with one scale per channel, but use one scale for all
-# (seen on x86-64: digits in int8 always the same class; right from 2.10 on).
+# (seen on x86-64: digits in int8 predicts one class for all inputs; correct since 2.10).
 _DENSE_PER_CHANNEL: Version = (2, 10)
 
 
@@ -45,11 +45,11 @@ class ConversionResult:
     path: Path | None
     reason: str | None = None
     compatible: bool = False  # made in the older form
-    too_new: str | None = None  # the runtime version that even this file needs
+    too_new: str | None = None  # the runtime version that the file needs, if too new
 
 
 class Entry(Struct, frozen=True, omit_defaults=True):
-    """What the cache knows of a task: its file, or why the converter refuses it (`failed`)."""
+    """The cache entry of a task: its file, or why the converter rejects the model (`failed`)."""
 
     sha256: str = ""
     size_bytes: int = 0
@@ -58,16 +58,16 @@ class Entry(Struct, frozen=True, omit_defaults=True):
 
 
 class ResultCache:
-    """The results for one model. An entry that is damaged, or that lacks its file, counts as missing."""
+    """The results for one model. An entry that is damaged or lacks its file counts as missing."""
 
     def __init__(self, folder: Path, content: Callable[[], str], converter: Converter) -> None:
-        """folder: the cache. content: gives the hash of the model's content."""
+        """folder: the cache. content: returns the hash of the model's content."""
         self._folder, self._content, self._converter = folder, content, converter
-        self._known: dict[str, Entry] = {}  # key -> what was found whole, or made, in this run
-        self._lost: dict[str, str] = {}  # key -> a reason that may not hold next time
+        self._known: dict[str, Entry] = {}  # key -> entries found or made in this run
+        self._lost: dict[str, str] = {}  # key -> the reason of a failure that may not happen again
 
     def key(self, task: Task) -> str:
-        """The name of a task's entry: the SHA-256 of all that its result depends on."""
+        """Return the name of a task's entry: the SHA-256 of all that its result depends on."""
         return cache.key(
             model=self._content(),
             settings=msgspec.to_builtins(task.settings),
@@ -77,23 +77,23 @@ class ResultCache:
         )
 
     def find(self, task: Task) -> Entry | None:
-        """The entry of a task; None if it has to be made."""
+        """Return the entry of a task; None if it has to be made."""
         key = self.key(task)
         if key not in self._known:
-            entry = cache.read_typed(self._file(key), Entry)
+            entry = cache.read_record(self._file(key), Entry)
             if entry is None or not (entry.failed or self._is_whole(entry)):
                 return None
             self._known[key] = entry
         return self._known[key]
 
     def keep(self, task: Task, data: bytes) -> Entry:
-        """Keep a .tflite that was made. Raises ModelError if it is none, or the cache can't be written."""
+        """Store a .tflite. Raises ModelError if it is not valid, or the cache cannot be written."""
         info = read_model(data, "the converter's result")
         cache.put(self._folder / "files", data, ".tflite")
         return self._store(task, Entry(cache.digest(data), len(data), info.min_runtime_version))
 
     def keep_failure(self, task: Task, reason: str, final: bool) -> Entry:
-        """Remember why a task failed; in the cache only if it is `final`, the converter's judgement."""
+        """Keep the reason for a failure; in the cache only if it is `final`, the converter's own verdict."""
         entry = Entry(failed=reason)
         if final:
             return self._store(task, entry)
@@ -101,7 +101,7 @@ class ResultCache:
         return entry
 
     def is_settled(self, task: Task, oldest: Version | None) -> bool:
-        """True if nothing has to be made for `result`."""
+        """Return True if `result` needs no further conversion."""
         entry = self.find(task)
         if entry is None:
             return False
@@ -112,7 +112,7 @@ class ResultCache:
         )
 
     def result(self, task: Task, oldest: Version | None) -> ConversionResult:
-        """A task's result, in the older form if `oldest` needs that and it could be made."""
+        """Return a task's result, in the older form if `oldest` needs that and it could be made."""
         entry = self.find(task)
         if entry is None:
             return ConversionResult(None, self._lost.get(self.key(task), "lost from the cache"))
@@ -127,7 +127,7 @@ class ResultCache:
         return ConversionResult(self._path(entry), None, task.compatible, needed)
 
     def is_too_new(self, entry: Entry, oldest: Version | None) -> bool:
-        """True if the oldest runtime that is meant to run a file refuses it, or computes it wrongly."""
+        """Return True if the oldest runtime refuses a file, or computes it wrongly."""
         if oldest is None or entry.failed:
             return False
         if entry.min_runtime and release(entry.min_runtime)[:2] > oldest:
@@ -136,7 +136,7 @@ class ResultCache:
 
     def _store(self, task: Task, entry: Entry) -> Entry:
         key = self.key(task)
-        cache.write_record(self._file(key), msgspec.to_builtins(entry))
+        cache.write_record(self._file(key), entry)
         self._known[key] = entry
         return entry
 
@@ -151,7 +151,7 @@ class ResultCache:
 
 
 def _has_dense_per_channel(info: ModelInfo) -> bool:
-    """True if a dense layer computes in int8 with one scale per channel."""
+    """Return True if a dense layer computes in int8 with one scale per channel."""
     for op in info.ops:
         if op.name == "FULLY_CONNECTED":
             activation, weights = (info.tensors[index] for index in op.inputs[:2])

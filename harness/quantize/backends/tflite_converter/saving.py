@@ -1,7 +1,7 @@
-"""A model that the user holds as an object, saved for a converter process.
+"""Save a model object for a converter process.
 
-This runs in the user's own process, which has TensorFlow already: it holds one of its objects. The object is
-the user's own code, and trusted as such.
+This runs in the user's process, which has imported TensorFlow already. The object is the user's own code and
+trusted.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def save(model: Any, folder: Path) -> Path:
 
 
 def _save_keras(model: Any, path: Path) -> bool:
-    """Save it; False if it can't be loaded without the user's classes or functions."""
+    """Write a .keras file; False if it cannot be loaded without the user's classes or functions."""
     try:
         model.save(path)
         with zipfile.ZipFile(path) as archive:
@@ -49,7 +49,7 @@ def _save_keras(model: Any, path: Path) -> bool:
 
 
 def _needs_user_code(config: object) -> bool:
-    """True if a part of a Keras configuration is a class or function that is not Keras' own."""
+    """Return True if a part of a Keras configuration is a class or function that is not Keras' own."""
     if isinstance(config, list):
         return any(map(_needs_user_code, config))
     if not isinstance(config, dict):

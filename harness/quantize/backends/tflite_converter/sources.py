@@ -1,4 +1,4 @@
-"""Float models of every kind, built or loaded. Only converter processes import this."""
+"""Build or load float models of every kind. Only converter processes import this."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from harness.quantize.backends.tflite_converter.trust import (
 from harness.quantize.user_code import find
 from harness.versions import release
 
-SAFE_KERAS = (3, 12)  # older ones run the Lambda layers of an .h5 whatever `safe_mode` says
+SAFE_KERAS = (3, 12)  # older versions run the Lambda layers of an .h5 despite `safe_mode`
 
 
 def load(kind: str, source: str, path: Path | None, cache: Path, trust: bool = False) -> Loaded:
     """Build or load the model; code in its file runs only with `trust`.
 
-    Raises ModelError, or whatever the model's own code raises.
+    Raises ModelError, or any exception of the model's own code.
     """
     import tensorflow as tf
 
@@ -51,7 +51,7 @@ def load(kind: str, source: str, path: Path | None, cache: Path, trust: bool = F
 
 
 def call(source: str) -> tuple[Any, list[Any]]:
-    """What `package.module:callable` returns, seeded, and the variables that were made on the way."""
+    """Call `package.module:callable`, seeded; return the result and the variables that it created."""
     import keras
     import tensorflow as tf
 
@@ -68,11 +68,10 @@ def call(source: str) -> tuple[Any, list[Any]]:
 
 
 def _application(source: str) -> Any:
-    """An architecture with seeded random weights that keep activations in a sane range.
+    """Build an architecture with seeded random weights that keep activations in a sane range.
 
-    Untouched, random weights let the signal die away layer by layer (1e-5 at the end of MobileNetV2), and
-    what is quantized then cannot even be prepared. One forward pass gives the batch normalizations the
-    statistics that they would have learned.
+    With plain random weights the signal fades layer by layer (to 1e-5 at the end of MobileNetV2), and
+    runtimes refuse the quantized model. One forward pass gives the batch normalizations suitable statistics.
     """
     import keras
     import numpy as np
@@ -95,7 +94,7 @@ def _application(source: str) -> Any:
 
 
 def _load_keras(path: Path, trust: bool) -> Any:
-    """A Keras file; what Keras 3 refuses, Keras 2 (tf_keras) may take, but never code without `trust`."""
+    """Load a Keras file, with Keras 2 (tf_keras) if Keras 3 refuses it; code only with `trust`."""
     import keras
 
     if path.suffix.lower() == ".keras" and not zipfile.is_zipfile(path):  # Keras says "File not found"

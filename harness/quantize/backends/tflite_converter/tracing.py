@@ -1,6 +1,6 @@
-"""Writes any model that TensorFlow can trace as a canonical SavedModel.
+"""Write any model that TensorFlow can trace as a canonical SavedModel.
 
-Static shapes, one signature, and just the variables that the graph reads. Measured with TensorFlow 2.21:
+It has static shapes, one signature, and only the variables that the graph reads. Seen with TensorFlow 2.21:
 traced once with static shapes, the graph has no shape arithmetic (which costs XNNPACK), and recurrent
 layers of Keras 3 convert at all; tracking just the variables that the graph reads leaves no READ_VARIABLE
 in the .tflite (tracking the Keras model does). Freezing the graph as well would cost Keras 2's recurrent
@@ -63,25 +63,39 @@ def write_saved_model(loaded: Loaded, inputs: Sequence[Any], out: Path) -> Any:
 
 
 def _digests(graph: Any) -> tuple[str, str]:
-    """SHA-256 of the variables and constants that the graph captured, and of the graph without them."""
+    """Return the SHA-256 of the variables and constants that the graph captured, and of the graph itself."""
     import tensorflow as tf
 
     values = hashlib.sha256()
     variables = {id(variable.handle): variable for variable in graph.graph.variables}  # in no fixed order
     for tensor in graph.captured_inputs:
         captured = variables.get(id(tensor)) if tensor.dtype == tf.resource else tensor
-        if captured is None:  # a lookup table, whose content cannot be seen: never like another
+        if captured is None:  # a lookup table: its content cannot be read, so it never equals another
             values.update(os.urandom(16))
             continue
         value = captured.numpy()
         values.update(f"{value.dtype.str} {value.shape} ".encode())
         values.update(value.tobytes())
-    structure = graph.graph.as_graph_def().SerializeToString(deterministic=True)
-    return values.hexdigest(), hashlib.sha256(structure).hexdigest()
+    definition = graph.graph.as_graph_def()
+    for function in definition.library.function:
+        for argument in function.arg_attr.values():
+            argument.attr.pop("_user_specified_name", None)  # of a captured tensor, its number
+    structure = definition.SerializeToString(deterministic=True)
+    return values.hexdigest(), hashlib.sha256(_renumbered(structure)).hexdigest()
+
+
+def _renumbered(graph: bytes) -> bytes:
+    """Return the graph with its functions numbered in order: TensorFlow counts them per process."""
+    names: dict[bytes, bytes] = {}
+    return re.sub(
+        rb"__(inference|forward|backward)_[\w<>]+",
+        lambda found: names.setdefault(found[0], b"function %d" % len(names)),
+        graph,
+    )
 
 
 def from_object(made: Any, variables: Sequence[Any] = ()) -> Loaded:
-    """A Keras model, a tf.Module or a function; a function alone does not keep its `variables` alive.
+    """Return a Keras model, a tf.Module or a function to trace; `variables` are kept for a function.
 
     Raises ModelError for anything else.
     """
@@ -96,13 +110,13 @@ def from_object(made: Any, variables: Sequence[Any] = ()) -> Loaded:
     if isinstance(made, tf.Module):
         return from_module(made)
     raise ModelError(
-        f"an object of type {type(made).__name__} is no model; expected a Keras model, a tf.Module with a "
+        f"an object of type {type(made).__name__} is not a model; expected a Keras model, a tf.Module with a "
         "signature or a concrete function"
     )
 
 
 def from_keras(model: Any) -> Loaded:
-    """A model of Keras 3 or Keras 2, called for inference."""
+    """Return a model of Keras 3 or Keras 2, called for inference."""
     import tensorflow as tf
 
     tensors = getattr(model, "inputs", None) or _called_with(model)
@@ -120,13 +134,13 @@ def from_keras(model: Any) -> Loaded:
 
 
 def recurrent_layers(owner: Any) -> list[str]:
-    """Names of a Keras model's recurrent layers that are loops in its graph (not `unroll=True`)."""
+    """Return the names of a Keras model's recurrent layers that are loops in its graph."""
     layers = owner._flatten_layers() if hasattr(owner, "_flatten_layers") else ()
     return [layer.name for layer in layers if getattr(layer, "unroll", None) is False]
 
 
 def _called_with(model: Any) -> list[Any]:
-    """The input of a subclassed model, which knows it only if it was called or built before."""
+    """Return the input of a subclassed model, known only if the model was called or built before."""
     import tensorflow as tf
 
     shapes = list((getattr(model, "_build_shapes_dict", None) or {}).values())
@@ -138,7 +152,7 @@ def _called_with(model: Any) -> list[Any]:
 
 
 def from_module(module: Any) -> Loaded:
-    """The module's signatures, else its `__call__`, else its only tf.function with a signature."""
+    """Return the module's signatures, else its `__call__`, else its only tf.function with a signature."""
     import tensorflow as tf
 
     if getattr(module, "signatures", None):
@@ -161,7 +175,7 @@ def from_module(module: Any) -> Loaded:
 
 
 def from_signatures(loaded: Any) -> Loaded:
-    """A loaded SavedModel: its serving_default, or its only signature."""
+    """Return the serving_default of a loaded SavedModel, or its only signature."""
     signatures = dict(loaded.signatures)
     chosen = signatures.get("serving_default") or (
         next(iter(signatures.values())) if len(signatures) == 1 else None
@@ -173,14 +187,14 @@ def from_signatures(loaded: Any) -> Loaded:
 
 
 def from_function(function: Any, owner: Any) -> Loaded:
-    """A tf.function with an input_signature."""
+    """Return a tf.function, which needs an input_signature."""
     if not function.input_signature:
         raise ModelError("the tf.function needs an input_signature, or return a concrete function")
     return from_concrete(function.get_concrete_function(), owner)
 
 
 def from_concrete(function: Any, owner: Any) -> Loaded:
-    """A concrete function; `owner` keeps its variables alive."""
+    """Return a concrete function; `owner` keeps its variables alive."""
     import tensorflow as tf
 
     structure = function.structured_input_signature
@@ -202,7 +216,7 @@ def from_concrete(function: Any, owner: Any) -> Loaded:
 
 
 def _flat(outputs: Any) -> Any:
-    """Outputs as a signature takes them: a flat dict as it is, anything else numbered."""
+    """Return outputs as a signature takes them: a flat dict as it is, anything else numbered."""
     import tensorflow as tf
 
     if isinstance(outputs, dict) and all(tf.is_tensor(value) for value in outputs.values()):
@@ -212,7 +226,7 @@ def _flat(outputs: Any) -> Any:
 
 
 def _input_names(names: Sequence[str]) -> list[str]:
-    """Names that a signature takes: Keras' counters ("keras_tensor_12") say nothing and become "input"."""
+    """Return names that a signature takes; Keras' counters ("keras_tensor_12") become "input"."""
     fresh = []
     for index, name in enumerate(names):
         clean = re.sub(r"\W", "_", name.split(":")[0]).lstrip("_0123456789")
@@ -223,7 +237,7 @@ def _input_names(names: Sequence[str]) -> list[str]:
 
 
 def _static(spec: Any, batch: int) -> Any:
-    """The input with its batch dimension fixed. Raises ModelError if another one is open."""
+    """Return the input with its batch dimension fixed. Raises ModelError if another dimension is open."""
     import tensorflow as tf
 
     if spec.shape.rank is None:

@@ -1,8 +1,8 @@
-"""Finds code in model files without loading them.
+"""Find code in model files without loading them.
 
 Keras 3 refuses code in its files by itself. Keras 2 (tf_keras) does not: it runs the Lambda layers of an
-.h5, and imports whatever module a .keras names. So a file is passed on to Keras 2 only if all that it holds
-are Keras' own layers. Of a SavedModel's graphs, those ops are found that call Python or write files.
+.h5, and imports any module that a .keras names. So a file is passed on to Keras 2 only if all that it holds
+are Keras' own layers. In the graphs of a SavedModel, it looks for ops that call Python or write files.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LARGEST_CONFIG = 64 << 20  # bytes; the largest of keras.applications has 0.6 MB
 
 _CALLING_LAYERS = ("Lambda", "ClassMethod", "InstanceMethod", "InstanceProperty")
 _OWN_MODULE = re.compile(r"(tf_)?keras(\.\w+)*|builtins")
-_CLASS = re.compile(r"(\w+>)?[A-Z]\w*|__\w+__|function")  # of a module, which may hold "os.popen", too
+_CLASS = re.compile(r"(\w+>)?[A-Z]\w*|__\w+__|function")  # a module may also have "os.popen"
 _TENSOR_NAMESPACES = ("math", "nn", "linalg", "image", "signal", "bitwise", "random", "__operators__")
 _TENSOR_FUNCTIONS = """
     boolean_mask broadcast_to cast clip_by_norm clip_by_value concat convert_to_tensor einsum ensure_shape
@@ -34,17 +34,17 @@ _PYTHON_OPS = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
 
 
 def refusal(what: str) -> ModelError:
-    """The error for a file with code; `what` is its first part, in words."""
+    """Return the error for a file with code; `what` names the first such part."""
     return ModelError(f"{what}; {REMEDY}")
 
 
 def is_refusal(error: BaseException) -> bool:
-    """True if Keras itself has refused a file, and `safe_mode=False` would let it pass."""
+    """Return True if Keras itself refused a file that it would load with `safe_mode=False`."""
     return "safe_mode=False" in str(error) or "disallowed during deserialization" in str(error)
 
 
 def code_in_keras_file(path: Path) -> str | None:
-    """The first part of a Keras file that is more than Keras' own layers, in words; None if it has none.
+    """Return the first part of a Keras file that is not one of Keras' own layers, in words; or None.
 
     Raises ModelError if the file's configuration cannot be read.
     """
@@ -52,7 +52,7 @@ def code_in_keras_file(path: Path) -> str | None:
 
 
 def weights_elsewhere(path: Path) -> str | None:
-    """The first part of an .h5 that lies in another file, in words; None if it is all in this one."""
+    """Return the first part of an .h5 that is in another file, in words; None if there is none."""
     import h5py
 
     found: list[str] = []
@@ -68,13 +68,13 @@ def weights_elsewhere(path: Path) -> str | None:
         with h5py.File(path, "r") as file:
             file.visititems_links(look)
             file.visititems(look)
-    except OSError:  # no .h5: whoever loads it says so
+    except OSError:  # not an .h5: loading it reports that
         return None
     return next(iter(found), None)
 
 
 def code_in_saved_model(folder: Path) -> str | None:
-    """The first op in a SavedModel's graphs that calls Python or writes a file, in words."""
+    """Return the first op in a SavedModel's graphs that calls Python or writes a file, in words."""
     from tensorflow.core.protobuf import saved_model_pb2
 
     proto = saved_model_pb2.SavedModel()
@@ -86,7 +86,7 @@ def code_in_saved_model(folder: Path) -> str | None:
 
 
 def code_in_graph(graph_def: Any) -> str | None:
-    """The first op in one GraphDef or its functions that calls Python or writes a file, in words."""
+    """Return the first op in a GraphDef or its functions that calls Python or writes a file, in words."""
     nodes = [*graph_def.node, *(node for f in graph_def.library.function for node in f.node_def)]
     return next(filter(None, map(_program, nodes)), None)
 
@@ -101,7 +101,7 @@ def _program(node: Any) -> str | None:
 
 
 def _config(path: Path) -> Any:
-    """A Keras file's configuration, found as Keras 2 finds it."""
+    """Read a Keras file's configuration from where Keras 2 reads it."""
     try:
         if path.name.endswith(".keras") and zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
@@ -117,7 +117,7 @@ def _config(path: Path) -> Any:
 
 
 def _code_in(value: Any, where: str) -> Iterator[str]:
-    """Every part that is code, depth first; `where` is the layer that the part is in."""
+    """Yield every part that is code, depth first; `where` names the layer that the part is in."""
     if isinstance(value, list):
         for item in value:
             yield from _code_in(item, where)
@@ -154,7 +154,7 @@ def _code_of(kind: str, config: Any, where: str) -> Iterator[str]:
 
 
 def _functions_of(kind: Any, registered: Any, config: Any, where: str) -> Iterator[str]:
-    """Functions that Keras 2 would import from a module although a class is expected there."""
+    """Yield functions that Keras 2 would import from a module although a class is expected there."""
     for name in (kind, registered):
         if isinstance(name, str) and not _CLASS.fullmatch(name) and (kind != "function" or name != config):
             yield f"{where} names the Python function {name}"
@@ -176,7 +176,7 @@ def _is_activation(name: Any) -> bool:
 
 
 def _computes(function: str) -> bool:
-    """True for TensorFlow's functions from tensors to tensors; others may write files or load libraries."""
+    """Return True for TensorFlow's functions on tensors; others may write files or load libraries."""
     import tensorflow as tf
 
     namespace, _, name = function.rpartition(".")

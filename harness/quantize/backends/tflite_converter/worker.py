@@ -39,12 +39,12 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 class Judged(Exception):
-    """The converter refused the model, for the reason in `__cause__`: it would do so again."""
+    """The converter rejects the model, for the reason in `__cause__`: it would fail again."""
 
 
 def main() -> None:
     """Answer requests until there are no more."""
-    die_with_parent()  # a qbench that is killed leaves no converter at work
+    die_with_parent()  # no converter outlives a qbench that is killed
     answers = os.fdopen(os.dup(1), "wb")
     requests = os.fdopen(os.dup(0), "rb")
     os.dup2(2, 1)
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def _import_tensorflow() -> None:
-    """Use the time until the first request; a TensorFlow that fails to import is that request's error."""
+    """Import TensorFlow before the first request; if that fails, the request reports it."""
     try:
         import tensorflow  # noqa: F401
     except Exception as error:
@@ -127,7 +127,7 @@ def _load(path: Path, inputs: Sequence[InputSpec]) -> Arrays:
 
 
 def _feed(arrays: Arrays, inputs: Sequence[InputSpec]) -> Iterator[Arrays]:
-    """The samples, as many at a time as the batch holds; the last ones are filled up from the first."""
+    """Return the samples in batches; the last batch is filled up with the first samples."""
     batch = max((spec.shape[0] for spec in inputs if spec.shape), default=1)
     count = min(len(array) for array in arrays.values())
     for start in range(0, count, batch):
@@ -135,7 +135,7 @@ def _feed(arrays: Arrays, inputs: Sequence[InputSpec]) -> Iterator[Arrays]:
 
 
 def _take(array: npt.NDArray[Any], start: int, shape: Sequence[int], count: int) -> npt.NDArray[Any]:
-    """Samples from `start` in the input's shape (which may have no batch dimension at all)."""
+    """Return samples from `start` on in the input's shape, which may have no batch dimension."""
     if not shape:
         return np.asarray(array[start])
     return array[[(start + i) % count for i in range(shape[0])]].reshape(shape)

@@ -1,4 +1,4 @@
-"""Converter processes, as home has them: several side by side, each replaced when it dies."""
+"""Start and stop converter processes, several side by side; one that dies is replaced."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from harness.quantize.backends.tflite_converter.messages import (
     encode,
 )
 
-TIMEOUT_S = 1800.0  # nothing that a converter does in earnest takes longer
+TIMEOUT_S = 1800.0  # longer than any real conversion takes
 MEMORY_PER_WORKER = 3 << 29  # 1.5 GB: TensorFlow and a mobile model with its intermediate forms
 
 A = TypeVar("A", Prepared, Converted)
 
 
 class Worker:
-    """One converter process. Never raises for what happens in it: that is an answer, too."""
+    """One converter process. If it fails or dies, the answer is `Failed`."""
 
     def __init__(self, scratch: Path) -> None:
         """scratch: the folder for its temporary files."""
@@ -38,9 +38,9 @@ class Worker:
         self.process = Process(command, environment=_environment(scratch))
 
     def ask(self, request: Request, timeout_s: float = TIMEOUT_S) -> Answer:
-        """The answer to a request; `Failed` if the process dies of it, or takes longer than that."""
+        """Send a request and return the answer: `Failed` if the process dies or takes too long."""
         with self.process.within(timeout_s):
-            with contextlib.suppress(OSError):  # it died: its end says how
+            with contextlib.suppress(OSError):  # it died; `wait` tells how
                 self.process.stdin.write(encode(request))
                 self.process.stdin.flush()
             line = self.process.stdout.readline()
@@ -55,7 +55,7 @@ class Worker:
 
 
 class WorkerPool:
-    """Converter processes that work side by side, started when there is work."""
+    """Several converter processes, started when there is work."""
 
     def __init__(self, scratch: Path) -> None:
         """scratch: the folder for temporary files: TensorFlow leaves some behind when it is killed."""
@@ -64,12 +64,12 @@ class WorkerPool:
         self._all: list[Worker] = []
 
     def start(self, count: int) -> None:
-        """Have at least `count` workers; they import TensorFlow while others already work."""
+        """Start workers until there are `count`; they import TensorFlow while others already work."""
         while len(self._all) < count:
             self._idle.put(self._started())
 
     def ask(self, request: Request, wanted: type[A]) -> A | Failed:
-        """The answer of an idle worker. One that has died is replaced before its next request."""
+        """Send a request to an idle worker and return the answer. A worker that died is replaced first."""
         worker = self._idle.get()
         try:
             if not worker.process.alive:
@@ -89,13 +89,13 @@ class WorkerPool:
                 for future in as_completed(futures):
                     future.result()
                     done(futures[future])
-            except BaseException:  # also Ctrl-C: a job that waits for a worker ends with it
+            except BaseException:  # also Ctrl-C: killing the workers ends the jobs that wait for them
                 pool.shutdown(wait=False, cancel_futures=True)
                 self.close()
                 raise
 
     def close(self) -> None:
-        """End all workers, whatever they do."""
+        """Kill all workers."""
         for worker in self._all:
             worker.process.close()
 
@@ -106,7 +106,7 @@ class WorkerPool:
 
 
 def how_many(tasks: int) -> int:
-    """Workers for so many tasks: one per core that this process may use, fewer if memory is short."""
+    """Return the number of workers for some tasks: one per usable core, fewer if memory is short."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     memory = available_memory_bytes()
     return max(1, min(tasks, cores, cores if memory is None else memory // MEMORY_PER_WORKER))
@@ -117,7 +117,7 @@ def _is_out_of_memory(end: Exit) -> bool:
 
 
 def _environment(scratch: Path) -> Mapping[str, str]:
-    """Modules as this process finds them, no GPU, few log lines, the same hash seed in every worker."""
+    """Return the environment: this process's modules, no GPU, few log lines, a fixed hash seed."""
     path = [entry or str(Path.cwd()) for entry in sys.path]
     return {
         **os.environ,
@@ -130,7 +130,7 @@ def _environment(scratch: Path) -> Mapping[str, str]:
 
 
 def _error_part(line: str) -> str | None:
-    """What follows "error:" or an exception's name in a line of a dead worker's last words."""
+    """Return the text behind "error:" or an exception's name in a line of a dead worker's stderr."""
     _, found, rest = line.rpartition("error: ")
     if not found:
         head, found, rest = line.partition(": ")
