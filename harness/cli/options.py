@@ -80,10 +80,10 @@ def read_percent(option: str, text: str) -> float:
     try:
         fraction = float(text.strip().removesuffix("%")) / 100
     except ValueError:
-        part = -1.0
-    if not 0 <= part <= WIDEST:
+        fraction = -1.0
+    if not 0 <= fraction <= WIDEST:
         raise ConfigError(f"{option} {text}: a percentage from 0% to 99% expected, for example 1%")
-    return part
+    return fraction
 
 
 def read_version(text: str | None) -> tuple[int, int] | None:
