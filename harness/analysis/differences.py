@@ -12,6 +12,7 @@ from harness.record import CellRun, DeviceState, Run
 _OF_DEVICE = ("place", "os", "arch", "cpu", "cores", "memory_bytes", "python", "runtime", "runtime_version")
 _OF_PROFILE = ("delegates", "affinity", "env")
 _NAMED = 3  # differences that are listed
+_LONGEST = 60  # characters of a fact
 
 
 class _Fact(NamedTuple):
@@ -80,9 +81,22 @@ def _facts(mine: DeviceState, theirs: DeviceState) -> Iterator[_Fact]:
 
 
 def _plain(profile: object) -> Mapping[str, object]:
-    return msgspec.to_builtins(profile) or {}
+    """A profile's values; a delegate is its name, followed by its options."""
+    plain = msgspec.to_builtins(profile) or {}
+    delegates = [[d["name"], d["options"]] if d["options"] else d["name"] for d in plain.get("delegates", ())]
+    return {**plain, "delegates": delegates}
 
 
 def _short(value: object) -> str:
-    text = "nothing" if value is None else str(value)
-    return text if len(text) <= 40 else text[:39] + "…"
+    text = _words(value)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def _words(value: object) -> str:
+    """A fact in words: several after each other, options by their keys."""
+    if isinstance(value, list | tuple):
+        between = " " if value and isinstance(value[-1], Mapping) else ", "  # a delegate and its options
+        return between.join(map(_words, value)) or "none"
+    if isinstance(value, Mapping):
+        return " ".join(f"{key}={_words(one)}" for key, one in value.items())
+    return "nothing" if value is None else str(value)

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from harness.errors import ConfigError
-from harness.session.options import WIDEST
 from harness.versions import minor
 
 Models = Annotated[
@@ -81,8 +80,8 @@ def read_percent(option: str, text: str) -> float:
         fraction = float(text.strip().removesuffix("%")) / 100
     except ValueError:
         fraction = -1.0
-    if not 0 <= fraction <= WIDEST:
-        raise ConfigError(f"{option} {text}: a percentage from 0% to 99% expected, for example 1%")
+    if not 0 <= fraction < 1:
+        raise ConfigError(f"{option} {text}: a percentage from 0% to below 100% expected, for example 1%")
     return fraction
 
 

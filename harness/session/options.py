@@ -15,7 +15,6 @@ from harness.errors import ConfigError
 
 SHORTEST_BUDGET_S = 0.01
 LONGEST_BUDGET_S = 86_400.0  # one day
-WIDEST = 0.99  # precision, a part of one
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Options:
         if not self.models:
             raise ConfigError("model: at least one expected")
         _check("budget_s", self.budget_s, float, SHORTEST_BUDGET_S, LONGEST_BUDGET_S)
-        _check("precision", self.precision, float, 0, WIDEST)
+        _check("precision", self.precision, float, 0, 1)
         _check("batch", self.batch, int, 1, math.inf)
         for number in self.threads:
             _check("threads", number, int, 1, MOST_THREADS)

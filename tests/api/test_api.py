@@ -182,9 +182,9 @@ def test_importing_qbench_imports_nothing_heavy():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"precision": 2}, "precision: a number from 0 to 0.99 expected, found 2"),
-        ({"precision": "1%"}, "precision: a number from 0 to 0.99 expected, found '1%'"),
-        ({"precision": float("nan")}, "precision: a number from 0 to 0.99 expected, found nan"),
+        ({"precision": 2}, "precision: a number from 0 to 1 expected, found 2"),
+        ({"precision": "1%"}, "precision: a number from 0 to 1 expected, found '1%'"),
+        ({"precision": float("nan")}, "precision: a number from 0 to 1 expected, found nan"),
         ({"budget_s": 0}, "budget_s: a number from 0.01 to 86400 expected, found 0"),
         ({"threads": [0]}, "threads: a whole number from 1 to 1024 expected, found 0"),
         ({"threads": ["2"]}, "threads: whole numbers expected, found '2'"),

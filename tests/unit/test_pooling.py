@@ -116,7 +116,10 @@ def test_one_run_alone_is_itself():
         (lambda built: with_device(built, cpu="another CPU"), "cpu cpu: AMD EPYC and another CPU"),
         (lambda built: with_device(built, runtime_version="9.9"), "runtime_version"),
         (lambda built: with_device(built, facts_before={"governors": ["powersave"]}), "governors"),
-        (lambda built: with_device(built, profile=device("cpu", ["xnnpack"]).profile), "cpu delegates: [{"),
+        (
+            lambda built: with_device(built, profile=device("cpu", ["xnnpack"]).profile),
+            "cpu delegates: cpu and xnnpack",
+        ),
         (lambda built: with_variants(built, sha256="0" * 64), "sha256"),
     ],
 )
@@ -124,7 +127,7 @@ def test_what_differs_is_named_and_refused_unless_forced(changed, said):
     one, other = one_run("one", 2.0), changed(one_run("two", 2.0))
     with pytest.raises(ResultsError, match="not of the same thing") as refused:
         pool([one, other])
-    assert said in str(refused.value).replace("({", "[{")
+    assert said in str(refused.value)
     assert "\n" not in str(refused.value)
     assert document(pool([one, other], force=True)).cells[0].latency_ms.launches == 6
 
