@@ -69,7 +69,7 @@ def run(
         devices=wanted,
         variants=given.names("variants", variants),
         delegates=given.names("delegates", delegates),
-        threads=given.several("threads", threads, int, "whole numbers"),
+        threads=given.whole_numbers("threads", threads),
         calibration=calibration,
         dataset=dataset,
         baseline=baseline,
@@ -80,6 +80,8 @@ def run(
         wait_s=wait_s,
         results=given.path("results", results),
     )
+    if not isinstance(progress, bool) and not hasattr(progress, "measured"):
+        raise ConfigError(f"progress: True, False or a Watcher expected, found {progress!r}")
     if progress is True:
         from harness.report.progress import ProgressBar
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import index
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, SupportsIndex, TypeVar
 
 from harness.errors import ConfigError
 
@@ -30,6 +31,15 @@ def several(name: str, given: object, kind: type[T], what: str) -> tuple[T, ...]
 def names(name: str, given: str | Iterable[str]) -> tuple[str, ...]:
     """One name or several. Raises ConfigError."""
     return several(name, given, str, "names")
+
+
+def whole_numbers(name: str, given: object) -> tuple[int, ...]:
+    """Return one whole number or several, numpy's included, as a tuple. Raises ConfigError."""
+    values = listed(given)
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+            raise ConfigError(f"{name}: whole numbers expected, found {value!r}")
+    return tuple(index(value) for value in values if isinstance(value, SupportsIndex))
 
 
 def path(name: str, given: Any) -> Path:

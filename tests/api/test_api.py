@@ -164,6 +164,11 @@ def test_errors_are_those_of_the_tree(tmp_path):
         qbench.run(pair(tmp_path), devices=["nothing"])
 
 
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    found = qbench.run(pair(tmp_path), devices="cpu", threads=np.array([1]), budget_s=BUDGET_S)
+    assert {row.threads for row in found.rows} == {1}
+
+
 def test_importing_qbench_imports_nothing_heavy():
     code = (
         "import sys, qbench\n"
@@ -188,6 +193,7 @@ def test_importing_qbench_imports_nothing_heavy():
         ({"budget_s": 0}, "budget_s: a number from 0.01 to 86400 expected, found 0"),
         ({"threads": [0]}, "threads: a whole number from 1 to 1024 expected, found 0"),
         ({"threads": ["2"]}, "threads: whole numbers expected, found '2'"),
+        ({"progress": 3}, "progress: True, False or a Watcher expected, found 3"),
         ({"batch": 1.5}, "batch: a whole number from 1 upwards expected, found 1.5"),
         ({"wait_s": -1}, "wait_s: a number from 0 upwards expected, found -1"),
         ({"baseline": 3}, "baseline: VARIANT[/DELEGATE][@DEVICE] expected, found 3"),
