@@ -12,14 +12,16 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self
+from types import FrameType, TracebackType
+from typing import IO, Any, Self
 
 KEPT_BYTES = 1 << 16  # of what a child writes to stderr, from the end
 _BLOCK_BYTES = 1 << 16
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_Handler = Callable[[int, FrameType | None], Any]
 _LAST_WORDS_S = 1.0  # a grandchild may keep the pipe open for longer
 
 
@@ -87,18 +89,21 @@ class Process:
         stdin: a file instead of a pipe. stderr: a file instead of a pipe, for a child that starts another one
             in the background. merged: send stderr to stdout. kept_bytes: the most that is kept of stderr.
         """
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE if stdin is None else stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT if merged else subprocess.PIPE if stderr is None else stderr,
-            cwd=folder,
-            env=environment,
-            start_new_session=True,
-        )
-        self.pid = self._process.pid
         self._late_s: float | None = None
-        self._errors = None if self._process.stderr is None else _Tail(self._process.stderr, kept_bytes)
+        self._errors: _Tail | None = None
+        with _interrupts_deferred(self._abandon):
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE if stdin is None else stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT if merged else subprocess.PIPE if stderr is None else stderr,
+                cwd=folder,
+                env=environment,
+                start_new_session=True,
+            )
+            self.pid = self._process.pid
+            if self._process.stderr is not None:
+                self._errors = _Tail(self._process.stderr, kept_bytes)
 
     @property
     def stdin(self) -> IO[bytes]:
@@ -158,6 +163,12 @@ class Process:
                 with contextlib.suppress(OSError):  # what was not written yet has no reader any more
                     pipe.close()
 
+    def _abandon(self) -> None:
+        """Kill it if it was started: nobody will have it."""
+        if hasattr(self, "pid"):
+            self.kill()
+            self._process.wait()
+
     def _give_up(self, after_s: float) -> None:
         if self.alive:
             self._late_s = after_s
@@ -197,6 +208,36 @@ def run(
             end = process.wait(timeout_s)
             process.kill()  # what it started may hold the pipes open
             return Finished(output.all(), process.errors(), end)
+
+
+@contextlib.contextmanager
+def _interrupts_deferred(abandon: Callable[[], None]) -> Iterator[None]:
+    """Handle signals that come in the block at its end, and call `abandon` if their handlers raise.
+
+    Else Ctrl-C could come between the start of a process and the moment somebody knows of it. Only the main
+    thread gets signals.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pending: list[tuple[int, FrameType | None]] = []
+    handlers: dict[int, _Handler] = {}
+    for number in _INTERRUPTS:
+        handler = signal.getsignal(number)
+        if callable(handler):
+            handlers[number] = handler
+            signal.signal(number, lambda number, frame: pending.append((number, frame)))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    try:
+        for number, frame in pending:
+            handlers[number](number, frame)
+    except BaseException:
+        abandon()
+        raise
 
 
 class _Tail:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import resource
+import sys
 from dataclasses import replace
 
 import pytest
@@ -95,15 +95,13 @@ def test_a_delegate_that_fails_loses_one_cell(runner, dense, standin_library, fa
     assert said in refusal.reason
 
 
-def test_a_delegate_that_eats_all_memory_loses_one_cell(runner, dense, standin_library):
+def test_a_delegate_that_eats_all_memory_loses_one_cell(runner, dense, standin_library, tmp_path):
     """The limit stands in for a full machine: the library dies of it as of the kernel's hand."""
-    before = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (3 << 29, before[1]))
-    try:
-        victim = external(dense, standin_library, claims_builtin="all", fail="leak")
-        (refusal,) = beside_another(runner, dense, victim)
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, before)
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nulimit -v {3 << 19}\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    victim = external(dense, standin_library, claims_builtin="all", fail="leak")
+    (refusal,) = beside_another(runner, dense, victim, python=str(python))
     assert refusal.stage == "crash"
     assert "SIGKILL while running inference; the kernel does that when memory runs out" in refusal.reason
 
