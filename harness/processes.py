@@ -20,7 +20,7 @@ from typing import IO, Any, Self
 
 KEPT_BYTES = 1 << 16  # of what a child writes to stderr, from the end
 _BLOCK_BYTES = 1 << 16
-_INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_INTERRUPTS: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _Handler = Callable[[int, FrameType | None], Any]
 _LAST_WORDS_S = 1.0  # a grandchild may keep the pipe open for longer
 
