@@ -127,7 +127,7 @@ def test_faults_of_the_accelerator_come_to_light(runner, software_gpu, tmp_path,
             assert found["gpu"].reason.startswith("the GPU accelerator failed by a fault of its own: ")
         else:
             figures = compare_outputs(found["cpu"].outputs, found["gpu"].outputs)
-            right = variant.name in ("float32", "float16", "dynamic")
+            right = variant.variant.name in ("float32", "float16", "dynamic")
             assert [d.code for d in of_delegate(figures)] == ([] if right else ["delegate-differs"])
 
 

@@ -95,7 +95,7 @@ def test_quantized_inputs_and_outputs_are_real_values(runner, tmp_path, nets):
 
 def test_dequantize_per_axis_is_the_formula():
     from delegates.backends.interpreter import dequantize as on_device
-    from harness.tflite import Quantization
+    from harness.record import Quantization
 
     q = np.arange(-6, 6, dtype=np.int8).reshape(2, 3, 2)
     scales, zeros = (0.5, 0.25, 2.0), (0, 3, -1)
