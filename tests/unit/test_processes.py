@@ -115,7 +115,7 @@ def test_ctrl_c_ends_it(tmp_path):
     """Ours alone gets the signal, and the child does not outlive it."""
     code = (
         "from harness.processes import run; import signal, sys\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored where tests run in the background
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # which a shell ignores for background jobs
         "run(['sh', '-c', f'echo $$ > {sys.argv[1]}.new; mv {sys.argv[1]}.new {sys.argv[1]}; sleep 600'],"
         " timeout_s=600.0)"
     )
