@@ -112,10 +112,13 @@ def test_an_answer_in_time_is_no_reason_to_kill():
 
 
 def test_ctrl_c_ends_it(tmp_path):
-    """Ours alone gets the signal, and the child does not outlive it."""
+    """Ours alone gets the signal, and the child does not outlive it.
+
+    A shell starts background jobs with SIGINT ignored, which ours would inherit.
+    """
     code = (
         "from harness.processes import run; import signal, sys\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # which a shell ignores for background jobs
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "run(['sh', '-c', f'echo $$ > {sys.argv[1]}.new; mv {sys.argv[1]}.new {sys.argv[1]}; sleep 600'],"
         " timeout_s=600.0)"
     )
