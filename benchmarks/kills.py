@@ -196,6 +196,13 @@ class Scene:
         return [] if found == wanted else [f"{folder.name} holds {' '.join(sorted(found))}"]
 
     def _locks(self) -> list[str]:
+        """Return the locks still held once their holders had the time to end."""
+        end = time.monotonic() + GONE_S
+        while (held := self._held()) and time.monotonic() < end:
+            time.sleep(0.1)
+        return held
+
+    def _held(self) -> list[str]:
         held = []
         for path in [*self.locks.rglob("*"), *self.results.glob("*/events.jsonl")]:
             if path.is_file():

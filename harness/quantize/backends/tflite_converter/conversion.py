@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -47,8 +49,7 @@ class Conversion:
         self.converter = installed.converter()
         self.source, self._batch, self._cache, self._trust = source, batch, folder, trust
         self._workers = how_many(tasks)
-        self._work = tempfile.TemporaryDirectory(prefix="qbench-", ignore_cleanup_errors=True)
-        self._pool = WorkerPool(Path(self._work.name))
+        self._cleanup = contextlib.ExitStack()
         self._canonical: Path | None = None  # written in this run
         self._recurrent: Sequence[str] = ()  # its recurrent layers, if it is known to have some
         self._results = ResultCache(folder, lambda: self.content, self.converter)
@@ -65,8 +66,20 @@ class Conversion:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pool.close()
-        self._work.cleanup()
+        self._cleanup.close()
+
+    @functools.cached_property
+    def _scratch(self) -> Path:
+        """A temporary folder, made only if something is converted: a kill would leave it behind."""
+        made = tempfile.TemporaryDirectory(prefix="qbench-", ignore_cleanup_errors=True)
+        self._cleanup.callback(made.cleanup)
+        return Path(made.name)
+
+    @functools.cached_property
+    def _pool(self) -> WorkerPool:
+        pool = WorkerPool(self._scratch)
+        self._cleanup.callback(pool.close)
+        return pool
 
     def make(
         self, tasks: Sequence[Task], oldest: Version | None, progress: Progress
@@ -111,7 +124,7 @@ class Conversion:
     def _prepare(self) -> Prepared:
         # A callable or object has to be built or loaded before the cache can be searched.
         self._pool.start(1 if self.source.kind in ("callable", "object") else self._workers)
-        path, canonical = self._copied(), Path(self._work.name) / "model"
+        path, canonical = self._copied(), self._scratch / "model"
         answer = self._pool.ask(self._request(path, canonical), Prepared)
         if isinstance(answer, Failed):
             reason = answer.reason
@@ -135,7 +148,7 @@ class Conversion:
 
         The source of a file or folder gets the hash of the copy.
         """
-        folder = Path(self._work.name) / "source"
+        folder = self._scratch / "source"
         if self.source.kind == "object":
             from harness.quantize.backends.tflite_converter.saving import save
 
@@ -162,7 +175,7 @@ class Conversion:
             self._make_one(task.in_older_form, oldest)
 
     def _convert(self, task: Task) -> Entry:
-        out = Path(self._work.name) / f"{self._results.key(task)}.tflite"
+        out = self._scratch / f"{self._results.key(task)}.tflite"
         request = Convert(
             saved_model=str(self._canonical),
             inputs=self.inputs,
