@@ -34,6 +34,7 @@ class CannotStart(ChildError):
         self.program, self.why = program, why
 
     def sentence(self, who: str, doing: str) -> str:
+        """Say what could not be started, and why."""
         return "cannot start %s: %s" % (self.program, self.why)
 
 
@@ -45,6 +46,7 @@ class NoAnswer(ChildError):
         self.timeout_s = timeout_s
 
     def sentence(self, who: str, doing: str) -> str:
+        """Say how long it was waited for."""
         return "no answer for %g s while %s" % (self.timeout_s, doing)
 
 
@@ -52,6 +54,7 @@ class BadAnswer(ChildError):
     """The child wrote something that is not an answer, and was killed."""
 
     def sentence(self, who: str, doing: str) -> str:
+        """Say what is wrong with the answer."""
         return "%s sent something that is no answer while %s" % (who, doing)
 
 
@@ -64,6 +67,7 @@ class Exited(ChildError):
         self.signal_name = _signal_name(-status) if status < 0 else None
 
     def sentence(self, who: str, doing: str) -> str:
+        """Say how it ended, and its last words."""
         if self.signal_name is None:
             text = "%s ended with exit status %d while %s" % (who, self.status, doing)
             return text + (": " + self.last_words if self.last_words else "")
