@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from delegates import stats
@@ -28,7 +29,12 @@ OF_LAUNCHES = frozenset(
 
 def of_machine(before: Facts, after: Facts) -> Iterator[Warning]:
     """Warn about the machine's state while it measured. before, after: facts of delegates.probe.facts."""
-    slow = sorted(set(before.get("governors", ())) - {"performance"})
+    governors = before.get("governors")
+    slow = (
+        sorted({str(name) for name in governors if name != "performance"})
+        if isinstance(governors, list | tuple)
+        else []
+    )
     if slow:
         yield Warning(
             "governor",
@@ -147,27 +153,35 @@ def _far(samples: Sequence[float]) -> Iterator[Warning]:
 
 def _throttled(before: Facts, after: Facts) -> bool:
     """Return whether a counter rose, or a Raspberry Pi is throttled now (bits 0 to 3 of get_throttled)."""
-    if after.get("throttle_count", 0) > before.get("throttle_count", 0):
+    if (_number(after, "throttle_count") or 0) > (_number(before, "throttle_count") or 0):
         return True
-    return bool(after.get("throttle_flags", 0) & 0xF)
+    return bool(int(_number(after, "throttle_flags") or 0) & 0xF)
 
 
 def _others(before: Facts, after: Facts) -> float | None:
     """Return how many cores other processes kept busy on average; None if unknown."""
-    keys = ("cpu_busy_s", "own_cpu_s", "clock_s")
-    if not all(key in facts for key in keys for facts in (before, after)):
+    busy, own, wall = (_rise(before, after, key) for key in ("cpu_busy_s", "own_cpu_s", "clock_s"))
+    if busy is None or own is None or wall is None or wall <= 0:
         return None
-    busy, own, wall = (after[key] - before[key] for key in keys)
-    home = after.get("home_cpu_s", 0.0) - before.get("home_cpu_s", 0.0)
-    return max(0.0, busy - own - home) / wall if wall > 0 else None
+    home = _rise(before, after, "home_cpu_s") or 0.0
+    return max(0.0, busy - own - home) / wall
 
 
 def _stolen(before: Facts, after: Facts) -> float | None:
-    keys = ("cpu_steal_s", "cpu_total_s")
-    if not all(key in facts for key in keys for facts in (before, after)):
-        return None
-    steal, total = (after[key] - before[key] for key in keys)
-    return steal / total if total > 0 else None
+    """Return the part of this machine's time that its host gave to others; None if unknown."""
+    steal, total = (_rise(before, after, key) for key in ("cpu_steal_s", "cpu_total_s"))
+    return None if steal is None or total is None or total <= 0 else steal / total
+
+
+def _rise(before: Facts, after: Facts, key: str) -> float | None:
+    first, last = _number(before, key), _number(after, key)
+    return None if first is None or last is None else last - first
+
+
+def _number(facts: Facts, key: str) -> float | None:
+    """Return a fact if it is a number: what was stored may be damaged."""
+    value = facts.get(key)
+    return value if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def _share(cores: float) -> str:
