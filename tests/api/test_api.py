@@ -118,6 +118,7 @@ def test_a_stored_run_is_read_as_it_was_measured(measured):
         qbench.load("other", results=folder)
 
 
+@pytest.mark.slow
 def test_variants_of_a_keras_model_are_made_calibrated_on_an_array(monkeypatch):
     keras = pytest.importorskip("keras")
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)], name="tiny")

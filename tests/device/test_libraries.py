@@ -75,6 +75,7 @@ def test_what_the_compiler_left_on_the_cpu_is_named(runner, nets, standin_librar
     assert len({node for group in found.ops.not_delegated for node in group.nodes}) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fail", "stage", "said"),
     [
@@ -95,6 +96,7 @@ def test_a_delegate_that_fails_loses_one_cell(runner, dense, standin_library, fa
     assert said in refusal.reason
 
 
+@pytest.mark.slow
 def test_a_delegate_that_eats_all_memory_loses_one_cell(runner, dense, standin_library, tmp_path):
     """The limit stands in for a full machine: the library dies of it as of the kernel's hand."""
     python = tmp_path / "python"

@@ -49,6 +49,7 @@ def test_a_pinned_job_runs_where_it_was_told(runner, dense):
     assert [m.affinity for m in messages if isinstance(m, Launch)] == [[0]]
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 def test_the_budget_is_what_is_timed(runner, nets):
     model = nets / "resnet.tflite"

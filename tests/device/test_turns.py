@@ -49,6 +49,7 @@ def is_alive(name):
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 def test_exclusive_jobs_open_and_close_around_their_turn(runner, slow):
     names = ["shared a", "shared b", "alone a", "alone b"]
@@ -72,6 +73,7 @@ def test_little_memory_means_batches_that_all_have_the_baseline(monkeypatch, slo
     assert sorted(m.job for m in found if isinstance(m, Launch)) == ["a", "b", "base", "base", "base", "c"]
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 def test_long_inferences_carry_the_time_the_process_had_itself(runner, slow, nets):
     long = nets / "slow.tflite"
