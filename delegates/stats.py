@@ -78,25 +78,38 @@ def summary_ms(launches: Sequence[Sequence[float]]) -> Optional[Dict[str, Any]]:
     }
 
 
-def fastest_tenth(block: Sequence[float]) -> float:
-    """Return the mean of the fastest tenth of a block, at least one sample. Raises ValueError without any.
+def block_floor(block: Sequence[float]) -> float:
+    """Return the mean of a block's inferences between its 10th and 30th percentile, at least one.
 
-    A mean rather than a percentile, because the steps of a clock show in the percentiles of a short
-    inference (10 ns of 3 us are 0.3 %).
+    Disturbances only add time, so the faster inferences say what the model takes. The very fastest are left
+    out, because a few per cent of a short model's can be a sixth too fast (seen on a virtual machine). It is
+    a mean, because the steps of a clock show in the percentiles of a short inference (10 ns of 3 us are
+    0.3 %). Raises ValueError without samples.
     """
     if not block:
         raise ValueError("the floor of no samples")
-    kept = sorted(block)[: max(1, len(block) // 10)]
-    return math.fsum(kept) / len(kept)
+    first, last = floor_range(len(block))
+    return math.fsum(sorted(block)[first:last]) / (last - first)
+
+
+def floor_range(count: int) -> Tuple[int, int]:
+    """Return the range of positions, among `count` sorted inferences of a block, that make its floor."""
+    first = count // 10
+    return first, max(first + 1, -(-3 * count // 10))
 
 
 def launch_floor(blocks: Iterable[Sequence[float]]) -> Optional[float]:
-    """Return the floor of a launch: the fastest tenth of its quietest block; None without samples.
+    """Return the floor of a launch: the lower tercile of its blocks' floors; None without samples.
 
-    Disturbances only add time, so variants are compared by the floor below them. Of the figures tried, this
-    one varied least when a model was compared with itself (docs/statistics.md). Unit: that of the samples.
+    A third of the blocks are quieter, so up to two thirds may be disturbed. Of the figures tried, this one
+    varied least when a model was compared with itself (docs/statistics.md). Unit: that of the samples.
     """
-    return min((fastest_tenth(block) for block in blocks if block), default=None)
+    return tercile([block_floor(block) for block in blocks if block])
+
+
+def tercile(floors: Sequence[float]) -> Optional[float]:
+    """Return the value that a third of the floors lie below; None without any."""
+    return percentile(floors, 100 / 3) if floors else None
 
 
 def log_ratios(baseline: Mapping[int, float], candidate: Mapping[int, float]) -> List[float]:
@@ -126,31 +139,51 @@ def locate(values: Sequence[float]) -> Optional[Interval]:
 
 
 def speedup(
-    baseline: Mapping[int, float], candidate: Mapping[int, float], timer_resolution_ns: float = 0.0
+    baseline: Mapping[int, float], candidate: Mapping[int, float], clock_error_ns: float = 0.0
 ) -> Optional[Interval]:
     """Return how many times faster the candidate is, from the floors (launch number -> ns) of two cells.
 
     None if they have no launch in common. Ratios are averaged as logarithms, one per launch. The interval is
-    widened at both ends by one step of the clock (`timer_resolution_ns`), because repetition does not improve
-    the clock's resolution.
+    widened at both ends by `clock_error_ns`, because repetition does not reduce that.
     """
     found = locate(log_ratios(baseline, candidate))
     if found is None:
         return None
     shortest = min(floor for floor in (*baseline.values(), *candidate.values()) if floor > 0)
-    return _from_logs(found, timer_resolution_ns / shortest)
+    return _from_logs(found, clock_error_ns / shortest)
+
+
+def clock_error_ns(step_ns: float, jitter_ns: float) -> float:
+    """Return how far the steps of the clock can move a floor.
+
+    step_ns: the clock's step. jitter_ns: how far a block's median lies above its 10th percentile.
+
+    Where inferences vary by less than two steps, it is one step. Where they vary more, rounding is like
+    independent noise (Widrow & Kollar, "Quantization Noise", 2008, chapter 4): the difference of two readings
+    has step^2 / 6 more variance, which moves a normal distribution's 20th percentile, 0.84 standard
+    deviations s below its mean, by 0.84 step^2 / (12 s); and s is the jitter / 1.28.
+    """
+    if jitter_ns < 2 * step_ns:
+        return step_ns
+    return 0.84 * 1.28 / 12 * step_ns**2 / jitter_ns if jitter_ns else 0.0
 
 
 def comparable(baseline: Tuple[Floors, Floors], candidate: Tuple[Floors, Floors]) -> Tuple[Floors, Floors]:
     """Of floors by (wall time, CPU time) of two cells, those of both that `speedup` is to compare.
 
-    CPU time where both measured it in every launch that they share, else wall time: launches repeat each
-    other, so they are all measured in one way. This is the one choice: the stopping rule on the device and
-    the speedup at home both use it.
+    This is the one choice: the stopping rule on the device and the speedup at home both use it.
+    """
+    kind = 1 if by_cpu_time(baseline, candidate) else 0
+    return baseline[kind], candidate[kind]
+
+
+def by_cpu_time(baseline: Tuple[Floors, Floors], candidate: Tuple[Floors, Floors]) -> bool:
+    """Return whether two cells are compared by CPU time: if both measured it in every launch that they share.
+
+    Launches repeat each other, so they are all measured in one way.
     """
     shared = set(baseline[0]) & set(candidate[0])
-    by_cpu_time = shared <= (set(baseline[1]) & set(candidate[1]))
-    return (baseline[1], candidate[1]) if by_cpu_time else (baseline[0], candidate[0])
+    return shared <= (set(baseline[1]) & set(candidate[1]))
 
 
 def is_narrow(interval: Optional[Interval], precision: float) -> bool:

@@ -8,7 +8,7 @@ group     the jobs that are compared with each other: their workers take turns
 launch    one worker process of a job, from its start to its end; it is what is repeated, because times
           differ more between processes than within one
 block     the inferences of one turn: timed one by one, in a row
-floor     the fastest tenth of the quietest block of a launch (stats.launch_floor): what is compared
+floor     what an undisturbed inference of a launch takes (stats.launch_floor): what is compared
 baseline  the job of a group that the others are compared with: speedup = its floor / theirs
 """
 
@@ -82,7 +82,7 @@ class Request:
         DEFAULT_PRECISION  # enough once the interval's half-width is at most this part of the value
     )
     min_launches: int = 6  # fresh worker processes per job, before the interval is looked at
-    max_launches: int = 20
+    max_launches: int = 100
     first_launch: int = 0  # the number of the first one: more than 0 where a run is resumed
     quiet_s: float = 0.0  # without a byte from home for so long, home counts as gone; 0: only at the end
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from time import perf_counter_ns
 from typing import Callable, List, Optional, Sequence
 
 from ..probe.machine import available_memory_bytes
@@ -65,35 +66,51 @@ class Group:
             self._report(launches, stopped)
 
     def _take_turns(self, launches: List[RunningLaunch], stopped: threading.Event) -> None:
-        budget_ns = self._rule.launch_budget_ns
+        blocks = {launch.job.id: self._rule.blocks(launch.job) for launch in launches}
 
         def each(step: Step) -> None:
             for launch in launches:
                 if launch.lost is None and not stopped.is_set():
+                    started = perf_counter_ns()
                     try:
                         step(launch)
                     except WorkerLost as lost:
                         launch.lost = lost
+                    launch.cost_ns += perf_counter_ns() - started
+
+        def wants_more(launch: RunningLaunch) -> bool:
+            return launch.wants_more(blocks[launch.job.id], self._rule.launch_budget_ns)
 
         def take_turn(launch: RunningLaunch) -> None:
-            if launch.wants_more(budget_ns):
+            if wants_more(launch):
                 launch.time_block()
                 self._tell(launches)
+
+        def time_copies(launch: RunningLaunch) -> None:
+            if self._rule.wants_copies(launch.job):
+                launch.time_end_to_end()
 
         try:
             each(lambda launch: launch.start(self._worker_arguments))
             each(lambda launch: launch.open(with_outputs=self._rule.is_new(launch.job)))
-            while not stopped.is_set() and any(launch.wants_more(budget_ns) for launch in launches):
+            while not stopped.is_set() and any(map(wants_more, launches)):
                 each(take_turn)
                 launches.reverse()
-            each(RunningLaunch.time_end_to_end)
+            each(time_copies)
         finally:
             for launch in launches:
                 launch.close()
 
     def _report(self, launches: Sequence[RunningLaunch], stopped: threading.Event) -> None:
         for launch in launches:
-            self._rule.add_launch(launch.job, launch.number, launch.blocks_ns, launch.cpu_time_ns)
+            self._rule.add_launch(
+                launch.job,
+                launch.number,
+                launch.blocks_ns,
+                launch.cpu_time_ns,
+                launch.cost_ns,
+                launch.blocks_cost_ns,
+            )
             if launch.blocks_ns:
                 self._emit(launch.result())
             # A worker that was killed because the run was stopped has not failed.

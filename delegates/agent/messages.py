@@ -74,9 +74,10 @@ class Outputs:
 
 @dataclass(frozen=True)
 class WarmedUp:
-    """The model is warm. `inferences`: how many that took."""
+    """The model is warm. `inferences`: how many that took; `inference_ns`: how long one takes."""
 
     inferences: int
+    inference_ns: float
     peak_memory_bytes: Optional[int]
 
 

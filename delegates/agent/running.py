@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from time import perf_counter_ns
 from typing import List, Optional
 
 from ..backends import registry
@@ -10,8 +11,12 @@ from ..wire import Failure, Job, Launch, Output
 from .link import WorkerLink, WorkerLost
 from .messages import Block, ComputeOutputs, Open, Outputs, Ready, TimeBlock, WarmedUp, WarmUp
 
-BLOCK_NS = 20_000_000
-BLOCK_CALLS = 500
+# A block holds about so many inferences, and is short enough for turns to follow each other quickly.
+BLOCK_INFERENCES = 30
+SHORTEST_BLOCK_NS, LONGEST_BLOCK_NS = 2_000_000, 20_000_000
+BLOCK_CALLS = 500  # at most, of a very short inference
+COPIES_NS = 5_000_000
+COPIES_CALLS = 100
 SAMPLES = 10_000  # per launch: percentiles need no more, and files stay small
 WARM_UP_NS = 250_000_000
 OUTPUTS_LIMIT_NS = 2_000_000_000
@@ -29,11 +34,14 @@ class RunningLaunch:
         self.blocks_ns: List[List[int]] = []
         self.cpu_time_ns: List[List[int]] = []
         self.spent_ns = 0
+        self.cost_ns = 0  # wall time of all steps but the outputs, which are computed once
+        self.blocks_cost_ns = 0
         self._samples = 0
         self._worker: Optional[WorkerLink] = None
         self._ready: Optional[Ready] = None
         self._peak_memory_bytes: Optional[int] = None
         self._warmup = 0
+        self._block_ns = SHORTEST_BLOCK_NS
         self._end_to_end_ns: List[int] = []
         self._outputs: List[Output] = []
 
@@ -46,15 +54,21 @@ class RunningLaunch:
         worker = self._running()
         self._ready = worker.ask(Open(), Ready, self.job.timeout_s)
         if with_outputs:
+            started = perf_counter_ns()
             computed = worker.ask(ComputeOutputs(OUTPUTS_LIMIT_NS), Outputs, self._within(OUTPUTS_LIMIT_NS))
             self._outputs = computed.outputs
+            self.cost_ns -= perf_counter_ns() - started
         warmed_up = worker.ask(WarmUp(WARM_UP_NS), WarmedUp, self._within(WARM_UP_NS))
         self._warmup = warmed_up.inferences
+        wanted_ns = round(BLOCK_INFERENCES * warmed_up.inference_ns)
+        self._block_ns = min(LONGEST_BLOCK_NS, max(SHORTEST_BLOCK_NS, wanted_ns))
         self._peak_memory_bytes = warmed_up.peak_memory_bytes
 
     def time_block(self) -> None:
         """Time one block of inferences."""
-        block = self._block(TimeBlock(BLOCK_CALLS, BLOCK_NS))
+        started = perf_counter_ns()
+        block = self._block(TimeBlock(BLOCK_CALLS, self._block_ns))
+        self.blocks_cost_ns += perf_counter_ns() - started
         self.blocks_ns.append(block.ns)
         if block.cpu_time_ns:
             self.cpu_time_ns.append(block.cpu_time_ns)
@@ -63,11 +77,13 @@ class RunningLaunch:
 
     def time_end_to_end(self) -> None:
         """Time one block of inferences that include copying inputs in and outputs out."""
-        self._end_to_end_ns = self._block(TimeBlock(BLOCK_CALLS, BLOCK_NS, end_to_end=True)).ns
+        self._end_to_end_ns = self._block(TimeBlock(COPIES_CALLS, COPIES_NS, end_to_end=True)).ns
 
-    def wants_more(self, budget_ns: float) -> bool:
-        """Return whether to time another block. budget_ns: timed work per launch."""
-        return self.lost is None and self.spent_ns < budget_ns and self._samples < SAMPLES
+    def wants_more(self, blocks: int, budget_ns: float) -> bool:
+        """Return whether to time another block of `blocks`. budget_ns: timed work per launch."""
+        if self.lost is not None or len(self.blocks_ns) >= blocks:
+            return False
+        return self.spent_ns < budget_ns and self._samples < SAMPLES
 
     def close(self) -> None:
         """Let the worker end."""

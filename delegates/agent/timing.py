@@ -6,10 +6,10 @@ import gc
 from time import perf_counter_ns, process_time_ns
 from typing import Any, Callable, List, Tuple
 
-from ..stats import fastest_tenth
+from ..stats import block_floor
 
-_WARM_BLOCK_NS = 5_000_000
-_WARM_BLOCK_CALLS = 1000
+_WARM_BLOCK_NS = 2_000_000
+_WARM_BLOCK_CALLS = 500
 _STILL_FASTER = 0.99
 
 
@@ -60,22 +60,22 @@ def block_with_cpu_time(invoke: Callable[[], Any], calls: int, limit_ns: int) ->
             return samples, cpu_times
 
 
-def warm_up(invoke: Callable[[], Any], limit_ns: int) -> int:
-    """Run inferences until they stop getting faster. Returns how many.
+def warm_up(invoke: Callable[[], Any], limit_ns: int) -> Tuple[int, float]:
+    """Run inferences until they stop getting faster. Returns how many, and how long one takes (ns).
 
-    They have stopped once two blocks in a row, of 5 ms or one inference each, are at most 1 % faster than the
-    fastest block before them, by their fastest tenths. No block is started after `limit_ns`.
+    They have stopped once two blocks in a row, of 2 ms or one inference each, are at most 1 % faster than the
+    fastest block before them, by their floors. No block is started after `limit_ns`.
     """
     end = perf_counter_ns() + limit_ns
     calls, best, steady = 0, float("inf"), 0
     while True:
         samples = block(invoke, _WARM_BLOCK_CALLS, _WARM_BLOCK_NS)
         calls += len(samples)
-        floor = fastest_tenth(samples)
+        floor = block_floor(samples)
         steady = 0 if floor < _STILL_FASTER * best else steady + 1
         best = min(best, floor)
         if steady >= 2 or perf_counter_ns() >= end:
-            return calls
+            return calls, best
 
 
 def timer_resolution_ns() -> float:

@@ -59,9 +59,8 @@ class Opened:
     def __init__(self, opening: Opening) -> None:
         self._interpreter, self._samples = opening.interpreter, opening.samples
         self._inputs = self._interpreter.native(self._samples[0])
-        self._with_cpu_time = (
-            opening.delegate.on_cpu and opening.job.threads == 1 and opening.first_ns > CPU_TIME_FROM_NS
-        )
+        self._has_cpu_time = opening.delegate.on_cpu and opening.job.threads == 1
+        self._with_cpu_time = False  # until it is known how long an inference takes
 
     def do(self, task: Task) -> Result:
         """Carry out a task, and return its answer."""
@@ -69,7 +68,9 @@ class Opened:
             outputs = samples.outputs(self._interpreter, self._samples, task.limit_ns)
             return Outputs(outputs, peak_memory_bytes())
         if isinstance(task, WarmUp):
-            return WarmedUp(timing.warm_up(self._interpreter.invoke, task.limit_ns), peak_memory_bytes())
+            calls, inference_ns = timing.warm_up(self._interpreter.invoke, task.limit_ns)
+            self._with_cpu_time = self._has_cpu_time and inference_ns > CPU_TIME_FROM_NS
+            return WarmedUp(calls, inference_ns, peak_memory_bytes())
         ns, cpu_time_ns = self._time(task)
         return Block(ns, cpu_time_ns, peak_memory_bytes())
 

@@ -33,6 +33,7 @@ class Timing:
     floors: dict[int, float]
     cpu_time_floors: dict[int, float]
     timer_resolution_ns: float  # the coarsest of the launches
+    clock_error_ns: float  # how far its steps may have moved the floors (stats.clock_error_ns)
     spread: list[float]  # some thousands of the samples in ns, evenly spaced
 
     @property
@@ -53,6 +54,7 @@ def of(launches: Sequence[Launch]) -> Timing:
     """Return the times of a cell with these launches."""
     blocks = [block for launch in launches for block in launch.blocks_ns]
     samples = _joined(blocks)
+    step_ns = max((launch.timer_resolution_ns for launch in launches), default=0.0)
     return Timing(
         latency=summary(samples, sum(any(map(len, launch.blocks_ns)) for launch in launches)),
         end_to_end=summary(
@@ -61,7 +63,8 @@ def of(launches: Sequence[Launch]) -> Timing:
         ),
         floors=_floors({launch.launch: launch.blocks_ns for launch in launches}),
         cpu_time_floors=_floors({launch.launch: launch.cpu_time_ns for launch in launches}),
-        timer_resolution_ns=max((launch.timer_resolution_ns for launch in launches), default=0.0),
+        timer_resolution_ns=step_ns,
+        clock_error_ns=stats.clock_error_ns(step_ns, _jitter_ns(blocks)),
         spread=samples[:: max(1, len(samples) // _SPREAD)].tolist(),
     )
 
@@ -96,14 +99,12 @@ def summary(samples: Array, launches: int) -> Latency | None:
 
 
 def launch_floor(blocks: Blocks) -> float | None:
-    """Return the mean of the fastest tenth of the quietest block, in ns; None without samples.
+    """Return the lower tercile of the floors of blocks, in ns; None without samples.
 
     The same as stats.launch_floor.
     """
-    by_size: dict[int, list[Samples]] = {}
-    for block in blocks:
-        by_size.setdefault(len(block), []).append(block)
-    return min((_quietest(np.array(alike)) for size, alike in by_size.items() if size), default=None)
+    floors = [floor for alike in _by_size(blocks) for floor in _block_floors(alike)]
+    return stats.tercile(floors)
 
 
 def median_ms(values_ns: Sequence[float]) -> float | None:
@@ -118,10 +119,29 @@ def _floors(launches: Mapping[int, Blocks]) -> dict[int, float]:
     return {number: floor for number, floor in floors.items() if floor is not None}
 
 
-def _quietest(blocks: Array) -> float:
-    """Return the smallest mean of a fastest tenth, of blocks with shape (blocks, samples)."""
-    kept = max(1, blocks.shape[1] // 10)
-    return float(np.partition(blocks, kept - 1, axis=1)[:, :kept].sum(axis=1).min()) / kept
+def _by_size(blocks: Blocks) -> list[Array]:
+    """Return the blocks with samples, as one array of shape (blocks, samples) per number of samples."""
+    by_size: dict[int, list[Samples]] = {}
+    for block in blocks:
+        by_size.setdefault(len(block), []).append(block)
+    return [np.array(alike) for size, alike in by_size.items() if size]
+
+
+def _block_floors(blocks: Array) -> list[float]:
+    """Return stats.block_floor of blocks with shape (blocks, samples)."""
+    first, last = stats.floor_range(blocks.shape[1])
+    kept = np.partition(blocks, (first, last - 1), axis=1)[:, first:last]
+    means: list[float] = (kept.sum(axis=1) / (last - first)).tolist()
+    return means
+
+
+def _jitter_ns(blocks: Blocks) -> float:
+    """Return how far a block's median lies above its 10th percentile: the middle one of all blocks."""
+    above: list[float] = []
+    for alike in _by_size(blocks):
+        low, middle = np.percentile(alike, (10, 50), axis=1)
+        above += (middle - low).tolist()
+    return stats.median(above) or 0.0
 
 
 def _neighbours(count: int, percent: float) -> tuple[int, int, float]:
