@@ -108,8 +108,8 @@ def launch_floor(blocks: Iterable[Sequence[float]]) -> Optional[float]:
 
 
 def tercile(floors: Sequence[float]) -> Optional[float]:
-    """Return the value that a third of the floors lie below; None without any."""
-    return percentile(floors, 100 / 3) if floors else None
+    """Return the value that a third of the others lie below (rounded down); None without any."""
+    return sorted(floors)[(len(floors) - 1) // 3] if floors else None
 
 
 def log_ratios(baseline: Mapping[int, float], candidate: Mapping[int, float]) -> List[float]:
@@ -161,11 +161,12 @@ def clock_error_ns(step_ns: float, jitter_ns: float) -> float:
     Where inferences vary by less than two steps, it is one step. Where they vary more, rounding is like
     independent noise (Widrow & Kollar, "Quantization Noise", 2008, chapter 4): the difference of two readings
     has step^2 / 6 more variance, which moves a normal distribution's 20th percentile, 0.84 standard
-    deviations s below its mean, by 0.84 step^2 / (12 s); and s is the jitter / 1.28.
+    deviations s below its mean, by 0.84 step^2 / (12 s). With s = jitter / 1.28 this is 0.09 step^2 / jitter;
+    nearly three times as much is returned, to be safe.
     """
     if jitter_ns < 2 * step_ns:
         return step_ns
-    return 0.84 * 1.28 / 12 * step_ns**2 / jitter_ns if jitter_ns else 0.0
+    return step_ns**2 / (4 * jitter_ns) if jitter_ns else 0.0
 
 
 def comparable(baseline: Tuple[Floors, Floors], candidate: Tuple[Floors, Floors]) -> Tuple[Floors, Floors]:

@@ -111,7 +111,7 @@ class _Context:
         timed, baseline = self.timings[entry.cell.id], self.baselines.get(entry.cell.id)
         yield from warnings.of_samples(timed)
         if compared is not None and baseline is not None and baseline.id != entry.cell.id:
-            yield from warnings.of_interval(compared.speedup, compared.converged, self.precision)
+            yield from warnings.of_interval(compared, self.precision)
             latency = self.timings[baseline.id].latency
             yield from warnings.of_medians(latency, timed.latency, compared.speedup)
 

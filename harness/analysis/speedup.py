@@ -10,10 +10,14 @@ from harness.record import BaselineName, Speedup
 
 
 class Compared(NamedTuple):
-    """A speedup. `converged`: whether launches agree as closely as asked, ignoring the clock's resolution."""
+    """A speedup, and whether its interval is as narrow as asked.
+
+    converged: without what the steps of the clock add. narrow: with it.
+    """
 
     speedup: Speedup
     converged: bool
+    narrow: bool
 
 
 def compare(baseline: Timing, cell: Timing, named: BaselineName, precision: float) -> Compared | None:
@@ -27,4 +31,5 @@ def compare(baseline: Timing, cell: Timing, named: BaselineName, precision: floa
     if found is None:
         return None
     apart = stats.speedup(theirs, ours)  # by how the launches differ, whatever the clock
-    return Compared(Speedup(found.value, found.low, found.high, named), stats.is_narrow(apart, precision))
+    speedup = Speedup(found.value, found.low, found.high, named)
+    return Compared(speedup, stats.is_narrow(apart, precision), stats.is_narrow(found, precision))

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from delegates import stats
+from harness.analysis.speedup import Compared
 from harness.analysis.timing import Timing
 from harness.record import Facts, Latency, Speedup, Warning
 
@@ -22,7 +23,7 @@ BESIDE = 0.05  # how far a ratio of medians may lie outside the speedup's interv
 OF_LAUNCHES = frozenset(
     (
         *("ops-unknown", "zero-times", "coarse-clock", "two-modes", "outliers"),
-        *("no-interval", "wide-interval", "medians-differ", "damaged"),
+        *("no-interval", "wide-interval", "clock-interval", "medians-differ", "damaged"),
     )
 )
 
@@ -81,23 +82,25 @@ def of_samples(timing: Timing) -> Iterator[Warning]:
     yield from _far(timing.spread)
 
 
-def of_interval(speedup: Speedup, converged: bool, precision: float) -> Iterator[Warning]:
-    """Warn about a speedup that has no interval, or one that is wider than asked for.
-
-    converged: whether launches agree as closely as asked, by the rule that ends measuring. It ignores the
-    clock's resolution, because more launches would not reduce that.
-    """
-    if speedup.low is None or speedup.high is None:
+def of_interval(compared: Compared, precision: float) -> Iterator[Warning]:
+    """Warn about a speedup that has no interval, or one that is wider than asked for, and say why."""
+    if compared.speedup.low is None or compared.speedup.high is None:
         yield Warning(
             "no-interval",
             "the speedup has no interval: there was one launch only, or few that differ too much",
             "raise --budget, or end what else runs on the device",
         )
-    elif not converged:
+    elif not compared.converged:
         yield Warning(
             "wide-interval",
             f"the speedup's interval is wider than the ±{precision * 100:g} % asked for",
             "raise --budget, or end what else runs on the device",
+        )
+    elif not compared.narrow:
+        yield Warning(
+            "clock-interval",
+            f"the steps of the clock make the speedup's interval wider than the ±{precision * 100:g} % asked"
+            " for; more launches would not narrow it",
         )
 
 

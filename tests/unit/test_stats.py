@@ -53,11 +53,48 @@ def test_one_sample_has_no_spread_and_none_no_summary() -> None:
     assert stats.summary_ms([[], []]) is None
 
 
-def test_launch_floor_is_the_fastest_tenth_of_the_quietest_block() -> None:
-    quiet, noisy = list(range(100, 130)), [500] * 30
-    assert stats.launch_floor([noisy, quiet, []]) == pytest.approx((100 + 101 + 102) / 3)
-    assert stats.launch_floor([[7]]) == 7
-    assert stats.launch_floor([[]]) is None
+def test_the_floor_of_a_block_leaves_out_its_fastest_tenth_and_all_that_is_slow() -> None:
+    fast, usual, slow = [60] * 3, [100, 101, 102, 103, 104, 105], [500] * 21
+    assert stats.block_floor(fast + usual + slow) == pytest.approx(102.5)
+
+
+@pytest.mark.parametrize(("block", "floor"), [([7], 7), ([9, 7], 7), ([9, 8, 7, 5], 6), ([*range(10)], 1.5)])
+def test_the_floor_of_a_short_block_is_that_of_its_faster_inferences(block: list[int], floor: float) -> None:
+    assert stats.block_floor(block) == floor
+
+
+def test_no_samples_have_no_floor() -> None:
+    assert stats.launch_floor([[]]) is None and stats.launch_floor([]) is None
+    with pytest.raises(ValueError, match="no samples"):
+        stats.block_floor([])
+
+
+def test_the_floor_of_a_launch_is_no_extreme_of_its_blocks() -> None:
+    """Neither one block that was oddly fast nor two thirds that were disturbed are what is compared."""
+    usual, disturbed = [[100] * 30] * 2, [[500 + 10 * i] * 30 for i in range(4)]
+    assert stats.launch_floor([[80] * 30, *usual, *disturbed]) == 100
+    assert stats.launch_floor([[130] * 30, [100] * 30]) == 100
+
+
+@pytest.mark.parametrize("deviation", [0, 3, 15, 20, 40])
+def test_the_steps_of_a_clock_move_no_floor_by_more_than_is_allowed_for(deviation: int) -> None:
+    """Two readings of a clock with steps of 10 ns, of durations that differ by parts of a step."""
+    rng, step = np.random.default_rng(0), 10
+    errors, allowed = [], []
+    for duration in range(2200, 2210):
+        true = rng.normal(duration, deviation, 400_000)
+        start = rng.uniform(0, step, true.size)
+        read = np.floor((start + true) / step) * step
+        low, middle = np.percentile(read, (10, 50))
+        errors.append(stats.block_floor(read.tolist()) - stats.block_floor(true.tolist()))
+        allowed.append(stats.clock_error_ns(step, middle - low))
+    assert max(errors) - min(errors) <= 2 * max(allowed)
+    assert max(map(abs, errors)) <= max(allowed)
+    assert max(allowed) <= step
+
+
+def test_a_clock_without_steps_adds_nothing() -> None:
+    assert stats.clock_error_ns(0.0, 0.0) == stats.clock_error_ns(0.0, 50.0) == 0
 
 
 def test_speedup_of_few_launches_is_students() -> None:
@@ -74,7 +111,7 @@ def test_two_launches_of_which_one_was_disturbed_bound_nothing() -> None:
     found = stats.speedup({0: 16_400.0, 1: 16_400.0}, {0: 8_593.0, 1: 76_647_250.0})
     assert found == (pytest.approx(0.02, rel=0.05), None, None)
     same = dict.fromkeys(range(8), 10.0)
-    assert stats.speedup(same, same, timer_resolution_ns=60.0) == (1.0, None, None)
+    assert stats.speedup(same, same, clock_error_ns=60.0) == (1.0, None, None)
 
 
 def test_speedup_needs_common_launches() -> None:
@@ -90,7 +127,7 @@ def test_speedup_pairs_by_launch_number_not_by_order() -> None:
 def test_what_the_clock_cannot_tell_apart_widens_the_interval() -> None:
     floors = dict.fromkeys(range(8), 1000.0)
     assert stats.speedup(floors, floors) == pytest.approx((1, 1, 1))
-    assert stats.speedup(floors, floors, timer_resolution_ns=10) == pytest.approx(
+    assert stats.speedup(floors, floors, clock_error_ns=10) == pytest.approx(
         (1, math.exp(-0.01), math.exp(0.01))
     )
 

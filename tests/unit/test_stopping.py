@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
+
 from delegates.agent.conductor import batches
+from delegates.agent.planning import FIRST_BLOCKS
 from delegates.agent.stopping import StoppingRule
 from delegates.wire import Job, Request
 
@@ -17,17 +21,17 @@ def stopping_rule(*names, budget_s=1.0, precision=0.01, **changes):
     return StoppingRule(jobs, Request("run", jobs, budget_s=budget_s, precision=precision))
 
 
-def add_launches(rule, number, **blocks):
+def add_launches(rule, number, cost_ms=1, **blocks):
     """One launch of each job: milliseconds of inferences by job."""
     for job in rule.jobs:
         if job.id in blocks:
-            rule.add_launch(job, number, [[round(ms * MS) for ms in blocks[job.id]]], [])
+            rule.add_launch(job, number, [[round(ms * MS) for ms in blocks[job.id]]], [], cost_ms * MS)
 
 
 def test_cpu_time_counts_only_if_both_measured_it_in_every_launch_that_they_share():
     """A launch without it must not be set against CPU time: home doesn't compare them like that either."""
     rule = stopping_rule("base", "other")
-    for number in range(6):
+    for number in range(10):
         cpu_time = [[number + 1]] if number else []  # the core was given to others: wall time is steady
         rule.add_launch(rule.jobs[0], number, [[2 * MS]], [[2 * MS]])
         rule.add_launch(rule.jobs[1], number, [[MS]], cpu_time)
@@ -36,7 +40,7 @@ def test_cpu_time_counts_only_if_both_measured_it_in_every_launch_that_they_shar
 
 def test_cpu_time_of_both_is_what_converges():
     rule = stopping_rule("base", "other")
-    for number in range(6):
+    for number in range(10):
         rule.add_launch(rule.jobs[0], number, [[(2 + number) * MS]], [[2 * MS]])
         rule.add_launch(rule.jobs[1], number, [[MS]], [[MS]])
     assert unfinished(rule) == []
@@ -46,25 +50,35 @@ def unfinished(rule):
     return [job.id for job in rule.unfinished()]
 
 
-def test_steady_ratios_end_after_the_least_number_of_launches_even_if_both_move_together():
+@pytest.mark.parametrize(("cost_ms", "launches"), [(10, 10), (199, 10), (250, 8), (1000, 6)])
+def test_steady_ratios_end_after_ten_launches_or_fewer_dear_ones(cost_ms, launches):
+    """They move together, as on a machine whose clock goes up and down."""
     rule = stopping_rule("base", "other")
-    for number in range(6):
+    for number in range(launches):
         assert unfinished(rule) == ["base", "other"]
-        add_launches(rule, number, base=[2 + number], other=[1 + number / 2])
+        add_launches(rule, number, cost_ms, base=[2 + number], other=[1 + number / 2])
     assert unfinished(rule) == []
 
 
 def test_unsteady_ratios_go_on_until_the_budget_is_spent_and_the_baseline_comes_along():
     rule = stopping_rule("base", "steady", "unsteady", budget_s=0.08)
-    for number in range(6):
+    for number in range(10):
         add_launches(rule, number, base=[2] * 3, steady=[1] * 3, unsteady=[1 + number % 2] * 3)
     assert unfinished(rule) == ["base", "unsteady"]
-    number = 6
+    number = 10
     while unfinished(rule):
         add_launches(rule, number, base=[2] * 30, unsteady=[1 + number % 2] * 3)
         number += 1
-    assert 0.08 <= rule._spent_ns["unsteady"] / 1e9 < 0.087
-    assert rule._launches["steady"] == 6
+    assert 0.08 <= rule._measured["unsteady"].spent_ns / 1e9 < 0.087
+    assert rule._measured["steady"].launches == 10
+
+
+def test_launches_that_cost_much_more_than_they_time_are_not_repeated_for_ever():
+    rule, number = stopping_rule("base", "tiny", budget_s=0.5), 0
+    while unfinished(rule):
+        add_launches(rule, number, 100, base=[0.1], tiny=[0.1 * (1 + number % 2)])
+        number += 1
+    assert number == 20  # 4 x 0.5 s / 0.1 s
 
 
 def test_a_hopelessly_slow_job_gets_one_launch_and_starves_nobody():
@@ -75,16 +89,58 @@ def test_a_hopelessly_slow_job_gets_one_launch_and_starves_nobody():
 
 def test_no_job_is_launched_for_ever():
     rule = stopping_rule("base", "tiny")
-    for number in range(20):
+    for number in range(100):
         assert unfinished(rule)
         add_launches(rule, number, base=[0.001], tiny=[0.001 * (1 + number % 2)])
     assert unfinished(rule) == []
 
 
+def add_noisy(rule, number, rng, within, between, blocks=10):
+    """One launch of each job, whose blocks and launches vary by so much; a launch costs 40 ms, a block 2 ms."""
+    for job in rule.jobs:
+        middle = rng.normal(0, between)
+        times = [[round(0.02 * MS * float(np.exp(rng.normal(middle, within))))] * 100 for _ in range(blocks)]
+        rule.add_launch(job, number, times, [], (40 + 2 * blocks) * MS, 2 * blocks * MS)
+
+
+@pytest.mark.parametrize(
+    ("within", "between", "least", "most"), [(0.03, 0.003, 25, 100), (0.003, 0.03, 4, 4)]
+)
+def test_blocks_are_timed_where_they_bring_something(within, between, least, most):
+    rule, rng = stopping_rule("base", "other"), np.random.default_rng(1)
+    assert {rule.blocks(job) for job in rule.jobs} == {FIRST_BLOCKS}
+    for number in range(8):
+        add_noisy(rule, number, rng, within, between)
+    assert least <= rule.blocks(rule.jobs[1]) <= most
+    assert rule.blocks(rule.jobs[0]) == rule.blocks(rule.jobs[1])  # the baseline keeps up
+
+
+def test_copies_are_timed_in_the_first_launches_only():
+    rule = stopping_rule("base", "other")
+    wanted = []
+    for number in range(10):
+        wanted.append(rule.wants_copies(rule.jobs[1]))
+        add_launches(rule, number, base=[2], other=[1])
+    assert wanted == [True] * 6 + [False] * 4
+
+
+def test_progress_ends_where_it_expects_to():
+    rule, rng = stopping_rule("base", "other"), np.random.default_rng(2)
+    done, expected = rule.progress_s(0)
+    assert (done, expected) == (0, pytest.approx(2))  # the whole budget of both, until more is known
+    number = 0
+    while rule.unfinished():
+        add_noisy(rule, number, rng, 0.01, 0.01)
+        number += 1
+        done, expected = rule.progress_s(0)
+        assert done <= expected <= 2.1
+    assert done == expected
+
+
 def test_a_failed_job_is_finished_and_without_its_baseline_a_job_converges_by_itself():
     rule = stopping_rule("base", "other")
     rule.give_up(rule.jobs[0])
-    for number in range(6):
+    for number in range(10):
         add_launches(rule, number, other=[1.0])
     assert unfinished(rule) == []
 
