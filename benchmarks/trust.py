@@ -1,6 +1,6 @@
 """Can a speedup be trusted? qbench and litert-benchmark side by side, on a quiet and on a noisy machine.
 
-    python benchmarks/trust.py [--runs 40] [--part aa|power|int8|cost]...
+    python benchmarks/trust.py [--runs 40] [--part aa|power|int8|cost]... [--model FILE.tflite]... [--no-peer]
 
 aa      the same model against itself: how far from 1 is the speedup, does the interval contain 1
 power   a candidate slowed by exactly 3 % beside a busy neighbour: is it called slower
@@ -9,6 +9,7 @@ cost    how much of the time is spent in inference, and what timing itself takes
 
 The peer is `ai_edge_litert.tools.benchmark_litert_model`, called once per cell as its users do, with as many
 runs as fill at least the time qbench took for the cell, and (in its favour) without rounding to 0.01 ms.
+--no-peer leaves it out. --model: files to try in part aa instead of the benchmark's own three models.
 """
 
 from __future__ import annotations
@@ -95,34 +96,45 @@ def main() -> None:
     )
     parser.add_argument("--runs", type=int, default=40)
     parser.add_argument("--part", action="append", choices=list(PARTS))
+    parser.add_argument("--model", action="append", type=Path)
+    parser.add_argument("--no-peer", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         for part in options.part or PARTS:
-            PARTS[part](Path(folder), options.runs)
+            PARTS[part](Path(folder), options)
 
 
-def aa(folder: Path, runs: int) -> None:
+def aa(folder: Path, options: argparse.Namespace) -> None:
+    runs = options.runs
     print(f"\nThe same model against itself, {runs} runs; |speedup - 1| in percent")
     print(f"{'':9} {'':10} {'qbench':>26} {'':>22} {'litert-benchmark':>20}")
     print(f"{'model':9} {'scene':10} {'p50':>6} {'p95':>6} {'covers 1':>9} {'±':>6} {'s/cell':>7} ", end="")
     print(f"{'p50':>9} {'p95':>7} {'s/cell':>7}  p95 ratio")
-    for model, files in twins(folder).items():
+    models = {path.stem[:9]: twin(folder / path.stem, path) for path in options.model or ()} or twins(folder)
+    for model, files in models.items():
         for name in SCENES:
             ours, theirs = Found(), Found()
             with scene(name):
                 for _ in range(runs):
                     seconds = one_qbench(files, ours)
-                    one_peer([files / "a.tflite", files / "b.tflite"], seconds, theirs)
+                    if not options.no_peer:
+                        one_peer([files / "a.tflite", files / "b.tflite"], seconds, theirs)
             print(
                 f"{model:9} {name:10} {ours.error(50):6.2f} {ours.error(95):6.2f} {ours.covered():8.0f}% "
-                f"{ours.half_width():6.2f} {statistics.median(ours.seconds):7.1f} {theirs.error(50):9.2f} "
-                f"{theirs.error(95):7.1f} {statistics.median(theirs.seconds):7.1f} "
-                f"{theirs.error(95) / ours.error(95):8.0f}x",
+                f"{ours.half_width():6.2f} {statistics.median(ours.seconds):7.1f} ",
+                end="" if theirs.speedups else "\n",
                 flush=True,
             )
+            if theirs.speedups:
+                print(
+                    f"{theirs.error(50):8.2f} {theirs.error(95):7.1f} {statistics.median(theirs.seconds):7.1f} "
+                    f"{theirs.error(95) / ours.error(95):8.0f}x",
+                    flush=True,
+                )
 
 
-def power(folder: Path, runs: int) -> None:
+def power(folder: Path, options: argparse.Namespace) -> None:
+    runs = options.runs
     print(f"\nA candidate slowed by exactly 3 %, beside a busy neighbour, {runs} runs")
     print("(a busy wait of 3 % of the inference's own time in the worker of this benchmark; not on the 3 us")
     print("model, where the wait itself can't be exact)")
@@ -150,8 +162,8 @@ def power(folder: Path, runs: int) -> None:
         )
 
 
-def int8(folder: Path, runs: int) -> None:
-    runs = max(1, runs // 2)
+def int8(folder: Path, options: argparse.Namespace) -> None:
+    runs = max(1, options.runs // 2)
     print(f"\nint8 against float32 (xnnpack) beside a busy neighbour, range of the speedup in {runs} runs")
     for name, model in (("autoencoder", "nets:autoencoder"), ("resnet", "nets:resnet")):
         files = folder / name
@@ -160,11 +172,14 @@ def int8(folder: Path, runs: int) -> None:
         with scene("neighbour"):
             for _ in range(runs):
                 seconds = one_qbench(files, ours, baseline=f"{name}_float32")
-                one_peer([files / f"{name}_{kind}.tflite" for kind in ("float32", "int8")], seconds, theirs)
-        print(f"{name:12} qbench {ours.range()}   litert-benchmark {theirs.range()}", flush=True)
+                if not options.no_peer:
+                    kinds = [files / f"{name}_{kind}.tflite" for kind in ("float32", "int8")]
+                    one_peer(kinds, seconds, theirs)
+        peers = f"   litert-benchmark {theirs.range()}" if theirs.speedups else ""
+        print(f"{name:12} qbench {ours.range()}{peers}", flush=True)
 
 
-def cost(folder: Path, runs: int) -> None:
+def cost(folder: Path, options: argparse.Namespace) -> None:
     print("\nCost")
     qbench("run", "--json", "-", "--results", str(folder / "results"))  # warms the cache
     started = time.monotonic()
@@ -186,10 +201,16 @@ def twins(folder: Path) -> dict[str, Path]:
         made[name] = files
         if not files.exists():
             (path,) = quantize(model, folder / "made", variant)
-            files.mkdir()
-            for twin in ("a", "b"):
-                (files / f"{twin}.tflite").write_bytes(path.read_bytes())
+            twin(files, path)
     return made
+
+
+def twin(files: Path, path: Path) -> Path:
+    """Make a folder that holds the file twice, and return it."""
+    files.mkdir()
+    for name in ("a", "b"):
+        (files / f"{name}.tflite").write_bytes(path.read_bytes())
+    return files
 
 
 def quantize(model: str, out: Path, *variants: str) -> list[Path]:
