@@ -126,9 +126,10 @@ def aa(folder: Path, options: argparse.Namespace) -> None:
                 flush=True,
             )
             if theirs.speedups:
+                seconds = statistics.median(theirs.seconds)
+                times = theirs.error(95) / ours.error(95)
                 print(
-                    f"{theirs.error(50):8.2f} {theirs.error(95):7.1f} {statistics.median(theirs.seconds):7.1f} "
-                    f"{theirs.error(95) / ours.error(95):8.0f}x",
+                    f"{theirs.error(50):8.2f} {theirs.error(95):7.1f} {seconds:7.1f} {times:8.0f}x",
                     flush=True,
                 )
 

@@ -2,8 +2,8 @@
 
     python benchmarks/versions.py OTHER_CHECKOUT [--runs 6] [--model MODEL]...
 
-OTHER_CHECKOUT: a folder with another version, such as one made by `git worktree add`. Each MODEL is run on its
-own, by both versions with the same defaults and a warm cache; without any, it is the built-in one.
+OTHER_CHECKOUT: a folder with another version, such as one made by `git worktree add`. Each MODEL is run on
+its own, by both versions with the same defaults and a warm cache; without any, it is the built-in one.
 """
 
 from __future__ import annotations
