@@ -136,6 +136,8 @@ def _budget(row: Row, precision: float, budget_s: float | None) -> float | None:
     An interval narrows with the square root of the launches. The result is rounded up to one digit.
     """
     half_width = intervals.half_width(row)
+    if any(warning.code == "clock-interval" for warning in row.warnings):
+        return None  # no number of launches makes the clock's steps finer
     if not budget_s or intervals.value(row) <= 0 or not math.isfinite(half_width):
         return None
     needed = max(abs(math.log(intervals.value(row))), precision)
