@@ -35,7 +35,7 @@ class GrowingFiles:
         """Create the folder, which must not exist, and the files. Raises OSError, and then leaves nothing."""
         self.folder = folder
         self._open: dict[str, int] = {}
-        self._unsynced: set[str] = set()
+        self._unsynced = set(NAMES)
         folder.mkdir(parents=True)
         try:
             for name in NAMES:

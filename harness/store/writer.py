@@ -234,6 +234,7 @@ def _spare(files: GrowingFiles, more: Iterable[Sequence[Piece]]) -> GrowingFiles
         copy = files.copied_to(temporary / files.folder.name)
         for pieces in more:
             copy.write(pieces)
+        copy.sync()
     except OSError:
         if copy is not None:
             copy.close()
