@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from harness.tflite import ModelInfo, read_model, read_model_file
 from harness.versions import release
 
 Version = tuple[int, int]  # major and minor
+Oldest = Future[Version | None]  # of the oldest runtime that must load the variants, once that is known
 
 # tflite-runtime 2.7 to 2.9 load int8 dense layers with one scale per channel, but use one scale for all
 # (seen on x86-64: digits in int8 predicts one class for all inputs; correct since 2.10).
@@ -100,7 +102,7 @@ class ResultCache:
         self._lost[self.key(task)] = reason
         return entry
 
-    def is_settled(self, task: Task, oldest: Version | None) -> bool:
+    def is_settled(self, task: Task, oldest: Oldest) -> bool:
         """Return True if `result` needs no further conversion."""
         entry = self.find(task)
         if entry is None:
@@ -111,7 +113,7 @@ class ResultCache:
             or self.is_settled(task.in_older_form, oldest)
         )
 
-    def result(self, task: Task, oldest: Version | None) -> ConversionResult:
+    def result(self, task: Task, oldest: Oldest) -> ConversionResult:
         """Return a task's result, in the older form if `oldest` needs that and it could be made."""
         entry = self.find(task)
         if entry is None:
@@ -126,13 +128,25 @@ class ResultCache:
         needed = entry.min_runtime if too_new else None
         return ConversionResult(self._path(entry), None, task.compatible, needed)
 
-    def is_too_new(self, entry: Entry, oldest: Version | None) -> bool:
-        """Return True if the oldest runtime refuses a file, or computes it wrongly."""
-        if oldest is None or entry.failed:
+    def is_too_new(self, entry: Entry, oldest: Oldest) -> bool:
+        """Return True if the oldest runtime refuses a file, or computes it wrongly.
+
+        Waits until that runtime is known, unless any will do.
+        """
+        needed = self._needed(entry)
+        if needed is None:
             return False
-        if entry.min_runtime and release(entry.min_runtime)[:2] > oldest:
-            return True
-        return oldest < _DENSE_PER_CHANNEL and _has_dense_per_channel(read_model_file(self._path(entry)))
+        version = oldest.result()
+        return version is not None and version < needed
+
+    def _needed(self, entry: Entry) -> tuple[int, ...] | None:
+        """Return the oldest runtime that a file needs; None if any will do, or there is no file."""
+        if entry.failed:
+            return None
+        needed = [release(entry.min_runtime)[:2]] if entry.min_runtime else []
+        if _has_dense_per_channel(read_model_file(self._path(entry))):
+            needed.append(_DENSE_PER_CHANNEL)
+        return max(needed, default=None)
 
     def _store(self, task: Task, entry: Entry) -> Entry:
         key = self.key(task)
