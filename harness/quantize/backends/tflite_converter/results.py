@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from harness import cache
 from harness.quantize.backends.tflite_converter.messages import Settings
 from harness.quantize.calibration.samples import Samples
 from harness.record import Converter
-from harness.tflite import ModelInfo, read_model, read_model_file
+from harness.tflite import read_model, read_model_file
 from harness.versions import release
 
 Version = tuple[int, int]  # major and minor
@@ -144,7 +145,7 @@ class ResultCache:
         if entry.failed:
             return None
         needed = [release(entry.min_runtime)[:2]] if entry.min_runtime else []
-        if _has_dense_per_channel(read_model_file(self._path(entry))):
+        if _has_dense_per_channel(self._path(entry)):
             needed.append(_DENSE_PER_CHANNEL)
         return max(needed, default=None)
 
@@ -164,8 +165,10 @@ class ResultCache:
         return self._folder / "variants" / f"{key}.json"
 
 
-def _has_dense_per_channel(info: ModelInfo) -> bool:
+@functools.cache  # a file in the cache is named by its content
+def _has_dense_per_channel(path: Path) -> bool:
     """Return True if a dense layer computes in int8 with one scale per channel."""
+    info = read_model_file(path)
     for op in info.ops:
         if op.name == "FULLY_CONNECTED":
             activation, weights = (info.tensors[index] for index in op.inputs[:2])
