@@ -30,7 +30,6 @@ from harness.quantize.backends.tflite_converter.messages import (
 from harness.quantize.backends.tflite_converter.reasons import with_unrolling
 from harness.quantize.backends.tflite_converter.results import (
     ConversionResult,
-    Entry,
     Oldest,
     ResultCache,
     Task,
@@ -104,6 +103,12 @@ class Conversion:
 
     def make(self, tasks: Sequence[Task], progress: Progress) -> list[ConversionResult]:
         """Make the tasks that are not in the cache; return every task's result, in order."""
+        self._make_missing(tasks, progress)
+        older = [task.in_older_form for task in tasks if self._results.is_too_new(task, self._oldest)]
+        self._make_missing(older, progress)
+        return [self._results.result(task, self._oldest) for task in tasks]
+
+    def _make_missing(self, tasks: Sequence[Task], progress: Progress) -> None:
         missing = self._missing(tasks)
         if missing and self._canonical is None:
             known = self.source.sha256
@@ -118,11 +123,10 @@ class Conversion:
                 [partial(self._make_one, task) for task in missing],
                 lambda index: progress(missing[index].name, next(finished), len(tasks)),
             )
-        return [self._results.result(task, self._oldest) for task in tasks]
 
     def _missing(self, tasks: Sequence[Task]) -> list[Task]:
         """Return the tasks to run, slowest first: those with calibration, and of them those with int16."""
-        missing = [task for task in tasks if not self._results.is_settled(task, self._oldest)]
+        missing = [task for task in tasks if self._results.find(task) is None]
         return sorted(missing, key=lambda task: (task.calibration is None, "INT16" not in str(task.settings)))
 
     def _known(self) -> Prepared | None:
@@ -189,11 +193,6 @@ class Conversion:
         return {**structs.asdict(self.converter), "keras": installed.version_of("keras"), "form": FORM}
 
     def _make_one(self, task: Task) -> None:
-        entry = self._results.find(task) or self._convert(task)
-        if self._results.is_too_new(entry, self._oldest) and not task.compatible:
-            self._make_one(task.in_older_form)
-
-    def _convert(self, task: Task) -> Entry:
         out = self._scratch / f"{self._results.key(task)}.tflite"
         request = Convert(
             saved_model=str(self._canonical),
@@ -206,10 +205,11 @@ class Conversion:
         answer = self._ask(request, Converted)
         if isinstance(answer, Failed):
             reason = with_unrolling(answer.reason, self._recurrent)
-            return self._results.keep_failure(task, reason, answer.final)
+            self._results.keep_failure(task, reason, answer.final)
+            return
         data = out.read_bytes()
         out.unlink()
-        return self._results.keep(task, data)
+        self._results.keep(task, data)
 
     def _ask(self, request: Request, wanted: type[A]) -> A | Failed:
         """Return a converter's answer, or raise the error that ended the conversion."""

@@ -89,30 +89,18 @@ class ResultCache:
             self._known[key] = entry
         return self._known[key]
 
-    def keep(self, task: Task, data: bytes) -> Entry:
+    def keep(self, task: Task, data: bytes) -> None:
         """Store a .tflite. Raises ModelError if it is not valid, or the cache cannot be written."""
         info = read_model(data, "the converter's result")
         cache.put(self._folder / "files", data, ".tflite")
-        return self._store(task, Entry(cache.digest(data), len(data), info.min_runtime_version))
+        self._store(task, Entry(cache.digest(data), len(data), info.min_runtime_version))
 
-    def keep_failure(self, task: Task, reason: str, final: bool) -> Entry:
+    def keep_failure(self, task: Task, reason: str, final: bool) -> None:
         """Keep the reason for a failure; in the cache only if it is `final`, the converter's own verdict."""
-        entry = Entry(failed=reason)
         if final:
-            return self._store(task, entry)
-        self._lost[self.key(task)] = reason
-        return entry
-
-    def is_settled(self, task: Task, oldest: Oldest) -> bool:
-        """Return True if `result` needs no further conversion."""
-        entry = self.find(task)
-        if entry is None:
-            return False
-        return (
-            task.compatible
-            or not self.is_too_new(entry, oldest)
-            or self.is_settled(task.in_older_form, oldest)
-        )
+            self._store(task, Entry(failed=reason))
+        else:
+            self._lost[self.key(task)] = reason
 
     def result(self, task: Task, oldest: Oldest) -> ConversionResult:
         """Return a task's result, in the older form if `oldest` needs that and it could be made."""
@@ -121,7 +109,7 @@ class ResultCache:
             return ConversionResult(None, self._lost.get(self.key(task), "lost from the cache"))
         if entry.failed:
             return ConversionResult(None, entry.failed)
-        too_new = self.is_too_new(entry, oldest)
+        too_new = self.is_too_new(task, oldest)
         if too_new and not task.compatible:
             older = self.result(task.in_older_form, oldest)
             if older.path is not None:
@@ -129,12 +117,13 @@ class ResultCache:
         needed = entry.min_runtime if too_new else None
         return ConversionResult(self._path(entry), None, task.compatible, needed)
 
-    def is_too_new(self, entry: Entry, oldest: Oldest) -> bool:
-        """Return True if the oldest runtime refuses a file, or computes it wrongly.
+    def is_too_new(self, task: Task, oldest: Oldest) -> bool:
+        """Return True if the oldest runtime refuses a task's file, or computes it wrongly.
 
         Waits until that runtime is known, unless any will do.
         """
-        needed = self._needed(entry)
+        entry = self.find(task)
+        needed = None if entry is None else self._needed(entry)
         if needed is None:
             return False
         version = oldest.result()
@@ -149,11 +138,10 @@ class ResultCache:
             needed.append(_DENSE_PER_CHANNEL)
         return max(needed, default=None)
 
-    def _store(self, task: Task, entry: Entry) -> Entry:
+    def _store(self, task: Task, entry: Entry) -> None:
         key = self.key(task)
         cache.write_record(self._file(key), entry)
         self._known[key] = entry
-        return entry
 
     def _is_whole(self, entry: Entry) -> bool:
         return cache.get(self._folder / "files", entry.sha256, ".tflite") is not None
