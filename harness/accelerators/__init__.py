@@ -6,8 +6,6 @@ name in sentences. What runs on the device is in delegates/backends/.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from delegates.wire import Runtime
 from harness.accelerators.base import Accelerator, CompiledFile, Compiler, OverSsh
 from harness.accelerators.compiling import find_compilers
@@ -24,7 +22,7 @@ from harness.accelerators.prediction import (
 from harness.accelerators.registry import ACCELERATORS, barring, label
 from harness.record import ExpectedOps
 from harness.record.plain import JsonObject
-from harness.tflite import ModelInfo, read_model_file
+from harness.tflite import ModelInfo
 
 __all__ = [
     "ACCELERATORS",
@@ -40,7 +38,7 @@ __all__ = [
     "barring",
     "check_options",
     "expected",
-    "expected_of_file",
+    "expected_of",
     "find_compilers",
     "joined",
     "label",
@@ -55,12 +53,11 @@ def predict(
     return ACCELERATORS[delegate].predict(model, runtime, options)
 
 
-def expected_of_file(
-    path: Path, delegate: str, runtime: Runtime, options: JsonObject | None = None
+def expected_of(
+    model: ModelInfo, delegate: str, runtime: Runtime, options: JsonObject | None = None
 ) -> ExpectedOps | None:
-    """Return what the rules say of the ops in a file; None if it cannot be read or predicted."""
+    """Return what the rules say of a model's ops; None if it can't be predicted."""
     try:
-        model = read_model_file(path)
         return expected(predict(model, delegate, runtime, options), model)
     except Exception:
         return None

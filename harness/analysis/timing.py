@@ -5,6 +5,7 @@ The same statistics as in delegates.stats, but with numpy, as a run may hold mil
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -105,6 +106,26 @@ def launch_floor(blocks: Blocks) -> float | None:
     """
     floors = [floor for alike in _by_size(blocks) for floor in _block_floors(alike)]
     return stats.tercile(floors)
+
+
+def two_modes(samples: Samples, apart: float = 1.1, share: float = 0.1) -> list[float] | None:
+    """Return the centres of the two groups that samples fall into; None if they form one group.
+
+    The same as stats.two_modes.
+    """
+    values = np.asarray(samples)
+    logs = np.sort(np.log(values[values > 0]))
+    count = len(logs)
+    if count < 20:
+        return None
+    sums, sizes = np.cumsum(logs)[:-1], np.arange(1, count)
+    between = (sums - sizes * logs.mean()) ** 2 * count / (sizes * (count - sizes))
+    split = int(between.argmax()) + 1
+    variance = float(((logs - logs.mean()) ** 2).sum())
+    if between[split - 1] < 0.9 * variance or not share * count <= split <= (1 - share) * count:
+        return None
+    centres = [math.exp(logs[:split].mean()), math.exp(logs[split:].mean())]
+    return centres if centres[1] >= apart * centres[0] else None
 
 
 def median_ms(values_ns: Sequence[float]) -> float | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from delegates import stats
 from harness.analysis.speedup import Compared
-from harness.analysis.timing import Timing
+from harness.analysis.timing import Timing, two_modes
 from harness.record import Facts, Latency, Speedup, Warning
 
 NEIGHBOUR = 0.10  # of one core: an idle machine uses less
@@ -146,7 +146,7 @@ def of_threads(threads: int, cpus: Sequence[int] | None) -> Iterator[Warning]:
 
 def _far(samples: Sequence[float]) -> Iterator[Warning]:
     """Warn about groups and outliers. The texts hold no figures, so that a table can join equal ones."""
-    if stats.two_modes(samples):
+    if two_modes(samples):
         yield Warning(
             "two-modes", "inferences fall into two groups over 10 % apart: no single figure is typical"
         )

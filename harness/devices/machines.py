@@ -11,6 +11,7 @@ from threading import Timer
 
 from delegates.wire import ProbeRequest, ProbeResult, Request, SystemInfo
 from harness.config import DeviceProfile, SshTarget
+from harness.devices import questions
 from harness.devices.timeouts import Timeouts
 from harness.devices.transports import Transport, bundle
 from harness.devices.transports.local import LocalTransport
@@ -82,14 +83,26 @@ def _transport(
     return SshTransport(target, built, python, note, timeouts)
 
 
-def probe_all(machines: Sequence[Machine], look: str = "further", note: Note | None = None) -> None:
+def probe_all(
+    machines: Sequence[Machine],
+    look: str = "further",
+    note: Note | None = None,
+    lost: Note | None = None,
+) -> None:
     """Set each machine's facts and answers, or the problem if it can't be reached.
 
-    look: of wire.ProbeRequest, for boards. note: called if another Python than the profile's is used.
+    look: of wire.ProbeRequest, for boards. note: called if another Python than the profile's is used. lost:
+    called with a machine's problem as soon as it is known.
     """
+
+    def probe(machine: Machine) -> None:
+        _probe(machine, look)
+        if lost and machine.problem is not None:
+            lost(machine.problem)
+
     pool = ThreadPoolExecutor(max_workers=max(1, len(machines)))
     try:
-        list(pool.map(lambda machine: _probe(machine, look), machines))
+        list(pool.map(probe, machines))
     except BaseException:  # Ctrl-C: closing the transports ends the threads
         for machine in machines:
             machine.transport.close()
@@ -104,8 +117,11 @@ def probe_all(machines: Sequence[Machine], look: str = "further", note: Note | N
 
 
 def _probe(machine: Machine, look: str) -> None:
+    requests = _requests(machine, look)
+    merged, indices = questions.merge(requests)
     try:
-        machine.facts, answers = _ask(machine.transport, _requests(machine, look))
+        machine.facts, found = _ask(machine.transport, merged)
+        answers = [questions.part(found[i], request) for i, request in zip(indices, requests, strict=True)]
     except DeviceError as error:
         machine.problem = str(error)
         answers = [ProbeResult(p.python or "", error=machine.problem) for p in machine.profiles]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,7 @@ from harness.models import ModelSource
 from harness.quantize import sample_inputs
 from harness.quantize.backends.tflite_converter.conversion import Conversion, Progress
 from harness.quantize.backends.tflite_converter.messages import Settings
-from harness.quantize.backends.tflite_converter.results import ConversionResult, Task, Version
+from harness.quantize.backends.tflite_converter.results import ConversionResult, Oldest, Task, Version
 from harness.quantize.calibration import as_source
 from harness.quantize.data import Data, choose_data, of_spec
 from harness.quantize.ready import take_ready
@@ -34,8 +35,9 @@ def make_variants(  # noqa: PLR0913 - each is an option of the command
     dataset: object = None,
     trust_model: bool = False,
     batch: int = 1,
-    oldest_runtime: Version | None = None,
+    oldest_runtime: Version | Oldest | None = None,
     cache: Path | None = None,
+    on_begin: Callable[[], None] | None = None,
     on_progress: Progress | None = None,
 ) -> VariantSet:
     """Make the variants `specs` of a model, or take them from the cache, as `qbench quantize` does.
@@ -52,8 +54,10 @@ def make_variants(  # noqa: PLR0913 - each is an option of the command
         them runs no code of the model.
     batch: the size that open batch dimensions get.
     oldest_runtime: major and minor version of the oldest TFLite runtime that must load the variants; one
-        that needs a newer runtime is made again in the older form, with a warning.
+        that needs a newer runtime is made again in the older form, with a warning. A future is waited for
+        only when it is needed; its error ends the conversion, and is raised.
     cache: folder to use instead of `default_cache()`.
+    on_begin: called before the first variant is made, unless all are in the cache.
     on_progress: called with each variant that had to be made, the number done and the number in all.
 
     Raises ModelError if the model, the calibration data or the cache cannot be used, or TensorFlow is
@@ -66,10 +70,11 @@ def make_variants(  # noqa: PLR0913 - each is an option of the command
     asked, compared = as_source(calibration), as_source(dataset)
     if source.kind in ("tflite", "tflite_folder"):
         return take_ready(source, asked, compared, folder)
-    with Conversion(source, batch, folder, len(specs), trust_model) as conversion:
+    oldest = oldest_runtime if isinstance(oldest_runtime, Future) else _known(oldest_runtime)
+    with Conversion(source, batch, folder, len(specs), oldest, trust_model, on_begin) as conversion:
         data = choose_data(source, asked, compared, conversion.inputs, folder)
         tasks = {s: _task(s, data, conversion, folder) for s in specs if _is_possible(s, data)}
-        results = conversion.make(list(tasks.values()), oldest_runtime, on_progress or _silent)
+        results = conversion.make(list(tasks.values()), on_progress or _silent)
     blank = Variant(
         source.name,
         "",
@@ -83,7 +88,7 @@ def make_variants(  # noqa: PLR0913 - each is an option of the command
         if result.path is None:
             failed[spec.name] = result.reason or ""
         else:
-            warnings = warnings_of(source.kind, spec, task.calibration, result, oldest_runtime)
+            warnings = warnings_of(source.kind, spec, task.calibration, result, oldest.result())
             variants.append(MadeVariant(_finished(blank, task, result, result.path, warnings), result.path))
     inputs: dict[str, Path] = {}
     if data.compared_on is not None:
@@ -98,6 +103,12 @@ def make_variants(  # noqa: PLR0913 - each is an option of the command
 
 def _is_possible(spec: VariantSpec, data: Data) -> bool:
     return bool(data.calibration or spec.representative_dataset or not spec.needs_calibration)
+
+
+def _known(version: Version | None) -> Oldest:
+    known = Oldest()
+    known.set_result(version)
+    return known
 
 
 def _silent(variant: str, done: int, total: int) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from delegates.wire import ProbeResult
 from harness import __version__, analysis, store
 from harness.analysis.baseline import check_baseline
 from harness.cache import default_cache
@@ -15,16 +14,15 @@ from harness.config import Config, DeviceProfile
 from harness.devices import host, machines
 from harness.devices.machines import Machine
 from harness.devices.state import device_state
-from harness.errors import DeviceError, ResultsError
+from harness.errors import ResultsError
 from harness.record import Document, Header, Run
 from harness.session import selection, variants
 from harness.session.jobs import Task, make_tasks
 from harness.session.measuring import Measuring
 from harness.session.options import Options
 from harness.session.plan import Device, Plan, make_plan
-from harness.session.usable import usable, why_not
+from harness.session.probing import note_left_out, probing, used_profiles
 from harness.session.watcher import Watcher
-from harness.versions import oldest_limiting
 
 
 @dataclass(frozen=True)
@@ -72,28 +70,16 @@ def _header(options: Options) -> Header:
 def _plan(
     options: Options, config: Config, opened: Sequence[Machine], header: Header, watcher: Watcher
 ) -> Plan:
-    """Probe the devices and make the variants. Raises QbenchError."""
+    """Make the variants, and probe the devices meanwhile. Raises QbenchError."""
     watcher.step("looking at the devices")
-    machines.probe_all(opened, note=watcher.note)
-    _check_reached(opened, watcher.note)
-    profiles = [profile for machine in opened for profile in machine.profiles]
-    answers = {name: answer for machine in opened for name, answer in machine.answers.items()}
-    used = profiles if options.devices else usable(profiles, answers)
-    oldest = oldest_limiting(answers[profile.name].runtime for profile in used)
-    models = variants.make_all(options, config, oldest, watcher)
+    with probing(opened, options, watcher.note) as oldest_runtime:
+        models = variants.make_all(options, config, oldest_runtime, watcher)
+        oldest_runtime.result()  # also where no variant depends on it: from now on all is known
+    used = used_profiles(opened, options)
     plan = make_plan(models, _devices(used, opened), default_cache(), watcher.step)
     check_baseline(plan.as_run(header))
-    _note_left_out([p for p in profiles if p not in used], answers, watcher.note)
+    note_left_out(opened, used, watcher.note)
     return plan
-
-
-def _check_reached(opened: Sequence[Machine], note: Callable[[str], None]) -> None:
-    """Note which machines could not be reached. Raises DeviceError if none could."""
-    lost = [machine.problem for machine in opened if machine.problem is not None]
-    if len(lost) == len(opened):
-        raise DeviceError("; ".join(lost))
-    for problem in lost:
-        note(problem)
 
 
 def _devices(profiles: Sequence[DeviceProfile], opened: Sequence[Machine]) -> list[Device]:
@@ -101,13 +87,6 @@ def _devices(profiles: Sequence[DeviceProfile], opened: Sequence[Machine]) -> li
     return [
         Device(p, device_state(p, machine_of[p.name]), machine_of[p.name].answers[p.name]) for p in profiles
     ]
-
-
-def _note_left_out(
-    profiles: Sequence[DeviceProfile], answers: dict[str, ProbeResult], note: Callable[[str], None]
-) -> None:
-    for profile in profiles:
-        note(f"device {profile.name} left out: {why_not(profile, answers[profile.name])}")
 
 
 def _measure(writer: store.Writer, tasks: Sequence[Task], watcher: Watcher) -> bool:

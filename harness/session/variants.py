@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,25 +15,24 @@ from harness.session import selection
 from harness.session.options import Options
 from harness.session.watcher import Watcher
 
+Oldest = tuple[int, int] | None | Future[tuple[int, int] | None]
+
 
 def sources(options: Options) -> list[ModelSource]:
     """Return the selected models, with unique names. Raises ModelError if one can't be found."""
     return selection.unique_names([resolve_model(text, Path.cwd()) for text in options.models])
 
 
-def make_all(
-    options: Options, config: Config, oldest_runtime: tuple[int, int] | None, watcher: Watcher
-) -> list[VariantSet]:
+def make_all(options: Options, config: Config, oldest_runtime: Oldest, watcher: Watcher) -> list[VariantSet]:
     """Make the variants of every selected model. Raises QbenchError.
 
-    oldest_runtime: major and minor version of the oldest runtime that has to load them.
+    oldest_runtime: major and minor version of the oldest runtime that has to load them, or a future of it.
     """
     options = replace(  # several models may need the data, and an iterator is read once only
         options, calibration=as_source(options.calibration), dataset=as_source(options.dataset)
     )
     made: list[VariantSet] = []
     for source in sources(options):
-        watcher.step(f"making variants of {source.name}")
         made += _make(source, options, config, oldest_runtime, watcher)
     return selection.unique_sets(made)
 
@@ -41,7 +41,7 @@ def _make(
     source: ModelSource,
     options: Options,
     config: Config,
-    oldest_runtime: tuple[int, int] | None,
+    oldest_runtime: Oldest,
     watcher: Watcher,
 ) -> list[VariantSet]:
     """Make the variants of one source, which may be a folder of several models."""
@@ -53,6 +53,7 @@ def _make(
         trust_model=options.trust_model,
         batch=options.batch,
         oldest_runtime=oldest_runtime,
+        on_begin=lambda: watcher.step(f"making variants of {source.name}"),
         on_progress=watcher.converted,
     )
     sets = separate(selection.filter_variants(variants, options.variants))

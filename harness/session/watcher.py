@@ -8,7 +8,7 @@ from delegates.wire import Progress
 
 
 class Watcher(Protocol):
-    """Receives the progress of a run. `measured` is called from several threads, one per machine."""
+    """Receives the progress of a run. `note` and `measured` are called from several threads."""
 
     def step(self, text: str) -> None:
         """Handle the beginning of a new part of the work."""

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import itertools
 import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from pathlib import Path
 
 from harness.store.chunks import OUTPUTS, SAMPLES
@@ -37,6 +35,7 @@ class GrowingFiles:
         """Create the folder, which must not exist, and the files. Raises OSError, and then leaves nothing."""
         self.folder = folder
         self._open: dict[str, int] = {}
+        self._unsynced = set(NAMES)
         folder.mkdir(parents=True)
         try:
             for name in NAMES:
@@ -48,22 +47,24 @@ class GrowingFiles:
             raise
 
     def write(self, pieces: Sequence[Piece]) -> None:
-        """Append all pieces or none, and sync each file before the next one is written. Raises OSError.
-
-        Writing the same pieces twice has the same effect as once.
-        """
+        """Append all pieces or none. Raises OSError. Twice the same pieces have the same effect as once."""
         if not os.fstat(self._open[EVENTS]).st_nlink:
             raise OSError("the folder has been removed")
         try:
-            for name, group in itertools.groupby(pieces, key=attrgetter("name")):
-                for piece in group:
-                    _write(self._open[name], piece)
-                os.fsync(self._open[name])
+            for piece in pieces:
+                self._unsynced.add(piece.name)
+                _write(self._open[piece.name], piece)
         except BaseException:
             for piece in reversed(pieces):
                 with contextlib.suppress(OSError):  # the next attempt overwrites it
                     os.ftruncate(self._open[piece.name], piece.offset)
             raise
+
+    def sync(self) -> None:
+        """Wait until all that was written is on the disk, chunks before events. Raises OSError."""
+        for name in (name for name in NAMES if name in self._unsynced):
+            os.fsync(self._open[name])
+        self._unsynced.clear()
 
     @property
     def in_place(self) -> bool:

@@ -6,7 +6,7 @@ import csv
 import gzip
 import io
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -52,7 +52,7 @@ def _write(run: Run, name: str, rows: _Rows, file: BinaryIO | gzip.GzipFile) -> 
     for cell in run.cells:
         for launch in cell.launches:
             begin = csv_line((*_key(cell.cell), launch.launch))[:-1]
-            file.write(b"".join(begin + row for row in rows(launch)))
+            file.writelines(rows(begin, launch))
 
 
 def _key(cell: Cell) -> Sequence[Any]:
@@ -66,24 +66,33 @@ def csv_line(values: Sequence[Any]) -> bytes:
     return text.getvalue().encode("utf-8", "backslashreplace")
 
 
-def _sample_rows(launch: Launch) -> Iterator[bytes]:
+def _sample_rows(begin: bytes, launch: Launch) -> Iterator[bytes]:
     for block, samples in enumerate(launch.blocks_ns):
-        cpu_times = launch.cpu_time_ns[block] if launch.cpu_time_ns else itertools.repeat("")
-        yield from (f",{block},{ns},{own}\n".encode() for ns, own in zip(samples, cpu_times, strict=False))
+        same = b"%s,%d," % (begin, block)
+        if launch.cpu_time_ns:
+            pairs = zip(samples, launch.cpu_time_ns[block], strict=True)
+            yield _lines(same, b"%d,%d\n", len(samples), itertools.chain.from_iterable(pairs))
+        else:
+            yield _lines(same, b"%d,\n", len(samples), samples)
 
 
-def _launch_rows(m: Launch) -> Iterator[bytes]:
+def _lines(same: bytes, rest: bytes, count: int, values: Iterable[int]) -> bytes:
+    """Return `count` lines that begin alike. All are formatted at once, which takes half the time."""
+    return (same.replace(b"%", b"%%") + rest) * count % tuple(values)
+
+
+def _launch_rows(begin: bytes, m: Launch) -> Iterator[bytes]:
     cpus = None if m.affinity is None else " ".join(map(str, m.affinity))
     where = (m.runtime, m.runtime_version, m.python, cpus)
     figures = (m.warmup, m.init_ns, m.first_ns, m.peak_memory_bytes, m.timer_resolution_ns)
-    yield b"," + csv_line((*where, *figures))
+    yield begin + b"," + csv_line((*where, *figures))
 
 
-def _copy_rows(launch: Launch) -> Iterator[bytes]:
-    yield from (b",%d\n" % ns for ns in launch.end_to_end_ns)
+def _copy_rows(begin: bytes, launch: Launch) -> Iterator[bytes]:
+    yield _lines(begin, b",%d\n", len(launch.end_to_end_ns), launch.end_to_end_ns)
 
 
-_Rows = Callable[[Launch], Iterator[bytes]]
+_Rows = Callable[[bytes, Launch], Iterator[bytes]]
 _ROWS: Mapping[str, _Rows] = {
     SAMPLES_CSV: _sample_rows,
     LAUNCHES_CSV: _launch_rows,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import math
 import shutil
 import tempfile
 import threading
+import time
 import uuid
 import zlib
 from collections import deque
@@ -25,6 +27,8 @@ from harness.record.plain import plain_struct
 from harness.store.chunks import OUTPUTS, SAMPLES, pack_output, pack_samples
 from harness.store.growing import EVENTS, NAMES, GrowingFiles, Piece
 from harness.store.reader import read_files
+
+_SYNC_S = 1.0  # at most so often: with many short launches, syncing each would take longer than the rest
 
 
 def new_run_id(now: datetime | None = None) -> str:
@@ -65,6 +69,8 @@ class Writer:
         self._files = files
         self._ends: Mapping[str, int] = dict.fromkeys(NAMES, 0)
         self._waiting: deque[Sequence[Piece]] = deque()
+        self._unsynced: list[Sequence[Piece]] = []  # written, but perhaps not on the disk
+        self._synced_s = -math.inf
         self._lock = threading.Lock()
         self._over = self._closed = False
         self._append(_Batch(self._ends), events.Started(events.SCHEMA, header))
@@ -84,7 +90,7 @@ class Writer:
         self._event(facts)
 
     def launched(self, cell_id: str, launch: Launch) -> None:
-        """Record a launch of a cell. Its samples and outputs are synced before the event is written."""
+        """Record a launch of a cell."""
         time_bytes, samples = pack_samples(launch)
         outputs = [(output, pack_output(output)) for output in launch.outputs]
         bare = replace(launch, blocks_ns=[], cpu_time_ns=[], end_to_end_ns=[], outputs=[])
@@ -130,6 +136,7 @@ class Writer:
         """Record the end of the run. What can't be written goes to a temporary folder, with the rest."""
         with self._lock:
             self._take(_Batch(self._ends), events.Finished(finished_at, interrupted))
+            self._try_to_write(sync=True)
             self._rescue()
             self._over = True
             if self.problem is None and not self._files.in_place:
@@ -144,6 +151,7 @@ class Writer:
             if self._closed:
                 return
             if not self._over:
+                self._try_to_write(sync=True)
                 self._rescue()
             self._closed = True
             self._files.close()
@@ -170,8 +178,11 @@ class Writer:
         if self._closed:
             return
         self._append(batch, event)
+        self._try_to_write()
+
+    def _try_to_write(self, sync: bool = False) -> None:
         try:
-            self._write()
+            self._write(sync)
             self.problem = None
         except OSError as error:
             why = error.strerror or error
@@ -182,11 +193,23 @@ class Writer:
         self._ends = batch.ends
         self._waiting.append(batch.pieces)
 
-    def _write(self) -> None:
-        """Write everything that waits, in order. Raises OSError."""
+    def _write(self, sync: bool = False) -> None:
+        """Write everything that waits, in order, and sync it if that is due. Raises OSError."""
         while self._waiting:
             self._files.write(self._waiting[0])
-            self._waiting.popleft()
+            self._unsynced.append(self._waiting.popleft())
+        if sync or time.monotonic() >= self._synced_s + _SYNC_S:
+            self._sync()
+
+    def _sync(self) -> None:
+        """Sync what was written. Raises OSError, and then all of it is written again the next time."""
+        written, self._unsynced = self._unsynced, []
+        try:
+            self._files.sync()
+        except OSError:
+            self._waiting.extendleft(reversed(written))
+            raise
+        self._synced_s = time.monotonic()
 
     def _rescue(self) -> None:
         """Move the record to a temporary folder if something could not be written."""
@@ -211,6 +234,7 @@ def _spare(files: GrowingFiles, more: Iterable[Sequence[Piece]]) -> GrowingFiles
         copy = files.copied_to(temporary / files.folder.name)
         for pieces in more:
             copy.write(pieces)
+        copy.sync()
     except OSError:
         if copy is not None:
             copy.close()

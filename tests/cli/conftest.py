@@ -15,6 +15,18 @@ from tests.models import dense_model
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
 
+# A model whose conversion takes for ever; the converter's process id is in the file `pid`.
+SLEEPER = """
+import os, tempfile, time
+
+def build():
+    tempfile.NamedTemporaryFile(delete=False)
+    with open("pid.tmp", "w") as file:
+        file.write(str(os.getpid()))
+    os.rename("pid.tmp", "pid")
+    time.sleep(600)
+"""
+
 
 @pytest.fixture
 def qbench(tmp_path, cache):
@@ -48,6 +60,18 @@ def wait_for_launches(results: Path, count: int) -> Path:
                 return record.parent
         time.sleep(0.05)
     raise TimeoutError(f"no {count} launches in {results}")
+
+
+def ended(pid: int, seconds: float = 10) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except OSError:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 @pytest.fixture

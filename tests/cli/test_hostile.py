@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.cli.conftest import COMMAND, environment, wait_for_launches
+from tests.cli.conftest import COMMAND, SLEEPER, ended, environment, wait_for_launches
 from tests.models import dense_model
 
 
@@ -168,30 +168,6 @@ def test_ctrl_c_keeps_what_was_measured(twins, tmp_path, cache):
     document = json.loads(stored.read_text())
     assert document["interrupted"] is True
     assert all(cell["latency_ms"]["count"] > 0 for cell in document["cells"])
-
-
-SLEEPER = """
-import os, tempfile, time
-
-def build():
-    tempfile.NamedTemporaryFile(delete=False)
-    with open("pid.tmp", "w") as file:
-        file.write(str(os.getpid()))
-    os.rename("pid.tmp", "pid")
-    time.sleep(600)
-"""
-
-
-def ended(pid: int, seconds: float = 10) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                return True
-        except OSError:
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def heed_signals():

@@ -87,7 +87,7 @@ def test_the_second_run_says_so_waits_and_is_measured(start, busy):
     folder, owner = busy
     second = start(folder, "--budget", "0.05")
     said = lines_of(second, f"^qbench: this machine is {USED}; waiting$")
-    assert "making variants of twins" in said  # that needs no lock
+    assert "looking at the devices" in said  # that needs no lock
     os.kill(owner.pid, signal.SIGKILL)
     out, err = second.communicate(timeout=120)
     assert second.returncode == 0, err

@@ -10,9 +10,11 @@ import pytest
 
 from delegates.backends import registry
 from delegates.wire import Runtime
-from harness.accelerators import ACCELERATORS, barring, check_options, expected_of_file, label
+from harness.accelerators import ACCELERATORS, barring, check_options, expected_of, label
 from harness.config import Config, DelegateSpec, DeviceProfile
 from harness.devices.transports import bundle
+from harness.session.expected import Expectations
+from harness.tflite import read_model_file
 from tests.environments import interpreter
 from tests.ops import Op, Tensor, build
 
@@ -80,14 +82,16 @@ def test_expected_ops(tmp_path):
     ops = [Op("FLOOR", ["x"], ["y"]), Op("FLOOR_MOD", ["y", "y"], ["z"])]
     path = tmp_path / "model.tflite"
     path.write_bytes(build({"x": x, "y": x, "z": x}, ops, ["x"], ["z"]))
-    found = expected_of_file(path, "xnnpack", LITERT)
+    model = read_model_file(path)
+    found = expected_of(model, "xnnpack", LITERT)
     assert found.ops == ("FLOOR", "FLOOR_MOD")
     assert (found.delegated, found.reasons) == ((True, False), (None, "no kernel in XNNPACK"))
-    unknown = expected_of_file(path, "external", LITERT, {"library": "libx.so"})
+    unknown = expected_of(model, "external", LITERT, {"library": "libx.so"})
     assert unknown.delegated == (None, None) and unknown.reasons[0] is not None
-    refused = expected_of_file(path, "edgetpu", LITERT)  # it is not quantized
+    refused = expected_of(model, "edgetpu", LITERT)  # it is not quantized
     assert (refused.delegated, refused.reasons) == ((None, None), (None, None))
-    assert expected_of_file(tmp_path / "gone.tflite", "xnnpack", LITERT) is None
+    assert Expectations().of(path, DelegateSpec("xnnpack"), LITERT) == found
+    assert Expectations().of(tmp_path / "gone.tflite", DelegateSpec("xnnpack"), LITERT) is None
 
 
 def test_options_may_be_checked_again():

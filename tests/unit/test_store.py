@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import random
@@ -351,6 +352,37 @@ def test_a_full_disk_takes_no_half_export(tmp_path: Path) -> None:
         with pytest.raises(ResultsError, match="No space left on device; nothing is lost"):
             store.export(store.load(folder, disk), document(), folder)
         assert names(folder) == RECORD
+
+
+@pytest.mark.parametrize(("failures", "in_place"), [(1, True), (100, False)])
+def test_what_a_sync_lost_is_written_again(
+    tmp_path: Path, spare: Path, monkeypatch: pytest.MonkeyPatch, failures: int, in_place: bool
+) -> None:
+    """On a network drive, a full disk may be noticed only then."""
+    writer, cells = fresh(tmp_path)
+    made = [random_launch(cells[0], number, 1) for number in range(4)]
+    record, sync, left = writer.folder, os.fsync, [None] * failures
+
+    def lose(descriptor: int) -> None:
+        if not left or not Path(f"/proc/self/fd/{descriptor}").readlink().is_relative_to(record):
+            return sync(descriptor)
+        left.pop()
+        os.truncate(record / "samples.bin", 0)
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    for one in made[:2]:
+        writer.launched(cells[0], one)
+    monkeypatch.setattr(os, "fsync", lose)
+    monkeypatch.setattr("harness.store.writer._SYNC_S", 0.0)
+    for one in made[2:]:
+        writer.launched(cells[0], one)
+    writer.finished("2026-11-21T05:50:00Z", False)
+    writer.close()
+    assert len(left) < failures
+    stored = store.load(writer.folder, tmp_path)
+    assert list(stored.cells[0].launches) == made and not stored.damage
+    assert writer.folder.is_relative_to(spare) is not in_place
+    assert (writer.problem is None) is in_place
 
 
 def test_no_room_anywhere_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,25 @@ def test_floors_are_those_of_stats():
     assert timing.launch_floor([[]]) is None and timing.launch_floor([]) is None
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        [],
+        [5.0] * 100,
+        [0, *range(1, 19)],
+        RNG.normal(1000, 30, 4000).tolist(),
+        [*RNG.normal(1000, 5, 300), *RNG.normal(1300, 5, 200)],
+        [*RNG.normal(1000, 5, 300), *RNG.normal(1080, 5, 200)],
+        [*RNG.normal(1000, 5, 300), *[9000.0] * 20],
+        [0, 0, *RNG.normal(1000, 5, 30), *RNG.normal(2000, 5, 30)],
+    ],
+)
+def test_two_modes_are_those_of_stats(values):
+    expected = stats.two_modes(values)
+    found = timing.two_modes(values)
+    assert found == (None if expected is None else pytest.approx(expected, rel=1e-9))
+
+
 def of(*launches):
     """The times of a cell, by wall clock and CPU time in ns of each launch."""
     made = [measurement("job", number, blocks=[[wall] * 9]) for number, (wall, _) in enumerate(launches)]

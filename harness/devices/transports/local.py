@@ -34,6 +34,7 @@ class LocalTransport:
         self._files: dict[str, Content] = {bundle.sha256: bundle.data}
         self._folder = WorkFolder(str(lock_folder()), LOCK_DIR)
         self._connection: Connection | None = None
+        self._closed = False
 
     def python(self, wanted: str | None) -> str:
         """Return `wanted`, or the Python that runs qbench."""
@@ -50,6 +51,8 @@ class LocalTransport:
     def start(self, request: Request) -> Connection:
         """Start an agent that will get this request."""
         self._connection = Connection([sys.executable, "-I", "-c", _BEGIN], request, self._bootstrap)
+        if self._closed:  # meanwhile, by another thread
+            self._connection.kill()
         return self._connection
 
     def clean(self) -> Cleaned:
@@ -65,7 +68,8 @@ class LocalTransport:
         return False
 
     def close(self) -> None:
-        """End the agent, if one is running."""
+        """End the agent, if one is running, and those that are started afterwards."""
+        self._closed = True
         if self._connection is not None:
             self._connection.kill()
 

@@ -72,6 +72,8 @@ class SshTransport:
         self._connection = self._new_connection(
             replace(request, quiet_s=self.timeouts.quiet_s), self._bootstrap
         )
+        if self._closed:  # meanwhile, by another thread
+            self._connection.kill()
         return self._connection
 
     def clean(self) -> Cleaned:
@@ -109,6 +111,8 @@ class SshTransport:
         except FileNotFoundError:
             raise DeviceError(ssh_command.NO_SSH) from None
         self._connecting = connecting
+        if self._closed:  # meanwhile, by another thread
+            connecting.kill()
         # Not as a context manager, which would kill the process group and with it the ssh in the background.
         with connecting.stdin, connecting.stdout:
             ended = connecting.wait(self.timeouts.connect_s)

@@ -19,16 +19,22 @@ from harness.errors import ModelError
 from harness.models import ModelSource, copy_source, digest_source
 from harness.models.builtin import digits_files
 from harness.quantize.backends.tflite_converter import installed
-from harness.quantize.backends.tflite_converter.messages import Convert, Converted, Failed, Prepare, Prepared
+from harness.quantize.backends.tflite_converter.messages import (
+    Convert,
+    Converted,
+    Failed,
+    Prepare,
+    Prepared,
+    Request,
+)
 from harness.quantize.backends.tflite_converter.reasons import with_unrolling
 from harness.quantize.backends.tflite_converter.results import (
     ConversionResult,
-    Entry,
+    Oldest,
     ResultCache,
     Task,
-    Version,
 )
-from harness.quantize.backends.tflite_converter.workers import WorkerPool, how_many
+from harness.quantize.backends.tflite_converter.workers import A, WorkerPool, how_many
 from harness.quantize.calibration.samples import InputSpec
 
 FORM = 1  # version of the canonical model: raise it when `sources` or `tracing` write another one
@@ -40,13 +46,24 @@ class Conversion:
     """The conversion of one model to its variants; a context manager that ends its processes."""
 
     def __init__(
-        self, source: ModelSource, batch: int, folder: Path, tasks: int, trust: bool = False
+        self,
+        source: ModelSource,
+        batch: int,
+        folder: Path,
+        tasks: int,
+        oldest: Oldest,
+        trust: bool = False,
+        on_begin: Callable[[], None] | None = None,
     ) -> None:
         """tasks: the most variants that will be made. trust: run code in the model's file.
+
+        oldest: an error instead of a version ends the conversion, and is raised. on_begin: called before the
+        first process starts.
 
         Raises ModelError if TensorFlow is missing.
         """
         self.converter = installed.converter()
+        self._oldest, self._on_begin = oldest, on_begin
         self.source, self._batch, self._cache, self._trust = source, batch, folder, trust
         self._workers = how_many(tasks)
         self._cleanup = contextlib.ExitStack()
@@ -77,33 +94,39 @@ class Conversion:
 
     @functools.cached_property
     def _pool(self) -> WorkerPool:
+        if self._on_begin is not None:
+            self._on_begin()
         pool = WorkerPool(self._scratch)
         self._cleanup.callback(pool.close)
+        self._oldest.add_done_callback(lambda oldest: pool.stop() if oldest.exception() else None)
         return pool
 
-    def make(
-        self, tasks: Sequence[Task], oldest: Version | None, progress: Progress
-    ) -> list[ConversionResult]:
+    def make(self, tasks: Sequence[Task], progress: Progress) -> list[ConversionResult]:
         """Make the tasks that are not in the cache; return every task's result, in order."""
-        missing = self._missing(tasks, oldest)
+        self._make_missing(tasks, progress)
+        older = [task.in_older_form for task in tasks if self._results.is_too_new(task, self._oldest)]
+        self._make_missing(older, progress)
+        return [self._results.result(task, self._oldest) for task in tasks]
+
+    def _make_missing(self, tasks: Sequence[Task], progress: Progress) -> None:
+        missing = self._missing(tasks)
         if missing and self._canonical is None:
             known = self.source.sha256
             self._use(self._prepare())
             if self.source.sha256 != known:  # calibration data was fitted to the old one
                 raise ModelError(f"{self.source.source}: it was replaced while it was read; run again")
-            missing = self._missing(tasks, oldest)
+            missing = self._missing(tasks)
         if missing:
             self._pool.start(min(self._workers, len(missing)))
             finished = iter(range(len(tasks) - len(missing) + 1, len(tasks) + 1))
             self._pool.run(
-                [partial(self._make_one, task, oldest) for task in missing],
+                [partial(self._make_one, task) for task in missing],
                 lambda index: progress(missing[index].name, next(finished), len(tasks)),
             )
-        return [self._results.result(task, oldest) for task in tasks]
 
-    def _missing(self, tasks: Sequence[Task], oldest: Version | None) -> list[Task]:
+    def _missing(self, tasks: Sequence[Task]) -> list[Task]:
         """Return the tasks to run, slowest first: those with calibration, and of them those with int16."""
-        missing = [task for task in tasks if not self._results.is_settled(task, oldest)]
+        missing = [task for task in tasks if self._results.find(task) is None]
         return sorted(missing, key=lambda task: (task.calibration is None, "INT16" not in str(task.settings)))
 
     def _known(self) -> Prepared | None:
@@ -125,7 +148,7 @@ class Conversion:
         # A callable or object has to be built or loaded before the cache can be searched.
         self._pool.start(1 if self.source.kind in ("callable", "object") else self._workers)
         path, canonical = self._copied(), self._scratch / "model"
-        answer = self._pool.ask(self._request(path, canonical), Prepared)
+        answer = self._ask(self._request(path, canonical), Prepared)
         if isinstance(answer, Failed):
             reason = answer.reason
             if path is not None:
@@ -169,12 +192,7 @@ class Conversion:
     def _made_by(self) -> dict[str, str | int | None]:
         return {**structs.asdict(self.converter), "keras": installed.version_of("keras"), "form": FORM}
 
-    def _make_one(self, task: Task, oldest: Version | None) -> None:
-        entry = self._results.find(task) or self._convert(task)
-        if self._results.is_too_new(entry, oldest) and not task.compatible:
-            self._make_one(task.in_older_form, oldest)
-
-    def _convert(self, task: Task) -> Entry:
+    def _make_one(self, task: Task) -> None:
         out = self._scratch / f"{self._results.key(task)}.tflite"
         request = Convert(
             saved_model=str(self._canonical),
@@ -184,10 +202,18 @@ class Conversion:
             compatible=task.compatible,
             out=str(out),
         )
-        answer = self._pool.ask(request, Converted)
+        answer = self._ask(request, Converted)
         if isinstance(answer, Failed):
             reason = with_unrolling(answer.reason, self._recurrent)
-            return self._results.keep_failure(task, reason, answer.final)
+            self._results.keep_failure(task, reason, answer.final)
+            return
         data = out.read_bytes()
         out.unlink()
-        return self._results.keep(task, data)
+        self._results.keep(task, data)
+
+    def _ask(self, request: Request, wanted: type[A]) -> A | Failed:
+        """Return a converter's answer, or raise the error that ended the conversion."""
+        answer = self._pool.ask(request, wanted)
+        if self._oldest.done():
+            self._oldest.result()
+        return answer

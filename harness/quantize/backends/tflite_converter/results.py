@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,10 +15,11 @@ from harness import cache
 from harness.quantize.backends.tflite_converter.messages import Settings
 from harness.quantize.calibration.samples import Samples
 from harness.record import Converter
-from harness.tflite import ModelInfo, read_model, read_model_file
+from harness.tflite import read_model, read_model_file
 from harness.versions import release
 
 Version = tuple[int, int]  # major and minor
+Oldest = Future[Version | None]  # of the oldest runtime that must load the variants, once that is known
 
 # tflite-runtime 2.7 to 2.9 load int8 dense layers with one scale per channel, but use one scale for all
 # (seen on x86-64: digits in int8 predicts one class for all inputs; correct since 2.10).
@@ -86,39 +89,27 @@ class ResultCache:
             self._known[key] = entry
         return self._known[key]
 
-    def keep(self, task: Task, data: bytes) -> Entry:
+    def keep(self, task: Task, data: bytes) -> None:
         """Store a .tflite. Raises ModelError if it is not valid, or the cache cannot be written."""
         info = read_model(data, "the converter's result")
         cache.put(self._folder / "files", data, ".tflite")
-        return self._store(task, Entry(cache.digest(data), len(data), info.min_runtime_version))
+        self._store(task, Entry(cache.digest(data), len(data), info.min_runtime_version))
 
-    def keep_failure(self, task: Task, reason: str, final: bool) -> Entry:
+    def keep_failure(self, task: Task, reason: str, final: bool) -> None:
         """Keep the reason for a failure; in the cache only if it is `final`, the converter's own verdict."""
-        entry = Entry(failed=reason)
         if final:
-            return self._store(task, entry)
-        self._lost[self.key(task)] = reason
-        return entry
+            self._store(task, Entry(failed=reason))
+        else:
+            self._lost[self.key(task)] = reason
 
-    def is_settled(self, task: Task, oldest: Version | None) -> bool:
-        """Return True if `result` needs no further conversion."""
-        entry = self.find(task)
-        if entry is None:
-            return False
-        return (
-            task.compatible
-            or not self.is_too_new(entry, oldest)
-            or self.is_settled(task.in_older_form, oldest)
-        )
-
-    def result(self, task: Task, oldest: Version | None) -> ConversionResult:
+    def result(self, task: Task, oldest: Oldest) -> ConversionResult:
         """Return a task's result, in the older form if `oldest` needs that and it could be made."""
         entry = self.find(task)
         if entry is None:
             return ConversionResult(None, self._lost.get(self.key(task), "lost from the cache"))
         if entry.failed:
             return ConversionResult(None, entry.failed)
-        too_new = self.is_too_new(entry, oldest)
+        too_new = self.is_too_new(task, oldest)
         if too_new and not task.compatible:
             older = self.result(task.in_older_form, oldest)
             if older.path is not None:
@@ -126,19 +117,31 @@ class ResultCache:
         needed = entry.min_runtime if too_new else None
         return ConversionResult(self._path(entry), None, task.compatible, needed)
 
-    def is_too_new(self, entry: Entry, oldest: Version | None) -> bool:
-        """Return True if the oldest runtime refuses a file, or computes it wrongly."""
-        if oldest is None or entry.failed:
-            return False
-        if entry.min_runtime and release(entry.min_runtime)[:2] > oldest:
-            return True
-        return oldest < _DENSE_PER_CHANNEL and _has_dense_per_channel(read_model_file(self._path(entry)))
+    def is_too_new(self, task: Task, oldest: Oldest) -> bool:
+        """Return True if the oldest runtime refuses a task's file, or computes it wrongly.
 
-    def _store(self, task: Task, entry: Entry) -> Entry:
+        Waits until that runtime is known, unless any will do.
+        """
+        entry = self.find(task)
+        needed = None if entry is None else self._needed(entry)
+        if needed is None:
+            return False
+        version = oldest.result()
+        return version is not None and version < needed
+
+    def _needed(self, entry: Entry) -> tuple[int, ...] | None:
+        """Return the oldest runtime that a file needs; None if any will do, or there is no file."""
+        if entry.failed:
+            return None
+        needed = [release(entry.min_runtime)[:2]] if entry.min_runtime else []
+        if _has_dense_per_channel(self._path(entry)):
+            needed.append(_DENSE_PER_CHANNEL)
+        return max(needed, default=None)
+
+    def _store(self, task: Task, entry: Entry) -> None:
         key = self.key(task)
         cache.write_record(self._file(key), entry)
         self._known[key] = entry
-        return entry
 
     def _is_whole(self, entry: Entry) -> bool:
         return cache.get(self._folder / "files", entry.sha256, ".tflite") is not None
@@ -150,8 +153,10 @@ class ResultCache:
         return self._folder / "variants" / f"{key}.json"
 
 
-def _has_dense_per_channel(info: ModelInfo) -> bool:
+@functools.cache  # a file in the cache is named by its content
+def _has_dense_per_channel(path: Path) -> bool:
     """Return True if a dense layer computes in int8 with one scale per channel."""
+    info = read_model_file(path)
     for op in info.ops:
         if op.name == "FULLY_CONNECTED":
             activation, weights = (info.tensors[index] for index in op.inputs[:2])

@@ -46,6 +46,11 @@ class Worker:
             line = self.process.stdout.readline()
         return decode_answer(line) if line.endswith(b"\n") else Failed(self._how_it_ended())
 
+    def stop(self) -> None:
+        """Kill the process, unless it has ended."""
+        if self.process.alive:
+            self.process.kill()
+
     def _how_it_ended(self) -> str:
         end = self.process.wait()
         why = ", as when the system has no memory left" if _is_out_of_memory(end) else ""
@@ -62,6 +67,7 @@ class WorkerPool:
         self._scratch = scratch
         self._idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
         self._all: list[Worker] = []
+        self._stopped = False
 
     def start(self, count: int) -> None:
         """Start workers until there are `count`; they import TensorFlow while others already work."""
@@ -72,7 +78,7 @@ class WorkerPool:
         """Send a request to an idle worker and return the answer. A worker that died is replaced first."""
         worker = self._idle.get()
         try:
-            if not worker.process.alive:
+            if not worker.process.alive and not self._stopped:
                 worker = self._started()
             answer = worker.ask(request)
         finally:
@@ -94,6 +100,12 @@ class WorkerPool:
                 self.close()
                 raise
 
+    def stop(self) -> None:
+        """Let every answer, pending or asked for later, be `Failed`. Any thread may call it."""
+        self._stopped = True
+        for worker in list(self._all):
+            worker.stop()
+
     def close(self) -> None:
         """Kill all workers."""
         for worker in self._all:
@@ -102,6 +114,8 @@ class WorkerPool:
     def _started(self) -> Worker:
         worker = Worker(self._scratch)
         self._all.append(worker)
+        if self._stopped:  # perhaps just before it was in the list
+            worker.stop()
         return worker
 
 
