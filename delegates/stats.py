@@ -240,31 +240,6 @@ def outlier_share(samples: Sequence[float]) -> float:
     return sum(1 for sample in ordered if sample > fence) / len(ordered)
 
 
-def two_modes(samples: Sequence[float], apart: float = 1.1, share: float = 0.1) -> Optional[List[float]]:
-    """Return the centres of the two groups that samples fall into; None if they form one group.
-
-    The split is Otsu's threshold on logarithms (IEEE Trans. SMC 9, 1979). There are two groups if it explains
-    nine tenths of the variance, the centres differ by the factor `apart`, and the smaller group holds at
-    least `share` of the samples.
-    """
-    logs = sorted(math.log(sample) for sample in samples if sample > 0)
-    count, whole = len(logs), math.fsum(logs)
-    if count < 20:
-        return None
-    mean = whole / count
-    variance = math.fsum((value - mean) ** 2 for value in logs)
-    best, split, below, left = 0.0, 0, 0.0, 0.0
-    for index in range(1, count):
-        below += logs[index - 1]
-        between = (below - index * mean) ** 2 * count / (index * (count - index))
-        if between > best:
-            best, split, left = between, index, below
-    if variance == 0 or best < 0.9 * variance or not share * count <= split <= (1 - share) * count:
-        return None
-    centres = [math.exp(left / split), math.exp((whole - left) / (count - split))]
-    return centres if centres[1] >= apart * centres[0] else None
-
-
 def _from_logs(found: Interval, widening: float = 0.0) -> Interval:
     """Convert an interval of logarithms to one of ratios, wider by `widening` (relative) at both ends.
 

@@ -111,7 +111,9 @@ def launch_floor(blocks: Blocks) -> float | None:
 def two_modes(samples: Samples, apart: float = 1.1, share: float = 0.1) -> list[float] | None:
     """Return the centres of the two groups that samples fall into; None if they form one group.
 
-    The same as stats.two_modes.
+    The split is Otsu's threshold on logarithms (IEEE Trans. SMC 9, 1979). There are two groups if it explains
+    nine tenths of the variance, the centres differ by the factor `apart`, and the smaller group holds at
+    least `share` of the samples.
     """
     values = np.asarray(samples)
     logs = np.sort(np.log(values[values > 0]))

@@ -163,17 +163,6 @@ def test_the_interval_covers_the_truth_in_95_of_100_runs(launches: int) -> None:
     assert 0.938 < share < 0.98  # signed ranks come in steps: six launches make it 96.9 %
 
 
-def test_two_modes_are_found_where_there_are_two() -> None:
-    rng = np.random.default_rng(2)
-    one = rng.normal(100, 3, 900).tolist()
-    two = one + rng.normal(150, 4, 300).tolist()
-    found = stats.two_modes(two)
-    assert found == pytest.approx([100, 150], rel=0.02)
-    assert stats.two_modes(one) is None
-    assert stats.two_modes(one + [1000.0] * 20) is None  # outliers are no mode
-    assert stats.two_modes([5.0] * 100) is None
-
-
 def test_outliers_are_beyond_tukeys_outer_fence() -> None:
     assert stats.outlier_share([*range(100, 200), 10_000, 10_000]) == pytest.approx(2 / 102)
     assert stats.outlier_share([1000] * 90 + [1030] * 10) == 0  # the clock's steps are none
