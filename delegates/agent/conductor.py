@@ -2,7 +2,7 @@
 
 On a shared machine, measurements made one after the other differ by more than the effect to be measured.
 So the workers of a group stay alive side by side and time one block each in turn, forwards and backwards.
-All of it is repeated in fresh processes until the stopping rule is satisfied.
+All of it is repeated in new processes until the stopping rule is satisfied.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ..wire import Job, Message, Progress, Request
 from .link import WorkerLost
 from .running import RunningLaunch
 from .stopping import StoppingRule
+from .workers import Workers
 
 # A worker with a small model takes about 50 MB; with a large one, several times its file.
 _WORKER_BYTES = 150_000_000
@@ -28,11 +29,9 @@ Step = Callable[[RunningLaunch], None]
 class Group:
     """The jobs that are compared with each other, and their running workers."""
 
-    def __init__(
-        self, jobs: Sequence[Job], request: Request, worker_arguments: Sequence[str], emit: Emit
-    ) -> None:
+    def __init__(self, jobs: Sequence[Job], request: Request, workers: Workers, emit: Emit) -> None:
         self._jobs, self._rule = list(jobs), StoppingRule(jobs, request)
-        self._worker_arguments, self._emit = list(worker_arguments), emit
+        self._workers, self._emit = workers, emit
         self._alive: List[RunningLaunch] = []
         self._told_at = 0.0  # when progress was last sent
         self._first_launch = request.first_launch
@@ -40,21 +39,25 @@ class Group:
     def run(self, stopped: threading.Event) -> None:
         """Launch jobs until the stopping rule is satisfied. Each Launch is emitted when it ends."""
         number = self._first_launch
-        while not stopped.is_set():
-            unfinished = self._rule.unfinished()
-            if not unfinished:
-                return
-            for batch in batches(unfinished, self._rule.baseline, self._room()):
-                self._launch(number, batch, stopped)
-                number += 1
+        try:
+            while not stopped.is_set():
+                unfinished = self._rule.unfinished()
+                if not unfinished:
+                    return
+                for batch in batches(unfinished, self._rule.baseline, self._room()):
+                    self._launch(number, batch, stopped)
+                    number += 1
+        finally:
+            self._workers.close()
 
     def kill(self) -> None:
-        """Kill the workers. Thread-safe."""
+        """Kill the workers and their launchers. Thread-safe."""
+        self._workers.kill()
         for launch in list(self._alive):
             launch.kill()
 
     def _launch(self, number: int, jobs: Sequence[Job], stopped: threading.Event) -> None:
-        """Run one launch of each job in fresh workers. They take turns; those of exclusive jobs run alone."""
+        """Run one launch of each job in new workers. They take turns; those of exclusive jobs run alone."""
         # The order alternates, so that no job is always first.
         ordered = list(jobs) if number % 2 == 0 else list(reversed(jobs))
         shared = [RunningLaunch(job, number) for job in ordered if not job.exclusive]
@@ -81,7 +84,9 @@ class Group:
                 self._tell(launches)
 
         try:
-            each(lambda launch: launch.start(self._worker_arguments))
+            if not stopped.is_set():
+                self._workers.prepare([launch.job for launch in launches], launches[0].number)
+            each(lambda launch: launch.start(self._workers))
             each(lambda launch: launch.open(with_outputs=self._rule.is_new(launch.job)))
             while not stopped.is_set() and any(launch.wants_more(budget_ns) for launch in launches):
                 each(take_turn)

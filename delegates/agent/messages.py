@@ -12,6 +12,8 @@ from typing import Any, Dict, List, Optional, Union
 from .. import codec
 from ..wire import Job, Ops, Output
 
+READY_TO_FORK = "ready to fork"  # the first line of a launcher; then one line with each worker's process ID
+
 
 @dataclass(frozen=True)
 class Open:
@@ -60,7 +62,6 @@ class Ready:
     first_ns: int
     timer_resolution_ns: float
     ops: Ops
-    peak_memory_bytes: Optional[int]
     delegate_facts: Dict[str, Any] = field(default_factory=dict)
 
 
@@ -69,7 +70,6 @@ class Outputs:
     """The model's outputs for the job's sample inputs."""
 
     outputs: List[Output]
-    peak_memory_bytes: Optional[int]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,6 @@ class WarmedUp:
     """The model is warm. `inferences`: how many that took."""
 
     inferences: int
-    peak_memory_bytes: Optional[int]
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,18 @@ class Block:
 
     ns: List[int]
     cpu_time_ns: List[int]
-    peak_memory_bytes: Optional[int]
+
+
+@dataclass(frozen=True)
+class ReadMemory:
+    """Read the peak resident memory. Answered by Memory."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The peak resident memory of the worker; None where it can't be read."""
+
+    peak_bytes: Optional[int]
 
 
 @dataclass(frozen=True)
@@ -97,11 +107,23 @@ class Failed:
     reason: str  # one line
 
 
-Task = Union[ComputeOutputs, WarmUp, TimeBlock]  # commands to a worker that is ready
+Task = Union[ComputeOutputs, WarmUp, TimeBlock, ReadMemory]  # commands to a worker that is ready
 Command = Union[Open, Task]
-Result = Union[Outputs, WarmedUp, Block]  # the answers to tasks
+Result = Union[Outputs, WarmedUp, Block, Memory]  # the answers to tasks
 _KINDS = codec.by_name(
-    Job, Open, ComputeOutputs, WarmUp, TimeBlock, Stage, Ready, Outputs, WarmedUp, Block, Failed
+    Job,
+    Open,
+    ComputeOutputs,
+    WarmUp,
+    TimeBlock,
+    ReadMemory,
+    Stage,
+    Ready,
+    Outputs,
+    WarmedUp,
+    Block,
+    Memory,
+    Failed,
 )
 
 

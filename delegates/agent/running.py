@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import List, Optional
 
 from ..backends import registry
 from ..wire import Failure, Job, Launch, Output
 from .link import WorkerLink, WorkerLost
-from .messages import Block, ComputeOutputs, Open, Outputs, Ready, TimeBlock, WarmedUp, WarmUp
+from .messages import (
+    Block,
+    ComputeOutputs,
+    Memory,
+    Open,
+    Outputs,
+    ReadMemory,
+    Ready,
+    TimeBlock,
+    WarmedUp,
+    WarmUp,
+)
+from .workers import Workers
 
 BLOCK_NS = 20_000_000
 BLOCK_CALLS = 500
@@ -37,9 +48,9 @@ class RunningLaunch:
         self._end_to_end_ns: List[int] = []
         self._outputs: List[Output] = []
 
-    def start(self, arguments: List[str]) -> None:
-        """Start the worker, which imports its runtime and waits."""
-        self._worker = WorkerLink(self.job, arguments)
+    def start(self, workers: Workers) -> None:
+        """Start the worker, which imports its runtime, if it has not inherited it, and waits."""
+        self._worker = WorkerLink(self.job, workers)
 
     def open(self, with_outputs: bool) -> None:
         """Load the model, run it once, compute outputs if `with_outputs`, and warm up."""
@@ -50,7 +61,7 @@ class RunningLaunch:
             self._outputs = computed.outputs
         warmed_up = worker.ask(WarmUp(WARM_UP_NS), WarmedUp, self._within(WARM_UP_NS))
         self._warmup = warmed_up.inferences
-        self._peak_memory_bytes = warmed_up.peak_memory_bytes
+        self._read_memory()
 
     def time_block(self) -> None:
         """Time one block of inferences."""
@@ -64,6 +75,7 @@ class RunningLaunch:
     def time_end_to_end(self) -> None:
         """Time one block of inferences that include copying inputs in and outputs out."""
         self._end_to_end_ns = self._block(TimeBlock(BLOCK_CALLS, BLOCK_NS, end_to_end=True)).ns
+        self._read_memory()
 
     def wants_more(self, budget_ns: float) -> bool:
         """Return whether to time another block. budget_ns: timed work per launch."""
@@ -83,7 +95,6 @@ class RunningLaunch:
         """Return what was measured. At least one block must have been timed."""
         ready = self._ready
         assert ready is not None
-        fields = vars(replace(ready, peak_memory_bytes=self._peak_memory_bytes))
         return Launch(
             job=self.job.id,
             launch=self.number,
@@ -92,7 +103,9 @@ class RunningLaunch:
             cpu_time_ns=self.cpu_time_ns,
             end_to_end_ns=self._end_to_end_ns,
             outputs=self._outputs,
-            **fields,
+            peak_memory_bytes=self._peak_memory_bytes,
+            launcher=self._running().launcher,
+            **vars(ready),
         )
 
     def failure(self) -> Failure:
@@ -105,9 +118,10 @@ class RunningLaunch:
         return Failure(self.job.id, self.number, lost.stage, reason, lost.signal_name, stderr)
 
     def _block(self, command: TimeBlock) -> Block:
-        block = self._running().ask(command, Block, self._within(command.limit_ns))
-        self._peak_memory_bytes = block.peak_memory_bytes
-        return block
+        return self._running().ask(command, Block, self._within(command.limit_ns))
+
+    def _read_memory(self) -> None:
+        self._peak_memory_bytes = self._running().ask(ReadMemory(), Memory, self.job.timeout_s).peak_bytes
 
     def _within(self, limit_ns: int) -> float:
         """Return the seconds after which a worker that works for `limit_ns` counts as hung."""

@@ -16,7 +16,20 @@ from ..backends.base import DelegateMissing
 from ..backends.runtime import RuntimeMissing
 from ..probe.machine import die_with_parent, first_to_go, peak_memory_bytes
 from . import messages, samples, timing
-from .messages import Block, ComputeOutputs, Failed, Outputs, Result, Stage, Task, TimeBlock, WarmedUp, WarmUp
+from .messages import (
+    Block,
+    ComputeOutputs,
+    Failed,
+    Memory,
+    Outputs,
+    ReadMemory,
+    Result,
+    Stage,
+    Task,
+    TimeBlock,
+    WarmedUp,
+    WarmUp,
+)
 from .opening import Opening
 
 # CPU times are measured for inferences of at least this length: the core may be given to others meanwhile,
@@ -66,12 +79,12 @@ class Opened:
     def do(self, task: Task) -> Result:
         """Carry out a task, and return its answer."""
         if isinstance(task, ComputeOutputs):
-            outputs = samples.outputs(self._interpreter, self._samples, task.limit_ns)
-            return Outputs(outputs, peak_memory_bytes())
+            return Outputs(samples.outputs(self._interpreter, self._samples, task.limit_ns))
         if isinstance(task, WarmUp):
-            return WarmedUp(timing.warm_up(self._interpreter.invoke, task.limit_ns), peak_memory_bytes())
-        ns, cpu_time_ns = self._time(task)
-        return Block(ns, cpu_time_ns, peak_memory_bytes())
+            return WarmedUp(timing.warm_up(self._interpreter.invoke, task.limit_ns))
+        if isinstance(task, ReadMemory):
+            return Memory(peak_memory_bytes())
+        return Block(*self._time(task))
 
     def _time(self, task: TimeBlock) -> Tuple[List[int], List[int]]:
         """Return times of inferences, and CPU times if they are measured."""
