@@ -20,7 +20,7 @@ from .workers import Workers
 
 # A worker with a small model takes about 50 MB; with a large one, several times its file.
 _WORKER_BYTES = 150_000_000
-_PROGRESS_S = 0.2
+_PROGRESS_S = 0.5
 
 Emit = Callable[[Message], None]
 Step = Callable[[RunningLaunch], None]

@@ -22,7 +22,7 @@ _DOING = {
 T = TypeVar("T")
 
 # Cached, because the same few commands are sent again and again.
-_encoded = functools.lru_cache(maxsize=None)(codec.encode)
+_encoded = functools.lru_cache(maxsize=None)(messages.encode)
 
 
 class WorkerLost(Exception):
@@ -46,7 +46,7 @@ class WorkerLink:
             self._child, self.launcher = workers.start(job)
         except CannotStart as error:
             raise self._lost(error) from error
-        self._child.send(codec.encode(job))
+        self._child.send(messages.encode(job))
 
     def ask(self, command: Command, answer: Type[T], timeout_s: float) -> T:
         """Send a command and return its answer. timeout_s: the longest wait for each line of the worker."""

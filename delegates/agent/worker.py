@@ -11,7 +11,7 @@ import os
 import sys
 from typing import Any, Dict, List, Tuple
 
-from .. import codec, streams
+from .. import streams
 from ..backends.base import DelegateMissing
 from ..backends.runtime import RuntimeMissing
 from ..probe.machine import die_with_parent, first_to_go, peak_memory_bytes
@@ -46,7 +46,7 @@ def main() -> None:
     first_to_go()
 
     def send(message: Any) -> None:
-        streams.write(out, codec.encode(message))
+        streams.write(out, messages.encode(message))
 
     opening = Opening(messages.decode(sys.stdin.readline()))
     stage = "runtime"

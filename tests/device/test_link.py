@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from delegates.agent.link import WorkerLink, WorkerLost
-from delegates.agent.messages import Block, Open, Ready, TimeBlock
+from delegates.agent.messages import Block, Open, Ready, TimeBlock, encode
 from delegates.agent.workers import Workers
 from delegates.processes import BadAnswer, CannotStart, Exited, NoAnswer, start
 from delegates.wire import Job
@@ -34,7 +34,9 @@ def worker(tmp_path, *lines: str) -> WorkerLink:
         '{"kind": "Launch"}',
         '{"kind": "WarmedUp", "inferences": 1}',  # of another command
         '{"kind": "Memory", "peak_bytes": NaN}',
-        '{"kind": "Block", "ns": [1, NaN], "cpu_time_ns": []}',
+        "Block ",
+        "Block 00 ",  # not the 8 bytes of a time
+        "Block no hexadecimal",
         '{"kind": "Stage", "name": "crash"}',  # of none that a worker enters
         "é",
     ],
@@ -48,9 +50,9 @@ def test_nonsense_is_a_crash_where_it_came(tmp_path, line):
 
 
 def test_stages_lead_to_the_answer_and_an_error_of_the_worker_is_its_reason(tmp_path):
-    block = '{"kind": "Block", "ns": [3, 4], "cpu_time_ns": []}'
+    block = encode(Block([3, 1 << 40], []))[:-1]
     link = worker(tmp_path, STAGE, block, '{"kind": "Failed", "stage": "invoke", "reason": "no"}')
-    assert link.ask(TimeBlock(2, 1), Block, 30) == Block([3, 4], [])
+    assert link.ask(TimeBlock(2, 1), Block, 30) == Block([3, 1 << 40], [])
     with pytest.raises(WorkerLost, match=r"^no$") as raised:
         link.ask(TimeBlock(2, 1), Block, 30)
     assert raised.value.stage == "invoke"
