@@ -1,7 +1,7 @@
 """The conductor: lets the workers of the jobs that are compared take turns in short blocks.
 
 On a shared machine, measurements made one after the other differ by more than the effect to be measured.
-So the workers of a group stay alive side by side and time one block each in turn, forwards and backwards.
+So the workers of a group stay alive side by side and time a few blocks each in turn, forwards and backwards.
 All of it is repeated in new processes until the stopping rule is satisfied.
 """
 
@@ -80,7 +80,7 @@ class Group:
 
         def take_turn(launch: RunningLaunch) -> None:
             if launch.wants_more(budget_ns):
-                launch.time_block()
+                launch.take_turn(budget_ns)
                 self._tell(launches)
 
         try:

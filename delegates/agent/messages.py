@@ -36,11 +36,13 @@ class WarmUp:
 
 
 @dataclass(frozen=True)
-class TimeBlock:
-    """Time single inferences in a row. Answered by Block."""
+class TimeBlocks:
+    """Time blocks of single inferences, one after the other: a turn. Answered by Blocks."""
 
-    calls: int
-    limit_ns: int  # no further inference is started after it
+    calls: int  # per block
+    limit_ns: int  # no further inference of a block is started after it
+    turn_ns: int = 0  # no further block is started after it
+    turn_calls: int = 1  # nor after so many inferences
     end_to_end: bool = False  # include copying inputs in and outputs out
 
 
@@ -81,11 +83,11 @@ class WarmedUp:
 
 
 @dataclass(frozen=True)
-class Block:
-    """The times of single inferences, and their CPU times if measured."""
+class Blocks:
+    """The times of single inferences, block by block, and their CPU times if measured."""
 
-    ns: List[int]
-    cpu_time_ns: List[int]
+    ns: List[List[int]]
+    cpu_time_ns: List[List[int]]
 
 
 @dataclass(frozen=True)
@@ -108,40 +110,39 @@ class Failed:
     reason: str  # one line
 
 
-Task = Union[ComputeOutputs, WarmUp, TimeBlock, ReadMemory]  # commands to a worker that is ready
+Task = Union[ComputeOutputs, WarmUp, TimeBlocks, ReadMemory]  # commands to a worker that is ready
 Command = Union[Open, Task]
-Result = Union[Outputs, WarmedUp, Block, Memory]  # the answers to tasks
+Result = Union[Outputs, WarmedUp, Blocks, Memory]  # the answers to tasks
 _KINDS = codec.by_name(
-    Job, Open, ComputeOutputs, WarmUp, TimeBlock, ReadMemory, Stage, Ready, Outputs, WarmedUp, Memory, Failed
+    Job, Open, ComputeOutputs, WarmUp, TimeBlocks, ReadMemory, Stage, Ready, Outputs, WarmedUp, Memory, Failed
 )
-_BLOCK = (
-    "Block "  # then the times of a Block, packed, with a space between: JSON would take several times longer
-)
+# Blocks in a line: this word, the wall times and the CPU times. JSON would take several times as long.
+_BLOCKS = "Blocks"
 
 
 def encode(message: Any) -> str:
     """Return a message as one line, newline included."""
-    if isinstance(message, Block):
-        return "%s%s %s\n" % (_BLOCK, _packed(message.ns), _packed(message.cpu_time_ns))
+    if isinstance(message, Blocks):
+        return "%s %s %s\n" % (_BLOCKS, _packed(message.ns), _packed(message.cpu_time_ns))
     return codec.encode(message)
 
 
 def decode(line: str) -> Any:
     """Decode the message in a line. Raises WireError if it is none."""
-    if not line.startswith(_BLOCK):
+    if not line.startswith(_BLOCKS):
         return codec.decode(line, _KINDS)
     try:
-        ns, cpu_time_ns = line[len(_BLOCK) :].split(" ")
-        return Block(_unpacked(ns), _unpacked(cpu_time_ns))
+        _, ns, cpu_time_ns = line.split(" ")
+        return Blocks(_unpacked(ns), _unpacked(cpu_time_ns))
     except ValueError as error:
-        raise codec.WireError("not a Block: %s" % error) from None
+        raise codec.WireError("not Blocks: %s" % error) from None
 
 
-def _packed(times: List[int]) -> str:
-    """Return times as 64-bit integers of this machine, in hexadecimal."""
-    return array("q", times).tobytes().hex()
+def _packed(blocks: List[List[int]]) -> str:
+    """Return times as 64-bit integers of this machine, in hexadecimal, with a comma after each block."""
+    return "".join(array("q", block).tobytes().hex() + "," for block in blocks)
 
 
-def _unpacked(text: str) -> List[int]:
+def _unpacked(text: str) -> List[List[int]]:
     """Return the times in a text. Raises ValueError if they are none."""
-    return array("q", bytes.fromhex(text)).tolist()
+    return [array("q", bytes.fromhex(block)).tolist() for block in text.split(",")[:-1]]

@@ -8,14 +8,14 @@ from ..backends import registry
 from ..wire import Failure, Job, Launch, Output
 from .link import WorkerLink, WorkerLost
 from .messages import (
-    Block,
+    Blocks,
     ComputeOutputs,
     Memory,
     Open,
     Outputs,
     ReadMemory,
     Ready,
-    TimeBlock,
+    TimeBlocks,
     WarmedUp,
     WarmUp,
 )
@@ -23,13 +23,14 @@ from .workers import Workers
 
 BLOCK_NS = 20_000_000
 BLOCK_CALLS = 500
+TURN_NS = 50_000_000  # each turn wakes the conductor, which should take no more than 0.5 % of a core
 SAMPLES = 10_000  # per launch: percentiles need no more, and files stay small
 WARM_UP_NS = 250_000_000
 OUTPUTS_LIMIT_NS = 2_000_000_000
 
 
 class RunningLaunch:
-    """A launch of a job. `start`, `open`, `time_block` and `time_end_to_end` may raise WorkerLost.
+    """A launch of a job. `start`, `open`, `take_turn` and `time_end_to_end` may raise WorkerLost.
 
     The conductor then stores the error in `lost`.
     """
@@ -63,22 +64,22 @@ class RunningLaunch:
         self._warmup = warmed_up.inferences
         self._read_memory()
 
-    def time_block(self) -> None:
-        """Time one block of inferences."""
-        block = self._block(TimeBlock(BLOCK_CALLS, BLOCK_NS))
-        self.blocks_ns.append(block.ns)
-        if block.cpu_time_ns:
-            self.cpu_time_ns.append(block.cpu_time_ns)
-        self.spent_ns += sum(block.ns)
-        self._samples += len(block.ns)
+    def take_turn(self, budget_ns: float) -> None:
+        """Time blocks of inferences for as long as a turn, at most until the budget is spent."""
+        turn_ns = min(TURN_NS, int(budget_ns - self.spent_ns))
+        blocks = self._blocks(TimeBlocks(BLOCK_CALLS, BLOCK_NS, turn_ns, SAMPLES - self._samples))
+        self.blocks_ns += blocks.ns
+        self.cpu_time_ns += blocks.cpu_time_ns
+        self.spent_ns += sum(map(sum, blocks.ns))
+        self._samples += sum(map(len, blocks.ns))
 
     def time_end_to_end(self) -> None:
         """Time one block of inferences that include copying inputs in and outputs out."""
-        self._end_to_end_ns = self._block(TimeBlock(BLOCK_CALLS, BLOCK_NS, end_to_end=True)).ns
+        (self._end_to_end_ns,) = self._blocks(TimeBlocks(BLOCK_CALLS, BLOCK_NS, end_to_end=True)).ns
         self._read_memory()
 
     def wants_more(self, budget_ns: float) -> bool:
-        """Return whether to time another block. budget_ns: timed work per launch."""
+        """Return whether to take another turn. budget_ns: timed work per launch."""
         return self.lost is None and self.spent_ns < budget_ns and self._samples < SAMPLES
 
     def close(self) -> None:
@@ -117,8 +118,8 @@ class RunningLaunch:
         reason = lost.reason + ("; " + hint if hint else "")
         return Failure(self.job.id, self.number, lost.stage, reason, lost.signal_name, stderr)
 
-    def _block(self, command: TimeBlock) -> Block:
-        return self._running().ask(command, Block, self._within(command.limit_ns))
+    def _blocks(self, command: TimeBlocks) -> Blocks:
+        return self._running().ask(command, Blocks, self._within(command.turn_ns + command.limit_ns))
 
     def _read_memory(self) -> None:
         self._peak_memory_bytes = self._running().ask(ReadMemory(), Memory, self.job.timeout_s).peak_bytes

@@ -1,7 +1,7 @@
 """The worker: one process, one runtime, one model, one delegate.
 
 Reads a Job, announces each stage it enters (so that a crash can be located), opens the model when told to,
-and then warms up, times a block or computes outputs whenever the conductor gives it a turn.
+and then warms up, times blocks or computes outputs whenever the conductor gives it a turn.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+from time import perf_counter_ns
 from typing import Any, Dict, List, Tuple
 
 from .. import streams
@@ -17,7 +18,7 @@ from ..backends.runtime import RuntimeMissing
 from ..probe.machine import die_with_parent, first_to_go, peak_memory_bytes
 from . import messages, samples, timing
 from .messages import (
-    Block,
+    Blocks,
     ComputeOutputs,
     Failed,
     Memory,
@@ -26,7 +27,7 @@ from .messages import (
     Result,
     Stage,
     Task,
-    TimeBlock,
+    TimeBlocks,
     WarmedUp,
     WarmUp,
 )
@@ -84,9 +85,21 @@ class Opened:
             return WarmedUp(timing.warm_up(self._interpreter.invoke, task.limit_ns))
         if isinstance(task, ReadMemory):
             return Memory(peak_memory_bytes())
-        return Block(*self._time(task))
+        return self._time(task)
 
-    def _time(self, task: TimeBlock) -> Tuple[List[int], List[int]]:
+    def _time(self, task: TimeBlocks) -> Blocks:
+        """Time blocks until the turn is over, at least one."""
+        blocks = Blocks([], [])
+        calls, end = 0, perf_counter_ns() + task.turn_ns
+        while not calls or (calls < task.turn_calls and perf_counter_ns() < end):
+            ns, cpu_time_ns = self._time_block(task)
+            calls += len(ns)
+            blocks.ns.append(ns)
+            if cpu_time_ns:
+                blocks.cpu_time_ns.append(cpu_time_ns)
+        return blocks
+
+    def _time_block(self, task: TimeBlocks) -> Tuple[List[int], List[int]]:
         """Return times of inferences, and CPU times if they are measured."""
         invoke = self._interpreter.invoke
         if task.end_to_end:

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from delegates.agent.link import WorkerLink, WorkerLost
-from delegates.agent.messages import Block, Open, Ready, TimeBlock, encode
+from delegates.agent.messages import Blocks, Open, Ready, TimeBlocks, encode
 from delegates.agent.workers import Workers
 from delegates.processes import BadAnswer, CannotStart, Exited, NoAnswer, start
 from delegates.wire import Job
@@ -34,9 +34,9 @@ def worker(tmp_path, *lines: str) -> WorkerLink:
         '{"kind": "Launch"}',
         '{"kind": "WarmedUp", "inferences": 1}',  # of another command
         '{"kind": "Memory", "peak_bytes": NaN}',
-        "Block ",
-        "Block 00 ",  # not the 8 bytes of a time
-        "Block no hexadecimal",
+        "Blocks",
+        "Blocks 00, ",  # not the 8 bytes of a time
+        "Blocks no, hexadecimal,",
         '{"kind": "Stage", "name": "crash"}',  # of none that a worker enters
         "é",
     ],
@@ -50,11 +50,11 @@ def test_nonsense_is_a_crash_where_it_came(tmp_path, line):
 
 
 def test_stages_lead_to_the_answer_and_an_error_of_the_worker_is_its_reason(tmp_path):
-    block = encode(Block([3, 1 << 40], []))[:-1]
-    link = worker(tmp_path, STAGE, block, '{"kind": "Failed", "stage": "invoke", "reason": "no"}')
-    assert link.ask(TimeBlock(2, 1), Block, 30) == Block([3, 1 << 40], [])
+    blocks = encode(Blocks([[3, 1 << 40], [5]], []))[:-1]
+    link = worker(tmp_path, STAGE, blocks, '{"kind": "Failed", "stage": "invoke", "reason": "no"}')
+    assert link.ask(TimeBlocks(2, 1), Blocks, 30) == Blocks([[3, 1 << 40], [5]], [])
     with pytest.raises(WorkerLost, match=r"^no$") as raised:
-        link.ask(TimeBlock(2, 1), Block, 30)
+        link.ask(TimeBlocks(2, 1), Blocks, 30)
     assert raised.value.stage == "invoke"
     link.close()
 
