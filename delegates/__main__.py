@@ -1,4 +1,4 @@
-"""The entry point of the bundle: starts the conductor, a worker ("work") or a probe ("probe")."""
+"""The entry point of the bundle: a conductor, worker ("work"), launcher ("launch") or probe ("probe")."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ def main() -> None:
         from .agent import worker
 
         worker.main()
+    elif sys.argv[1:2] == ["launch"]:
+        from .agent import launcher
+
+        launcher.main()
     elif sys.argv[1:] == ["probe"]:
         from .probe import python
 

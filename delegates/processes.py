@@ -8,12 +8,13 @@ import signal
 import subprocess
 import threading
 import time
-from typing import Mapping, Optional, Sequence
+from typing import Mapping, Optional, Sequence, Union
 
 _STDERR_TAIL_BYTES = 16 * 1024
 _LAST_WORDS = 200  # characters of stderr's last line that a message quotes
 _READ_BYTES = 1 << 16  # what a pipe of Linux holds
 _END_S = 5.0  # for a child to end by itself
+_POLL_S = 0.0005  # between looks at a child that is about to end
 
 
 class ChildError(Exception):
@@ -75,24 +76,68 @@ class Exited(ChildError):
         return text + ("; the kernel does that when memory runs out" if self.signal_name == "SIGKILL" else "")
 
 
+class Forked:
+    """A child process that another one has forked for us (see agent/launcher.py)."""
+
+    def __init__(self, pid: int, stdin: int, stdout: int, stderr: int) -> None:
+        """stdin, stdout, stderr: our ends of its pipes, which are ours to close."""
+        self.pid = pid
+        self.returncode: Optional[int] = None
+        self.stdin, self.stdout, self.stderr = (
+            open(stdin, "wb", buffering=0),
+            open(stdout, "rb", buffering=0),
+            open(stderr, "rb", buffering=0),
+        )
+
+    def poll(self) -> Optional[int]:
+        """Reap the process if it has ended, and return `returncode`."""
+        return self._reap(os.WNOHANG)
+
+    def wait(self) -> int:
+        """Wait for the process to end, reap it, and return `returncode`."""
+        status = self._reap(0)
+        assert status is not None
+        return status
+
+    def _reap(self, options: int) -> Optional[int]:
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, options)
+            if pid:
+                killed = os.WIFSIGNALED(status)
+                self.returncode = -os.WTERMSIG(status) if killed else os.WEXITSTATUS(status)
+        return self.returncode
+
+
+def start(
+    command: Sequence[str], env: Optional[Mapping[str, str]] = None, pass_fds: Sequence[int] = ()
+) -> Child:
+    """Start the command with `env` added to the environment, and our descriptors `pass_fds`.
+
+    Raises CannotStart.
+    """
+    try:
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            pass_fds=pass_fds,
+        )
+    except OSError as error:
+        raise CannotStart(command[0], error.strerror) from error
+    return Child(process)
+
+
 class Child:
     """A child process in its own session, so that everything it starts can be killed with it."""
 
-    def __init__(self, command: Sequence[str], env: Optional[Mapping[str, str]] = None) -> None:
-        """Start the command with `env` added to the environment. Raises CannotStart."""
-        self._tail = bytearray()
+    def __init__(self, process: Union[subprocess.Popen[bytes], Forked], stderr: str = "") -> None:
+        """stderr: what was written to it on behalf of the process, before there was one."""
+        self._process = process
+        self._tail = bytearray(stderr.encode("utf-8", "replace"))
         self._read = bytearray()  # of stdout, not yet handed out
-        try:
-            self._process = subprocess.Popen(
-                command,
-                env={**os.environ, **(env or {})},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise CannotStart(command[0], error.strerror) from error
         self._stderr_reader = threading.Thread(target=self._read_stderr, daemon=True)
         self._stderr_reader.start()
 
@@ -164,14 +209,13 @@ class Child:
         left = _END_S
         while left > 0 and select.select([pipe], [], [], left)[0] and os.read(pipe, _READ_BYTES):
             left = deadline - time.monotonic()
-        try:
-            self._process.wait(timeout=max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            pass
+        while self._process.poll() is None and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
 
     def _exited(self) -> Exited:
         self.close()
         last = self.stderr_tail().strip().splitlines()[-1:]
+        assert self._process.returncode is not None
         return Exited(self._process.returncode, last[0][:_LAST_WORDS] if last else "")
 
     def _read_stderr(self) -> None:

@@ -81,7 +81,7 @@ class Request:
     precision: float = (
         DEFAULT_PRECISION  # enough once the interval's half-width is at most this part of the value
     )
-    min_launches: int = 6  # fresh worker processes per job, before the interval is looked at
+    min_launches: int = 6  # worker processes per job, before the interval is looked at
     max_launches: int = 100
     first_launch: int = 0  # the number of the first one: more than 0 where a run is resumed
     quiet_s: float = 0.0  # without a byte from home for so long, home counts as gone; 0: only at the end
@@ -142,6 +142,8 @@ class Launch:
     peak_memory_bytes: Optional[int]
     outputs: List[Output] = field(default_factory=list)  # of the first launch only
     delegate_facts: Dict[str, Any] = field(default_factory=dict)  # adapter, library, transport, …
+    launcher: Optional[int] = None  # the launch before which the process was started that forked this worker;
+    # None: the worker was a fresh process
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """The conductor: lets the workers of the jobs that are compared take turns in short blocks.
 
 On a shared machine, measurements made one after the other differ by more than the effect to be measured.
-So the workers of a group stay alive side by side and time one block each in turn, forwards and backwards.
-All of it is repeated in fresh processes until the stopping rule is satisfied.
+So the workers of a group stay alive side by side and time a few blocks each in turn, forwards and backwards.
+All of it is repeated in new processes until the stopping rule is satisfied.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from ..wire import Job, Message, Progress, Request
 from .link import WorkerLost
 from .running import RunningLaunch
 from .stopping import StoppingRule
+from .workers import Workers
 
 # A worker with a small model takes about 50 MB; with a large one, several times its file.
 _WORKER_BYTES = 150_000_000
-_PROGRESS_S = 0.2
+_PROGRESS_S = 0.5
 
 Emit = Callable[[Message], None]
 Step = Callable[[RunningLaunch], None]
@@ -29,11 +30,9 @@ Step = Callable[[RunningLaunch], None]
 class Group:
     """The jobs that are compared with each other, and their running workers."""
 
-    def __init__(
-        self, jobs: Sequence[Job], request: Request, worker_arguments: Sequence[str], emit: Emit
-    ) -> None:
+    def __init__(self, jobs: Sequence[Job], request: Request, workers: Workers, emit: Emit) -> None:
         self._jobs, self._rule = list(jobs), StoppingRule(jobs, request)
-        self._worker_arguments, self._emit = list(worker_arguments), emit
+        self._workers, self._emit = workers, emit
         self._alive: List[RunningLaunch] = []
         self._told_at = 0.0  # when progress was last sent
         self._first_launch = request.first_launch
@@ -41,21 +40,25 @@ class Group:
     def run(self, stopped: threading.Event) -> None:
         """Launch jobs until the stopping rule is satisfied. Each Launch is emitted when it ends."""
         number = self._first_launch
-        while not stopped.is_set():
-            unfinished = self._rule.unfinished()
-            if not unfinished:
-                return
-            for batch in batches(unfinished, self._rule.baseline, self._room()):
-                self._launch(number, batch, stopped)
-                number += 1
+        try:
+            while not stopped.is_set():
+                unfinished = self._rule.unfinished()
+                if not unfinished:
+                    return
+                for batch in batches(unfinished, self._rule.baseline, self._room()):
+                    self._launch(number, batch, stopped)
+                    number += 1
+        finally:
+            self._workers.close()
 
     def kill(self) -> None:
-        """Kill the workers. Thread-safe."""
+        """Kill the workers and their launchers. Thread-safe."""
+        self._workers.kill()
         for launch in list(self._alive):
             launch.kill()
 
     def _launch(self, number: int, jobs: Sequence[Job], stopped: threading.Event) -> None:
-        """Run one launch of each job in fresh workers. They take turns; those of exclusive jobs run alone."""
+        """Run one launch of each job in new workers. They take turns; those of exclusive jobs run alone."""
         # The order alternates, so that no job is always first.
         ordered = list(jobs) if number % 2 == 0 else list(reversed(jobs))
         shared = [RunningLaunch(job, number) for job in ordered if not job.exclusive]
@@ -83,20 +86,21 @@ class Group:
 
         def take_turn(launch: RunningLaunch) -> None:
             if wants_more(launch):
-                launch.time_block()
+                launch.take_turn(blocks[launch.job.id], self._rule.launch_budget_ns)
                 self._tell(launches)
 
-        def time_copies(launch: RunningLaunch) -> None:
-            if self._rule.wants_copies(launch.job):
-                launch.time_end_to_end()
-
         try:
-            each(lambda launch: launch.start(self._worker_arguments))
+            started = perf_counter_ns()
+            if not stopped.is_set():
+                self._workers.prepare([launch.job for launch in launches], launches[0].number)
+            for launch in launches:
+                launch.cost_ns += (perf_counter_ns() - started) // len(launches)
+            each(lambda launch: launch.start(self._workers))
             each(lambda launch: launch.open(with_outputs=self._rule.is_new(launch.job)))
             while not stopped.is_set() and any(map(wants_more, launches)):
                 each(take_turn)
                 launches.reverse()
-            each(time_copies)
+            each(lambda launch: launch.finish(with_copies=self._rule.wants_copies(launch.job)))
         finally:
             for launch in launches:
                 launch.close()

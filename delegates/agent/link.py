@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-import os
-from typing import Any, List, Optional, Type, TypeVar
+from typing import Any, Optional, Type, TypeVar
 
 from .. import codec
-from ..processes import CannotStart, Child, ChildError, NoAnswer
+from ..processes import CannotStart, ChildError, NoAnswer
 from ..wire import Job
 from . import messages
 from .messages import Command, Failed, Stage
+from .workers import Workers
 
 _DOING = {
     "runtime": "importing the runtime",
@@ -18,13 +17,8 @@ _DOING = {
     "allocate": "allocating tensors",
     "invoke": "running inference",
 }
-# numpy needs no thread pool, which would only take memory and time.
-_ENV = {"OPENBLAS_NUM_THREADS": "1"}
 
 T = TypeVar("T")
-
-# Cached, because the same few commands are sent again and again.
-_encoded = functools.lru_cache(maxsize=None)(codec.encode)
 
 
 class WorkerLost(Exception):
@@ -36,20 +30,23 @@ class WorkerLost(Exception):
 
 
 class WorkerLink:
-    """A worker process, from start to end. Methods that wait for it may raise WorkerLost."""
+    """A worker process, from start to end. Methods that wait for it may raise WorkerLost.
 
-    def __init__(self, job: Job, arguments: List[str]) -> None:
-        """Start the job's Python with `arguments`, and send the job."""
+    launcher: which one has forked it; None for a fresh process.
+    """
+
+    def __init__(self, job: Job, workers: Workers) -> None:
+        """Start a worker, and send the job."""
         self._stage = "runtime"
         try:
-            self._child = Child([os.path.expanduser(job.python), *arguments], {**_ENV, **job.env})
+            self._child, self.launcher = workers.start(job)
         except CannotStart as error:
             raise self._lost(error) from error
-        self._child.send(codec.encode(job))
+        self._child.send(messages.encode(job))
 
     def ask(self, command: Command, answer: Type[T], timeout_s: float) -> T:
         """Send a command and return its answer. timeout_s: the longest wait for each line of the worker."""
-        self._child.send(_encoded(command))
+        self._child.send(messages.encode(command))
         while True:
             message = self._next(timeout_s)
             if isinstance(message, answer):

@@ -1,4 +1,4 @@
-"""The messages between conductor and worker: lines of JSON that never leave the device.
+"""The messages between conductor and worker: lines, mostly of JSON, that never leave the device.
 
 The conductor sends a Job, then one command after the other. The worker sends the Stages it enters, Ready once
 the model is open, one answer per command, and Failed if anything goes wrong.
@@ -6,11 +6,14 @@ the model is open, one answer per command, and Failed if anything goes wrong.
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Union
 
 from .. import codec
 from ..wire import Job, Ops, Output
+
+READY_TO_FORK = "ready to fork"  # the first line of a launcher; then one line with each worker's process ID
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,13 @@ class WarmUp:
 
 
 @dataclass(frozen=True)
-class TimeBlock:
-    """Time single inferences in a row. Answered by Block."""
+class TimeBlocks:
+    """Time blocks of single inferences, one after the other: a turn. Answered by Blocks."""
 
-    calls: int
-    limit_ns: int  # no further inference is started after it
+    calls: int  # per block
+    limit_ns: int  # no further inference of a block is started after it
+    blocks: int = 1  # at most
+    turn_ns: int = 0  # no further block is started after it
     end_to_end: bool = False  # include copying inputs in and outputs out
 
 
@@ -60,7 +65,6 @@ class Ready:
     first_ns: int
     timer_resolution_ns: float
     ops: Ops
-    peak_memory_bytes: Optional[int]
     delegate_facts: Dict[str, Any] = field(default_factory=dict)
 
 
@@ -69,7 +73,6 @@ class Outputs:
     """The model's outputs for the job's sample inputs."""
 
     outputs: List[Output]
-    peak_memory_bytes: Optional[int]
 
 
 @dataclass(frozen=True)
@@ -78,16 +81,26 @@ class WarmedUp:
 
     inferences: int
     inference_ns: float
-    peak_memory_bytes: Optional[int]
 
 
 @dataclass(frozen=True)
-class Block:
-    """The times of single inferences, and their CPU times if measured."""
+class Blocks:
+    """The times of single inferences, block by block, and their CPU times if measured."""
 
-    ns: List[int]
-    cpu_time_ns: List[int]
-    peak_memory_bytes: Optional[int]
+    ns: List[List[int]]
+    cpu_time_ns: List[List[int]]
+
+
+@dataclass(frozen=True)
+class ReadMemory:
+    """Read the peak resident memory. Answered by Memory."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The peak resident memory of the worker; None where it can't be read."""
+
+    peak_bytes: Optional[int]
 
 
 @dataclass(frozen=True)
@@ -98,14 +111,39 @@ class Failed:
     reason: str  # one line
 
 
-Task = Union[ComputeOutputs, WarmUp, TimeBlock]  # commands to a worker that is ready
+Task = Union[ComputeOutputs, WarmUp, TimeBlocks, ReadMemory]  # commands to a worker that is ready
 Command = Union[Open, Task]
-Result = Union[Outputs, WarmedUp, Block]  # the answers to tasks
+Result = Union[Outputs, WarmedUp, Blocks, Memory]  # the answers to tasks
 _KINDS = codec.by_name(
-    Job, Open, ComputeOutputs, WarmUp, TimeBlock, Stage, Ready, Outputs, WarmedUp, Block, Failed
+    Job, Open, ComputeOutputs, WarmUp, TimeBlocks, ReadMemory, Stage, Ready, Outputs, WarmedUp, Memory, Failed
 )
+# Blocks in a line: this word, the wall times and the CPU times. JSON would take several times as long.
+_BLOCKS = "Blocks"
+
+
+def encode(message: Any) -> str:
+    """Return a message as one line, newline included."""
+    if isinstance(message, Blocks):
+        return "%s %s %s\n" % (_BLOCKS, _packed(message.ns), _packed(message.cpu_time_ns))
+    return codec.encode(message)
 
 
 def decode(line: str) -> Any:
     """Decode the message in a line. Raises WireError if it is none."""
-    return codec.decode(line, _KINDS)
+    if not line.startswith(_BLOCKS):
+        return codec.decode(line, _KINDS)
+    try:
+        _, ns, cpu_time_ns = line.split(" ")
+        return Blocks(_unpacked(ns), _unpacked(cpu_time_ns))
+    except ValueError as error:
+        raise codec.WireError("not Blocks: %s" % error) from None
+
+
+def _packed(blocks: List[List[int]]) -> str:
+    """Return times as 64-bit integers of this machine, in hexadecimal, with a comma after each block."""
+    return "".join(array("q", block).tobytes().hex() + "," for block in blocks)
+
+
+def _unpacked(text: str) -> List[List[int]]:
+    """Return the times in a text. Raises ValueError if they are none."""
+    return [array("q", bytes.fromhex(block)).tolist() for block in text.split(",")[:-1]]

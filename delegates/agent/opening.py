@@ -8,7 +8,7 @@ from typing import Callable, Iterator, Tuple
 from ..backends import registry
 from ..backends.interpreter import Interpreter
 from ..backends.runtime import Opened
-from ..probe.machine import affinity, peak_memory_bytes, pin
+from ..probe.machine import affinity, pin
 from ..wire import Job, Ops
 from . import samples, timing
 from .messages import Ready
@@ -46,7 +46,6 @@ class Opening:
             first_ns=self.first_ns,
             timer_resolution_ns=timing.timer_resolution_ns(),
             ops=self._ops(),
-            peak_memory_bytes=peak_memory_bytes(),
             delegate_facts=self.delegate.facts(self.job.options, self.log),
         )
 

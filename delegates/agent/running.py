@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from time import perf_counter_ns
 from typing import List, Optional
 
 from ..backends import registry
 from ..wire import Failure, Job, Launch, Output
 from .link import WorkerLink, WorkerLost
-from .messages import Block, ComputeOutputs, Open, Outputs, Ready, TimeBlock, WarmedUp, WarmUp
+from .messages import (
+    Blocks,
+    ComputeOutputs,
+    Memory,
+    Open,
+    Outputs,
+    ReadMemory,
+    Ready,
+    TimeBlocks,
+    WarmedUp,
+    WarmUp,
+)
+from .workers import Workers
 
-# A block holds about so many inferences, and is short enough for turns to follow each other quickly.
+# A block holds about so many inferences.
 BLOCK_INFERENCES = 30
 SHORTEST_BLOCK_NS, LONGEST_BLOCK_NS = 2_000_000, 20_000_000
 BLOCK_CALLS = 500  # at most, of a very short inference
+TURN_NS = 50_000_000  # each turn wakes the conductor, which should take no more than 0.5 % of a core
 COPIES_NS = 5_000_000
 COPIES_CALLS = 100
 SAMPLES = 10_000  # per launch: percentiles need no more, and files stay small
@@ -23,7 +35,7 @@ OUTPUTS_LIMIT_NS = 2_000_000_000
 
 
 class RunningLaunch:
-    """A launch of a job. `start`, `open`, `time_block` and `time_end_to_end` may raise WorkerLost.
+    """A launch of a job. `start`, `open`, `take_turn` and `finish` may raise WorkerLost.
 
     The conductor then stores the error in `lost`.
     """
@@ -45,9 +57,9 @@ class RunningLaunch:
         self._end_to_end_ns: List[int] = []
         self._outputs: List[Output] = []
 
-    def start(self, arguments: List[str]) -> None:
-        """Start the worker, which imports its runtime and waits."""
-        self._worker = WorkerLink(self.job, arguments)
+    def start(self, workers: Workers) -> None:
+        """Start the worker, which imports its runtime, if it has not inherited it, and waits."""
+        self._worker = WorkerLink(self.job, workers)
 
     def open(self, with_outputs: bool) -> None:
         """Load the model, run it once, compute outputs if `with_outputs`, and warm up."""
@@ -62,25 +74,27 @@ class RunningLaunch:
         self._warmup = warmed_up.inferences
         wanted_ns = round(BLOCK_INFERENCES * warmed_up.inference_ns)
         self._block_ns = min(LONGEST_BLOCK_NS, max(SHORTEST_BLOCK_NS, wanted_ns))
-        self._peak_memory_bytes = warmed_up.peak_memory_bytes
+        self._read_memory()
 
-    def time_block(self) -> None:
-        """Time one block of inferences."""
+    def take_turn(self, blocks: int, budget_ns: float) -> None:
+        """Time blocks of inferences for as long as a turn; see `wants_more` for when they end."""
         started = perf_counter_ns()
-        block = self._block(TimeBlock(BLOCK_CALLS, self._block_ns))
+        turn_ns = min(TURN_NS, int(budget_ns - self.spent_ns))
+        timed = self._blocks(TimeBlocks(BLOCK_CALLS, self._block_ns, blocks - len(self.blocks_ns), turn_ns))
         self.blocks_cost_ns += perf_counter_ns() - started
-        self.blocks_ns.append(block.ns)
-        if block.cpu_time_ns:
-            self.cpu_time_ns.append(block.cpu_time_ns)
-        self.spent_ns += sum(block.ns)
-        self._samples += len(block.ns)
+        self.blocks_ns += timed.ns
+        self.cpu_time_ns += timed.cpu_time_ns
+        self.spent_ns += sum(map(sum, timed.ns))
+        self._samples += sum(map(len, timed.ns))
 
-    def time_end_to_end(self) -> None:
-        """Time one block of inferences that include copying inputs in and outputs out."""
-        self._end_to_end_ns = self._block(TimeBlock(COPIES_CALLS, COPIES_NS, end_to_end=True)).ns
+    def finish(self, with_copies: bool) -> None:
+        """Time inferences with copies of inputs and outputs, if `with_copies`, and read the peak memory."""
+        if with_copies:
+            (self._end_to_end_ns,) = self._blocks(TimeBlocks(COPIES_CALLS, COPIES_NS, end_to_end=True)).ns
+        self._read_memory()
 
     def wants_more(self, blocks: int, budget_ns: float) -> bool:
-        """Return whether to time another block of `blocks`. budget_ns: timed work per launch."""
+        """Return whether to take another turn, for `blocks` in all. budget_ns: timed work per launch."""
         if self.lost is not None or len(self.blocks_ns) >= blocks:
             return False
         return self.spent_ns < budget_ns and self._samples < SAMPLES
@@ -99,7 +113,6 @@ class RunningLaunch:
         """Return what was measured. At least one block must have been timed."""
         ready = self._ready
         assert ready is not None
-        fields = vars(replace(ready, peak_memory_bytes=self._peak_memory_bytes))
         return Launch(
             job=self.job.id,
             launch=self.number,
@@ -108,7 +121,9 @@ class RunningLaunch:
             cpu_time_ns=self.cpu_time_ns,
             end_to_end_ns=self._end_to_end_ns,
             outputs=self._outputs,
-            **fields,
+            peak_memory_bytes=self._peak_memory_bytes,
+            launcher=self._running().launcher,
+            **vars(ready),
         )
 
     def failure(self) -> Failure:
@@ -120,10 +135,11 @@ class RunningLaunch:
         reason = lost.reason + ("; " + hint if hint else "")
         return Failure(self.job.id, self.number, lost.stage, reason, lost.signal_name, stderr)
 
-    def _block(self, command: TimeBlock) -> Block:
-        block = self._running().ask(command, Block, self._within(command.limit_ns))
-        self._peak_memory_bytes = block.peak_memory_bytes
-        return block
+    def _blocks(self, command: TimeBlocks) -> Blocks:
+        return self._running().ask(command, Blocks, self._within(command.turn_ns + command.limit_ns))
+
+    def _read_memory(self) -> None:
+        self._peak_memory_bytes = self._running().ask(ReadMemory(), Memory, self.job.timeout_s).peak_bytes
 
     def _within(self, limit_ns: int) -> float:
         """Return the seconds after which a worker that works for `limit_ns` counts as hung."""

@@ -15,6 +15,7 @@ from ..probe import ask, facts
 from ..wire import Done, Job, Message, Request, decode, encode
 from . import cores
 from .conductor import Emit, Group
+from .workers import Workers
 
 _STOP_S = 2.0  # after a stop, for the current block to end
 _LAST_ANSWERS_S = 10.0  # then, for home to read the last answers; a frozen link must not block the exit
@@ -55,7 +56,7 @@ def probe(request: Request, emit: Emit) -> None:
 def run(request: Request, emit: Emit) -> None:
     """Measure the request's jobs, one group after the other."""
     stopped = threading.Event()
-    groups = [Group(jobs, request, [sys.argv[0], "work"], emit) for jobs in grouped(request.jobs)]
+    groups = [Group(jobs, request, Workers([sys.argv[0]]), emit) for jobs in grouped(request.jobs)]
 
     def stop() -> None:
         stopped.set()

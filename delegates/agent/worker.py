@@ -1,7 +1,7 @@
 """The worker: one process, one runtime, one model, one delegate.
 
 Reads a Job, announces each stage it enters (so that a crash can be located), opens the model when told to,
-and then warms up, times a block or computes outputs whenever the conductor gives it a turn.
+and then warms up, times blocks or computes outputs whenever the conductor gives it a turn.
 """
 
 from __future__ import annotations
@@ -9,14 +9,28 @@ from __future__ import annotations
 import functools
 import os
 import sys
+from time import perf_counter_ns
 from typing import Any, Dict, List, Tuple
 
-from .. import codec, streams
+from .. import streams
 from ..backends.base import DelegateMissing
 from ..backends.runtime import RuntimeMissing
 from ..probe.machine import die_with_parent, first_to_go, peak_memory_bytes
 from . import messages, samples, timing
-from .messages import Block, ComputeOutputs, Failed, Outputs, Result, Stage, Task, TimeBlock, WarmedUp, WarmUp
+from .messages import (
+    Blocks,
+    ComputeOutputs,
+    Failed,
+    Memory,
+    Outputs,
+    ReadMemory,
+    Result,
+    Stage,
+    Task,
+    TimeBlocks,
+    WarmedUp,
+    WarmUp,
+)
 from .opening import Opening
 
 # CPU times are measured for inferences of at least this length: the core may be given to others meanwhile,
@@ -33,7 +47,7 @@ def main() -> None:
     first_to_go()
 
     def send(message: Any) -> None:
-        streams.write(out, codec.encode(message))
+        streams.write(out, messages.encode(message))
 
     opening = Opening(messages.decode(sys.stdin.readline()))
     stage = "runtime"
@@ -65,16 +79,27 @@ class Opened:
     def do(self, task: Task) -> Result:
         """Carry out a task, and return its answer."""
         if isinstance(task, ComputeOutputs):
-            outputs = samples.outputs(self._interpreter, self._samples, task.limit_ns)
-            return Outputs(outputs, peak_memory_bytes())
+            return Outputs(samples.outputs(self._interpreter, self._samples, task.limit_ns))
         if isinstance(task, WarmUp):
             calls, inference_ns = timing.warm_up(self._interpreter.invoke, task.limit_ns)
             self._with_cpu_time = self._has_cpu_time and inference_ns > CPU_TIME_FROM_NS
-            return WarmedUp(calls, inference_ns, peak_memory_bytes())
-        ns, cpu_time_ns = self._time(task)
-        return Block(ns, cpu_time_ns, peak_memory_bytes())
+            return WarmedUp(calls, inference_ns)
+        if isinstance(task, ReadMemory):
+            return Memory(peak_memory_bytes())
+        return self._time(task)
 
-    def _time(self, task: TimeBlock) -> Tuple[List[int], List[int]]:
+    def _time(self, task: TimeBlocks) -> Blocks:
+        """Time blocks until the turn is over, at least one."""
+        blocks = Blocks([], [])
+        end = perf_counter_ns() + task.turn_ns
+        while not blocks.ns or (len(blocks.ns) < task.blocks and perf_counter_ns() < end):
+            ns, cpu_time_ns = self._time_block(task)
+            blocks.ns.append(ns)
+            if cpu_time_ns:
+                blocks.cpu_time_ns.append(cpu_time_ns)
+        return blocks
+
+    def _time_block(self, task: TimeBlocks) -> Tuple[List[int], List[int]]:
         """Return times of inferences, and CPU times if they are measured."""
         invoke = self._interpreter.invoke
         if task.end_to_end:

@@ -63,6 +63,10 @@ class Delegate(NamedTuple):
     # True where the functions below need the log: what its library writes while a model is opened.
     keeps_log: bool = False
 
+    # True where workers may be forked from a process that has imported the runtime. Not where the delegate
+    # touches hardware, or loads a library that might start threads before a worker is forked.
+    forks: bool = False
+
     # ops(interpreter): what was delegated; reasons for the rest only where the delegate itself gives them.
     ops: Callable[[Interpreter], Ops] = ops_of_nodes
 

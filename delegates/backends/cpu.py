@@ -15,4 +15,4 @@ def _open(runtime: Opened, model: str, threads: int, options: Options) -> Interp
     return Interpreter(runtime.module.Interpreter(model_path=model, num_threads=threads, **extra))
 
 
-DELEGATE = Delegate("cpu", _open, all_delegated=True, on_cpu=True)
+DELEGATE = Delegate("cpu", _open, all_delegated=True, on_cpu=True, forks=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 from typing import Any, Dict, List, NamedTuple, Tuple
@@ -38,6 +39,7 @@ def installed() -> List[Runtime]:
     ]
 
 
+@functools.lru_cache(maxsize=None)
 def open_runtime(name: str) -> Opened:
     """Import a runtime by name; for "auto" the first that is installed. Raises RuntimeMissing."""
     wanted = [name] if name != "auto" else [n for n, (package, _) in RUNTIMES.items() if _has(package)]

@@ -24,4 +24,4 @@ def _missing(runtime: Opened, options: Options) -> Optional[str]:
     return "%s %s is too old to switch XNNPACK on and off" % (runtime.name, runtime.version)
 
 
-DELEGATE = Delegate("xnnpack", _open, _missing, on_cpu=True)
+DELEGATE = Delegate("xnnpack", _open, _missing, on_cpu=True, forks=True)

@@ -8,7 +8,7 @@ from typing import List
 
 from .. import codec, wire
 from ..backends import registry
-from ..processes import Child, ChildError
+from ..processes import ChildError, start
 from ..wire import ProbeRequest, ProbeResult
 from . import pythons
 
@@ -74,7 +74,7 @@ def _without_its_delegate(request: ProbeRequest, arguments: List[str], error: Ch
 def _ask_once(request: ProbeRequest, arguments: List[str]) -> ProbeResult:
     """Return the answer of one process. Raises ChildError if it gives none."""
     python = os.path.expanduser(request.python)
-    child = Child([python, *arguments], {"OPENBLAS_NUM_THREADS": "1", **request.env})
+    child = start([python, *arguments], {"OPENBLAS_NUM_THREADS": "1", **request.env})
     child.send(wire.encode(request))
     line = child.read_line(_LIMIT_S, codec.MAX_LINE_BYTES)
     try:

@@ -8,7 +8,13 @@ import signal
 import sys
 from typing import List, Optional
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
+
+
+def adopt_orphans() -> bool:
+    """Ask the kernel for the descendants of this process that lose their parents. Return whether it will."""
+    linux = sys.platform.startswith("linux")
+    return linux and ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1) == 0
 
 
 def die_with_parent() -> None:

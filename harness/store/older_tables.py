@@ -16,6 +16,8 @@ from harness.errors import ResultsError
 from harness.record import Row, Run
 from harness.store.tables import CELL_COLUMNS, COLUMNS, COPIES_CSV, LAUNCHES_CSV, SAMPLES_CSV
 
+_NEWER = "launcher"  # a column that their tables lack
+
 _Key = tuple[str, ...]  # of a cell; of a launch, with its number at the end
 _Table = Mapping[_Key, Sequence[Sequence[str]]]  # the other columns, row by row, by launch
 
@@ -89,7 +91,7 @@ def _read(path: Path) -> _Table:
         lines = csv.reader(io.TextIOWrapper(file, "utf-8", newline=""))
         header = next(lines, [])
         key_of = [header.index(column) for column in CELL_COLUMNS]
-        rest_of = [header.index(column) for column in COLUMNS[path.name]]
+        rest_of = [header.index(column) for column in COLUMNS[path.name] if column != _NEWER]
         for line in lines:
             key = tuple([line[index] for index in key_of])
             rows.setdefault(key, []).append([line[index] for index in rest_of])

@@ -30,6 +30,7 @@ COLUMNS = {
         "first_ns",
         "peak_memory_bytes",
         "tick_ns",
+        "launcher",
     ),
     COPIES_CSV: ("run_ns",),
 }
@@ -84,7 +85,7 @@ def _lines(same: bytes, rest: bytes, count: int, values: Iterable[int]) -> bytes
 def _launch_rows(begin: bytes, m: Launch) -> Iterator[bytes]:
     cpus = None if m.affinity is None else " ".join(map(str, m.affinity))
     where = (m.runtime, m.runtime_version, m.python, cpus)
-    figures = (m.warmup, m.init_ns, m.first_ns, m.peak_memory_bytes, m.timer_resolution_ns)
+    figures = (m.warmup, m.init_ns, m.first_ns, m.peak_memory_bytes, m.timer_resolution_ns, m.launcher)
     yield begin + b"," + csv_line((*where, *figures))
 
 

@@ -7,8 +7,9 @@ import sys
 import pytest
 
 from delegates.agent.link import WorkerLink, WorkerLost
-from delegates.agent.messages import Block, Open, Ready, TimeBlock
-from delegates.processes import BadAnswer, CannotStart, Child, Exited, NoAnswer
+from delegates.agent.messages import Blocks, Open, Ready, TimeBlocks, encode
+from delegates.agent.workers import Workers
+from delegates.processes import BadAnswer, CannotStart, Exited, NoAnswer, start
 from delegates.wire import Job
 
 STAGE = '{"kind": "Stage", "name": "load"}'
@@ -21,7 +22,7 @@ def worker(tmp_path, *lines: str) -> WorkerLink:
     with program.open("a") as file:
         file.write("sys.stdout.flush()\nsys.stdin.read()\n")
     job = Job("j", "g", "m", None, "cpu", "auto", sys.executable)
-    return WorkerLink(job, [str(program)])
+    return WorkerLink(job, Workers([str(program)]))
 
 
 @pytest.mark.parametrize(
@@ -31,8 +32,11 @@ def worker(tmp_path, *lines: str) -> WorkerLink:
         "[]",
         '{"kind": "Ready"}',
         '{"kind": "Launch"}',
-        '{"kind": "WarmedUp", "inferences": 1, "peak_memory_bytes": null}',  # of another command
-        '{"kind": "Block", "ns": [1, NaN], "cpu_time_ns": [], "peak_memory_bytes": null}',
+        '{"kind": "WarmedUp", "inferences": 1}',  # of another command
+        '{"kind": "Memory", "peak_bytes": NaN}',
+        "Blocks",
+        "Blocks 00, ",  # not the 8 bytes of a time
+        "Blocks no, hexadecimal,",
         '{"kind": "Stage", "name": "crash"}',  # of none that a worker enters
         "é",
     ],
@@ -46,11 +50,11 @@ def test_nonsense_is_a_crash_where_it_came(tmp_path, line):
 
 
 def test_stages_lead_to_the_answer_and_an_error_of_the_worker_is_its_reason(tmp_path):
-    block = '{"kind": "Block", "ns": [3, 4], "cpu_time_ns": [], "peak_memory_bytes": 5}'
-    link = worker(tmp_path, STAGE, block, '{"kind": "Failed", "stage": "invoke", "reason": "no"}')
-    assert link.ask(TimeBlock(2, 1), Block, 30) == Block([3, 4], [], 5)
+    blocks = encode(Blocks([[3, 1 << 40], [5]], []))[:-1]
+    link = worker(tmp_path, STAGE, blocks, '{"kind": "Failed", "stage": "invoke", "reason": "no"}')
+    assert link.ask(TimeBlocks(2, 1), Blocks, 30) == Blocks([[3, 1 << 40], [5]], [])
     with pytest.raises(WorkerLost, match=r"^no$") as raised:
-        link.ask(TimeBlock(2, 1), Block, 30)
+        link.ask(TimeBlocks(2, 1), Blocks, 30)
     assert raised.value.stage == "invoke"
     link.close()
 
@@ -58,7 +62,7 @@ def test_stages_lead_to_the_answer_and_an_error_of_the_worker_is_its_reason(tmp_
 def test_how_a_child_ends_is_told():
     def ends(code: str, timeout_s: float = 30, most_bytes: int = 100):
         with pytest.raises((BadAnswer, Exited, NoAnswer)) as raised:
-            Child([sys.executable, "-c", code]).read_line(timeout_s, most_bytes)
+            start([sys.executable, "-c", code]).read_line(timeout_s, most_bytes)
         return raised.value.sentence("it", "doing that")
 
     assert ends("import sys; sys.exit('why')") == "it ended with exit status 1 while doing that: why"
@@ -66,7 +70,7 @@ def test_how_a_child_ends_is_told():
     assert ends("import time; time.sleep(60)", 0.5) == "no answer for 0.5 s while doing that"
     assert ends("print('x' * 1000)") == "it sent something that is no answer while doing that"
     with pytest.raises(CannotStart) as raised:
-        Child(["/nonexistent/python"])
+        start(["/nonexistent/python"])
     assert (
         raised.value.sentence("it", "doing that")
         == "cannot start /nonexistent/python: No such file or directory"
@@ -75,7 +79,7 @@ def test_how_a_child_ends_is_told():
 
 def test_a_child_is_ended_with_what_it_has_started():
     code = "import subprocess; subprocess.Popen(['sleep', '60']); print('started', flush=True); input()"
-    child = Child([sys.executable, "-c", code])
+    child = start([sys.executable, "-c", code])
     assert child.read_line(30, 100) == "started"
     child.kill()
     with pytest.raises(Exited) as raised:  # at the end of the stream that both have: both have ended

@@ -8,6 +8,7 @@ import pytest
 
 from delegates.agent import conductor
 from delegates.agent.conductor import Group
+from delegates.agent.workers import Workers
 from delegates.wire import Launch
 from harness.devices.transports import bundle
 from tests.device.conftest import answers, job, run
@@ -66,7 +67,7 @@ def test_little_memory_means_batches_that_all_have_the_baseline(monkeypatch, slo
     monkeypatch.setattr(conductor, "available_memory_bytes", lambda: 400_000_000)
     names = ["base", "a", "b", "c"]
     (tmp_path / "bundle.pyz").write_bytes(bundle.build().data)
-    workers = [str(tmp_path / "bundle.pyz"), "work"]
+    workers = Workers([str(tmp_path / "bundle.pyz")])
     jobs = [job(slow, id=n, baseline=n == "base", env={MARK: n}) for n in names]
     found = []
     Group(jobs, run(jobs, budget_s=0.02, launches=1), workers, found.append).run(threading.Event())

@@ -184,7 +184,7 @@ def test_an_owner_whose_home_was_killed_leaves_the_board(board, tmp_path, cache,
         cwd=tmp_path, env={**environment(cache), "TMPDIR": scratch},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    wait_for(lambda: board.find(" work"), 30)
+    wait_for(lambda: board.find(" launch "), 30)
     process.kill()
     process.wait()
     assert board.is_clean(seconds=10)

@@ -494,7 +494,7 @@ def test_a_home_that_is_frozen_is_not_waited_for(board, tmp_path, cache, slow_mo
     (tmp_path / "devices.toml").write_text(board.profile())
     env = {**environment(cache), "QBENCH_TEST_HOME": str(tmp_path), "TMPDIR": scratch}
     process = subprocess.Popen([sys.executable, "-c", HOME, slow_model, "60"], cwd=tmp_path, env=env)
-    wait_for(lambda: board.find(" work"), 30)
+    wait_for(lambda: board.find(" launch "), 30)
     home = with_environment(f"QBENCH_TEST_HOME={tmp_path}")
     assert len(home) >= 3  # qbench, its connection, and the connection in the background
     send(signal.SIGSTOP, home)

@@ -100,6 +100,7 @@ def launch(
         timer_resolution_ns=40.0,
         ops=Ops(4, 3, 1, [OpGroup("SOFTMAX", 1, ["int8"], "left", [3])]),
         peak_memory_bytes=50_000_000 + number,
+        launcher=number - number % 4,
         outputs=list(outputs),
         delegate_facts={"library": "x.so"},
     )

@@ -198,8 +198,17 @@ def test_launches_carry_what_samples_do_not(tmp_path: Path) -> None:
     assert set(found["init_ns"]) == {3_000_000} and set(found["first_ns"]) == {2_000_000}
     assert set(found["affinity"]) == {"0 1"} and set(found["runtime"]) == {"ai-edge-litert"}
     assert set(found["peak_memory_bytes"]) == {50_000_000, 50_000_001, 50_000_002}
+    assert set(found["launcher"]) == {0}
     copies = pd.read_csv(folder / "copies.csv.gz")
     assert copies.run_ns.tolist() == [4_000_000, 5_000_000] * len(found)
+
+
+def test_records_from_before_launchers_are_read(tmp_path: Path) -> None:
+    folder = stored(tmp_path)
+    events_file = folder / "events.jsonl"
+    events_file.write_text(re.sub(r', ?"launcher": ?\d+', "", events_file.read_text()))
+    kept = [one for cell in store.load(folder, tmp_path).cells for one in cell.launches]
+    assert [one.launcher for one in kept] == [None] * len(list(launches(plan())))
 
 
 def test_names_from_file_systems_survive(tmp_path: Path) -> None:

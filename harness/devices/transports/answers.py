@@ -154,6 +154,7 @@ def _check_launch(m: Launch) -> None:
     _need(m.timer_resolution_ns >= 0, "Launch.timer_resolution_ns")
     _need(min(m.affinity or [0]) >= 0, "Launch.affinity")
     _need((m.peak_memory_bytes or 0) >= 0, "Launch.peak_memory_bytes")
+    _need((m.launcher or 0) >= 0, "Launch.launcher")
     if m.ops is not None:
         _check_ops(m.ops)
     for output in m.outputs:

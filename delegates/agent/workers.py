@@ -1,0 +1,158 @@
+"""Start workers: forked from a launcher where that is as good as a fresh process, which takes longer."""
+
+from __future__ import annotations
+
+import os
+import socket
+from array import array
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+
+from ..backends import registry
+from ..probe.machine import adopt_orphans
+from ..processes import CannotStart, Child, ChildError, Forked, start
+from ..wire import Job
+from .messages import READY_TO_FORK
+
+# What the workers of one launcher have in common, such as where libraries lie in memory, must not pass for
+# something that all launches have in common.
+LAUNCHES_PER_LAUNCHER = 4
+
+# numpy needs no thread pool, which would only take memory and time, and keep a launcher from forking.
+_ENV = {"OPENBLAS_NUM_THREADS": "1"}
+_ANSWER_BYTES = 100  # at most
+_FORK_S = 10.0  # for a launcher to fork a worker
+
+_Key = Tuple[str, str, Tuple[Tuple[str, str], ...]]
+
+
+class Started(NamedTuple):
+    """A worker that was started, and the number of its launcher; None for a fresh process."""
+
+    child: Child
+    launcher: Optional[int]
+
+
+def may_fork(job: Job) -> bool:
+    """Return whether workers of a job may be forked."""
+    return registry.find(job.delegate).forks and not job.exclusive
+
+
+class Workers:
+    """Starts the workers of a group, one launch after the other."""
+
+    def __init__(self, arguments: Sequence[str], may_fork: Callable[[Job], bool] = may_fork) -> None:
+        """arguments: start this program with the role that follows them."""
+        self._arguments, self._may_fork = list(arguments), may_fork
+        self._launchers: Dict[_Key, Launcher] = {}
+        self._unable: Set[_Key] = set()  # these have no working launcher: fresh processes show why
+
+    def prepare(self, jobs: Sequence[Job], number: int) -> None:
+        """Start the launchers that launch `number` of the jobs needs, and wait until they are ready."""
+        for key, old in list(self._launchers.items()):
+            if number - old.number >= LAUNCHES_PER_LAUNCHER:
+                self._launchers.pop(key).close()
+        wanted = {_key(job): job for job in jobs if self._may_fork(job)}
+        missing = {key: job for key, job in wanted.items() if key not in self._launchers}
+        for key, job in missing.items():
+            self._start_launcher(key, job, number)
+        for key, job in missing.items():
+            if key in self._launchers and not self._launchers[key].is_ready(job.timeout_s):
+                self._unable.add(key)
+                del self._launchers[key]
+
+    def start(self, job: Job) -> Started:
+        """Start a worker for a job. Raises CannotStart."""
+        launcher = self._launchers.get(_key(job)) if self._may_fork(job) else None
+        if launcher is not None:
+            try:
+                return Started(launcher.fork(), launcher.number)
+            except (ChildError, OSError):
+                self._launchers.pop(_key(job)).close()  # it was killed; the next launch has another one
+        return Started(start(_command(job, [*self._arguments, "work"]), _env(job)), None)
+
+    def close(self) -> None:
+        """End the launchers."""
+        for launcher in self._launchers.values():
+            launcher.close()
+        self._launchers.clear()
+
+    def kill(self) -> None:
+        """Kill the launchers. Thread-safe."""
+        for launcher in list(self._launchers.values()):
+            launcher.kill()
+
+    def _start_launcher(self, key: _Key, job: Job, number: int) -> None:
+        if key in self._unable or not adopt_orphans():
+            return
+        try:
+            self._launchers[key] = Launcher(job, self._arguments, number)
+        except CannotStart:
+            self._unable.add(key)
+
+
+class Launcher:
+    """A launcher's process (see launcher.py). number: of the launch that it was started for."""
+
+    def __init__(self, job: Job, arguments: Sequence[str], number: int) -> None:
+        """Start it, for the Python, runtime and environment of a job. Raises CannotStart."""
+        self.number = number
+        self._socket, theirs = socket.socketpair()
+        role = [*arguments, "launch", str(theirs.fileno()), job.runtime]
+        with theirs:
+            self._child = start(_command(job, role), _env(job), pass_fds=[theirs.fileno()])
+
+    def is_ready(self, timeout_s: float) -> bool:
+        """Wait until it has imported the runtime. If it can't fork workers, it is ended."""
+        try:
+            if self._child.read_line(timeout_s, _ANSWER_BYTES) == READY_TO_FORK:
+                return True
+        except ChildError:
+            pass
+        self.close()
+        return False
+
+    def fork(self) -> Child:
+        """Fork a worker. Raises ChildError or OSError if the launcher is gone."""
+        stdin, stdout, stderr = os.pipe(), os.pipe(), os.pipe()
+        theirs, ours = [stdin[0], stdout[1], stderr[1]], [stdin[1], stdout[0], stderr[0]]
+        try:
+            self._socket.sendmsg([b"f"], _with_descriptors(theirs))
+            pid = int(self._child.read_line(_FORK_S, _ANSWER_BYTES))
+        except (ChildError, OSError):
+            _close(ours)
+            raise
+        finally:
+            _close(theirs)
+        return Child(Forked(pid, *ours), self._child.stderr_tail())
+
+    def close(self) -> None:
+        """End it. The workers that it has forked are the conductor's children, and go on."""
+        self._socket.close()
+        self._child.close()
+
+    def kill(self) -> None:
+        """Kill it. Thread-safe."""
+        self._child.kill()
+
+
+def _key(job: Job) -> _Key:
+    """Return what workers must have in common to be forked from one launcher."""
+    return job.python, job.runtime, tuple(sorted(job.env.items()))
+
+
+def _command(job: Job, arguments: Sequence[str]) -> List[str]:
+    return [os.path.expanduser(job.python), *arguments]
+
+
+def _env(job: Job) -> Dict[str, str]:
+    return {**_ENV, **job.env}
+
+
+def _with_descriptors(descriptors: List[int]) -> List[Tuple[int, int, Any]]:
+    """Return ancillary data that passes the descriptors on (socket.send_fds, since Python 3.9)."""
+    return [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", descriptors))]
+
+
+def _close(descriptors: List[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
