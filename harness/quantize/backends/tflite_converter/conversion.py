@@ -77,7 +77,7 @@ class Conversion:
 
     @functools.cached_property
     def _pool(self) -> WorkerPool:
-        pool = WorkerPool(self._scratch)
+        pool = WorkerPool(self._scratch, own_code=self.source.kind == "callable")
         self._cleanup.callback(pool.close)
         return pool
 
@@ -102,9 +102,15 @@ class Conversion:
         return [self._results.result(task, oldest) for task in tasks]
 
     def _missing(self, tasks: Sequence[Task], oldest: Version | None) -> list[Task]:
-        """Return the tasks to run, slowest first: those with calibration, and of them those with int16."""
+        """Return the tasks to run. The first of each calibration data comes first: others take steps from it.
+
+        Those come last, and of them int16 first, which takes the fewest.
+        """
         missing = [task for task in tasks if not self._results.is_settled(task, oldest)]
-        return sorted(missing, key=lambda task: (task.calibration is None, "INT16" not in str(task.settings)))
+        first = {task.calibration.sha256: task for task in reversed(missing) if task.calibration}.values()
+        later = [task for task in missing if task not in first]
+        later.sort(key=lambda task: (task.calibration is not None, "INT16" not in str(task.settings)))
+        return [*first, *later]
 
     def _known(self) -> Prepared | None:
         """Return the cache's record of the canonical model, if there is one."""
