@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -28,6 +27,7 @@ from harness.quantize.backends.tflite_converter.results import (
     Task,
     Version,
 )
+from harness.quantize.backends.tflite_converter.scratch import scratch_folder
 from harness.quantize.backends.tflite_converter.workers import WorkerPool, how_many
 from harness.quantize.calibration.samples import InputSpec
 
@@ -70,10 +70,8 @@ class Conversion:
 
     @functools.cached_property
     def _scratch(self) -> Path:
-        """A temporary folder, made only if something is converted: a kill would leave it behind."""
-        made = tempfile.TemporaryDirectory(prefix="qbench-", ignore_cleanup_errors=True)
-        self._cleanup.callback(made.cleanup)
-        return Path(made.name)
+        """A temporary folder, made only if something is converted."""
+        return self._cleanup.enter_context(scratch_folder())
 
     @functools.cached_property
     def _pool(self) -> WorkerPool:

@@ -64,7 +64,7 @@ def _load(*_: object) -> object:
 
 def _converted(folder: Path, convert: Any) -> Callable[..., bytes]:
     """Remember the results of `convert`, whose arguments are serialized settings."""
-    return lambda *settings: once(folder, repr(settings).encode(), lambda: convert(*settings))
+    return lambda *settings: once(folder, [repr(settings).encode()], lambda: convert(*settings))
 
 
 def _calibrated(folder: Path, samples: str, calibrate: Any) -> Callable[..., bytes]:
@@ -74,7 +74,7 @@ def _calibrated(folder: Path, samples: str, calibrate: Any) -> Callable[..., byt
         model: bytes = self._model_content
         if _keeps_state(model):
             return calibrate(self, dataset)  # type: ignore[no-any-return]
-        content = once(folder, samples.encode() + model, lambda: calibrate(self, dataset))
+        content = once(folder, [samples.encode(), model], lambda: calibrate(self, dataset))
         self.__init__(content)  # its ranges are those that another pass would find
         self.has_ranges = True
         return content
@@ -93,13 +93,16 @@ def _keeps_state(model: bytes) -> bool:
     return any(op.custom for op in info.ops) or any(_KEEPS_STATE.search(name) for name in names)
 
 
-def once(folder: Path, key: bytes, make: Callable[[], bytes]) -> bytes:
-    """Return the file in `folder` that was made for `key`; make it if there is none.
+def once(folder: Path, made_from: Sequence[bytes], make: Callable[[], bytes]) -> bytes:
+    """Return what `make` makes, from the file in `folder` that it was written to if it was made before.
 
     Processes that want the same wait for the one that makes it; if that dies, the next one tries.
     """
     folder.mkdir(exist_ok=True)
-    path = folder / hashlib.sha256(key).hexdigest()
+    key = hashlib.sha256()
+    for part in made_from:
+        key.update(part)
+    path = folder / key.hexdigest()
     with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if path.exists():

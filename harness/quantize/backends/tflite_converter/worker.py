@@ -5,8 +5,8 @@ TensorFlow is imported without the MODULEs, which it can do without.
 Reads one request per line on stdin and answers each with a line on stdout (see `messages`). Everything else
 that Python or a C library writes to stdout goes to stderr. It ends when stdin ends.
 
-This module, `sources`, `tracing`, `trust` and `digits` beside it are the only ones that import TensorFlow or
-Keras; `saving` does so for a model that the user holds as an object.
+This module, `sources`, `tracing`, `sharing`, `trust` and `digits` beside it are the only ones that import
+TensorFlow or Keras; `saving` does so for a model that the user holds as an object.
 """
 
 from __future__ import annotations
