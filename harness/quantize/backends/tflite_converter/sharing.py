@@ -1,8 +1,9 @@
 """Steps that the converter repeats for every variant of a model, done once.
 
-For every variant it loads the SavedModel twice, for what is known here, and for every calibrated one it makes
-and calibrates the same float model, for int16 even twice. What replaces that is not public in TensorFlow:
-where one of these functions is missing, variants are made the long way. Their files are the same.
+Seen with TensorFlow 2.21: for every variant it loads the SavedModel twice, to read the names of signatures
+and debug information that it drops. For every calibrated variant it makes and calibrates the same float
+model; for int16 it feeds the samples twice. The functions replaced here are not public: if TensorFlow lacks
+one of them, each variant is made on its own, and its file is the same.
 """
 
 from __future__ import annotations
