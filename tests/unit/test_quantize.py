@@ -85,6 +85,11 @@ def two_inputs():
     small, large = keras.Input((4,), name="small"), keras.Input((6,), name="large")
     return keras.Model([small, large], keras.layers.Dense(2)(small) + keras.layers.Dense(2)(large))
 
+def of_all_keras():
+    import keras
+    keras.wrappers.SKLearnTransformer(unrolled())
+    return unrolled()
+
 def crash():
     os.kill(os.getpid(), signal.SIGSEGV)
 
@@ -335,6 +340,13 @@ def test_a_recurrent_layer_that_the_converter_dies_of_is_named_with_what_helps(z
 def test_a_crash_is_not_blamed_on_what_a_model_does_not_have():
     assert with_unrolling("the converter was killed by SIGSEGV", []) == "the converter was killed by SIGSEGV"
     assert with_unrolling("no kernel", ["lstm"]) == "no kernel"
+
+
+@needs_converter
+@pytest.mark.slow
+def test_a_callable_may_use_what_no_model_file_needs_of_keras(zoo, cache):
+    made = make_variants(resolve_model("zoo:of_all_keras", zoo), [BY_NAME["float32"]], cache=cache)
+    assert [v.variant.name for v in made.variants] == ["float32"]
 
 
 @needs_converter

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -34,6 +33,7 @@ from harness.quantize.backends.tflite_converter.results import (
     ResultCache,
     Task,
 )
+from harness.quantize.backends.tflite_converter.scratch import scratch_folder
 from harness.quantize.backends.tflite_converter.workers import A, WorkerPool, how_many
 from harness.quantize.calibration.samples import InputSpec
 
@@ -87,16 +87,14 @@ class Conversion:
 
     @functools.cached_property
     def _scratch(self) -> Path:
-        """A temporary folder, made only if something is converted: a kill would leave it behind."""
-        made = tempfile.TemporaryDirectory(prefix="qbench-", ignore_cleanup_errors=True)
-        self._cleanup.callback(made.cleanup)
-        return Path(made.name)
+        """A temporary folder, made only if something is converted."""
+        return self._cleanup.enter_context(scratch_folder())
 
     @functools.cached_property
     def _pool(self) -> WorkerPool:
         if self._on_begin is not None:
             self._on_begin()
-        pool = WorkerPool(self._scratch)
+        pool = WorkerPool(self._scratch, own_code=self.source.kind == "callable")
         self._cleanup.callback(pool.close)
         self._oldest.add_done_callback(lambda oldest: pool.stop() if oldest.exception() else None)
         return pool
@@ -125,9 +123,15 @@ class Conversion:
             )
 
     def _missing(self, tasks: Sequence[Task]) -> list[Task]:
-        """Return the tasks to run, slowest first: those with calibration, and of them those with int16."""
+        """Return the tasks to run. The first of each calibration data comes first: others take steps from it.
+
+        Those come last, and of them int16 first, which takes the fewest.
+        """
         missing = [task for task in tasks if self._results.find(task) is None]
-        return sorted(missing, key=lambda task: (task.calibration is None, "INT16" not in str(task.settings)))
+        first = {task.calibration.sha256: task for task in reversed(missing) if task.calibration}.values()
+        later = [task for task in missing if task not in first]
+        later.sort(key=lambda task: (task.calibration is not None, "INT16" not in str(task.settings)))
+        return [*first, *later]
 
     def _known(self) -> Prepared | None:
         """Return the cache's record of the canonical model, if there is one."""

@@ -50,10 +50,8 @@ def write_saved_model(loaded: Loaded, inputs: Sequence[Any], out: Path) -> Any:
     """Write the model, traced with `inputs`, as a SavedModel with one signature. Returns the traced graph."""
     import tensorflow as tf
 
-    traced = tf.function(loaded.graph, input_signature=inputs, autograph=False)
-    graph = traced.get_concrete_function()
+    graph = tf.function(loaded.graph, input_signature=inputs, autograph=False).get_concrete_function()
     module = tf.Module()
-    module.graph = traced
     module.variables_of_graph = list(graph.graph.variables)
     resources = [tensor for tensor in graph.captured_inputs if tensor.dtype == tf.resource]
     if len(resources) > len(module.variables_of_graph):

@@ -24,6 +24,7 @@ from harness.quantize.backends.tflite_converter.messages import (
 )
 
 TIMEOUT_S = 1800.0  # longer than any real conversion takes
+KERAS_EXTRAS = ("sklearn", "pandas")  # Keras imports them for wrappers and data that no model file needs
 MEMORY_PER_WORKER = 3 << 29  # 1.5 GB: TensorFlow and a mobile model with its intermediate forms
 
 A = TypeVar("A", Prepared, Converted)
@@ -32,9 +33,10 @@ A = TypeVar("A", Prepared, Converted)
 class Worker:
     """One converter process. If it fails or dies, the answer is `Failed`."""
 
-    def __init__(self, scratch: Path) -> None:
-        """scratch: the folder for its temporary files."""
-        command = [sys.executable, "-P", "-m", "harness.quantize.backends.tflite_converter.worker"]
+    def __init__(self, scratch: Path, own_code: bool) -> None:
+        """scratch: the folder for its temporary files. own_code: it will run the user's code."""
+        hidden = () if own_code else KERAS_EXTRAS
+        command = [sys.executable, "-P", "-m", "harness.quantize.backends.tflite_converter.worker", *hidden]
         self.process = Process(command, environment=_environment(scratch))
 
     def ask(self, request: Request, timeout_s: float = TIMEOUT_S) -> Answer:
@@ -62,9 +64,12 @@ class Worker:
 class WorkerPool:
     """Several converter processes, started when there is work."""
 
-    def __init__(self, scratch: Path) -> None:
-        """scratch: the folder for temporary files: TensorFlow leaves some behind when it is killed."""
-        self._scratch = scratch
+    def __init__(self, scratch: Path, own_code: bool = False) -> None:
+        """scratch: the folder for temporary files: TensorFlow leaves some behind when it is killed.
+
+        own_code: the workers will run the user's code, so they import all of Keras.
+        """
+        self._scratch, self._own_code = scratch, own_code
         self._idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
         self._all: list[Worker] = []
         self._stopped = False
@@ -112,7 +117,7 @@ class WorkerPool:
             worker.process.close()
 
     def _started(self) -> Worker:
-        worker = Worker(self._scratch)
+        worker = Worker(self._scratch, self._own_code)
         self._all.append(worker)
         if self._stopped:  # perhaps just before it was in the list
             worker.stop()
