@@ -139,18 +139,17 @@ def locate(values: Sequence[float]) -> Optional[Interval]:
 
 
 def speedup(
-    baseline: Mapping[int, float], candidate: Mapping[int, float], clock_error_ns: float = 0.0
+    baseline: Mapping[int, float], candidate: Mapping[int, float], clock_error: float = 0.0
 ) -> Optional[Interval]:
     """Return how many times faster the candidate is, from the floors (launch number -> ns) of two cells.
 
     None if they have no launch in common. Ratios are averaged as logarithms, one per launch. The interval is
-    widened at both ends by `clock_error_ns`, because repetition does not reduce that.
+    widened at both ends by `clock_error`, a part of the value, because repetition does not reduce that.
     """
     found = locate(log_ratios(baseline, candidate))
     if found is None:
         return None
-    shortest = min(floor for floor in (*baseline.values(), *candidate.values()) if floor > 0)
-    return _from_logs(found, clock_error_ns / shortest)
+    return _from_logs(found, clock_error)
 
 
 def clock_error_ns(step_ns: float, jitter_ns: float) -> float:

@@ -27,7 +27,7 @@ def compare(baseline: Timing, cell: Timing, named: BaselineName, precision: floa
     theirs, ours = stats.comparable(
         (baseline.floors, baseline.cpu_time_floors), (cell.floors, cell.cpu_time_floors)
     )
-    found = stats.speedup(theirs, ours, max(baseline.clock_error_ns, cell.clock_error_ns))
+    found = stats.speedup(theirs, ours, max(baseline.clock_error, cell.clock_error))
     if found is None:
         return None
     apart = stats.speedup(theirs, ours)  # by how the launches differ, whatever the clock

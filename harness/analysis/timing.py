@@ -34,7 +34,7 @@ class Timing:
     floors: dict[int, float]
     cpu_time_floors: dict[int, float]
     timer_resolution_ns: float  # the coarsest of the launches
-    clock_error_ns: float  # how far its steps may have moved the floors (stats.clock_error_ns)
+    clock_error: float  # how far its steps may have moved the floors, as a part of them
     spread: list[float]  # some thousands of the samples in ns, evenly spaced
 
     @property
@@ -55,6 +55,8 @@ def of(launches: Sequence[Launch]) -> Timing:
     """Return the times of a cell with these launches."""
     blocks = [block for launch in launches for block in launch.blocks_ns]
     samples = _joined(blocks)
+    floors = _floors({launch.launch: launch.blocks_ns for launch in launches})
+    shortest = min((floor for floor in floors.values() if floor > 0), default=math.inf)
     step_ns = max((launch.timer_resolution_ns for launch in launches), default=0.0)
     return Timing(
         latency=summary(samples, sum(any(map(len, launch.blocks_ns)) for launch in launches)),
@@ -62,10 +64,10 @@ def of(launches: Sequence[Launch]) -> Timing:
             _joined([launch.end_to_end_ns for launch in launches]),
             sum(len(launch.end_to_end_ns) > 0 for launch in launches),
         ),
-        floors=_floors({launch.launch: launch.blocks_ns for launch in launches}),
+        floors=floors,
         cpu_time_floors=_floors({launch.launch: launch.cpu_time_ns for launch in launches}),
         timer_resolution_ns=step_ns,
-        clock_error_ns=stats.clock_error_ns(step_ns, _jitter_ns(blocks)),
+        clock_error=stats.clock_error_ns(step_ns, _jitter_ns(blocks)) / shortest,
         spread=samples[:: max(1, len(samples) // _SPREAD)].tolist(),
     )
 
