@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Optional, Type, TypeVar
 
 from .. import codec
@@ -19,6 +20,9 @@ _DOING = {
 }
 
 T = TypeVar("T")
+
+# Cached, because the same few commands are sent again and again.
+_encoded = functools.lru_cache(maxsize=64)(messages.encode)
 
 
 class WorkerLost(Exception):
@@ -46,7 +50,7 @@ class WorkerLink:
 
     def ask(self, command: Command, answer: Type[T], timeout_s: float) -> T:
         """Send a command and return its answer. timeout_s: the longest wait for each line of the worker."""
-        self._child.send(messages.encode(command))
+        self._child.send(_encoded(command))
         while True:
             message = self._next(timeout_s)
             if isinstance(message, answer):

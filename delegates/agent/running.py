@@ -26,7 +26,8 @@ from .workers import Workers
 BLOCK_INFERENCES = 30
 SHORTEST_BLOCK_NS, LONGEST_BLOCK_NS = 2_000_000, 20_000_000
 BLOCK_CALLS = 500  # at most, of a very short inference
-TURN_NS = 50_000_000  # each turn wakes the conductor, which should take no more than 0.5 % of a core
+TURNS = 4  # of a launch: the more often workers alternate, the more alike is what disturbs them
+TURN_NS = 50_000_000  # at most: then the conductor, which each turn wakes, takes under 0.5 % of a core
 COPIES_NS = 5_000_000
 COPIES_CALLS = 100
 SAMPLES = 10_000  # per launch: percentiles need no more, and files stay small
@@ -77,10 +78,11 @@ class RunningLaunch:
         self._read_memory()
 
     def take_turn(self, blocks: int, budget_ns: float) -> None:
-        """Time blocks of inferences for as long as a turn; see `wants_more` for when they end."""
+        """Time some of `blocks` in all; see `wants_more` for when the last turn is over."""
         started = perf_counter_ns()
+        wanted = min(-(-blocks // TURNS), blocks - len(self.blocks_ns))
         turn_ns = min(TURN_NS, int(budget_ns - self.spent_ns))
-        timed = self._blocks(TimeBlocks(BLOCK_CALLS, self._block_ns, blocks - len(self.blocks_ns), turn_ns))
+        timed = self._blocks(TimeBlocks(BLOCK_CALLS, self._block_ns, wanted, turn_ns))
         self.blocks_cost_ns += perf_counter_ns() - started
         self.blocks_ns += timed.ns
         self.cpu_time_ns += timed.cpu_time_ns
