@@ -28,7 +28,7 @@ __all__ = [
 ]  # fmt: skip
 
 # The defaults of a run.
-DEFAULT_BUDGET_S = 1.0  # seconds of timed work per job
+DEFAULT_BUDGET_S = 2.0  # seconds of timed work per job
 DEFAULT_PRECISION = 0.01  # half the width of the interval, as a part of the value
 
 STAGES = ("runtime", "delegate", "load", "allocate", "invoke", "crash", "timeout", "link")

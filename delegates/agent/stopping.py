@@ -15,12 +15,13 @@ from . import planning
 from .measured import Blocks, Measured
 
 # A job's budget is spread over at least so many launches, as times differ between processes.
-_LAUNCHES_PER_BUDGET = 10
-# So many launches before the interval is believed, unless they cost more than `_CHEAP` budgets.
+_LAUNCHES_PER_BUDGET = 20
+# The interval of a few launches is itself uncertain, and looks narrowest when it is too narrow by chance.
+# So it is to be narrower than asked, and believed from so many launches on, unless they cost the budget.
+_AIM = 0.75
 _GOOD_LAUNCHES = 10
-_CHEAP = 2.0
 # Launches cost more than they time. The wall time of a job's launches is limited to so many budgets.
-_COST_PER_BUDGET = 4.0
+_COST_PER_BUDGET = 2.0
 
 
 class StoppingRule:
@@ -81,9 +82,9 @@ class StoppingRule:
             return False  # the baseline is launched whenever others are
         if one.cost_ns >= _COST_PER_BUDGET * self.budget_ns:
             return False
-        if one.launches < _GOOD_LAUNCHES and one.cost_ns < _CHEAP * self.budget_ns:
+        if one.launches < _GOOD_LAUNCHES and one.cost_ns < self.budget_ns:
             return True
-        return not stats.is_narrow(self._shown(job), request.precision)
+        return not stats.is_narrow(self._shown(job), _AIM * request.precision)
 
     def _accompanies(self, job: Job) -> bool:
         return job is self.baseline and job.id not in self._failed
@@ -122,10 +123,11 @@ class StoppingRule:
         one = self._measured[job.id]
         left_ns = self.budget_ns - one.spent_ns
         if not one.launches:
-            return min(left_ns, _GOOD_LAUNCHES * self.launch_budget_ns)
+            return _GOOD_LAUNCHES * self.launch_budget_ns
         launches = float(_GOOD_LAUNCHES)
         shown = self._shown(job)
         if one.launches >= self._request.min_launches and shown and shown.low and shown.high:
             half = math.log(shown.high / shown.low) / 2
-            launches = max(launches, one.launches * (half / self._request.precision) ** 2)
+            aim = _AIM * self._request.precision
+            launches = max(launches, one.launches * (half / aim) ** 2 if aim else math.inf)
         return min(left_ns, max(1.0, launches - one.launches) * one.spent_ns / one.launches)
