@@ -178,13 +178,17 @@ class Child:
         self.close(kill=True)
         return BadAnswer()
 
-    def close(self, kill: bool = False) -> None:
-        """End the process and everything it started. Without `kill`, it may finish by itself first."""
+    def end(self) -> None:
+        """Close its stdin, at the end of which it ends by itself. Does not wait for that."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.close()
         except OSError:
             pass
+
+    def close(self, kill: bool = False) -> None:
+        """End the process and everything it started. Without `kill`, it may finish by itself first."""
+        self.end()
         if not kill:
             self._wait()
         self.kill()

@@ -81,6 +81,10 @@ class Group:
                         launch.lost = lost
                     launch.cost_ns += perf_counter_ns() - started
 
+        def start_fresh(launch: RunningLaunch) -> None:
+            if not self._workers.is_forked(launch.job):
+                launch.start(self._workers)  # fresh workers import their runtimes at the same time
+
         def wants_more(launch: RunningLaunch) -> bool:
             return launch.wants_more(blocks[launch.job.id], self._rule.launch_budget_ns)
 
@@ -95,13 +99,15 @@ class Group:
                 self._workers.prepare([launch.job for launch in launches], launches[0].number)
             for launch in launches:
                 launch.cost_ns += (perf_counter_ns() - started) // len(launches)
-            each(lambda launch: launch.start(self._workers))
-            each(lambda launch: launch.open(with_outputs=self._rule.is_new(launch.job)))
+            each(start_fresh)
+            each(lambda launch: launch.open(self._workers, with_outputs=self._rule.is_new(launch.job)))
             while not stopped.is_set() and any(map(wants_more, launches)):
                 each(take_turn)
                 launches.reverse()
             each(lambda launch: launch.finish(with_copies=self._rule.wants_copies(launch.job)))
         finally:
+            for launch in launches:
+                launch.end()
             for launch in launches:
                 launch.close()
 

@@ -61,6 +61,10 @@ class WorkerLink:
                 raise self._lost(self._child.refused())
             self._stage = message.name
 
+    def end(self) -> None:
+        """Let the worker end. Does not wait for it."""
+        self._child.end()
+
     def close(self) -> None:
         """Let the worker end, and kill it if it does not."""
         self._child.close()

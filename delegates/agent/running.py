@@ -62,8 +62,10 @@ class RunningLaunch:
         """Start the worker, which imports its runtime, if it has not inherited it, and waits."""
         self._worker = WorkerLink(self.job, workers)
 
-    def open(self, with_outputs: bool) -> None:
+    def open(self, workers: Workers, with_outputs: bool) -> None:
         """Load the model, run it once, compute outputs if `with_outputs`, and warm up."""
+        if self._worker is None:
+            self.start(workers)
         worker = self._running()
         self._ready = worker.ask(Open(), Ready, self.job.timeout_s)
         if with_outputs:
@@ -101,8 +103,13 @@ class RunningLaunch:
             return False
         return self.spent_ns < budget_ns and self._samples < SAMPLES
 
+    def end(self) -> None:
+        """Let the worker end. Does not wait for it."""
+        if self._worker is not None:
+            self._worker.end()
+
     def close(self) -> None:
-        """Let the worker end."""
+        """Wait for the worker to end, and kill it if it does not."""
         if self._worker is not None:
             self._worker.close()
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 import os
 import socket
 from array import array
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ..backends import registry
 from ..probe.machine import adopt_orphans
@@ -47,7 +48,10 @@ class Workers:
         self._unable: Set[_Key] = set()  # these have no working launcher: fresh processes show why
 
     def prepare(self, jobs: Sequence[Job], number: int) -> None:
-        """Start the launchers that launch `number` of the jobs needs, and wait until they are ready."""
+        """Start the launchers that launch `number` of the jobs needs, and order their workers.
+
+        A launcher forks workers while others already open their models.
+        """
         for key, old in list(self._launchers.items()):
             if number - old.number >= LAUNCHES_PER_LAUNCHER:
                 self._launchers.pop(key).close()
@@ -59,15 +63,24 @@ class Workers:
             if key in self._launchers and not self._launchers[key].is_ready(job.timeout_s):
                 self._unable.add(key)
                 del self._launchers[key]
+        for job in filter(self.is_forked, jobs):
+            try:
+                self._launchers[_key(job)].order()
+            except OSError:
+                self._give_up(job)
+
+    def is_forked(self, job: Job) -> bool:
+        """Return whether a launcher forks the job's worker."""
+        return self._may_fork(job) and _key(job) in self._launchers
 
     def start(self, job: Job) -> Started:
-        """Start a worker for a job. Raises CannotStart."""
-        launcher = self._launchers.get(_key(job)) if self._may_fork(job) else None
-        if launcher is not None:
+        """Return the worker that was ordered for a job, or start a fresh one. Raises CannotStart."""
+        if self.is_forked(job):
+            launcher = self._launchers[_key(job)]
             try:
-                return Started(launcher.fork(), launcher.number)
+                return Started(launcher.receive(), launcher.number)
             except (ChildError, OSError):
-                self._launchers.pop(_key(job)).close()  # it was killed; the next launch has another one
+                self._give_up(job)
         return Started(start(_command(job, [*self._arguments, "work"]), _env(job)), None)
 
     def close(self) -> None:
@@ -80,6 +93,10 @@ class Workers:
         """Kill the launchers. Thread-safe."""
         for launcher in list(self._launchers.values()):
             launcher.kill()
+
+    def _give_up(self, job: Job) -> None:
+        """Close a job's launcher, which was killed: the next launch has another one."""
+        self._launchers.pop(_key(job)).close()
 
     def _start_launcher(self, key: _Key, job: Job, number: int) -> None:
         if key in self._unable or not adopt_orphans():
@@ -96,6 +113,7 @@ class Launcher:
     def __init__(self, job: Job, arguments: Sequence[str], number: int) -> None:
         """Start it, for the Python, runtime and environment of a job. Raises CannotStart."""
         self.number = number
+        self._ordered: Deque[List[int]] = collections.deque()  # our ends of each worker's pipes
         self._socket, theirs = socket.socketpair()
         role = [*arguments, "launch", str(theirs.fileno()), job.runtime]
         with theirs:
@@ -111,22 +129,28 @@ class Launcher:
         self.close()
         return False
 
-    def fork(self) -> Child:
-        """Fork a worker. Raises ChildError or OSError if the launcher is gone."""
+    def order(self) -> None:
+        """Have a worker forked. Raises OSError if the launcher is gone."""
         stdin, stdout, stderr = os.pipe(), os.pipe(), os.pipe()
         theirs, ours = [stdin[0], stdout[1], stderr[1]], [stdin[1], stdout[0], stderr[0]]
+        self._ordered.append(ours)
         try:
             self._socket.sendmsg([b"f"], _with_descriptors(theirs))
-            pid = int(self._child.read_line(_FORK_S, _ANSWER_BYTES))
-        except (ChildError, OSError):
-            _close(ours)
-            raise
         finally:
             _close(theirs)
-        return Child(Forked(pid, *ours), self._child.stderr_tail())
+
+    def receive(self) -> Child:
+        """Return the next worker that was ordered. Raises ChildError or OSError if the launcher is gone."""
+        pid = int(self._child.read_line(_FORK_S, _ANSWER_BYTES))
+        return Child(Forked(pid, *self._ordered.popleft()), self._child.stderr_tail())
 
     def close(self) -> None:
-        """End it. The workers that it has forked are the conductor's children, and go on."""
+        """End it, and workers that nobody received. Others are the conductor's children, and go on."""
+        while self._ordered:
+            try:
+                self.receive().close(kill=True)
+            except (ChildError, OSError):
+                _close(self._ordered.popleft())
         self._socket.close()
         self._child.close()
 
