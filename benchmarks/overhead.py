@@ -11,18 +11,23 @@ import argparse
 import os
 import statistics
 import sys
+import tempfile
+import threading
 import time
 from pathlib import Path
+from unittest import mock
 
-from delegates.agent import timing
+from delegates.agent import planning, timing
+from delegates.agent.conductor import Group
+from delegates.agent.running import RunningLaunch
+from delegates.agent.workers import Workers
 from delegates.backends import registry
 from delegates.backends.runtime import open_runtime
-from delegates.probe import machine
-from delegates.wire import Job, Launch, Progress, Request
+from delegates.wire import Job, Request
 from harness.devices.transports import bundle
-from harness.devices.transports.local import LocalTransport
 
 CALLS, LOOPS = 100, 3000
+FEW, MANY = 20, 400  # blocks
 
 
 def timed_against_bare(model: str) -> float:
@@ -43,31 +48,42 @@ def timed_against_bare(model: str) -> float:
     return 100 * (min(timed) / min(bare) - 1)
 
 
-def conductor_beside_worker(model: str) -> tuple[float | None, float]:
-    """Share of a core (None where it is over too soon to tell) and MB of memory of the conductor."""
-    runner = LocalTransport(bundle.build(), print)
+def conductor_beside_worker(model: str) -> tuple[float, float]:
+    """CPU time that the conductor takes while a worker is timed: in a launch of long turns, and per turn.
+
+    The first is a share of a core in percent, the second in us. It is the difference between a launch of many
+    blocks and one of few, so that starting and ending a worker do not count.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / "bundle.pyz"
+        program.write_bytes(bundle.build().data)
+        (few_s, few_cpu_s, few), (many_s, many_cpu_s, many) = (
+            launched(program, model, blocks) for blocks in (FEW, MANY)
+        )
+    cpu_s = many_cpu_s - few_cpu_s
+    return 100 * cpu_s / (many_s - few_s), 1e6 * cpu_s / (many - few)
+
+
+def launched(program: Path, model: str, blocks: int) -> tuple[float, float, int]:
+    """Wall and CPU seconds of the conductor, here in this process, for one launch; and its number of turns."""
     job = Job("job", "g", model, None, "xnnpack", "auto", sys.executable)
-    request = Request("run", [job], budget_s=30, min_launches=1, max_launches=1)
-    connection = runner.start(request)
-    pid, seen, memory = connection.pid, [], 0
-    for message in connection:
-        if isinstance(message, Progress):
-            seen.append((time.monotonic(), cpu_s(pid)))
-        if isinstance(message, Launch):
-            break
-        memory = machine.proc_kib(f"/proc/{pid}/status", "VmHWM") or memory
-    connection.close()
-    if len(seen) < 2:
-        return None, memory / 1024
-    (began, used_before), (ended, used) = seen[0], seen[-1]
-    return 100 * (used - used_before) / (ended - began), memory / 1024
+    turns = 0
 
+    def counted(launch: RunningLaunch, blocks: int, budget_ns: float) -> None:
+        nonlocal turns
+        turns += 1
+        take_turn(launch, blocks, budget_ns)
 
-def cpu_s(pid: int) -> float:
-    """Return the CPU time of all threads of a process, from schedstat (ns; stat counts ticks of 10 ms)."""
-    return (
-        sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
-    )
+    take_turn = RunningLaunch.take_turn
+    request = Request("run", [job], budget_s=1000, min_launches=1, max_launches=1)
+    group = Group([job], request, Workers([str(program)]), lambda message: None)
+    with (
+        mock.patch.object(planning, "FIRST_BLOCKS", blocks),
+        mock.patch.object(RunningLaunch, "take_turn", counted),
+    ):
+        started, before = time.monotonic(), time.process_time()
+        group.run(threading.Event())
+        return time.monotonic() - started, time.process_time() - before, turns
 
 
 def main() -> None:
@@ -76,9 +92,10 @@ def main() -> None:
     parser.add_argument("model", metavar="MODEL.tflite", nargs="?", help="for the conductor: a slower one")
     asked = parser.parse_args()
     print(f"one timed call against a bare loop, smallest model: {timed_against_bare(asked.smallest):+.1f} %")
-    share, memory = conductor_beside_worker(asked.model or asked.smallest)
-    words = "over too soon to tell; name a slower model" if share is None else f"{share:.2f} % of a core"
-    print(f"conductor while a worker is timed: {words}, {memory:.0f} MB")
+    share, turn_us = conductor_beside_worker(asked.model or asked.smallest)
+    print(
+        f"conductor while a worker is timed: {share:.2f} % of a core in turns of 50 ms, {turn_us:.0f} us a turn"
+    )
 
 
 if __name__ == "__main__":
