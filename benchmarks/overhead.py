@@ -28,6 +28,7 @@ from harness.devices.transports import bundle
 
 CALLS, LOOPS = 100, 3000
 FEW, MANY = 20, 400  # blocks
+LEAST_TURNS = 20  # between the two, to tell
 
 
 def timed_against_bare(model: str) -> float:
@@ -48,11 +49,11 @@ def timed_against_bare(model: str) -> float:
     return 100 * (min(timed) / min(bare) - 1)
 
 
-def conductor_beside_worker(model: str) -> tuple[float, float]:
-    """CPU time that the conductor takes while a worker is timed: in a launch of long turns, and per turn.
+def conductor_beside_worker(model: str) -> str:
+    """Say how much CPU time the conductor takes while a worker is timed.
 
-    The first is a share of a core in percent, the second in us. It is the difference between a launch of many
-    blocks and one of few, so that starting and ending a worker do not count.
+    It is the difference between a launch of many blocks and one of few, so that starting and ending a worker
+    do not count.
     """
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "bundle.pyz"
@@ -60,8 +61,10 @@ def conductor_beside_worker(model: str) -> tuple[float, float]:
         (few_s, few_cpu_s, few), (many_s, many_cpu_s, many) = (
             launched(program, model, blocks) for blocks in (FEW, MANY)
         )
+    if many < few + LEAST_TURNS:
+        return "over too soon to tell; name a slower model"
     cpu_s = many_cpu_s - few_cpu_s
-    return 100 * cpu_s / (many_s - few_s), 1e6 * cpu_s / (many - few)
+    return f"{100 * cpu_s / (many_s - few_s):.2f} % of a core, {1e6 * cpu_s / (many - few):.0f} us a turn"
 
 
 def launched(program: Path, model: str, blocks: int) -> tuple[float, float, int]:
@@ -92,10 +95,7 @@ def main() -> None:
     parser.add_argument("model", metavar="MODEL.tflite", nargs="?", help="for the conductor: a slower one")
     asked = parser.parse_args()
     print(f"one timed call against a bare loop, smallest model: {timed_against_bare(asked.smallest):+.1f} %")
-    share, turn_us = conductor_beside_worker(asked.model or asked.smallest)
-    print(
-        f"conductor while a worker is timed: {share:.2f} % of a core in turns of 50 ms, {turn_us:.0f} us a turn"
-    )
+    print(f"conductor while a worker is timed: {conductor_beside_worker(asked.model or asked.smallest)}")
 
 
 if __name__ == "__main__":
