@@ -68,7 +68,7 @@ def conductor_beside_worker(model: str) -> str:
 
 
 def launched(program: Path, model: str, blocks: int) -> tuple[float, float, int]:
-    """Wall and CPU seconds of the conductor, here in this process, for one launch; and its number of turns."""
+    """Return wall and CPU seconds of the conductor, here in this process, for one launch, and its turns."""
     job = Job("job", "g", model, None, "xnnpack", "auto", sys.executable)
     turns = 0
 
