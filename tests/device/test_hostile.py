@@ -80,12 +80,12 @@ def test_a_hanging_worker_is_ended_and_named(runner, dense):
 
 
 def test_stopping_keeps_what_was_measured_and_leaves_no_process(runner, dense):
-    connection = runner.start(run(pair(dense), budget_s=60, launches=1))
+    connection = runner.start(run(pair(dense), budget_s=60, launches=1000))
     messages, turns = [], 0
     for message in connection:
         messages.append(message)
         turns += isinstance(message, Progress)
-        if turns == 3:  # both have had a turn by then
+        if turns == 3:
             connection.stop()
     assert connection.close() is None
     assert isinstance(messages[-1], Done)
@@ -98,7 +98,7 @@ def test_stopping_keeps_what_was_measured_and_leaves_no_process(runner, dense):
 
 
 def test_workers_die_with_a_killed_conductor(runner, dense):
-    connection = runner.start(run(pair(dense), budget_s=60, launches=1))
+    connection = runner.start(run(pair(dense), budget_s=60, launches=1000))
     for message in connection:
         if isinstance(message, Progress):
             os.kill(connection._process.pid, signal.SIGKILL)

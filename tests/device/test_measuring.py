@@ -51,12 +51,13 @@ def test_a_pinned_job_runs_where_it_was_told(runner, dense):
 
 @pytest.mark.slow
 @pytest.mark.alone
-def test_the_budget_is_what_is_timed(runner, nets):
+def test_no_more_is_timed_than_the_budget(runner, nets):
     model = nets / "resnet.tflite"
-    messages = answers(runner, run([job(model)], budget_s=0.5, launches=10))
-    timed_s = sum(sum(map(sum, m.blocks_ns)) for m in messages if isinstance(m, Launch)) / 1e9
-    # The last block of a launch may overrun its share; the first inference is not part of it.
-    assert 0.5 <= timed_s < 0.75
+    messages = answers(runner, run([job(model)], budget_s=0.1, launches=20))
+    launches = [m for m in messages if isinstance(m, Launch)]
+    timed_s = sum(sum(map(sum, m.blocks_ns)) for m in launches) / 1e9
+    # The last block of a launch may overrun its share, a twentieth; the first inference is not part of it.
+    assert 0.1 <= timed_s < 0.3 and len(launches) <= 20
     assert any(isinstance(m, Progress) for m in messages)
 
 

@@ -11,10 +11,11 @@ import pytest
 from delegates.backends import gpu_log
 from delegates.backends.runtime import installed
 from delegates.wire import OpGroup, Ops, Runtime
-from harness.accelerators import Verdict, expected, expected_of, predict
+from harness.accelerators import Verdict, expected, predict
 from harness.analysis import compat, document, reasons
 from harness.config import DelegateSpec, DeviceProfile
 from harness.record import ExpectedOps, Row
+from harness.session.expected import Expectations
 from harness.tflite import read_model, read_model_file
 from tests.device.test_predictions import RUNTIMES, cases, observe
 from tests.ops import Op, Tensor, build
@@ -33,7 +34,8 @@ def left_in_a_run(path: Path, runtime, ops: Ops) -> dict[int, str | None]:
 
 def measured_row(path: Path, runtime, ops: Ops) -> Row:
     """The row of a cell in which a device reported these ops."""
-    built = cell("float32", "xnnpack", expected=expected_of(read_model_file(path), "xnnpack", runtime))
+    known = Expectations().of(path, DelegateSpec("xnnpack"), runtime)
+    built = cell("float32", "xnnpack", expected=known)
     launch = replace(
         measurement(built.cell.id, ops=ops), runtime=runtime.name, runtime_version=runtime.version
     )
