@@ -74,14 +74,16 @@ def read_threads(text: str | None) -> list[int]:
     return numbers
 
 
-def read_percent(option: str, text: str) -> float:
-    """Return 0.01 for "1%", "1" or "1 %". Raises ConfigError."""
+def read_percent(option: str, text: str, below: float = 1) -> float:
+    """Return 0.01 for "1%", "1" or "1 %". Raises ConfigError for less than 0 and from `below` on."""
     try:
         fraction = float(text.strip().removesuffix("%")) / 100
     except ValueError:
         fraction = -1.0
-    if not 0 <= fraction < 1:
-        raise ConfigError(f"{option} {text}: a percentage from 0% to below 100% expected, for example 1%")
+    if not 0 <= fraction < below:
+        raise ConfigError(
+            f"{option} {text}: a percentage from 0% to below {below:.0%} expected, for example 1%"
+        )
     return fraction
 
 
