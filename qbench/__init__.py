@@ -11,11 +11,15 @@ See docs/api.md.
 from harness import __version__
 from harness.errors import CellNotFound, ConfigError, DeviceError, ModelError, QbenchError, ResultsError
 from harness.record import Conclusion, Document, Fidelity, Interval, Latency, Row, Speedup, Variant, Warning
-from qbench.api import compat, device, devices, inspect, load, quantize, run
+from harness.record.comparison import ComparedCell
+from qbench.api import compare, compat, device, devices, inspect, load, quantize, run
+from qbench.comparisons import Comparison
 from qbench.runs import Run
 
 __all__ = [
     "CellNotFound",
+    "ComparedCell",
+    "Comparison",
     "Conclusion",
     "ConfigError",
     "DeviceError",
@@ -32,6 +36,7 @@ __all__ = [
     "Variant",
     "Warning",
     "__version__",
+    "compare",
     "compat",
     "device",
     "devices",

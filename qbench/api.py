@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Union
 from delegates.wire import DEFAULT_BUDGET_S, DEFAULT_PRECISION
 from harness.errors import ConfigError
 from qbench import given
+from qbench.comparisons import Comparison
 from qbench.runs import Run
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ Model = Any  # a value of --model, or an object: a Keras model, a tf.Module, a c
 Samples = Any  # a value of --calibration, or an object: arrays, a tf.data.Dataset, an iterable of samples
 PathText = str | PathLike[str]
 Device = Union[str, "DeviceProfile"]
+StoredRun = Union[str, "PathLike[str]", Run]
 
 
 def run(
@@ -105,6 +107,51 @@ def load(*runs: PathText, results: PathText = "results", force: bool = False) ->
     names = [] if named == ["latest"] else named
     opened = open_runs(names, folder, force=force)
     return Run(opened.run, opened.document, opened.folder)
+
+
+def compare(
+    base: StoredRun,
+    head: StoredRun,
+    *,
+    within: float = 0.02,
+    by: str = "both",
+    fail_over: float | None = None,
+    fail_size: float | None = None,
+    fail_memory: float | None = None,
+    fail_ops: int | None = None,
+    undecided: str = "warn",
+    results: PathText = "results",
+) -> Comparison:
+    """Compare two runs cell by cell. Each is named as for `load`, or is a Run, which may be pooled.
+
+    within: times that differ by no more count as the same; 0.02 is ±2 %.
+    by: compare times as measured ("latency"), relative to a baseline that is the same in both runs
+        ("speedup"), or by intervals that span "both".
+    fail_over, fail_size, fail_memory, fail_ops: the gates of `qbench compare`. The result's `failed` says
+        whether one failed; fractions, but for fail_ops.
+    undecided: "fail" if a gate that the data can't decide counts as failed.
+
+    Raises ResultsError if a run can't be read, or if they have no cell in common.
+    """
+    from harness.analysis.comparison import compare_runs
+    from harness.record.comparison import Limits
+    from harness.session.comparing import open_side
+
+    folder = given.path("results", results)
+    limits = Limits(
+        within=given.fraction("within", within),
+        by=given.choice("by", by, "both", "latency", "speedup"),
+        latency=None if fail_over is None else given.fraction("fail_over", fail_over),
+        size=None if fail_size is None else given.fraction("fail_size", fail_size),
+        memory=None if fail_memory is None else given.fraction("fail_memory", fail_memory),
+        ops=None if fail_ops is None else given.whole_numbers("fail_ops", fail_ops)[0],
+        undecided=given.choice("undecided", undecided, "warn", "fail"),
+    )
+    sides = [
+        run.side() if isinstance(run, Run) else open_side(str(given.path(name, run)), folder)
+        for name, run in (("base", base), ("head", head))
+    ]
+    return Comparison(compare_runs(sides[0], sides[1], limits))
 
 
 def quantize(

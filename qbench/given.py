@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from operator import index
 from os import PathLike, fspath
@@ -56,3 +57,18 @@ def version(name: str, given: Any) -> tuple[int, int] | None:
     if not (isinstance(given, tuple) and len(given) == 2 and all(isinstance(part, int) for part in given)):
         raise ConfigError(f"{name}: two numbers expected, such as (2, 14), found {given!r}")
     return given
+
+
+def fraction(name: str, given: Any) -> float:
+    """A number from 0 upwards: 0.05 is 5 %. Raises ConfigError."""
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given < math.inf:
+        raise ConfigError(f"{name}: a number from 0 upwards expected (0.05 is 5 %), found {given!r}")
+    return float(given)
+
+
+def choice(name: str, given: Any, *choices: T) -> T:
+    """One of several values. Raises ConfigError."""
+    for value in choices:
+        if given == value:
+            return value
+    raise ConfigError(f"{name}: {' or '.join(map(repr, choices))} expected, found {given!r}")

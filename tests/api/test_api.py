@@ -106,6 +106,53 @@ def test_a_run_shows_itself(measured):
     assert "\x1b" not in text
 
 
+def test_two_runs_are_compared(measured):
+    found = qbench.compare(measured, measured.folder, fail_size=0.0, fail_over=0.5)
+    assert [cell.id for cell in found.cells] == [row.id for row in measured.rows]
+    cell = found["b", "xnnpack"]
+    assert cell.ratio.low <= 1 <= cell.ratio.high
+    assert (cell.size_change, cell.failed, found.failed, found.failures, found.facts) == (
+        0,
+        (),
+        False,
+        (),
+        (),
+    )
+    frame = found.to_frame()
+    assert list(frame.variant) == ["a", "b", "a", "b"]
+    assert frame["ratio.value"].tolist() == [one.ratio.value for one in found.cells]
+    assert frame.relative_to[1] == "a/cpu@cpu"
+    assert found.to_dict()["cells"][1]["relative_to"]["variant"] == "a"
+    assert "BASE and HEAD are the same run" in repr(found)
+    assert "<table" in found._repr_html_()
+    with pytest.raises(KeyError, match="2 cells are called b"):
+        found["b"]
+
+
+def test_pooled_runs_are_compared(measured):
+    pooled = qbench.load(measured.folder, measured.folder)
+    found = qbench.compare(pooled, measured)
+    assert found.document.base.run_id == f"{measured.id} + {measured.id}"
+    assert all(cell.ratio.low is not None for cell in found.cells)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"within": "2%"}, "within: a number from 0 upwards"),
+        ({"fail_over": -1}, "fail_over: a number from 0 upwards"),
+        ({"fail_size": float("nan")}, "fail_size: a number"),
+        ({"fail_ops": 1.5}, "fail_ops: whole numbers"),
+        ({"by": "luck"}, "by: 'both' or 'latency' or 'speedup' expected"),
+        ({"undecided": True}, "undecided: 'warn' or 'fail' expected"),
+        ({"head": 3}, "head: a path expected"),
+    ],
+)
+def test_what_cannot_be_compared_names_the_argument(measured, arguments, message):
+    with pytest.raises(qbench.ConfigError, match=message):
+        qbench.compare(**{"base": measured, "head": measured, **arguments})
+
+
 def test_a_stored_run_is_read_as_it_was_measured(measured):
     folder = measured.folder.parent
     latest = qbench.load(results=folder)
