@@ -11,8 +11,9 @@ See docs/api.md.
 from harness import __version__
 from harness.errors import CellNotFound, ConfigError, DeviceError, ModelError, QbenchError, ResultsError
 from harness.record import Conclusion, Document, Fidelity, Interval, Latency, Row, Speedup, Variant, Warning
-from qbench.api import compat, device, devices, inspect, load, quantize, run
+from qbench.api import compat, device, devices, inspect, load, quantize, run, runs
 from qbench.runs import Run
+from qbench.stored import Runs
 
 __all__ = [
     "CellNotFound",
@@ -28,6 +29,7 @@ __all__ = [
     "ResultsError",
     "Row",
     "Run",
+    "Runs",
     "Speedup",
     "Variant",
     "Warning",
@@ -39,4 +41,5 @@ __all__ = [
     "load",
     "quantize",
     "run",
+    "runs",
 ]
