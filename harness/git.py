@@ -35,7 +35,7 @@ def commit(name: str, folder: Path) -> str | None:
 def _ask(folder: Path, *arguments: str) -> str | None:
     """Return what git answers; None if it can't be started, fails or takes too long.
 
-    It takes no locks, and runs no program that the repository's settings name.
+    It takes no locks of the repository, and starts no file monitor that its settings name.
     """
     command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", *arguments]
     try:

@@ -146,7 +146,7 @@ def runs(
     folder = given.path("results", results)
     found, _, skipped = list_runs(folder, wanted, _warn, limit)
     for name, why in skipped.damaged.items():
-        _warn(f"{folder / name} is passed over: {why}")
+        _warn(f"{name} is passed over: {why}")
     return Runs(found)
 
 

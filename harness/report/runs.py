@@ -55,7 +55,7 @@ def as_json(runs: Sequence[RunEntry], results: Path) -> JsonObject:
 def note_skipped(skipped: Skipped, results: Path) -> Iterator[str]:
     """Yield a line for every run that can't be read, and one about the folders that are no runs."""
     for folder, why in skipped.damaged.items():
-        yield f"{results / folder} is passed over: {why}"
+        yield f"{folder} is passed over: {why}"
     if skipped.foreign:
         is_or_are = "is no run" if len(skipped.foreign) == 1 else "are no runs"
         yield f"{some(skipped.foreign, _NAMED)} in {results} {is_or_are}"

@@ -43,9 +43,8 @@ def list_cells(
     def ask(index: Index) -> tuple[Sequence[RunEntry], Sequence[CellEntry]]:
         sync(index, results, note)
         found = index.runs(runs)
-        folders = [run.folder for run in found]
-        _complete(index, folders, results, note)
-        return found, index.cells(folders, cells)
+        _complete(index, [run.folder for run in found], results, note)
+        return found, index.cells(runs, cells)
 
     return using(results, ask, note)
 

@@ -28,7 +28,8 @@ def prunable(results: Path, keep: int, note: Note) -> tuple[Sequence[RunEntry], 
     def ask(index: Index) -> tuple[Sequence[RunEntry], Skipped]:
         skipped = sync(index, results, note)
         old = index.runs(RunFilter())[keep:]
-        return [run for run in reversed(old) if _may_go(run)], skipped
+        may_go = [run for run in reversed(old) if KEEP not in run.tags and run.state != "running"]
+        return may_go, skipped
 
     return using(results, ask, note)
 
@@ -55,7 +56,7 @@ def _remove(folder: Path) -> str | None:
     """Remove a run, whose record is asked once more whether it may go. Raises OSError."""
     with _locked(folder):
         try:
-            if not _may_go(summarize(folder)):
+            if KEEP in summarize(folder).tags:
                 return "it is to be kept"
         except ResultsError as error:
             return str(error)
@@ -65,10 +66,6 @@ def _remove(folder: Path) -> str | None:
         hidden = folder.rename(folder.with_name(_REMOVED + folder.name))
     shutil.rmtree(hidden)
     return None
-
-
-def _may_go(run: RunEntry) -> bool:
-    return KEEP not in run.tags and run.state != "running"
 
 
 @contextmanager

@@ -39,6 +39,15 @@ class _Planned(Struct):
 
 def summarize(folder: Path) -> RunEntry:
     """Read the entry of the run in a folder. Raises ResultsError; NothingPlannedError without a plan."""
+    entry = _read(folder)
+    try:
+        msgspec.json.encode(entry)
+    except UnicodeEncodeError:
+        raise ResultsError(f"{folder} is damaged: what it says of itself is no text") from None
+    return entry
+
+
+def _read(folder: Path) -> RunEntry:
     path = folder / EVENTS
     try:
         with path.open("rb") as file:

@@ -14,8 +14,7 @@ import tempfile
 import threading
 import tracemalloc
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -37,6 +36,7 @@ from tests.unit.record_builder import (
     recorded,
 )
 from tests.unit.record_builder import cell as cell_of
+from tests.unit.stores import mounted
 
 NOW = datetime(2026, 11, 21, 5, 44, 12, 123_456, UTC)
 RECORD = ["events.jsonl", "outputs.bin", "samples.bin"]
@@ -59,23 +59,6 @@ def exported(tmp_path: Path, planned: events.Planned | None = None) -> Path:
     folder = stored(tmp_path, planned=planned)
     store.export(store.load(folder, tmp_path), document(), folder)
     return folder
-
-
-@contextmanager
-def mounted(folder: Path, options: str) -> Iterator[Path]:
-    """A tmpfs at `folder`; skips the test where mounting is not allowed."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("there is no mount command")
-    if done.returncode:
-        pytest.skip(f"needs the right to mount a tmpfs: {done.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def cell_entry(folder: str, row: Row) -> CellEntry:
         delegate=utf8(row.delegate),
         threads=row.threads,
         status=row.status,
-        runtime=row.runtime,
+        runtime=None if row.runtime is None else utf8(row.runtime),
         latency_ms=None if row.latency_ms is None else row.latency_ms.median,
         floor_ms=row.floor_ms,
         speedup=None if speedup is None else speedup.value,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import sqlite3
@@ -59,16 +58,13 @@ def _places(results: Path) -> Iterator[Path]:
     if os.access(results, os.W_OK) and (os.access(path, os.W_OK) or not path.exists()):
         yield path
     elif results.exists():
-        name = digest(os.fsencode(results.resolve()))[:32]
-        with contextlib.suppress(OSError):
-            folder = default_cache() / "index" / name
-            folder.mkdir(parents=True, exist_ok=True)
-            yield folder / FILE
+        yield default_cache() / "index" / digest(os.fsencode(results.resolve())) / FILE
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Index]:
     """Open an index that nobody removes meanwhile. Raises sqlite3.DatabaseError or OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path.parent, fcntl.LOCK_SH), closing(_connect(path)) as connection:
         yield Index(connection)
 

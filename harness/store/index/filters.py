@@ -13,10 +13,12 @@ KEY = ("model", "variant", "device", "delegate", "threads")
 class RunFilter(Struct, frozen=True, kw_only=True):
     """Which runs are asked for. An empty sequence and None mean all.
 
-    models, devices: runs with any of them. tags: runs that carry all of them; None stands for any value.
+    folders: at most some hundreds. models, devices: runs with any of them. tags: runs that carry all of them;
+    None stands for any value.
     since, until: the earliest and the latest start, RFC 3339 in UTC.
     """
 
+    folders: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     tags: Mapping[str, str | None] = {}
@@ -39,6 +41,9 @@ class CellFilter(Struct, frozen=True, kw_only=True):
 def run_condition(wanted: RunFilter) -> tuple[str, list[str | None]]:
     """Return the condition on a row of `runs`, and its values."""
     parts, values = ["1"], list[str | None]()
+    if wanted.folders:
+        parts.append(f"runs.folder IN ({marks(wanted.folders)})")
+        values += wanted.folders
     for column, names in (("models", wanted.models), ("devices", wanted.devices)):
         if names:
             parts.append(f"EXISTS (SELECT 1 FROM json_each(runs.{column}) WHERE value IN ({marks(names)}))")

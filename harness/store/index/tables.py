@@ -11,7 +11,6 @@ import msgspec
 from harness.store.index.entries import CellEntry, RunEntry
 from harness.store.index.filters import KEY, CellFilter, RunFilter, cell_condition, marks, run_condition
 
-_RUNS_AT_ONCE = 500  # parameters of one statement; SQLite before 3.32 takes 999
 _FIGURES = CellEntry.__struct_fields__[7:]  # what follows folder, id and key
 _VERSION = 1
 
@@ -86,31 +85,17 @@ class Index:
         ((count,),) = self._sql.execute(f"SELECT count(*) FROM runs WHERE {condition}", values)
         return int(count)
 
-    def cells(self, folders: Collection[str], wanted: CellFilter | None = None) -> list[CellEntry]:
-        """Return the cells of runs, in the order of each run's table; those of `folders` in their order."""
-        condition, values = cell_condition(wanted or CellFilter())
-        columns = ", ".join(("runs.folder", "cells.id", *(f"cells.{key}" for key in KEY), *_FIGURES))
-        found: dict[str, list[CellEntry]] = {folder: [] for folder in folders}
-        for part in _parts([*found]):
-            rows = self._sql.execute(
-                f"SELECT {columns} FROM runs JOIN figures ON figures.run = runs.number "
-                f"JOIN cells ON cells.number = figures.cell WHERE runs.folder IN ({marks(part)}) "
-                f"AND {condition} ORDER BY figures.run, position",
-                (*part, *values),
-            )
-            for row in rows:
-                found[row[0]].append(CellEntry(*row))
-        return [cell for cells in found.values() for cell in cells]
-
-    def course(self, wanted: CellFilter) -> list[CellEntry]:
-        """Return all that is stored of the cells asked for, cell by cell, the oldest run first."""
-        condition, values = cell_condition(wanted)
-        columns = ", ".join(("runs.folder", "cells.id", *(f"cells.{key}" for key in KEY), *_FIGURES))
+    def cells(self, runs: RunFilter, cells: CellFilter) -> list[CellEntry]:
+        """Return the cells asked for of the runs asked for, the newest run first, as its table has them."""
+        of_runs, run_values = run_condition(runs)
+        of_cells, cell_values = cell_condition(cells)
+        few_runs = runs.folders or cells == CellFilter()
+        tables = ("runs", "figures", "cells") if few_runs else ("cells", "figures", "runs")
         rows = self._sql.execute(
-            f"SELECT {columns} FROM cells JOIN figures ON figures.cell = cells.number "
-            f"JOIN runs ON runs.number = figures.run WHERE {condition} "
-            "ORDER BY cells.number, runs.run_id, runs.folder",
-            values,
+            f"SELECT runs.folder, cells.id, {', '.join((*KEY, *_FIGURES))} FROM {' CROSS JOIN '.join(tables)}"
+            " WHERE figures.run = runs.number AND figures.cell = cells.number"
+            f" AND {of_runs} AND {of_cells} ORDER BY runs.run_id DESC, runs.folder DESC, position",
+            (*run_values, *cell_values),
         )
         return [CellEntry(*row) for row in rows]
 
@@ -175,11 +160,12 @@ class Index:
     def is_sound(self) -> bool:
         """Return whether all of the file can be read. Takes long."""
         (said,) = self._sql.execute("PRAGMA integrity_check(1)").fetchone()
+        tables = self._sql.execute("SELECT count(*) FROM sqlite_master WHERE type = 'table'").fetchone()
         try:
             self.runs(RunFilter())
         except msgspec.MsgspecError:
             return False
-        return bool(said == "ok")
+        return said == "ok" and tables == (_TABLES.count("CREATE TABLE"),)
 
     def _cell(self, cell: CellEntry) -> int:
         """Return the number of a cell, and add it if it is new."""
@@ -217,7 +203,3 @@ class Index:
 
 def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
-
-
-def _parts(folders: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (folders[at : at + _RUNS_AT_ONCE] for at in range(0, len(folders), _RUNS_AT_ONCE))
