@@ -165,7 +165,7 @@ class Index:
             self.runs(RunFilter())
         except msgspec.MsgspecError:
             return False
-        return said == "ok" and tables == (_TABLES.count("CREATE TABLE"),)
+        return bool(said == "ok" and tables == (_TABLES.count("CREATE TABLE"),))
 
     def _cell(self, cell: CellEntry) -> int:
         """Return the number of a cell, and add it if it is new."""
