@@ -114,7 +114,7 @@ def costs(results: Path) -> dict[str, float]:
         "list, index lost": lambda: cpu_s(QBENCH, "list", *at),
         "list": lambda: median_s(QBENCH, "list", *at),
         "list --tag --since": lambda: median_s(
-            QBENCH, "list", "--tag", "board=pi1", "--since", "2025-03-01", *at
+            QBENCH, "list", "--tag", "board=pi1", "--since", "2025-01-03", *at
         ),
         "list --json": lambda: median_s(QBENCH, "list", "--json", "-", *at),
         "show ID": lambda: median_s(QBENCH, "show", one, *at),
