@@ -12,9 +12,10 @@ from harness import __version__
 from harness.errors import CellNotFound, ConfigError, DeviceError, ModelError, QbenchError, ResultsError
 from harness.record import Conclusion, Document, Fidelity, Interval, Latency, Row, Speedup, Variant, Warning
 from harness.record.comparison import ComparedCell
-from qbench.api import compare, compat, device, devices, inspect, load, quantize, run
+from qbench.api import compare, compat, device, devices, inspect, load, quantize, run, runs
 from qbench.comparisons import Comparison
 from qbench.runs import Run
+from qbench.stored import Runs
 
 __all__ = [
     "CellNotFound",
@@ -32,6 +33,7 @@ __all__ = [
     "ResultsError",
     "Row",
     "Run",
+    "Runs",
     "Speedup",
     "Variant",
     "Warning",
@@ -44,4 +46,5 @@ __all__ = [
     "load",
     "quantize",
     "run",
+    "runs",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from operator import index
 from os import PathLike, fspath
 from pathlib import Path
@@ -41,6 +41,15 @@ def whole_numbers(name: str, given: object) -> tuple[int, ...]:
         if isinstance(value, bool) or not isinstance(value, SupportsIndex):
             raise ConfigError(f"{name}: whole numbers expected, found {value!r}")
     return tuple(index(value) for value in values if isinstance(value, SupportsIndex))
+
+
+def tags(name: str, given: object) -> dict[str, str]:
+    """Tags by name, or none. Raises ConfigError."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"{name}: a dict of texts expected, found {given!r}")
+    return dict(given)
 
 
 def path(name: str, given: Any) -> Path:

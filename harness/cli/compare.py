@@ -115,7 +115,7 @@ def compare(
         output.check_target(None if path is None else str(path), option)
     if json_file == "-":
         shown, json_file = Format.JSON, None
-    found = compare_stored(base, head, results, limits)
+    found = compare_stored(base, head, results, limits, output.say)
     problems = output.problems(
         _writer(found, shown),
         *(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -72,6 +73,23 @@ def read_threads(text: str | None) -> list[int]:
             f"--threads {text}: whole numbers from 1 to {MOST_THREADS} expected, for example 4 or 1,2,4"
         )
     return numbers
+
+
+def read_tags(texts: Sequence[str]) -> dict[str, str]:
+    """Return {"board": "pi4"} for "board=pi4". Raises ConfigError."""
+    tags = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise ConfigError(f"--tag {text}: KEY=VALUE expected, for example board=pi4")
+        tags[name] = value
+    return tags
+
+
+def read_tag_filter(texts: Sequence[str]) -> dict[str, str | None]:
+    """Return {"board": "pi4"} for "board=pi4", and {"board": None}, any value, for "board"."""
+    parts = [text.partition("=") for text in texts]
+    return {name: value if equals else None for name, equals, value in parts}
 
 
 def read_percent(option: str, text: str, below: float = 1) -> float:

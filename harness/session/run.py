@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from delegates.wire import ProbeResult
-from harness import __version__, analysis, store
+from harness import __version__, analysis, git, store
 from harness.analysis.baseline import check_baseline
 from harness.cache import default_cache
 from harness.config import Config, DeviceProfile
@@ -18,6 +18,7 @@ from harness.devices.state import device_state
 from harness.errors import DeviceError, ResultsError
 from harness.record import Document, Header, Run
 from harness.session import selection, variants
+from harness.session.indexing import remember
 from harness.session.jobs import Task, make_tasks
 from harness.session.measuring import Measuring
 from harness.session.options import Options
@@ -54,7 +55,7 @@ def run(options: Options, config: Config, watcher: Watcher) -> Outcome:
             writer.planned(plan.as_event())
             interrupted = _measure(writer, tasks, watcher)
             writer.finished(_now(), interrupted)
-            return _outcome(writer)
+            return _outcome(writer, options.results, watcher.note)
 
 
 def _header(options: Options) -> Header:
@@ -66,6 +67,8 @@ def _header(options: Options) -> Header:
         budget_s=options.budget_s,
         precision=options.precision,
         baseline=options.baseline,
+        git=git.state(Path.cwd()),
+        tags=options.tags,
     )
 
 
@@ -120,8 +123,8 @@ def _measure(writer: store.Writer, tasks: Sequence[Task], watcher: Watcher) -> b
     return measuring.interrupted
 
 
-def _outcome(writer: store.Writer) -> Outcome:
-    """Derive the document from the record and export both."""
+def _outcome(writer: store.Writer, results: Path, note: Callable[[str], None]) -> Outcome:
+    """Derive the document from the record, export both, and put the run into the index."""
     run = writer.run()
     document = analysis.document(run)
     problem = writer.problem
@@ -129,6 +132,7 @@ def _outcome(writer: store.Writer) -> Outcome:
         store.export(run, document, writer.folder)
     except ResultsError as error:
         problem = problem or str(error)
+    remember(writer.folder, document, results, note)
     return Outcome(run, document, writer.folder, problem)
 
 

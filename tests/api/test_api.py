@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -36,7 +37,11 @@ def measured(tmp_path_factory) -> qbench.Run:
         patch.setenv("QBENCH_CACHE", str(folder / "cache"))
         mine = qbench.device("mine", delegates=["xnnpack"])
         return qbench.run(
-            folder / "pair", devices=["cpu", mine], budget_s=BUDGET_S, results=folder / "results"
+            folder / "pair",
+            devices=["cpu", mine],
+            budget_s=BUDGET_S,
+            results=folder / "results",
+            tags={"board": "none"},
         )
 
 
@@ -161,8 +166,33 @@ def test_a_stored_run_is_read_as_it_was_measured(measured):
         assert same.conclusions == measured.conclusions
     pooled = qbench.load(measured.id, measured.folder, results=folder)
     assert pooled["a", "cpu"].latency_ms.launches == 2 * measured["a", "cpu"].latency_ms.launches
+    assert qbench.load(measured.id[:-1], results=folder).rows == measured.rows
     with pytest.raises(qbench.ResultsError, match="no run 'other'"):
         qbench.load("other", results=folder)
+
+
+def test_stored_runs_are_listed_and_one_that_is_damaged_is_warned_of(measured, tmp_path):
+    folder = tmp_path / "results"
+    shutil.copytree(measured.folder, folder / measured.id)
+    (listed,) = runs = qbench.runs(results=folder)
+    assert (listed.run_id, listed.models, listed.devices) == (measured.id, ("pair",), ("cpu", "mine"))
+    assert listed.tags == {"board": "none"}
+    frame = runs.to_frame()
+    assert frame.run_id.tolist() == [measured.id] and frame["tags.board"].tolist() == ["none"]
+    for wanted in ({"device": "mine"}, {"tags": {"board": None}}, {"since": listed.started_at[:10]}):
+        assert qbench.runs(results=folder, **wanted) == runs
+    for unwanted in ({"model": "other"}, {"tags": {"board": "pi4"}}, {"until": "2020-01-01"}):
+        assert len(qbench.runs(results=folder, **unwanted).to_frame()) == 0
+    (folder / "damaged").mkdir()
+    (folder / "damaged" / "run.json").write_text("{}")
+    with pytest.warns(UserWarning, match="^damaged is passed over: "):
+        assert qbench.runs(results=folder) == runs
+
+
+@pytest.mark.parametrize("tags", ["board", {"board": 1}, {"a=b": "c"}, {"": "c"}, {1: "c"}])
+def test_tags_that_can_not_be(tags):
+    with pytest.raises(qbench.ConfigError, match="tag"):
+        qbench.run(tags=tags)
 
 
 @pytest.mark.slow

@@ -40,6 +40,8 @@ def test_two_runs(qbench, measured, tmp_path):
         cell["variant"]: cell
         for cell in json.loads(qbench("compare", *measured, "--format", "json").stdout)["cells"]
     }
+    again = qbench("compare", "latest~1", "latest", "--fail-size", "1%")
+    assert (again.returncode, again.stdout) == (1, done.stdout)
     assert cells["a"]["same_file"] is True and cells["b"]["same_file"] is False
     assert cells["b"]["relative_to"]["variant"] == "a"
     assert cells["b"]["ratio"]["low"] <= cells["b"]["ratio"]["value"] <= cells["b"]["ratio"]["high"]

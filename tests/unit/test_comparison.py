@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from delegates.wire import Ops
 from harness.analysis import pool
 from harness.errors import ResultsError
-from harness.record import Crashed, Fidelity, Refused, Unavailable, schema
+from harness.record import Crashed, Fidelity, Git, Refused, Unavailable, schema
 from tests.unit.comparing import by_cpu_time, cells_of, compare, made, noisy, stored_only
 from tests.unit.run_builder import INT8_LEFT, cell, joined, launched, measured, output, tensor
 
@@ -269,6 +269,17 @@ def test_facts_of_runs_models_and_variants_come_after_those_of_machines():
     assert facts(found)["run", "precision"] == ("±1 %", "±5 %")
     assert facts(found)["digits", "source"] == ("digits.keras", "elsewhere.keras")
     assert set(facts(found)) >= {("digits", "model"), ("digits int8", "file")}
+
+
+def test_revisions_and_tags_are_facts():
+    base, head = made(1), made(2)
+    base = replace(base, header=replace(base.header, git=Git("a" * 40, "main", False), tags={"board": "1"}))
+    head = replace(head, header=replace(head.header, git=Git("b" * 40, None, True), tags={"who": "me"}))
+    assert facts(compare(base, head)) == {
+        ("run", "revision"): ("aaaaaaaaaaaa (main)", "bbbbbbbbbbbb, with changes"),
+        ("run", "tag board"): ("1", None),
+        ("run", "tag who"): (None, "me"),
+    }
 
 
 def test_only_settings_that_differ_are_named():

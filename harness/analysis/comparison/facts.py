@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from harness.analysis.comparison.side import same_machine, same_memory
 from harness.analysis.differences import plain_profile, words
-from harness.record import Calibration, DeviceState, Row, Run, Variant
+from harness.record import Calibration, DeviceState, Git, Row, Run, Variant
 from harness.record.comparison import DifferingFact
 from harness.record.interface import Interface, interface
 
@@ -79,6 +79,9 @@ def _warnings(device: str, rows: Iterable[Row]) -> list[str]:
 def _run(base: Run, head: Run) -> Iterator[DifferingFact]:
     mine, theirs = base.header, head.header
     yield from _differing("run", "run", "qbench", mine.qbench_version, theirs.qbench_version)
+    yield from _differing("run", "run", "revision", _revision(mine.git), _revision(theirs.git))
+    for tag in sorted(mine.tags.keys() | theirs.tags.keys()):
+        yield from _differing("run", "run", f"tag {tag}", mine.tags.get(tag), theirs.tags.get(tag))
     yield from _differing("run", "run", "budget", _seconds(mine.budget_s), _seconds(theirs.budget_s))
     yield from _differing("run", "run", "precision", _percent(mine.precision), _percent(theirs.precision))
     baselines = [header.baseline or "default" for header in (mine, theirs)]
@@ -116,6 +119,14 @@ def _digest(sha256: str | None) -> str | None:
 
 def _megabytes(value: int | None) -> str | None:
     return None if value is None else f"{value / 1e6:.0f} MB"
+
+
+def _revision(git: Git | None) -> str | None:
+    """Return "9e8e63d21a0c (main), with changes"."""
+    if git is None:
+        return None
+    branch = f" ({git.branch})" if git.branch else ""
+    return f"{git.revision[:12]}{branch}" + (", with changes" if git.dirty else "")
 
 
 def _seconds(value: float | None) -> str | None:
