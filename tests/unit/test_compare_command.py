@@ -16,7 +16,7 @@ from harness.errors import ConfigError, ResultsError
 from harness.record import schema
 
 RUNS = Path(__file__).resolve().parents[1] / "fixtures" / "runs"
-NAMES = sorted(folder.name for folder in RUNS.iterdir())
+NAMES = sorted(path.parent.name for path in RUNS.glob("*/run.json"))
 DIGITS, DIGITS_AGAIN = "20261121-173645-115-ebef", "20261121-173657-310-8452"
 NET = ["20261121-173737-299-97f8", "20261121-173740-344-7325", "20261121-173743-765-8fab"]
 
