@@ -133,14 +133,14 @@ def test_output_that_cannot_be_written_is_worse_than_a_failed_gate(copied, tmp_p
     ("arguments", "said"),
     [
         (("nothing", DIGITS), "no run 'nothing'"),
-        ((DIGITS, NET[0]), "no cell in common"),
+        ((DIGITS, RUNS / NET[0]), "no cell in common"),
         (("", DIGITS), "no run ''"),
         (("+", DIGITS), r"no run '\+'"),
     ],
 )
-def test_runs_that_cannot_be_compared_are_one_line(arguments, said):
+def test_runs_that_cannot_be_compared_are_one_line(arguments, said, copied):
     with pytest.raises(ResultsError, match=said) as error:
-        compare(*arguments)
+        compare(*arguments, results=copied)
     assert "\n" not in str(error.value) and error.value.exit_code == 2
 
 
