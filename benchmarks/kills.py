@@ -1,15 +1,17 @@
 """Kill a run at random moments: is all that it had reported read back, and is nothing else left behind?
 
-    python -m benchmarks.kills [--count 100] [--seed 1] [--of run|writer]
+    python -m benchmarks.kills [--count 100] [--seed 1] [--of run|writer|index]
 
 run      `qbench run` of the built-in model, with its workers (--run "ARGUMENTS" for another)
 writer   only what a run does with its record, over and over: many more kills hit a write or the export
+index    only what a run does with the index beside the runs, over and over
 
 Each run is started in a folder, with a cache, locks and a temporary folder of its own, and killed with its
 whole process group (SIGKILL). A launch counts as reported once `Writer.launched` has returned. Then:
 
 - every reported launch has to be read back with all its samples and outputs, and nothing damaged
 - it has to be shown: `qbench show` (run), or exported from what is read (writer)
+- the index beside the runs has to be sound, and holds a run's figures completely or not at all
 - nobody holds the record's lock or the machine's, no process is alive, no temporary file is left
 """
 
@@ -29,13 +31,16 @@ import sys
 import tempfile
 import time
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from delegates.wire import Launch, Output
-from harness import store
+from harness import analysis, store
 from harness.errors import ResultsError
 from harness.record import SCHEMA, DeviceState, Document, Done, Header, Host, Model, Run, Variant, events
+from harness.session.indexing import list_cells, remember
+from harness.store.index import CellFilter, Index, RunFilter, using
 from harness.store.reader import NothingPlannedError
 
 SMALL = "--variant float32 --variant int8 --device cpu --device xnnpack --budget 0.2 --precision 5%"
@@ -92,6 +97,23 @@ def record_for_ever(results_dir: Path, seed: int) -> None:
             store.export(run, stand_in(run), writer.folder)
 
 
+def index_for_ever(results_dir: Path) -> None:
+    """A few runs that are put into the index and removed from it."""
+    documents = {}
+    for number in range(3):
+        header = Header(store.new_run_id(), "2026-11-21T05:44:12Z", "0.1.0", Host())
+        with store.create(results_dir, header) as writer:
+            writer.planned(plan())
+            for cell in plan().cells:
+                writer.launched(cell.id, random_launch(cell.id, 0, random.Random(number)))
+            writer.finished("2026-11-21T05:50:00Z", interrupted=False)
+        documents[writer.folder] = analysis.document(store.load(writer.folder, results_dir))
+    while True:
+        for folder, document in documents.items():
+            remember(folder, document, results_dir, sys.exit)
+        using(results_dir, lambda index: index.forget([folder.name for folder in documents]), sys.exit)
+
+
 def plan() -> events.Planned:
     """Two cells of a model."""
     cells = [events.PlannedCell(f"m/{v}/cpu/cpu/1", "m", v, "cpu", "cpu", 1) for v in ("float32", "int8")]
@@ -105,7 +127,7 @@ def random_launch(cell: str, number: int, chance: random.Random) -> Launch:
     outputs = [] if number else [Output("out", [1, 2], "AACAPwAAAEA=")]
     end_to_end, facts = [10**6] * 9, {"library": "x.so"}
     return Launch(
-        cell, number, "ai-edge-litert", "2.3.0", "3.11.9", 1, [0], 10**6, 10**6, 5, blocks, [], end_to_end,
+        cell, number, "ai-edge-litert", "2.3.0", "3.11.9", [0], 10**6, 10**6, 5, blocks, [], end_to_end,
         40.0, None, 5 * 10**7, outputs, facts,
     )  # fmt: skip
 
@@ -138,7 +160,8 @@ class Scene:
             made.mkdir(parents=True)
         seed = str(int(self.token, 16))
         self.arguments = ["run", "--results", str(self.results), "--quiet", *shlex.split(arguments)]
-        self.child = ["record", str(self.results), seed] if of == "writer" else ["qbench", *self.arguments]
+        written = {"writer": "record", "index": "index"}.get(of)
+        self.child = ["qbench", *self.arguments] if written is None else [written, str(self.results), seed]
 
     def start(self) -> tuple[subprocess.Popen[bytes], int]:
         """The run, in a process group of its own, and the end of the pipe that it reports to."""
@@ -165,8 +188,9 @@ class Scene:
         """Everything that is not as it should be."""
         found = self._processes() + self._locks()
         read: set[str] = set()
-        for folder in sorted(self.results.iterdir()):
+        for folder in sorted(self.results.glob("[!.]*")):
             found += self._run(folder, read)
+        found += self._index()
         found += [f"reported and lost: {line}" for line in sorted(reported - read)]
         return found + [f"left behind: {path}" for path in self.temporary.iterdir()]
 
@@ -183,8 +207,17 @@ class Scene:
         damage = [*run.damage, *(line for cell in run.cells for line in cell.damage)]
         return damage + self._shown(run, folder) + self._files(folder, EXPORTED)
 
+    def _index(self) -> list[str]:
+        found: list[str] = []
+        if self.of == "index" and not using(self.results, Index.is_sound, found.append):
+            found.append("the index is damaged")
+        runs, cells = list_cells(self.results, RunFilter(), CellFilter(), found.append)
+        counts = Counter(cell.folder for cell in cells)
+        wrong = [run for run in runs if counts[run.folder] != run.cells]
+        return found + [f"{run.folder}: {counts[run.folder]} cells in the index" for run in wrong]
+
     def _shown(self, run: Run, folder: Path) -> list[str]:
-        if self.of == "writer":
+        if self.of != "run":
             store.export_if_over(run, stand_in(run), folder)
             return []
         command = [sys.executable, "-c", QBENCH, "show", str(folder)]
@@ -236,6 +269,8 @@ def killed(scene: Scene, after_s: float) -> set[str]:
     process, reports = scene.start()
     try:
         process.wait(after_s)
+        if scene.of != "run":
+            sys.exit(f"{scene.of} ended by itself, with exit status {process.returncode}")
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -245,8 +280,8 @@ def killed(scene: Scene, after_s: float) -> set[str]:
 
 def duration_s(folder: Path, options: argparse.Namespace) -> float:
     """About how long a run takes that nobody kills. Also fills the cache."""
-    if options.of == "writer":
-        return 1.5
+    if options.of != "run":
+        return 1.5 if options.of == "writer" else 2.5
     durations = []
     for number in range(2):
         scene = Scene(folder / f"whole-{number}", options.of, options.run)
@@ -264,7 +299,7 @@ def main() -> None:
     )
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--of", choices=["run", "writer"], default="run")
+    parser.add_argument("--of", choices=["run", "writer", "index"], default="run")
     parser.add_argument("--run", default=SMALL, metavar="ARGUMENTS", help=f"of qbench run, default: {SMALL}")
     options = parser.parse_args()
     chance, failed, launches, early = random.Random(options.seed), 0, 0, 0
@@ -296,7 +331,9 @@ def main() -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
         report_launches()
-        if sys.argv[2] == "record":
+        if sys.argv[2] == "index":
+            index_for_ever(Path(sys.argv[3]))
+        elif sys.argv[2] == "record":
             record_for_ever(Path(sys.argv[3]), int(sys.argv[4]))
         else:
             run_qbench(sys.argv[3:])

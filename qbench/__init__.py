@@ -11,11 +11,16 @@ See docs/api.md.
 from harness import __version__
 from harness.errors import CellNotFound, ConfigError, DeviceError, ModelError, QbenchError, ResultsError
 from harness.record import Conclusion, Document, Fidelity, Interval, Latency, Row, Speedup, Variant, Warning
-from qbench.api import compat, device, devices, inspect, load, quantize, run
+from harness.record.comparison import ComparedCell
+from qbench.api import compare, compat, device, devices, inspect, load, quantize, run, runs
+from qbench.comparisons import Comparison
 from qbench.runs import Run
+from qbench.stored import Runs
 
 __all__ = [
     "CellNotFound",
+    "ComparedCell",
+    "Comparison",
     "Conclusion",
     "ConfigError",
     "DeviceError",
@@ -28,10 +33,12 @@ __all__ = [
     "ResultsError",
     "Row",
     "Run",
+    "Runs",
     "Speedup",
     "Variant",
     "Warning",
     "__version__",
+    "compare",
     "compat",
     "device",
     "devices",
@@ -39,4 +46,5 @@ __all__ = [
     "load",
     "quantize",
     "run",
+    "runs",
 ]

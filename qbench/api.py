@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Union
 from delegates.wire import DEFAULT_BUDGET_S, DEFAULT_PRECISION
 from harness.errors import ConfigError
 from qbench import given
+from qbench.comparisons import Comparison
 from qbench.runs import Run
+from qbench.stored import Runs
 
 if TYPE_CHECKING:
     from harness.analysis.compat import CompatReport, Inspection
@@ -25,6 +28,7 @@ Model = Any  # a value of --model, or an object: a Keras model, a tf.Module, a c
 Samples = Any  # a value of --calibration, or an object: arrays, a tf.data.Dataset, an iterable of samples
 PathText = str | PathLike[str]
 Device = Union[str, "DeviceProfile"]
+StoredRun = Union[str, "PathLike[str]", Run]
 
 
 def run(
@@ -43,6 +47,7 @@ def run(
     trust_model: bool = False,
     wait_s: float | None = None,
     results: PathText = "results",
+    tags: Mapping[str, str] | None = None,
     devices_file: PathText | None = None,
     progress: bool | Watcher = False,
 ) -> Run:
@@ -57,6 +62,7 @@ def run(
     budget_s: the longest timed work per cell, in seconds.
     precision: stop once the 95 % interval of the speedup is this narrow; 0.01 is ±1 %.
     results: the folder of stored runs.
+    tags: texts by name, stored with the run; `runs` finds it by them.
     progress: True shows a progress bar on stderr.
 
     Raises QbenchError. A cell that could not be measured raises nothing: its row says why.
@@ -79,6 +85,7 @@ def run(
         trust_model=trust_model,
         wait_s=wait_s,
         results=given.path("results", results),
+        tags=given.tags("tags", tags),
     )
     if not isinstance(progress, bool) and not hasattr(progress, "measured"):
         raise ConfigError(f"progress: True, False or a Watcher expected, found {progress!r}")
@@ -93,18 +100,101 @@ def run(
 
 
 def load(*runs: PathText, results: PathText = "results", force: bool = False) -> Run:
-    """Load a stored run by its id, folder or run.json; without a name, or for "latest", the newest one.
+    """Load a stored run; without a name the newest one.
 
-    Several runs are pooled into one. force: pool them even if they measured different things.
-    Raises ResultsError.
+    runs: each an id or how it begins, "latest", "latest~2", a folder, a run.json, or a git revision or
+        branch. Several are pooled into one.
+    force: pool them even if they measured different things.
+
+    Warns of runs that are passed over because they can't be read. Raises ResultsError.
     """
     from harness.session.stored import open_runs
 
     folder = given.path("results", results)
-    named = [str(given.path("load", name)) for name in runs]
-    names = [] if named == ["latest"] else named
-    opened = open_runs(names, folder, force=force)
+    names = [str(given.path("load", name)) for name in runs]
+    opened = open_runs(names, folder, force=force, note=_warn)
     return Run(opened.run, opened.document, opened.folder)
+
+
+def compare(
+    base: StoredRun,
+    head: StoredRun,
+    *,
+    within: float = 0.02,
+    by: str = "both",
+    fail_over: float | None = None,
+    fail_size: float | None = None,
+    fail_memory: float | None = None,
+    fail_ops: int | None = None,
+    undecided: str = "warn",
+    results: PathText = "results",
+) -> Comparison:
+    """Compare two runs cell by cell. Each is named as for `load`, or is a Run, which may be pooled.
+
+    within: times that differ by no more count as the same; 0.02 is ±2 %.
+    by: compare times as measured ("latency"), relative to a baseline that is the same in both runs
+        ("speedup"), or by intervals that span "both".
+    fail_over, fail_size, fail_memory, fail_ops: the gates of `qbench compare`. The result's `failed` says
+        whether one failed; fractions, but for fail_ops.
+    undecided: "fail" if a gate that the data can't decide counts as failed.
+
+    Raises ResultsError if a run can't be read, or if they have no cell in common.
+    """
+    from harness.analysis.comparison import compare_runs
+    from harness.record.comparison import Limits
+    from harness.session.comparing import open_side
+
+    folder = given.path("results", results)
+    limits = Limits(
+        within=given.fraction("within", within),
+        by=given.choice("by", by, "both", "latency", "speedup"),
+        latency=None if fail_over is None else given.fraction("fail_over", fail_over),
+        size=None if fail_size is None else given.fraction("fail_size", fail_size),
+        memory=None if fail_memory is None else given.fraction("fail_memory", fail_memory),
+        ops=None if fail_ops is None else given.whole_numbers("fail_ops", fail_ops)[0],
+        undecided=given.choice("undecided", undecided, "warn", "fail"),
+    )
+    sides = [
+        run.side() if isinstance(run, Run) else open_side(str(given.path(name, run)), folder, _warn)
+        for name, run in (("base", base), ("head", head))
+    ]
+    return Comparison(compare_runs(sides[0], sides[1], limits))
+
+
+def runs(
+    *,
+    model: str | Sequence[str] = (),
+    device: str | Sequence[str] = (),
+    tags: Mapping[str, str | None] | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    limit: int | None = None,
+    results: PathText = "results",
+) -> Runs:
+    """List the stored runs, the newest first.
+
+    model, device: only runs with any of these. tags: only runs with all of these; None stands for any value.
+    since, until: only runs that started then: "2026-11-21" or "2026-11-21T14:30", in UTC.
+    limit: the newest ones only.
+
+    Warns of runs that can't be read. Raises ResultsError, ConfigError.
+    """
+    from harness.session.indexing import list_runs
+    from harness.session.moments import read_moment
+    from harness.store.index import RunFilter
+
+    wanted = RunFilter(
+        models=given.names("model", model),
+        devices=given.names("device", device),
+        tags=dict(tags or {}),
+        since=read_moment("since", since),
+        until=read_moment("until", until, end=True),
+    )
+    folder = given.path("results", results)
+    found, _, skipped = list_runs(folder, wanted, _warn, limit)
+    for name, why in skipped.damaged.items():
+        _warn(f"{name} is passed over: {why}")
+    return Runs(found)
 
 
 def quantize(
@@ -258,6 +348,10 @@ def _as_toml(value: Any) -> Any:
 def _plain(value: Any) -> Any:
     """Return a path as text, anything else unchanged."""
     return fspath(value) if isinstance(value, PathLike) else value
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, stacklevel=3)
 
 
 def _silent() -> Watcher:

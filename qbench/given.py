@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from operator import index
 from os import PathLike, fspath
 from pathlib import Path
@@ -42,6 +43,15 @@ def whole_numbers(name: str, given: object) -> tuple[int, ...]:
     return tuple(index(value) for value in values if isinstance(value, SupportsIndex))
 
 
+def tags(name: str, given: object) -> dict[str, str]:
+    """Tags by name, or none. Raises ConfigError."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"{name}: a dict of texts expected, found {given!r}")
+    return dict(given)
+
+
 def path(name: str, given: Any) -> Path:
     """A path. Raises ConfigError."""
     if not isinstance(given, str | PathLike):
@@ -56,3 +66,18 @@ def version(name: str, given: Any) -> tuple[int, int] | None:
     if not (isinstance(given, tuple) and len(given) == 2 and all(isinstance(part, int) for part in given)):
         raise ConfigError(f"{name}: two numbers expected, such as (2, 14), found {given!r}")
     return given
+
+
+def fraction(name: str, given: Any) -> float:
+    """A number from 0 upwards: 0.05 is 5 %. Raises ConfigError."""
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given < math.inf:
+        raise ConfigError(f"{name}: a number from 0 upwards expected (0.05 is 5 %), found {given!r}")
+    return float(given)
+
+
+def choice(name: str, given: Any, *choices: T) -> T:
+    """One of several values. Raises ConfigError."""
+    for value in choices:
+        if given == value:
+            return value
+    raise ConfigError(f"{name}: {' or '.join(map(repr, choices))} expected, found {given!r}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import record
-from harness.errors import CellNotFound
+from qbench.lookup import find
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,23 +59,7 @@ class Run:
         integer is a number of threads. The cell's id works, too. Raises CellNotFound, a KeyError, if no cell
         or more than one matches.
         """
-        asked = key if isinstance(key, tuple) else (key,)
-        by_id = [row for row in self.rows if row.id == key]
-        names = [part for part in asked if isinstance(part, str)]
-        threads = [part for part in asked if not isinstance(part, str)]
-        matching = by_id or [
-            row
-            for row in self.rows
-            if [row.variant, row.delegate, row.device, row.model][: len(names)] == names
-            and all(row.threads == number for number in threads)
-        ]
-        if len(matching) == 1:
-            return matching[0]
-        what = "/".join(map(str, asked))
-        listed = "; ".join(_label(row) for row in (matching or self.rows)[:_LISTED])
-        if matching:
-            raise CellNotFound(f"{len(matching)} cells are called {what}: {listed}; name more of one")
-        raise CellNotFound(f"no cell is called {what}; there are {listed}")
+        return find(self.rows, key)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result document, as `qbench run --json` writes it."""
@@ -101,6 +85,12 @@ class Run:
 
         return samples_frame(with_launches(self._stored, self.folder))
 
+    def side(self) -> tuple[record.Run, record.Document]:
+        """Return the run with its samples, as far as they can be read, and its document."""
+        from harness.session.comparing import with_samples
+
+        return with_samples(self._stored, self.folder), self.document
+
     def __repr__(self) -> str:
         from harness.report.table import as_text
 
@@ -110,11 +100,3 @@ class Run:
         from harness.report.html import table_html
 
         return table_html(self.document)
-
-
-_LISTED = 8  # most cells named in an error message
-
-
-def _label(row: record.Row) -> str:
-    threads = f" with {row.threads} threads" if row.threads > 1 else ""
-    return f"{row.model} {row.variant}/{row.delegate}@{row.device}{threads}"

@@ -37,7 +37,7 @@ def baselines(run: Run) -> dict[str, Cell]:
     """
     baseline_of: dict[str, Cell] = {}
     for of_model in _grouped(run.cells, lambda cell: cell.model):
-        for here in _grouped(of_model, _machine):
+        for here in _grouped(of_model, machine_of):
             chosen = _choose(here, of_model, run.header.baseline)
             if chosen is not None:
                 baseline_of |= {entry.cell.id: chosen.cell for entry in here}
@@ -72,7 +72,7 @@ def _failed(entry: CellRun) -> bool:
     return not entry.launches and not isinstance(entry.ended, Pending | Done)
 
 
-def _machine(cell: Cell) -> str:
+def machine_of(cell: Cell) -> str:
     """Return a key that profiles on one machine share: all local ones, or those of one ssh target."""
     return cell.device.machine or ("local" if cell.device.place == "local" else f"@{cell.device.name}")
 

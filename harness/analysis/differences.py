@@ -74,13 +74,13 @@ def _other_facts(one: Run, other: Run) -> Iterator[str]:
 def _facts(mine: DeviceState, theirs: DeviceState) -> Iterator[_Fact]:
     for key in _OF_DEVICE:
         yield _Fact(key, getattr(mine, key), getattr(theirs, key))
-    profiles = _plain(mine.profile), _plain(theirs.profile)
+    profiles = plain_profile(mine.profile), plain_profile(theirs.profile)
     for key in _OF_PROFILE:
         yield _Fact(key, profiles[0].get(key), profiles[1].get(key))
     yield _Fact("governors", mine.facts_before.get("governors"), theirs.facts_before.get("governors"))
 
 
-def _plain(profile: object) -> Mapping[str, object]:
+def plain_profile(profile: object) -> Mapping[str, object]:
     """A profile's values; a delegate is its name, followed by its options."""
     plain = msgspec.to_builtins(profile) or {}
     delegates = [[d["name"], d["options"]] if d["options"] else d["name"] for d in plain.get("delegates", ())]
@@ -88,15 +88,15 @@ def _plain(profile: object) -> Mapping[str, object]:
 
 
 def _short(value: object) -> str:
-    text = _words(value)
+    text = words(value)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
-def _words(value: object) -> str:
+def words(value: object) -> str:
     """A fact in words: several after each other, options by their keys."""
     if isinstance(value, list | tuple):
         between = " " if value and isinstance(value[-1], Mapping) else ", "  # a delegate and its options
-        return between.join(map(_words, value)) or "none"
+        return between.join(map(words, value)) or "none"
     if isinstance(value, Mapping):
-        return " ".join(f"{key}={_words(one)}" for key, one in value.items())
+        return " ".join(f"{key}={words(one)}" for key, one in value.items())
     return "nothing" if value is None else str(value)

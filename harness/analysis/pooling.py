@@ -36,6 +36,8 @@ def pool(runs: Sequence[Run], force: bool = False) -> Run:
         first.header,
         run_id=" + ".join(run.header.run_id for run in runs),
         budget_s=sum(run.header.budget_s or 0.0 for run in runs),
+        git=first.header.git if all(run.header.git == first.header.git for run in runs) else None,
+        tags=_common_tags(runs),
     )
     return replace(
         first,
@@ -46,6 +48,12 @@ def pool(runs: Sequence[Run], force: bool = False) -> Run:
         exported=None,
         pooled=tuple(runs),
     )
+
+
+def _common_tags(runs: Sequence[Run]) -> dict[str, str]:
+    """Return the tags that all runs carry with the same value."""
+    items = [run.header.tags.items() for run in runs]
+    return {name: value for name, value in items[0] if all((name, value) in other for other in items)}
 
 
 def _entries(run: Run, number: int) -> dict[Key, CellRun]:

@@ -74,6 +74,7 @@ class _Context:
             first_ms=timing.median_ms([launch.first_ns for launch in launches]),
             peak_memory_bytes=max((launch.peak_memory_bytes or 0 for launch in launches), default=0) or None,
             latency_ms=timed.latency,
+            floor_ms=timing.median_ms(list(timed.floors.values())),
             latency_with_copies_ms=timed.end_to_end,
             throughput_per_s=timed.throughput_per_s,
             speedup=None if compared is None else compared.speedup,

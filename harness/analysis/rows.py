@@ -8,6 +8,9 @@ from harness.analysis.conclusion import conclude
 from harness.errors import DeviceError
 from harness.record import SCHEMA, Document, Row, Run
 
+ESTIMATOR = 1
+"""Version of what derives figures. Raise it if a figure in the index (harness/store/entries.py) changes."""
+
 MEASURED = ("ok", "partial", "fallback")
 FAILED = ("unavailable", "refused", "crashed", "timeout")
 
@@ -44,6 +47,9 @@ def _derived(run: Run) -> Document:
         budget_s=header.budget_s,
         precision=header.precision,
         baseline=header.baseline,
+        git=header.git,
+        tags=header.tags,
+        estimator=ESTIMATOR,
         host=header.host,
         models=run.models,
         variants=run.variants,

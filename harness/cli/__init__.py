@@ -12,7 +12,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from harness import __version__
-from harness.cli import compat, devices, inspect, quantize, run, show, streams
+from harness.cli import compare, compat, devices, inspect, prune, quantize, run, show, streams
+from harness.cli import list as list_
 from harness.cli.ending import INTERRUPTED
 from harness.errors import QbenchError
 from harness.report import output
@@ -97,6 +98,9 @@ def qbench(
 COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "run": (run.run, run.EXAMPLE),
     "show": (show.show, show.EXAMPLE),
+    "compare": (compare.compare, compare.EXAMPLE),
+    "list": (list_.list_runs, list_.EXAMPLE),
+    "prune": (prune.prune, prune.EXAMPLE),
     "quantize": (quantize.quantize, quantize.EXAMPLE),
     "devices": (devices.devices, devices.EXAMPLE),
     "inspect": (inspect.inspect, inspect.EXAMPLE),

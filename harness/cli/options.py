@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -74,14 +75,33 @@ def read_threads(text: str | None) -> list[int]:
     return numbers
 
 
-def read_percent(option: str, text: str) -> float:
-    """Return 0.01 for "1%", "1" or "1 %". Raises ConfigError."""
+def read_tags(texts: Sequence[str]) -> dict[str, str]:
+    """Return {"board": "pi4"} for "board=pi4". Raises ConfigError."""
+    tags = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise ConfigError(f"--tag {text}: KEY=VALUE expected, for example board=pi4")
+        tags[name] = value
+    return tags
+
+
+def read_tag_filter(texts: Sequence[str]) -> dict[str, str | None]:
+    """Return {"board": "pi4"} for "board=pi4", and {"board": None}, any value, for "board"."""
+    parts = [text.partition("=") for text in texts]
+    return {name: value if equals else None for name, equals, value in parts}
+
+
+def read_percent(option: str, text: str, below: float = 1) -> float:
+    """Return 0.01 for "1%", "1" or "1 %". Raises ConfigError for less than 0 and from `below` on."""
     try:
         fraction = float(text.strip().removesuffix("%")) / 100
     except ValueError:
         fraction = -1.0
-    if not 0 <= fraction < 1:
-        raise ConfigError(f"{option} {text}: a percentage from 0% to below 100% expected, for example 1%")
+    if not 0 <= fraction < below:
+        raise ConfigError(
+            f"{option} {text}: a percentage from 0% to below {below:.0%} expected, for example 1%"
+        )
     return fraction
 
 

@@ -19,6 +19,7 @@ from harness.cli.options import (
     TrustModel,
     Variants,
     read_percent,
+    read_tags,
     read_threads,
 )
 from harness.report import output
@@ -87,6 +88,12 @@ def run(
             help="Longest wait for a machine that another run measures on. Default: for ever.",
         ),
     ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE", help="Store this with the run, for `qbench list --tag`. Repeatable."
+        ),
+    ] = None,
     trust_model: TrustModel = False,
     batch: Batch = 1,
     devices_file: DevicesFile = None,
@@ -123,6 +130,7 @@ def run(
         precision=read_percent("--precision", precision),
         wait_s=wait,
         results=results,
+        tags=read_tags(tag or []),
     )
     config = read_config(devices_file)
     output.check_target(json_file)

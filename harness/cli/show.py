@@ -19,8 +19,9 @@ def show(
         list[str] | None,
         typer.Argument(
             metavar="RUN",
-            help="Run id, folder or run.json. Default: the latest. Several are pooled: their launches count"
-            " together, which narrows the intervals.",
+            help="Run id (or how it begins), latest, latest~2, folder, run.json, git revision or branch."
+            " Default: latest. Several are pooled: their launches count together, which narrows the"
+            " intervals.",
         ),
     ] = None,
     results: Results = Path("results"),
@@ -34,7 +35,7 @@ def show(
     from harness.report.table import render
     from harness.session.stored import open_runs
 
-    document = open_runs(which or [], results, force=force).document
+    document = open_runs(which or [], results, force=force, note=output.say).document
     if json_file is not None:
         output.write_json(document, json_file)
     else:

@@ -6,7 +6,7 @@ each time it is shown. `None` means "not asked" or "not known", never "failed".
 
 from harness.record.cell import Artifact, Cell, CellRun, CompilerOp, ExpectedOps
 from harness.record.device import Delegate, DeviceState, Facts, Profile
-from harness.record.document import SCHEMA, Conclusion, Document, Host
+from harness.record.document import SCHEMA, Conclusion, Document, Git, Host
 from harness.record.ended import (
     Crashed,
     Done,
@@ -63,6 +63,7 @@ __all__ = [
     "FailedVariant",
     "Fidelity",
     "FidelitySamples",
+    "Git",
     "Header",
     "Host",
     "Interval",

@@ -26,6 +26,14 @@ class Host(Struct, frozen=True):
     packages: Mapping[str, str] = {}
 
 
+class Git(Struct, frozen=True):
+    """The state of the git repository that a run was started in."""
+
+    revision: str  # the full hash of the commit
+    branch: str | None  # None: a detached HEAD
+    dirty: bool  # whether tracked files were changed
+
+
 class Conclusion(Struct, frozen=True):
     """The recommended cell of one model and baseline. Cells are named by their ids."""
 
@@ -51,6 +59,9 @@ class Document(Struct, frozen=True, kw_only=True):
     budget_s: float | None = None
     precision: float | None = None
     baseline: str | None = None
+    git: Git | None = None
+    tags: Mapping[str, str] = {}
+    estimator: int | None = None  # version of the functions that derived the figures
     host: Host = Host()
     models: tuple[Model, ...]
     variants: tuple[Variant, ...]

@@ -18,7 +18,7 @@ from harness.record.ended import Ended as HowItEnded
 from harness.record.run import Header
 from harness.record.variant import FailedVariant, Model, Variant
 
-SCHEMA = 1  # of the events; readers refuse a larger one
+SCHEMA = 1  # of the events; docs/results.md, "Formats", says when it is raised
 
 
 class Chunk(Struct, frozen=True):
@@ -91,8 +91,8 @@ class Launched(Struct, frozen=True, tag_field="event", tag="launched"):
     block_sizes: tuple[int, ...]
     has_cpu_times: bool
     end_to_end: int
-    time_bytes: int
     samples: Chunk
+    time_bytes: int = 8  # the first records, which did not say it, always used 8
     outputs: tuple[StoredOutput, ...] = ()
 
 

@@ -119,6 +119,7 @@ class Row(Struct, frozen=True, kw_only=True):
     first_ms: float | None = None
     peak_memory_bytes: int | None
     latency_ms: Latency | None
+    floor_ms: float | None = None  # median over launches
     latency_with_copies_ms: Latency | None = None
     throughput_per_s: float | None = None
     speedup: Speedup | None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from harness.record.cell import CellRun
 from harness.record.device import DeviceState
-from harness.record.document import Document, Host
+from harness.record.document import Document, Git, Host
 from harness.record.variant import FailedVariant, Model, Variant
 
 
@@ -20,6 +22,8 @@ class Header(Struct, frozen=True):
     budget_s: float | None = None
     precision: float | None = None  # a fraction: 0.01 is 1 %
     baseline: str | None = None  # as asked for: VARIANT[/DELEGATE][@DEVICE]
+    git: Git | None = None  # None: not in a repository, or git could not be asked
+    tags: Mapping[str, str] = {}
 
 
 class Run(Struct, frozen=True):

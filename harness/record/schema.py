@@ -1,28 +1,37 @@
-"""The JSON Schema of run.json, made from its types; `python -m harness.record.schema` writes the file."""
+"""The JSON Schemas of documents, made from their types; `python -m harness.record.schema` writes them."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
+from harness.record.comparison import Comparison
 from harness.record.document import Document
 from harness.record.plain import JsonObject
 
 FILE = Path(__file__).with_name("run.schema.json")
+COMPARISON_FILE = Path(__file__).with_name("comparison.schema.json")
+_OF: Mapping[Path, tuple[type, str]] = {
+    FILE: (Document, "qbench's run.json"),
+    COMPARISON_FILE: (Comparison, "qbench compare --format json"),
+}
 
 
-def schema() -> JsonObject:
-    """Return the JSON Schema 2020-12 of run.json."""
-    made = msgspec.json.schema(Document)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "qbench's run.json", **made}
+def schema(file: Path = FILE) -> JsonObject:
+    """Return the JSON Schema 2020-12 that a shipped file holds."""
+    kind, title = _OF[file]
+    made = msgspec.json.schema(kind)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **made}
 
 
-def text() -> str:
-    """Return the text of the shipped schema file."""
-    return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
+def text(file: Path = FILE) -> str:
+    """Return the text of a shipped schema file."""
+    return json.dumps(schema(file), indent=1, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":
-    FILE.write_text(text(), encoding="utf-8")
+    for path in _OF:
+        path.write_text(text(path), encoding="utf-8")

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-
 from harness.analysis.compat import CompatReport
 from harness.report.compat_matrix import Matrix
 from harness.report.compat_remarks import Remark
 from harness.report.compat_view import view
-
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
+from harness.report.markdown import escape, table
 
 
 def render(report: CompatReport) -> str:
@@ -22,23 +18,13 @@ def render(report: CompatReport) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def escape(text: str) -> str:
-    """Escape text so that Markdown shows it unchanged, also in a table."""
-    return _SPECIAL.sub(r"\\\1", text)
-
-
 def _matrix(matrix: Matrix) -> str:
     names = ["model", "variant", *matrix.columns]
     rows = [
         [line.model, line.variant, *(f"{entry.mark} {entry.text}" for entry in line.entries)]
         for line in matrix.lines
     ]
-    lines = [_row(names), "|" + " --- |" * len(names), *map(_row, rows)]
-    return f"## {escape(matrix.device)}\n\n{escape(matrix.about)}\n\n" + "\n".join(lines)
-
-
-def _row(texts: Sequence[str]) -> str:
-    return "| " + " | ".join(map(escape, texts)) + " |"
+    return f"## {escape(matrix.device)}\n\n{escape(matrix.about)}\n\n{table(names, rows)}"
 
 
 def _remark(remark: Remark) -> str:

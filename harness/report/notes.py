@@ -22,11 +22,13 @@ def paragraphs(document: Document) -> list[Paragraph]:
     reference = samples.compared_with(document)
     text = f"SQNR: signal to quantization noise of the outputs against {reference}"
     interrupted = "Interrupted: what was measured until then is shown and stored."
+    tags = ", ".join(f"{name}={value}" for name, value in document.tags.items())
     return [
         *([Paragraph(text, tone="dim")] if reference else []),
         *_paragraphs(_reasons(rows), rows),
         *_paragraphs(_warnings(rows), rows),
         *([Paragraph(interrupted, tone="plain")] if document.interrupted else []),
+        *([Paragraph(clean(f"tags: {tags}"), tone="dim")] if tags else []),
     ]
 
 

@@ -71,6 +71,11 @@ def put_lines(lines: Iterable[object]) -> None:
     put(lambda: sys.stdout.write("".join(f"{line}\n" for line in shown)))
 
 
+def put_text(text: str) -> None:
+    """Write a document to standard output unchanged. Raises ResultsError if it can't be written."""
+    put(lambda: sys.stdout.write(text))
+
+
 def problems(*deliveries: Callable[[], object] | None) -> list[str]:
     """Run every delivery, also after one has failed. Returns the messages of those that failed."""
     messages = []

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from harness.errors import ConfigError
 
 SHORTEST_BUDGET_S = 0.01
 LONGEST_BUDGET_S = 86_400.0  # one day
+LONGEST_TAG = 200  # characters of its name and of its value
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Options:
     precision: float = DEFAULT_PRECISION
     wait_s: float | None = None  # longest wait for a machine in use; None: for ever
     results: Path = Path("results")
+    tags: Mapping[str, str] = field(default_factory=dict)
     timeouts: Timeouts = Timeouts()  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:
@@ -52,6 +54,17 @@ class Options:
             _check("wait_s", self.wait_s, float, 0, math.inf)
         if not isinstance(self.baseline, str | None):
             raise ConfigError(f"baseline: VARIANT[/DELEGATE][@DEVICE] expected, found {self.baseline!r}")
+        for name, value in self.tags.items():
+            _check_tag(name, value)
+
+
+def _check_tag(name: object, value: object) -> None:
+    """Raises ConfigError unless both are text of one line, and the name is neither empty nor holds "="."""
+    for text in (name, value):
+        if not isinstance(text, str) or not text.isprintable() or len(text) > LONGEST_TAG:
+            raise ConfigError(f"tag {name}={value}: one line of at most {LONGEST_TAG} characters expected")
+    if not name or "=" in str(name):
+        raise ConfigError(f"tag {name}={value}: KEY=VALUE expected, for example branch=main")
 
 
 def _check(name: str, value: object, kind: type[int | float], least: float, most: float) -> None:

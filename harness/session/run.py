@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness import __version__, analysis, store
+from harness import __version__, analysis, git, store
 from harness.analysis.baseline import check_baseline
 from harness.cache import default_cache
 from harness.config import Config, DeviceProfile
@@ -17,6 +17,7 @@ from harness.devices.state import device_state
 from harness.errors import ResultsError
 from harness.record import Document, Header, Run
 from harness.session import selection, variants
+from harness.session.indexing import remember
 from harness.session.jobs import Task, make_tasks
 from harness.session.measuring import Measuring
 from harness.session.options import Options
@@ -52,7 +53,7 @@ def run(options: Options, config: Config, watcher: Watcher) -> Outcome:
             writer.planned(plan.as_event())
             interrupted = _measure(writer, tasks, watcher)
             writer.finished(_now(), interrupted)
-            return _outcome(writer)
+            return _outcome(writer, options.results, watcher.note)
 
 
 def _header(options: Options) -> Header:
@@ -64,6 +65,8 @@ def _header(options: Options) -> Header:
         budget_s=options.budget_s,
         precision=options.precision,
         baseline=options.baseline,
+        git=git.state(Path.cwd()),
+        tags=options.tags,
     )
 
 
@@ -99,8 +102,8 @@ def _measure(writer: store.Writer, tasks: Sequence[Task], watcher: Watcher) -> b
     return measuring.interrupted
 
 
-def _outcome(writer: store.Writer) -> Outcome:
-    """Derive the document from the record and export both."""
+def _outcome(writer: store.Writer, results: Path, note: Callable[[str], None]) -> Outcome:
+    """Derive the document from the record, export both, and put the run into the index."""
     run = writer.run()
     document = analysis.document(run)
     problem = writer.problem
@@ -108,6 +111,7 @@ def _outcome(writer: store.Writer) -> Outcome:
         store.export(run, document, writer.folder)
     except ResultsError as error:
         problem = problem or str(error)
+    remember(writer.folder, document, results, note)
     return Outcome(run, document, writer.folder, problem)
 
 

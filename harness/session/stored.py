@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness import analysis, store
 from harness.record import Document, Run
+from harness.session.indexing import remember
+from harness.store.naming import LATEST
+
+Note = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -19,21 +23,23 @@ class StoredRun:
     folder: Path
 
 
-def open_runs(names: Sequence[str], results: Path, *, force: bool = False) -> StoredRun:
+def open_runs(
+    names: Sequence[str], results: Path, *, force: bool = False, note: Note = store.ignore
+) -> StoredRun:
     """Open the named run, or the latest one without a name; pool several into one. Raises ResultsError.
 
-    force: pool runs even if they measured different things.
+    names: see `store.resolve`. force: pool runs even if they measured different things. note: is told of
+    runs that were passed over because they can't be read.
     If a run was cut short and is no longer being written to, its run.json is written now.
     """
-    if len(names) > 1:
-        pooled = analysis.pool([store.load(name, results, launches=True) for name in names], force)
-        return StoredRun(pooled, analysis.document(pooled), store.find(names[0], results))
-    folder, run = _open(names[0], results) if names else store.newest(results)
+    paths = [store.resolve(name, results, note) for name in names or [LATEST]]
+    folder = paths[0] if paths[0].is_dir() else paths[0].parent
+    if len(paths) > 1:
+        pooled = analysis.pool([store.load(path, results, launches=True) for path in paths], force)
+        return StoredRun(pooled, analysis.document(pooled), folder)
+    run = store.load(paths[0], results)
     document = analysis.document(run)
     if run.exported is None:
         store.export_if_over(run, document, folder)
+    remember(folder, document, results, note, only_if_made=True)
     return StoredRun(run, document, folder)
-
-
-def _open(name: str, results: Path) -> tuple[Path, Run]:
-    return store.find(name, results), store.load(name, results)

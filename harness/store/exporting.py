@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+from msgspec import Struct
+
 from harness import files
 from harness.errors import ResultsError
-from harness.record import Document, Run
-from harness.store.document import RUN_JSON, encode
+from harness.record import Document, Row, Run
+from harness.store.document import RUN_JSON, encode, read_document
 from harness.store.growing import EVENTS
 from harness.store.reader import read
 from harness.store.tables import write_tables
@@ -45,6 +48,30 @@ def export_if_over(run: Run, document: Document, folder: Path) -> bool:
     except (OSError, ResultsError):
         return False
     return True
+
+
+class _Rows(Struct):
+    """The rows of a document, and what derived them."""
+
+    cells: tuple[Row, ...]
+    estimator: int | None = None
+
+
+def exported_rows(folder: Path, estimator: int) -> tuple[Row, ...] | None:
+    """Return the rows in a run's export; None if there is none, or if another estimator derived them.
+
+    The rows of a run without a record are always those of its export. Raises ResultsError if that is damaged.
+    """
+    try:
+        recorded = (folder / EVENTS).exists()
+        if recorded and not _is_exported(folder):
+            return None
+        found = msgspec.json.decode((folder / RUN_JSON).read_bytes(), type=_Rows)
+    except OSError:
+        return None
+    except msgspec.DecodeError:  # damaged, or with names that are not UTF-8
+        return None if recorded else read_document(folder / RUN_JSON).cells
+    return found.cells if found.estimator == estimator or not recorded else None
 
 
 def _is_exported(folder: Path) -> bool:

@@ -70,6 +70,8 @@ def _header(document: Document) -> Header:
         budget_s=document.budget_s,
         precision=document.precision,
         baseline=document.baseline,
+        git=document.git,
+        tags=document.tags,
     )
 
 

@@ -54,8 +54,8 @@ def read_files(folder: Path, opener: chunks.Opener) -> Run:
 
 
 def _read(path: Path, file: BinaryIO, opener: chunks.Opener) -> Run:
-    lines = _lines(file)
-    reading = _Reading(path.parent, opener, _header(next(lines, b""), path))
+    lines = lines_of(file)
+    reading = _Reading(path.parent, opener, read_header(next(lines, b""), path))
     for number, line in enumerate(lines, start=2):
         try:
             event = _event(line)
@@ -66,13 +66,13 @@ def _read(path: Path, file: BinaryIO, opener: chunks.Opener) -> Run:
     return reading.run()
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes]:
+def lines_of(file: BinaryIO) -> Iterator[bytes]:
     """Yield the complete lines; a line that was being written when the run was killed is ignored."""
     while (line := file.readline(MAX_LINE_BYTES)).endswith(b"\n"):
         yield line
 
 
-def _header(line: bytes, path: Path) -> Header:
+def read_header(line: bytes, path: Path) -> Header:
     """Return the header in the first line. Raises ResultsError."""
     if not line:
         raise NothingPlannedError(path.parent)

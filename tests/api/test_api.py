@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -36,7 +37,11 @@ def measured(tmp_path_factory) -> qbench.Run:
         patch.setenv("QBENCH_CACHE", str(folder / "cache"))
         mine = qbench.device("mine", delegates=["xnnpack"])
         return qbench.run(
-            folder / "pair", devices=["cpu", mine], budget_s=BUDGET_S, results=folder / "results"
+            folder / "pair",
+            devices=["cpu", mine],
+            budget_s=BUDGET_S,
+            results=folder / "results",
+            tags={"board": "none"},
         )
 
 
@@ -106,6 +111,53 @@ def test_a_run_shows_itself(measured):
     assert "\x1b" not in text
 
 
+def test_two_runs_are_compared(measured):
+    found = qbench.compare(measured, measured.folder, fail_size=0.0, fail_over=0.5)
+    assert [cell.id for cell in found.cells] == [row.id for row in measured.rows]
+    cell = found["b", "xnnpack"]
+    assert cell.ratio.low <= 1 <= cell.ratio.high
+    assert (cell.size_change, cell.failed, found.failed, found.failures, found.facts) == (
+        0,
+        (),
+        False,
+        (),
+        (),
+    )
+    frame = found.to_frame()
+    assert list(frame.variant) == ["a", "b", "a", "b"]
+    assert frame["ratio.value"].tolist() == [one.ratio.value for one in found.cells]
+    assert frame.relative_to[1] == "a/cpu@cpu"
+    assert found.to_dict()["cells"][1]["relative_to"]["variant"] == "a"
+    assert "BASE and HEAD are the same run" in repr(found)
+    assert "<table" in found._repr_html_()
+    with pytest.raises(KeyError, match="2 cells are called b"):
+        found["b"]
+
+
+def test_pooled_runs_are_compared(measured):
+    pooled = qbench.load(measured.folder, measured.folder)
+    found = qbench.compare(pooled, measured)
+    assert found.document.base.run_id == f"{measured.id} + {measured.id}"
+    assert all(cell.ratio.low is not None for cell in found.cells)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"within": "2%"}, "within: a number from 0 upwards"),
+        ({"fail_over": -1}, "fail_over: a number from 0 upwards"),
+        ({"fail_size": float("nan")}, "fail_size: a number"),
+        ({"fail_ops": 1.5}, "fail_ops: whole numbers"),
+        ({"by": "luck"}, "by: 'both' or 'latency' or 'speedup' expected"),
+        ({"undecided": True}, "undecided: 'warn' or 'fail' expected"),
+        ({"head": 3}, "head: a path expected"),
+    ],
+)
+def test_what_cannot_be_compared_names_the_argument(measured, arguments, message):
+    with pytest.raises(qbench.ConfigError, match=message):
+        qbench.compare(**{"base": measured, "head": measured, **arguments})
+
+
 def test_a_stored_run_is_read_as_it_was_measured(measured):
     folder = measured.folder.parent
     latest = qbench.load(results=folder)
@@ -114,8 +166,33 @@ def test_a_stored_run_is_read_as_it_was_measured(measured):
         assert same.conclusions == measured.conclusions
     pooled = qbench.load(measured.id, measured.folder, results=folder)
     assert pooled["a", "cpu"].latency_ms.launches == 2 * measured["a", "cpu"].latency_ms.launches
+    assert qbench.load(measured.id[:-1], results=folder).rows == measured.rows
     with pytest.raises(qbench.ResultsError, match="no run 'other'"):
         qbench.load("other", results=folder)
+
+
+def test_stored_runs_are_listed_and_one_that_is_damaged_is_warned_of(measured, tmp_path):
+    folder = tmp_path / "results"
+    shutil.copytree(measured.folder, folder / measured.id)
+    (listed,) = runs = qbench.runs(results=folder)
+    assert (listed.run_id, listed.models, listed.devices) == (measured.id, ("pair",), ("cpu", "mine"))
+    assert listed.tags == {"board": "none"}
+    frame = runs.to_frame()
+    assert frame.run_id.tolist() == [measured.id] and frame["tags.board"].tolist() == ["none"]
+    for wanted in ({"device": "mine"}, {"tags": {"board": None}}, {"since": listed.started_at[:10]}):
+        assert qbench.runs(results=folder, **wanted) == runs
+    for unwanted in ({"model": "other"}, {"tags": {"board": "pi4"}}, {"until": "2020-01-01"}):
+        assert len(qbench.runs(results=folder, **unwanted).to_frame()) == 0
+    (folder / "damaged").mkdir()
+    (folder / "damaged" / "run.json").write_text("{}")
+    with pytest.warns(UserWarning, match="^damaged is passed over: "):
+        assert qbench.runs(results=folder) == runs
+
+
+@pytest.mark.parametrize("tags", ["board", {"board": 1}, {"a=b": "c"}, {"": "c"}, {1: "c"}])
+def test_tags_that_can_not_be(tags):
+    with pytest.raises(qbench.ConfigError, match="tag"):
+        qbench.run(tags=tags)
 
 
 @pytest.mark.slow

@@ -42,7 +42,7 @@ def test_nothing_heavy_is_imported(qbench, twins, tmp_path, cache, arguments):
 
 
 def test_every_command_helps_with_an_example(qbench):
-    names = ["run", "show", "quantize", "devices", "inspect", "compat"]
+    names = ["run", "show", "compare", "quantize", "devices", "inspect", "compat"]
     shown = qbench("--help").stdout
     assert all(name in shown for name in names)
     assert "..." not in shown.replace("[ARGS]...", "")  # a command's first sentence fits its line

@@ -1,4 +1,4 @@
-"""Damaged and hostile files of a stored run, through what shows it."""
+"""Damaged and hostile files of a stored run, through what shows it and what compares it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def stored(qbench, tmp_path) -> Path:
 
 
 @pytest.mark.slow
-def test_a_damaged_run_is_shown_or_refused_in_one_clear_line(stored, tmp_path, inputs, seed):
+def test_a_damaged_run_is_shown_and_compared_or_refused_in_one_clear_line(stored, tmp_path, inputs, seed):
     chance, results = random.Random(seed), tmp_path / "damaged"
     whole, ends = sorted(stored.iterdir()), Counter[str]()
     for _ in range(inputs(100)):
@@ -39,17 +39,22 @@ def test_a_damaged_run_is_shown_or_refused_in_one_clear_line(stored, tmp_path, i
         for path in chance.sample(whole, chance.randint(1, len(whole))):
             data = path.read_bytes()
             (run / path.name).write_bytes(damaged(data, chance) if chance.random() < 0.7 else data)
-        end, text = shown(stored.name, results)
-        assert text.replace("\n", "").isprintable(), f"{run}: {text!r}"
-        ends[end] += 1
+        shown = said("show", str(run))
+        pair = chance.sample([str(run), str(stored)], 2)
+        form = chance.choice(["table", "markdown", "json", "junit"])
+        compared = said("compare", *pair, "--format", form, "--fail-over", "5%", "--fail-memory", "5%")
+        for _, text in (shown, compared):
+            assert text.replace("\n", "").isprintable(), f"{run}: {text!r}"
+        ends[f"show: {shown[0]}"] += 1
+        ends[f"compare: {compared[0]}"] += 1
     print(ends)
-    assert set(ends) == {"shown", "refused"}
+    assert set(ends) == {"show: shown", "show: refused", "compare: shown", "compare: refused"}
 
 
-def shown(name: str, results: Path) -> tuple[str, str]:
-    """What `qbench show` comes to, and the text that the user sees of it."""
+def said(*arguments: str) -> tuple[str, str]:
+    """What a command comes to, and the text that the user sees of it."""
     try:
-        done = CliRunner().invoke(app, ["show", name, "--results", str(results)], catch_exceptions=False)
+        done = CliRunner().invoke(app, arguments, catch_exceptions=False)
     except QbenchError as error:
         assert "\n" not in str(error)
         return "refused", str(error)

@@ -8,6 +8,7 @@ import struct
 from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from delegates.wire import Launch, OpGroup, Ops, Output
 from harness import store
@@ -38,8 +39,10 @@ MS = 1_000_000
 RUN_ID = "20261121-054412-123-3f9c"
 
 
-def header(run_id: str = RUN_ID) -> Header:
-    return Header(run_id, "2026-11-21T05:44:12Z", "0.1.0", Host("Linux", "x86_64", "AMD EPYC", 2), 1.0, 0.01)
+def header(run_id: str = RUN_ID, **more: Any) -> Header:
+    host = Host("Linux", "x86_64", "AMD EPYC", 2)
+    fields = {"budget_s": 1.0, "precision": 0.01, "started_at": "2026-11-21T05:44:12Z", **more}
+    return Header(run_id, qbench_version="0.1.0", host=host, **fields)
 
 
 def device(name: str) -> DeviceState:
@@ -125,10 +128,12 @@ def launches(planned: events.Planned, each: int = 3) -> Iterator[tuple[str, Laun
                 yield one.id, launch(one.id, number, ms, outputs=outputs, cpu_times=one.delegate == "cpu")
 
 
-def recorded(results_dir: Path, run_id: str = RUN_ID, planned: events.Planned | None = None) -> Writer:
-    """A run with everything that can happen in one, finished but not closed."""
+def recorded(
+    results_dir: Path, run_id: str = RUN_ID, planned: events.Planned | None = None, **more: Any
+) -> Writer:
+    """A run with everything that can happen in one, finished but not closed. more: of its header."""
     planned = planned or plan()
-    writer = store.create(results_dir, header(run_id))
+    writer = store.create(results_dir, header(run_id, **more))
     writer.planned(planned)
     machine = {"os": "Linux", "cores": 4, "board": None, "kernel": "6.1"}
     writer.system_facts(events.SystemFacts(("cpu", "xnnpack"), "before", machine, {"load_1min": 0.1}))

@@ -27,6 +27,7 @@ ROOMS = [
     {"quantize"},
     {"accelerators"},
     {"store"},
+    {"git"},
     {"config"},
     {"models"},
     {"tflite"},
@@ -42,7 +43,7 @@ APART = {
     "store": {"config", "models", "tflite"},
     "config": {"models", "tflite"},
 }
-SINGLE = ROOMS[-3] | ROOMS[-2] | ROOMS[-1]
+SINGLE = {"git"} | ROOMS[-3] | ROOMS[-2] | ROOMS[-1]
 MOST_FLOORS = 7  # rooms in the longest chain, `delegates` included, single modules such as errors.py not
 AGENT = [
     {"__main__"},

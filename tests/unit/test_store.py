@@ -15,8 +15,7 @@ import tempfile
 import threading
 import tracemalloc
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -38,6 +37,7 @@ from tests.unit.record_builder import (
     recorded,
 )
 from tests.unit.record_builder import cell as cell_of
+from tests.unit.stores import mounted
 
 NOW = datetime(2026, 11, 21, 5, 44, 12, 123_456, UTC)
 RECORD = ["events.jsonl", "outputs.bin", "samples.bin"]
@@ -60,23 +60,6 @@ def exported(tmp_path: Path, planned: events.Planned | None = None) -> Path:
     folder = stored(tmp_path, planned=planned)
     store.export(store.load(folder, tmp_path), document(), folder)
     return folder
-
-
-@contextmanager
-def mounted(folder: Path, options: str) -> Iterator[Path]:
-    """A tmpfs at `folder`; skips the test where mounting is not allowed."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("there is no mount command")
-    if done.returncode:
-        pytest.skip(f"needs the right to mount a tmpfs: {done.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.fixture
@@ -221,13 +204,13 @@ def test_names_from_file_systems_survive(tmp_path: Path) -> None:
 
 def test_latest_is_the_newest_that_was_planned(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match=r"no runs in .*qbench run"):
-        store.latest(tmp_path / "nothing")
+        store.load("latest", tmp_path / "nothing")
     for name in ("20261121-2", "20261121-1"):
         stored(tmp_path, name)
     store.create(tmp_path, header("20261121-3")).close()  # ended before anything was planned
     (tmp_path / "20261121-4").mkdir()
     (tmp_path / "20261121-4" / "events.jsonl").write_bytes(b"")
-    assert store.latest(tmp_path).header.run_id == "20261121-2"
+    assert store.load("latest", tmp_path).header.run_id == "20261121-2"
     assert [run.header.run_id for run in store.load_all(tmp_path)] == ["20261121-1", "20261121-2"]
     with pytest.raises(ResultsError, match=r"20261121-3: nothing was planned"):
         store.load("20261121-3", tmp_path)
@@ -242,8 +225,9 @@ def test_one_damaged_run_does_not_cost_the_others(tmp_path: Path) -> None:
     (tmp_path / "5").write_text("a file")
     assert [run.header.run_id for run in store.load_all(tmp_path)] == ["1"]
     assert store.load_all(tmp_path / "nothing") == []
-    with pytest.raises(ResultsError, match=r"3.run\.json is not a result document"):
-        store.latest(tmp_path)
+    notes: list[str] = []
+    assert store.load("latest", tmp_path, note=notes.append).header.run_id == "1"
+    assert [note.partition(" is passed over: ")[0] for note in notes] == ["3", "2"]
 
 
 def test_discarding_leaves_nothing(tmp_path: Path) -> None:
@@ -713,7 +697,7 @@ def test_writing_and_reading_need_no_numpy_pandas_or_tensorflow(
         "from tests.unit.record_builder import document, recorded; from harness import store\n"
         f"folder = Path({str(tmp_path)!r})\n"
         "with recorded(folder) as writer: pass\n"
-        "run = store.latest(folder); store.export(run, document(), writer.folder)\n"
+        "run = store.load('latest', folder); store.export(run, document(), writer.folder)\n"
         "(writer.folder / 'events.jsonl').unlink()\n"
         "store.load(writer.folder, folder, launches=True)\n"
         "print(sorted({'numpy', 'pandas', 'tensorflow'} & set(sys.modules)))"

@@ -1,0 +1,86 @@
+"""Which runs and cells are asked for, and the same as conditions in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+KEY = ("model", "variant", "device", "delegate", "threads")
+"""The columns that identify a cell within a run."""
+
+
+class RunFilter(Struct, frozen=True, kw_only=True):
+    """Which runs are asked for. An empty sequence and None mean all.
+
+    folders: at most some hundreds. models, devices: runs with any of them. tags: runs that carry all of them;
+    None stands for any value.
+    since, until: the earliest and the latest start, RFC 3339 in UTC.
+    """
+
+    folders: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    tags: Mapping[str, str | None] = {}
+    since: str | None = None
+    until: str | None = None
+    revision: str | None = None  # a commit's hash, or how it begins
+    branch: str | None = None
+
+
+class CellFilter(Struct, frozen=True, kw_only=True):
+    """Which cells are asked for. An empty sequence means all."""
+
+    models: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    delegates: tuple[str, ...] = ()
+    threads: tuple[int, ...] = ()
+
+
+def run_condition(wanted: RunFilter) -> tuple[str, list[str | None]]:
+    """Return the condition on a row of `runs`, and its values."""
+    parts, values = ["1"], list[str | None]()
+    if wanted.folders:
+        parts.append(f"runs.folder IN ({marks(wanted.folders)})")
+        values += wanted.folders
+    for column, names in (("models", wanted.models), ("devices", wanted.devices)):
+        if names:
+            parts.append(f"EXISTS (SELECT 1 FROM json_each(runs.{column}) WHERE value IN ({marks(names)}))")
+            values += names
+    for name, value in wanted.tags.items():
+        parts.append("EXISTS (SELECT 1 FROM json_each(runs.tags) WHERE key = ? AND value = ifnull(?, value))")
+        values += [name, value]
+    for condition, given in (
+        ("started_at >= ?", wanted.since),
+        ("started_at <= ?", wanted.until),
+        ("branch = ?", wanted.branch),
+        ("revision >= ?", wanted.revision),
+        ("revision < ?", None if wanted.revision is None else wanted.revision + "g"),
+    ):
+        if given is not None:
+            parts.append(condition)
+            values.append(given)
+    return " AND ".join(parts), values
+
+
+def cell_condition(wanted: CellFilter) -> tuple[str, list[str | int]]:
+    """Return the condition on a row of `cells`, and its values."""
+    asked: tuple[Sequence[str | int], ...] = (
+        wanted.models,
+        wanted.variants,
+        wanted.devices,
+        wanted.delegates,
+        wanted.threads,
+    )
+    parts, values = ["1"], list[str | int]()
+    for column, names in zip(KEY, asked, strict=True):
+        if names:
+            parts.append(f"cells.{column} IN ({marks(names)})")
+            values += names
+    return " AND ".join(parts), values
+
+
+def marks(values: Sequence[object]) -> str:
+    """Return "?, ?, ?", one for each value."""
+    return ", ".join("?" * len(values))
