@@ -9,6 +9,7 @@ import pytest
 
 from delegates.agent.measured import CPU, WALL, Measured
 from delegates.agent.planning import FIRST_BLOCKS, Cost, Spread, blocks_per_launch, spread
+from delegates.stats import tercile
 
 MS = 1_000_000
 
@@ -82,5 +83,5 @@ def test_what_is_measured_adds_up():
     one.add(1, [[5 * MS]], [[3 * MS]], 50 * MS, 6 * MS)
     assert (one.launches, one.spent_ns, one.cost_ns, one.blocks) == (2, 41 * MS, 150 * MS, 2)
     assert one.cost == Cost(54 * MS, 10.5 * MS)
-    assert one.floors == ({0: 2 * MS, 1: 5 * MS}, {1: 3 * MS})
-    assert one.halves(WALL) == [(2 * MS, 4 * MS)] and one.halves(CPU) == []
+    assert one.floors == ({0: tercile([2 * MS, 4 * MS, 6 * MS]), 1: 5 * MS}, {1: 3 * MS})
+    assert one.halves(WALL) == [(tercile([2 * MS, 6 * MS]), 4 * MS)] and one.halves(CPU) == []
