@@ -14,6 +14,7 @@ _STDERR_TAIL_BYTES = 16 * 1024
 _LAST_WORDS = 200  # characters of stderr's last line that a message quotes
 _READ_BYTES = 1 << 16  # what a pipe of Linux holds
 _END_S = 5.0  # for a child to end by itself
+_REAP_S = 0.5  # for what was killed to end
 _POLL_S = 0.0005  # between looks at a child that is about to end
 
 
@@ -193,6 +194,7 @@ class Child:
             self._wait()
         self.kill()
         self._process.wait()
+        self._reap_orphans()
         self._stderr_reader.join(timeout=1)
 
     def kill(self) -> None:
@@ -215,6 +217,15 @@ class Child:
             left = deadline - time.monotonic()
         while self._process.poll() is None and time.monotonic() < deadline:
             time.sleep(_POLL_S)
+
+    def _reap_orphans(self) -> None:
+        """Reap what it had started and was killed with it, if that has become ours (see adopt_orphans)."""
+        deadline = time.monotonic() + _REAP_S
+        try:
+            while os.waitpid(-self._process.pid, os.WNOHANG)[0] or time.monotonic() < deadline:
+                time.sleep(_POLL_S)
+        except ChildProcessError:
+            pass  # there is no more of it
 
     def _exited(self) -> Exited:
         self.close()

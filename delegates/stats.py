@@ -101,15 +101,24 @@ def floor_range(count: int) -> Tuple[int, int]:
 def launch_floor(blocks: Iterable[Sequence[float]]) -> Optional[float]:
     """Return the floor of a launch: the lower tercile of its blocks' floors; None without samples.
 
-    A third of the blocks are quieter, so up to two thirds may be disturbed. Of the figures tried, this one
-    varied least when a model was compared with itself (docs/statistics.md). Unit: that of the samples.
+    A third of the blocks are quieter, so half of them may be disturbed. Of the figures tried, this one varied
+    least when a model was compared with itself (docs/statistics.md). Unit: that of the samples.
     """
     return tercile([block_floor(block) for block in blocks if block])
 
 
 def tercile(floors: Sequence[float]) -> Optional[float]:
-    """Return the value that a third of the others lie below (rounded down); None without any."""
-    return sorted(floors)[(len(floors) - 1) // 3] if floors else None
+    """Return the lower tercile, which a third of all such values lie below; None without any.
+
+    Cells that are compared may have different numbers of blocks. So that this alone makes no difference, it
+    is the quantile that is nearly unbiased whatever the number: R-8 in Hyndman & Fan (1996).
+    """
+    if not floors:
+        return None
+    ordered, place = sorted(floors), max(0.0, len(floors) / 3 - 5 / 9)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
 
 
 def log_ratios(baseline: Mapping[int, float], candidate: Mapping[int, float]) -> List[float]:

@@ -7,6 +7,7 @@ All of it is repeated in new processes until the stopping rule is satisfied.
 
 from __future__ import annotations
 
+import resource
 import threading
 import time
 from time import perf_counter_ns
@@ -21,6 +22,8 @@ from .workers import Workers
 
 # A worker with a small model takes about 50 MB; with a large one, several times its file.
 _WORKER_BYTES = 150_000_000
+# Of this process. The limit may be higher, but `select` takes no others. Launchers need some, too.
+_MOST_DESCRIPTORS, _OTHER_DESCRIPTORS, _WORKER_DESCRIPTORS = 1024, 64, 3
 _PROGRESS_S = 0.5
 
 Emit = Callable[[Message], None]
@@ -129,9 +132,13 @@ class Group:
                 self._emit(launch.failure())
 
     def _room(self) -> int:
-        """Return how many workers fit into free memory, at least two."""
+        """Return how many workers fit into free memory and may be open, at least two."""
         free = available_memory_bytes()
-        return len(self._jobs) if free is None else max(2, int(free * 0.8 / _WORKER_BYTES))
+        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if not 0 < most < _MOST_DESCRIPTORS:
+            most = _MOST_DESCRIPTORS
+        room = (most - _OTHER_DESCRIPTORS) // _WORKER_DESCRIPTORS
+        return max(2, room if free is None else min(room, int(free * 0.8 / _WORKER_BYTES)))
 
     def _tell(self, launches: Sequence[RunningLaunch]) -> None:
         now = time.monotonic()

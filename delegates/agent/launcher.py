@@ -32,9 +32,9 @@ def main() -> None:
     die_with_parent()
     requests = socket.socket(fileno=int(sys.argv[2]))
     open_runtime(sys.argv[3])
-    pages = resident.file_pages()
     _check_threads()
-    gc.collect()
+    gc.collect()  # before pages are listed: it may unmap some
+    pages = resident.file_pages()
     gc.freeze()  # else the first collection in a worker would copy nearly all memory
     streams.write(out, READY_TO_FORK + "\n")
     _fork_workers(requests, out)

@@ -36,21 +36,30 @@ class Cost(NamedTuple):
     block_ns: float
 
 
-def spread(values: Sequence[float], halves: Sequence[Halves], blocks: float) -> Optional[Spread]:
+def spread(
+    values: Sequence[float], blocks: float, halves: Sequence[Halves], of_baseline: Sequence[Halves] = ()
+) -> Optional[Spread]:
     """Estimate the variances, or None if too few launches are known.
 
-    values: the logarithm of each launch's floor or ratio. halves: of each launch of the job, and of the
-    baseline if values are ratios. blocks: how many a launch had, on average.
-
-    The two halves of a launch differ only by what varies within it; each has half of its blocks.
+    values: the logarithm of each launch's floor or ratio. blocks: how many a launch had, on average. halves:
+    of each launch of the job. of_baseline: those of the baseline if values are ratios; it may have more
+    launches, or, if they have one block each, no halves.
     """
     if len(values) < _LEAST_LAUNCHES or len(halves) < _LEAST_LAUNCHES:
         return None
-    sources = max(1, round(len(halves) / len(values)))  # two, for a ratio
-    within = sources * math.fsum(math.log(even / odd) ** 2 for even, odd in halves) / len(halves) / 4
+    within = _within(halves) + _within(of_baseline)
     mean = math.fsum(values) / len(values)
     total = math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
     return Spread(within * blocks, max(total - within, _LEAST_BETWEEN * total))
+
+
+def _within(halves: Sequence[Halves]) -> float:
+    """Return the variance of a launch's floor by what varies within it: only by that do its halves differ.
+
+    Each half has half of the blocks, so the difference of the two has four times that variance.
+    """
+    squares = [math.log(even / odd) ** 2 for even, odd in halves]
+    return math.fsum(squares) / len(squares) / 4 if squares else 0.0
 
 
 def blocks_per_launch(found: Optional[Spread], cost: Cost) -> int:

@@ -112,11 +112,11 @@ class StoppingRule:
         kind = int(stats.by_cpu_time(other.floors, one.floors))
         if other is one:
             values = [math.log(floor) for floor in one.floors[kind].values() if floor > 0]
-            halves = one.halves(kind)
+            found = planning.spread(values, one.blocks, one.halves(kind))
         else:
             values = stats.log_ratios(other.floors[kind], one.floors[kind])
-            halves = one.halves(kind) + other.halves(kind)
-        return planning.blocks_per_launch(planning.spread(values, halves, one.blocks), one.cost)
+            found = planning.spread(values, one.blocks, one.halves(kind), other.halves(kind))
+        return planning.blocks_per_launch(found, one.cost)
 
     def _expected_ns(self, job: Job) -> float:
         """Return how much timed work the job still needs: an interval narrows with the square root of it."""

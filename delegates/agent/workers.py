@@ -131,7 +131,7 @@ class Launcher:
 
     def order(self) -> None:
         """Have a worker forked. Raises OSError if the launcher is gone."""
-        stdin, stdout, stderr = os.pipe(), os.pipe(), os.pipe()
+        stdin, stdout, stderr = _pipes(3)
         theirs, ours = [stdin[0], stdout[1], stderr[1]], [stdin[1], stdout[0], stderr[0]]
         self._ordered.append(ours)
         try:
@@ -177,6 +177,19 @@ def _with_descriptors(descriptors: List[int]) -> List[Tuple[int, int, Any]]:
     return [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", descriptors))]
 
 
-def _close(descriptors: List[int]) -> None:
+def _pipes(count: int) -> List[Tuple[int, int]]:
+    """Return so many pipes. Raises OSError if there are too many open files, and then leaves none."""
+    pipes: List[Tuple[int, int]] = []
+    try:
+        for _ in range(count):
+            pipes.append(os.pipe())
+    except OSError:
+        for pipe in pipes:
+            _close(pipe)
+        raise
+    return pipes
+
+
+def _close(descriptors: Sequence[int]) -> None:
     for descriptor in descriptors:
         os.close(descriptor)

@@ -36,8 +36,9 @@ class Cells:
         before, or if the cell has more launches than a device may send. Only the first outputs are kept.
         """
         cell = self._asked(request, launch.job)
-        most = 2 * request.max_launches  # twice: the request may be repeated once, after a lost link
-        if cell is None or launch.launch in cell.launches or len(cell.launches) >= most:
+        if cell is None or launch.launch in cell.launches:
+            return None
+        if len(cell.launches) >= _most_launches(request, launch.job):
             return None
         cell.launches.add(launch.launch)
         if cell.has_outputs:
@@ -96,3 +97,10 @@ class Cells:
             return None
         cell = self._cells[id]
         return cell if cell.ended is None else None
+
+
+def _most_launches(request: Request, id: str) -> int:
+    """Return how many launches of a job a device may send."""
+    # A baseline is launched with every batch of the others, of which there may be as many as jobs.
+    batches = len(request.jobs) if any(job.id == id and job.baseline for job in request.jobs) else 1
+    return 2 * request.max_launches * batches  # twice: the request may be repeated once, after a lost link

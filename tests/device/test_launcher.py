@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from dataclasses import replace
@@ -159,3 +160,20 @@ def test_workers_go_first_when_memory_runs_out_and_all_die_with_the_conductor(ru
     os.kill(conductor, signal.SIGKILL)
     assert "SIGKILL" in connection.close()
     assert is_gone(worker) and is_gone(launcher)
+
+
+def test_more_workers_than_may_be_open_are_launched_in_batches(runner, tmp_path):
+    """They would need 72 descriptors, and the rest of the conductor some more."""
+    jobs = [standin(tmp_path, "fine", id=str(number)) for number in range(24)]
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (80, limits[1]))
+    try:
+        connection = runner.start(run(jobs, budget_s=0.02, launches=1))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    messages = list(connection)
+    assert connection.close() is None
+    assert [m.reason for m in messages if isinstance(m, Failure)] == []
+    launches = [m for m in messages if isinstance(m, Launch)]
+    assert {launch.job for launch in launches} == {job.id for job in jobs}
+    assert len({launch.launch for launch in launches}) > 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
@@ -85,3 +86,22 @@ def test_a_child_is_ended_with_what_it_has_started():
     with pytest.raises(Exited) as raised:  # at the end of the stream that both have: both have ended
         child.read_line(30, 100)
     assert raised.value.signal_name == "SIGKILL"
+
+
+def test_what_a_worker_had_started_is_no_zombie_of_the_conductor():
+    """The conductor adopts it when the worker has ended, as it adopts forked workers."""
+    code = (
+        "import os\n"
+        "from delegates.probe.machine import adopt_orphans\n"
+        "from delegates.processes import start\n"
+        "adopt_orphans()\n"
+        "child = start(['sh', '-c', 'sleep 600 > /dev/null 2>&1 & echo started'])\n"
+        "child.read_line(60, 100)\n"
+        "child.close()\n"
+        "try:\n"
+        "    print(os.waitpid(-1, os.WNOHANG))\n"
+        "except ChildProcessError:\n"
+        "    print('none left')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "none left\n"

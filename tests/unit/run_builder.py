@@ -49,7 +49,9 @@ def measurement(
     ops: Ops | None = Ops(4, 4, 1),  # noqa: B008 - frozen
     outputs: Sequence[Output] = (),
 ) -> Launch:
-    blocks = [[round(ms * MS)] * 10, [round(ms * MS * 1.5)] * 10] if blocks is None else blocks
+    if blocks is None:  # two that are undisturbed, so that `ms` is the floor
+        quiet = [round(ms * MS)] * 5
+        blocks = [quiet, quiet, [round(ms * MS * 1.5)] * 10]
     return Launch(
         job=job,
         launch=launch,

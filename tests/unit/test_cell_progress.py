@@ -51,6 +51,14 @@ def test_no_more_launches_than_two_conductors_can_make(cells):
     assert sum(found is not None for found in taken) == 2 * REQUEST.max_launches
 
 
+def test_a_baseline_may_have_a_launch_for_every_launch_of_another_cell(cells):
+    """On a machine with little memory each of the others is launched on its own, the baseline beside it."""
+    jobs = [dataclasses.replace(job("a"), baseline=True), job("b"), job("c")]
+    request = dataclasses.replace(REQUEST, jobs=jobs)
+    taken = [cells.accept(request, launch("a", number)) for number in range(100)]
+    assert sum(found is not None for found in taken) == 2 * REQUEST.max_launches * len(jobs)
+
+
 def test_outputs_are_recorded_with_the_first_launch_that_has_them(cells):
     assert cells.accept(REQUEST, launch("a", 0)).outputs == []
     assert cells.accept(REQUEST, launch("a", 1, outputs=[OUTPUT])).outputs == [OUTPUT]

@@ -9,6 +9,7 @@ import pytest
 
 from delegates.agent.measured import CPU, WALL, Measured
 from delegates.agent.planning import FIRST_BLOCKS, Cost, Spread, blocks_per_launch, spread
+from delegates.stats import tercile
 
 MS = 1_000_000
 
@@ -29,8 +30,8 @@ def test_the_formula(within, between, launch_ms, block_ms, blocks):
 
 
 def test_without_knowledge_it_is_the_first_guess():
-    assert spread([0.1, 0.2], [(1, 1), (1, 1)], 10) is None  # too few launches
-    assert spread([0.1, 0.2, 0.3], [], 1) is None  # of one block each
+    assert spread([0.1, 0.2], 10, [(1, 1), (1, 1)]) is None  # too few launches
+    assert spread([0.1, 0.2, 0.3], 1, []) is None  # of one block each
     assert blocks_per_launch(None, Cost(1, 1)) == blocks_per_launch(Spread(1, 1), Cost(1, 0)) == FIRST_BLOCKS
 
 
@@ -46,17 +47,19 @@ def test_both_variances_are_found(within, between):
     made = launches(rng, 4000, 20, within, between)
     values = [math.log(np.mean(one)) for one in made]
     halves = [(np.mean(one[::2]), np.mean(one[1::2])) for one in made]
-    found = spread(values, halves, 20)
+    found = spread(values, 20, halves)
     assert math.sqrt(found.within) == pytest.approx(within, rel=0.1)
     assert math.sqrt(found.between) == pytest.approx(between, rel=0.1)
 
 
-def test_a_ratio_varies_by_what_both_vary():
+@pytest.mark.parametrize("batches", [1, 5])
+def test_a_ratio_varies_by_what_both_vary(batches):
+    """However many more launches the baseline has: it is part of every batch."""
     rng = np.random.default_rng(4)
-    ours, theirs = launches(rng, 4000, 10, 0.01, 0), launches(rng, 4000, 10, 0.01, 0)
-    values = [math.log(np.mean(a) / np.mean(b)) for a, b in zip(ours, theirs, strict=True)]
-    halves = [(np.mean(one[::2]), np.mean(one[1::2])) for one in ours + theirs]
-    assert math.sqrt(spread(values, halves, 10).within) == pytest.approx(0.01 * math.sqrt(2), rel=0.1)
+    ours, theirs = launches(rng, 4000, 10, 0.01, 0), launches(rng, 4000 * batches, 10, 0.01, 0)
+    values = [math.log(np.mean(a) / np.mean(b)) for a, b in zip(ours, theirs[::batches], strict=True)]
+    halves = [[(np.mean(one[::2]), np.mean(one[1::2])) for one in job] for job in (ours, theirs)]
+    assert math.sqrt(spread(values, 10, *halves).within) == pytest.approx(0.01 * math.sqrt(2), rel=0.1)
 
 
 def test_no_other_number_of_blocks_narrows_faster_at_the_same_cost():
@@ -80,5 +83,5 @@ def test_what_is_measured_adds_up():
     one.add(1, [[5 * MS]], [[3 * MS]], 50 * MS, 6 * MS)
     assert (one.launches, one.spent_ns, one.cost_ns, one.blocks) == (2, 41 * MS, 150 * MS, 2)
     assert one.cost == Cost(54 * MS, 10.5 * MS)
-    assert one.floors == ({0: 2 * MS, 1: 5 * MS}, {1: 3 * MS})
-    assert one.halves(WALL) == [(2 * MS, 4 * MS)] and one.halves(CPU) == []
+    assert one.floors == ({0: tercile([2 * MS, 4 * MS, 6 * MS]), 1: 5 * MS}, {1: 3 * MS})
+    assert one.halves(WALL) == [(tercile([2 * MS, 6 * MS]), 4 * MS)] and one.halves(CPU) == []
