@@ -82,7 +82,7 @@ class Request:
         DEFAULT_PRECISION  # enough once the interval's half-width is at most this part of the value
     )
     min_launches: int = 6  # worker processes per job, before the interval is looked at
-    max_launches: int = 100
+    max_launches: int = 200
     first_launch: int = 0  # the number of the first one: more than 0 where a run is resumed
     quiet_s: float = 0.0  # without a byte from home for so long, home counts as gone; 0: only at the end
 

@@ -22,7 +22,10 @@ def prune(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
     results: Results = Path("results"),
 ) -> None:
-    """Remove all stored runs but the newest, those tagged keep=… and those being measured."""
+    """Remove all stored runs but the newest.
+
+    Runs with a tag `keep`, and those that are being measured, stay as well.
+    """
     from harness.report.figures import plural
     from harness.report.runs import note_skipped
     from harness.store.pruning import prunable, remove

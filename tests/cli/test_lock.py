@@ -67,7 +67,7 @@ def busy(start, tmp_path):
     """A lock folder, and the run that holds its lock for a long time."""
     folder, model = tmp_path / "lock", tmp_path / "large.tflite"
     model.write_bytes(dense_model(seed=1, inputs=2048, outputs=2048))
-    process = start(folder, "--budget", "600", results="first", model=model)
+    process = start(folder, "--budget", "600", "--precision", "0%", results="first", model=model)
     until(lambda: is_held(folder))
     return folder, process
 

@@ -89,7 +89,7 @@ def test_a_hopelessly_slow_job_gets_one_launch_and_starves_nobody():
 
 def test_no_job_is_launched_for_ever():
     rule, rng = stopping_rule("base", "tiny"), np.random.default_rng(0)
-    for number in range(100):
+    for number in range(200):
         assert unfinished(rule)
         add_launches(rule, number, base=[0.1], tiny=[0.1 * rng.lognormal(0, 0.5)])
     assert unfinished(rule) == []
