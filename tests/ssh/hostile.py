@@ -197,7 +197,7 @@ def other_cells() -> None:
 
 def more_launches_than_asked_for() -> None:
     def act(request: dict) -> None:
-        for launch in range(300):
+        for launch in range(500):
             say(**measurement(request["jobs"][0]["id"], launch))
         say(kind="Done", interrupted=False)
 

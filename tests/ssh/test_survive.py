@@ -106,7 +106,7 @@ def test_a_link_that_stays_away_keeps_what_was_measured(measure, board, tmp_path
     watching = after_launches(tmp_path, 2, board.stop)
     started = time.monotonic()
     timeouts = type(TIMEOUTS)(**{**vars(TIMEOUTS), "retry_s": 1})
-    document = measure(board.profile(), watching=watching, budget_s=0.5, timeouts=timeouts).document
+    document = measure(board.profile(), watching=watching, budget_s=4, timeouts=timeouts).document
     assert time.monotonic() - started < 30
     (cell,) = document["cells"]
     assert cell["latency_ms"]["launches"] >= 2
@@ -129,7 +129,7 @@ def test_a_board_that_restarts_in_the_middle(measure, board, tmp_path, slow_mode
         later.start()
 
     watching = after_launches(tmp_path, 2, restart)
-    document = measure(board.profile(), watching=watching, budget_s=0.3).document
+    document = measure(board.profile(), watching=watching, budget_s=3).document
     later.join()
     assert "is there again" in watching.notes[-1]
     assert [cell["status"] for cell in document["cells"]] == ["ok"]
@@ -228,9 +228,9 @@ def test_a_conductor_that_hangs(measure, board, tmp_path, slow_model):
 
     watching = after_launches(tmp_path, 2, stop)
     timeouts = type(TIMEOUTS)(**{**vars(TIMEOUTS), "answer_s": 3})
-    document = measure(board.profile(), watching=watching, budget_s=0.5, timeouts=timeouts).document
+    document = measure(board.profile(), watching=watching, budget_s=4, timeouts=timeouts).document
     (cell,) = document["cells"]
-    assert (cell["status"], launches(document)) == ("crashed", [2])
+    assert cell["status"] == "crashed" and launches(document)[0] >= 2
     assert "the device said nothing for 3 s" in cell["reason"]
     for pid in stopped:
         with contextlib.suppress(ProcessLookupError):
