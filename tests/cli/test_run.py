@@ -53,7 +53,7 @@ def test_the_floors_in_the_docs_are_those_of_the_speedup(qbench, twins, tmp_path
     done = qbench("run", "--model", twins, "--budget", "0.1", "--device", "cpu", "--json", "-")
     run_id = json.loads(done.stdout)["run_id"]
     docs = (ROOT / "docs/results.md").read_text()
-    code = re.search(r"```python\n(import pandas.*?)```", docs, re.DOTALL)[1]
+    code = re.search(r"```python\n(import numpy.*?)```", docs, re.DOTALL)[1]
     stored = f"{tmp_path}/results/{run_id}/samples.csv.gz"
     found: dict = {}
     exec(re.sub(r'"results/[^"]*"', repr(stored), code), found)  # noqa: S102  (our own documentation)
