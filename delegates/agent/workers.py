@@ -1,4 +1,4 @@
-"""Start workers: forked from a launcher, which takes less time, or as fresh processes where that is better."""
+"""Start workers: forked from a launcher, which is quicker, or as fresh processes where that is better."""
 
 from __future__ import annotations
 
