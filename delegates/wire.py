@@ -7,7 +7,8 @@ cell      one variant of a model with one delegate and number of threads on one 
 group     the jobs that are compared with each other: their workers take turns
 launch    one worker process of a job, from its start to its end; it is what is repeated, because times
           differ more between processes than within one
-block     the inferences of one turn: timed one by one, in a row
+turn      some blocks of a launch, while the workers of the other jobs wait
+block     some inferences, timed one by one in a row
 floor     what an undisturbed inference of a launch takes (stats.launch_floor): what is compared
 baseline  the job of a group that the others are compared with: speedup = its floor / theirs
 """
@@ -78,9 +79,7 @@ class Request:
     jobs: List[Job] = field(default_factory=list)
     questions: List[ProbeRequest] = field(default_factory=list)
     budget_s: float = DEFAULT_BUDGET_S  # timed work per job
-    precision: float = (
-        DEFAULT_PRECISION  # enough once the interval's half-width is at most this part of the value
-    )
+    precision: float = DEFAULT_PRECISION  # how wide half the interval may be, as a part of the value
     min_launches: int = 6  # worker processes per job, before the interval is looked at
     max_launches: int = 200
     first_launch: int = 0  # the number of the first one: more than 0 where a run is resumed

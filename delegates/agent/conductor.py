@@ -1,4 +1,4 @@
-"""The conductor: lets the workers of the jobs that are compared take turns in short blocks.
+"""The conductor: lets the workers of the jobs that are compared take turns of a few short blocks.
 
 On a shared machine, measurements made one after the other differ by more than the effect to be measured.
 So the workers of a group stay alive side by side and time a few blocks each in turn, forwards and backwards.

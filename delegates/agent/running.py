@@ -26,7 +26,7 @@ from .workers import Workers
 BLOCK_INFERENCES = 30
 SHORTEST_BLOCK_NS, LONGEST_BLOCK_NS = 2_000_000, 20_000_000
 BLOCK_CALLS = 500  # at most, of a very short inference
-TURNS = 4  # of a launch: the more often workers alternate, the more alike is what disturbs them
+TURNS = 4  # of a launch, about: the more often workers alternate, the more alike is what disturbs them
 TURN_NS = 50_000_000  # at most: then the conductor, which each turn wakes, takes under 0.5 % of a core
 COPIES_NS = 5_000_000
 COPIES_CALLS = 100

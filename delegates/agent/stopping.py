@@ -35,6 +35,7 @@ class StoppingRule:
         self._request = request
         self._measured: Dict[str, Measured] = {job.id: Measured() for job in jobs}
         self._failed: Set[str] = set()
+        self._needed_ns: Optional[float] = None  # timed work; None: to be found anew
 
     def is_new(self, job: Job) -> bool:
         """Return whether the job has had no launch yet."""
@@ -49,10 +50,12 @@ class StoppingRule:
     ) -> None:
         """Count a launch of the job; `cpu` is empty if CPU time was not measured. See Measured.add."""
         self._measured[job.id].add(number, wall, cpu, cost_ns, blocks_cost_ns)
+        self._needed_ns = None
 
     def give_up(self, job: Job) -> None:
         """Mark the job as failed: it gets no further launches."""
         self._failed.add(job.id)
+        self._needed_ns = None
 
     def unfinished(self) -> List[Job]:
         """Return the jobs that need another launch, and the baseline to compare them with."""
@@ -69,8 +72,9 @@ class StoppingRule:
     def progress_s(self, now_ns: int) -> Tuple[float, float]:
         """Return the seconds of timed work done and expected. now_ns: work done by running launches."""
         done = sum(one.spent_ns for one in self._measured.values()) + now_ns
-        expected = sum(self._expected_ns(job) for job in self.jobs if self._is_unfinished(job))
-        return done / 1e9, max(done, done - now_ns + expected) / 1e9
+        if self._needed_ns is None:  # else it is as before: with many launches it takes milliseconds
+            self._needed_ns = sum(self._expected_ns(job) for job in self.jobs if self._is_unfinished(job))
+        return done / 1e9, max(done, done - now_ns + self._needed_ns) / 1e9
 
     def _is_unfinished(self, job: Job) -> bool:
         one, request = self._measured[job.id], self._request

@@ -1,4 +1,4 @@
-"""Start workers: forked from a launcher where that is as good as a fresh process, which takes longer."""
+"""Start workers: forked from a launcher, which is quicker, or as fresh processes where that is better."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Workers:
             launcher.kill()
 
     def _give_up(self, job: Job) -> None:
-        """Close a job's launcher, which was killed: the next launch has another one."""
+        """Close a job's launcher, which has failed: the next launch gets another one."""
         self._launchers.pop(_key(job)).close()
 
     def _start_launcher(self, key: _Key, job: Job, number: int) -> None:
