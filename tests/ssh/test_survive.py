@@ -43,7 +43,7 @@ def impatient(board, **keys):
 @pytest.fixture
 def slow_model(model):
     """Long enough to be in the middle of it."""
-    model.write_bytes(dense_model(seed=1, inputs=1024, outputs=1024))
+    model.write_bytes(dense_model(seed=1, inputs=4096, outputs=4096))
     return model
 
 
