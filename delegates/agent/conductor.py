@@ -39,6 +39,7 @@ class Group:
         self._alive: List[RunningLaunch] = []
         self._told_at = 0.0  # when progress was last sent
         self._first_launch = request.first_launch
+        self._forwards = False  # whether the last round began with the first job
 
     def run(self, stopped: threading.Event) -> None:
         """Launch jobs until the stopping rule is satisfied. Each Launch is emitted when it ends."""
@@ -48,6 +49,7 @@ class Group:
                 unfinished = self._rule.unfinished()
                 if not unfinished:
                     return
+                self._forwards = not self._forwards
                 for batch in batches(unfinished, self._rule.baseline, self._room()):
                     self._launch(number, batch, stopped)
                     number += 1
@@ -62,8 +64,8 @@ class Group:
 
     def _launch(self, number: int, jobs: Sequence[Job], stopped: threading.Event) -> None:
         """Run one launch of each job in new workers. They take turns; those of exclusive jobs run alone."""
-        # The order alternates, so that no job is always first.
-        ordered = list(jobs) if number % 2 == 0 else list(reversed(jobs))
+        # The order alternates from round to round, so that no job is always first.
+        ordered = list(jobs) if self._forwards else list(reversed(jobs))
         shared = [RunningLaunch(job, number) for job in ordered if not job.exclusive]
         alone = [[RunningLaunch(job, number)] for job in ordered if job.exclusive]
         for launches in ([shared] if shared else []) + alone:
