@@ -189,7 +189,7 @@ def _is_import(path: Any) -> bool:
 
 
 class Watch:
-    """Raises Broken, inside whatever does it, when something else than the run's folder is written to.
+    """Raises Broken, inside whatever does it, when something outside of `folder` is written to.
 
     An audit hook can't be removed, so there is one, and it is off while `folder` is None.
     """
@@ -308,7 +308,9 @@ class Fuzz:
             writer.planned(self.recorded.plan.as_event())
             Measuring(writer, [Task(machine, self.recorded.request)], bar).measure()
             writer.finished(self.recorded.header.started_at, False)
-            outcome = job._outcome(writer)
+            if self.watch.folder is not None:  # home's own index lies beside the run
+                self.watch.folder = str((self.folder / "results").resolve())
+            outcome = job._outcome(writer, self.folder / "results", bar.note)
         if self._crashes or self.watch.seen or outcome.problem:
             raise Broken(f"{self._crashes} {self.watch.seen} {outcome.problem}")
         self._read_back(outcome)
