@@ -1,4 +1,4 @@
-"""How often `qbench compare` is wrong about runs of the same thing, and what it sees of a slow-down.
+"""Count how often `qbench compare` is wrong about runs of the same thing, and what it sees of a slow-down.
 
     for i in $(seq 12); do qbench run --model DIR --budget 0.3 --results same; sleep 75; done
     python benchmarks/comparing.py same

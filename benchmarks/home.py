@@ -1,4 +1,4 @@
-"""What `qbench run` takes beside measuring: until the first request, and after the last answer.
+"""Time `qbench run` without its measuring: until the first request, and after the last answer.
 
 python benchmarks/home.py [--times 6] [--against CHECKOUT] [ARGUMENT...]
 

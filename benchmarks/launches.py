@@ -1,4 +1,4 @@
-"""What a launch takes, and how well launches agree: workers that are forked, and fresh processes, in turns.
+"""Compare how long forked and fresh launches take, in turns, and how well they agree with each other.
 
     python benchmarks/launches.py [--rounds N] MODEL.tflite…
 

@@ -1,4 +1,4 @@
-"""What thousands of stored runs cost: listing them, naming one, and making the index anew.
+"""Time the work on thousands of stored runs: listing them, naming one, and making the index anew.
 
     python benchmarks/store.py [--runs 100 1000 10000] [--folder DIR] [--results DIR]
 
@@ -104,7 +104,7 @@ def varied(cell: dict[str, Any], factor: float) -> dict[str, Any]:
 
 
 def costs(results: Path) -> dict[str, float]:
-    """What the work on a folder of runs costs, by its name."""
+    """Return the cost of each piece of work on a folder of runs, by its name."""
     runs = sorted(path.name for path in results.glob("[!.]*"))
     one, index = runs[len(runs) // 2], results / INDEX
     revision = json.loads((results / one / "run.json").read_text())["git"]["revision"]

@@ -158,7 +158,7 @@ def speedup(
     found = locate(log_ratios(baseline, candidate))
     if found is None:
         return None
-    return _from_logs(found, clock_error)
+    return from_logs(found, clock_error)
 
 
 def clock_error_ns(step_ns: float, jitter_ns: float) -> float:
@@ -209,7 +209,7 @@ def is_narrow(interval: Optional[Interval], precision: float) -> bool:
 def typical_floor(floors: Iterable[float]) -> Optional[Interval]:
     """Return a cell's floor and its interval, from the floors of its launches; None if all are zero."""
     found = locate([math.log(floor) for floor in floors if floor > 0])
-    return None if found is None else _from_logs(found)
+    return None if found is None else from_logs(found)
 
 
 @functools.lru_cache(maxsize=None)
@@ -248,7 +248,7 @@ def outlier_share(samples: Sequence[float]) -> float:
     return sum(1 for sample in ordered if sample > fence) / len(ordered)
 
 
-def _from_logs(found: Interval, widening: float = 0.0) -> Interval:
+def from_logs(found: Interval, widening: float = 0.0) -> Interval:
     """Convert an interval of logarithms to one of ratios, wider by `widening` (relative) at both ends.
 
     The bounds are dropped if they span more than a factor of 100 around the middle.

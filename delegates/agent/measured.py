@@ -1,4 +1,4 @@
-"""What has been measured of a job so far: launches, timed work, what they cost, and their floors."""
+"""Keep what has been measured of a job so far: launches, timed work, what they cost, and their floors."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Measured:
 
     @property
     def cost(self) -> Cost:
-        """What a launch and a block take, on average."""
+        """The average cost of a launch without its blocks, and of a block."""
         fixed_ns = self.cost_ns - self._blocks_cost_ns
         return Cost(fixed_ns / max(1, self.launches), self._blocks_cost_ns / max(1, self._blocks))
 

@@ -23,7 +23,7 @@ _MOST = 100  # a gate's limit as a fraction: what is worse by more has other pro
 
 
 class Format(StrEnum):
-    """What is written to standard output."""
+    """The formats of `--format`."""
 
     TABLE = "table"
     MARKDOWN = "markdown"

@@ -70,7 +70,7 @@ def test_no_samples_have_no_floor() -> None:
 
 
 def test_the_floor_of_a_launch_is_no_extreme_of_its_blocks() -> None:
-    """Neither one block that was oddly fast nor two thirds that were disturbed are what is compared."""
+    """Neither one block that was oddly fast nor the half that were disturbed are what is compared."""
     usual, disturbed = [[100] * 30] * 2, [[500 + 10 * i] * 30 for i in range(4)]
     assert stats.launch_floor([[80] * 30, *usual, *disturbed]) == 100
     assert 100 <= stats.launch_floor([[130] * 30, [100] * 30]) < 105

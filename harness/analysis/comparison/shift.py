@@ -18,7 +18,6 @@ from harness.record import Interval
 _T_975 = (12.706205, 4.302653, 3.182446, 2.776445, 2.570582, 2.446912, 2.364624)
 _Z_975 = 1.959964  # the normal distribution's quantile
 _MOST_EXACT = 2500  # pairs, up to which the exact distribution of the rank sum is used
-_SAYS_NOTHING = math.log(100)  # an interval of logarithms with more than this half-width counts as none
 
 
 def ratio(base: Sequence[float], head: Sequence[float], widening: float = 0.0) -> Interval | None:
@@ -79,13 +78,8 @@ def combined(base: Interval, head: Interval) -> Interval:
 
 
 def from_logs(found: Interval, widening: float = 0.0) -> Interval:
-    """Convert an interval of logarithms to one of ratios; without bounds if they span a hundredfold."""
-    value = math.exp(found.value)
-    if found.low is None or found.high is None:
-        return Interval(value, None, None)
-    if (found.high - found.low) / 2 + widening > _SAYS_NOTHING:
-        return Interval(value, None, None)
-    return Interval(value, math.exp(found.low - widening), math.exp(found.high + widening))
+    """Convert an interval of logarithms to one of ratios, as stats.from_logs does."""
+    return Interval(*stats.from_logs(stats.Interval(found.value, found.low, found.high), widening))
 
 
 def _ways(first: int, second: int) -> list[int]:

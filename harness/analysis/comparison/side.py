@@ -25,7 +25,7 @@ class Part(NamedTuple):
 
     @property
     def measured(self) -> bool:
-        """Whether it was measured to the end."""
+        """True if the cell was measured to the end."""
         return self.row.status in ("ok", "partial", "fallback") and self.row.latency_ms is not None
 
 
