@@ -99,10 +99,15 @@ def glyph(status: str) -> str:
     return GLYPHS.get(status, FAILED_GLYPH)
 
 
+def status_shown(status: str) -> Shown:
+    """Return a status as a sign and a word, so that the table can be read without colours."""
+    return Shown(f"{glyph(status)} {status}", _TONES.get(status, "bad"))
+
+
 def _status(row: Row) -> Shown:
-    """Return the status as a sign and a word, so that the table can be read without colours."""
-    software = " (software)" if is_software(row) else ""
-    return Shown(f"{glyph(row.status)} {row.status}{software}", _TONES.get(row.status, "bad"))
+    """Return the status of a row, and whether software stood in for the accelerator."""
+    shown = status_shown(row.status)
+    return Shown(f"{shown.text} (software)", shown.tone) if is_software(row) else shown
 
 
 def _what(best: Sequence[Row]) -> list[Column]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from delegates.wire import Ops
 from harness.record import Fidelity, Interval, Speedup
+from harness.record.site import SiteFidelity
 
 NONE = "–"
 TIME_UNITS = (("µs", 1e-3), ("ms", 1.0), ("s", 1e3))  # of milliseconds
@@ -55,7 +56,7 @@ def speedup(interval: Speedup | Interval | None, *, wide: bool) -> str:
     return f"{value:.{places}f}× ±{half:.{places}f}"
 
 
-def sqnr(fidelity: Fidelity | None) -> str:
+def sqnr(fidelity: Fidelity | SiteFidelity | None) -> str:
     """Format the SQNR in dB; "exact" if outputs are the same, "NaN" if they are not finite."""
     if fidelity is None:
         return NONE

@@ -9,11 +9,24 @@ from harness.report.figures import printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 
 def fill(template: str, **values: object) -> str:
     """Return the HTML of a template with these values."""
     return _environment().get_template(template).render(values)
+
+
+def asset(name: str) -> str:
+    """Return the text of a style sheet or script."""
+    return _environment().get_template(name).render()
+
+
+def trusted(text: str) -> Markup:
+    """Mark a text of ours as one that is not escaped."""
+    from markupsafe import Markup
+
+    return Markup(text)  # noqa: S704
 
 
 @cache
@@ -23,7 +36,7 @@ def _environment() -> Environment:
     return Environment(
         loader=PackageLoader("harness.report"),
         autoescape=True,
-        finalize=lambda value: printable(value) if isinstance(value, str) else value,
+        finalize=lambda value: printable(value) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,

@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.errors import ResultsError
 from harness.record import Run
 from harness.store.document import RUN_JSON, encode, read_document
-from harness.store.exporting import export, export_if_over, exported_rows
+from harness.store.exporting import export, export_if_over, exported_document, exported_rows
 from harness.store.growing import EVENTS
 from harness.store.naming import newest_first, resolve
 from harness.store.older import run_of
@@ -26,6 +26,7 @@ __all__ = [
     "encode",
     "export",
     "export_if_over",
+    "exported_document",
     "exported_rows",
     "find",
     "ignore",

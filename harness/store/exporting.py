@@ -81,6 +81,23 @@ def _is_exported(folder: Path) -> bool:
     return exported.exists() and exported.stat().st_mtime_ns >= record
 
 
+def exported_document(folder: Path, estimator: int) -> Document | None:
+    """Return the document in a run's export; None as for `exported_rows`, or if it is made anew anyway.
+
+    Raises ResultsError if the export of a run without a record is damaged.
+    """
+    recorded = (folder / EVENTS).exists()
+    try:
+        if recorded and not _is_exported(folder):
+            return None
+        found = read_document(folder / RUN_JSON)
+    except (OSError, ResultsError):
+        if recorded:
+            return None
+        raise
+    return found if found.estimator == estimator or not recorded else None
+
+
 @contextmanager
 def _lock(folder: Path) -> Iterator[None]:
     """Hold the lock that a running qbench holds. Raises OSError if it is taken, or can't be."""
