@@ -107,6 +107,7 @@ def costs(results: Path) -> dict[str, float]:
     """Return the cost of each piece of work on a folder of runs, by its name."""
     runs = sorted(path.name for path in results.glob("[!.]*"))
     one, index = runs[len(runs) // 2], results / INDEX
+    page = results.parent / f"site-{len(runs)}" / "index.html"
     revision = json.loads((results / one / "run.json").read_text())["git"]["revision"]
     at = ("--results", results)
     index.unlink(missing_ok=True)
@@ -123,6 +124,9 @@ def costs(results: Path) -> dict[str, float]:
         "figures, lost": lambda: cpu_s(CELLS, results),
         "figures of one cell": lambda: median_s(CELLS, results, "one"),
         "figures of all cells": lambda: median_s(CELLS, results),
+        "site": lambda: cpu_s(QBENCH, "site", "--out", page.parent, *at),
+        "site again": lambda: median_s(QBENCH, "site", "--out", page.parent, *at),
+        "its page, MB": lambda: page.stat().st_size / 1e6,
         "index, MB": lambda: index.stat().st_size / 1e6,
     }
     return {name: measure() for name, measure in work.items()}

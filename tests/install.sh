@@ -8,6 +8,7 @@ command -v ssh >/dev/null || missing="$missing openssh-client"
 [ -x /usr/sbin/sshd ] || command -v sshd >/dev/null || missing="$missing openssh-server"
 command -v cc >/dev/null || missing="$missing gcc libc6-dev"
 [ -e /usr/lib/chromium/vk_swiftshader_icd.json ] || missing="$missing chromium-common libvulkan1"
+command -v chromium >/dev/null || missing="$missing chromium"  # a real browser, for sites of results
 for shell in bash dash zsh ksh mksh tcsh fish busybox; do  # a board's user has any of them
     command -v "$shell" >/dev/null || missing="$missing $shell"
 done

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 from harness.analysis.comparison.side import same_machine
+from harness.analysis.sides import document_of
 from harness.record import DeviceState, Document, Fidelity, Row, Speedup
 from harness.record.site import SiteCell, SiteFidelity, SiteOps, SitePoint, SiteRun, SiteSetup, SiteSpeedup
 from harness.record.variant import Warning
@@ -36,10 +37,11 @@ class Courses:
     _machines: list[DeviceState] = field(default_factory=list)
 
     def add(self, run: SiteRun, document: Document) -> None:
-        """Add the cells of a run."""
+        """Add the cells of a run; of one with `--against`, those of its HEAD side."""
+        document = document_of(document, "head")
         devices = {device.name: device for device in document.devices}
         setups = {name: self._setup(device) for name, device in devices.items()}
-        for row in shown(document.cells):
+        for row in document.cells:
             name = CellName(row.model, row.variant, row.delegate, row.device, row.threads)
             setup = setups.get(row.device)
             if setup is None:
@@ -94,11 +96,6 @@ class Courses:
         return SiteSpeedup(_sure(found.value), _rounded(found.low), _rounded(found.high), over)
 
 
-def shown(rows: Sequence[Row]) -> Sequence[Row]:
-    """Return the rows of a run that a site shows."""
-    return rows
-
-
 def _is_one(known: DeviceState, device: DeviceState) -> bool:
     return known.name == device.name and same_machine(known, device)
 
@@ -117,7 +114,7 @@ def _fidelity(found: Fidelity) -> SiteFidelity:
 
 
 def _sure(value: float) -> float:
-    return float(f"{value:.6g}")
+    return float(f"{value:.8g}")
 
 
 def _rounded(value: float | None) -> float | None:

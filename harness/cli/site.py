@@ -16,9 +16,7 @@ LIMIT = 200
 
 
 def site(
-    out: Annotated[
-        Path, typer.Option(metavar="DIR", help="The folder to write to; other files in it stay.")
-    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write to; other files in it stay.")],
     limit: Annotated[
         int, typer.Option(min=1, metavar="N", help="The most runs of a cell that are shown: its newest.")
     ] = LIMIT,

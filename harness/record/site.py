@@ -65,7 +65,7 @@ class SiteOps(Struct, frozen=True):
 
 
 class SitePoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A cell in one run: figures as in run.json, floats with six significant digits.
+    """A cell in one run: figures as in run.json, floats with eight significant digits.
 
     run, setup: numbers in `Site.runs` and `Site.setups`. warnings: their codes.
     """

@@ -9,7 +9,6 @@ from harness.report.figures import printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-    from markupsafe import Markup
 
 
 def fill(template: str, **values: object) -> str:
@@ -20,13 +19,6 @@ def fill(template: str, **values: object) -> str:
 def asset(name: str) -> str:
     """Return the text of a style sheet or script."""
     return _environment().get_template(name).render()
-
-
-def trusted(text: str) -> Markup:
-    """Mark a text of ours as one that is not escaped."""
-    from markupsafe import Markup
-
-    return Markup(text)  # noqa: S704
 
 
 @cache

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness import analysis, store
-from harness import __version__
+from harness import __version__, analysis, store
 from harness.analysis.site import Courses
 from harness.errors import ResultsError
 from harness.record.site import Site, SiteRun
@@ -23,7 +22,7 @@ PAGE, DATA = "index.html", "data.json"
 
 @dataclass(frozen=True)
 class Request:
-    """What is published where. limit: the most runs of a cell, the newest. samples: whether raw samples are."""
+    """What is published where. limit: the most runs of a cell, its newest. samples: also the raw samples."""
 
     results: Path
     out: Path
