@@ -99,7 +99,7 @@ def compare(
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy would start threads that nothing here needs
     from harness.record.comparison import Limits
-    from harness.report import gate_lines
+    from harness.report.annotations import tell
     from harness.session.comparing import compare_stored
 
     limits = Limits(
@@ -128,10 +128,7 @@ def compare(
             if path is not None
         ),
     )
-    for line in gate_lines.failures(found):
-        output.say(f"failed: {line}")
-    for line in gate_lines.undecided(found):
-        output.say(f"can't tell: {line}")
+    tell(found)
     end(FAILED if found.failed else 0, problems)
 
 

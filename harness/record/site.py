@@ -67,7 +67,8 @@ class SiteOps(Struct, frozen=True):
 class SitePoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A cell in one run: figures as in run.json, floats with eight significant digits.
 
-    run, setup: numbers in `Site.runs` and `Site.setups`. warnings: their codes.
+    run, setup: numbers in `Site.runs` and `Site.setups`. warnings: their codes. baseline: it is one that
+    others are compared with, and has no speedup of its own.
     """
 
     run: int
@@ -75,6 +76,7 @@ class SitePoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
     status: Status
     reason: str | None = None
     latency_ms: float | None = None  # median
+    baseline: bool = False
     speedup: SiteSpeedup | None = None
     size_bytes: int | None = None
     size_ratio: float | None = None

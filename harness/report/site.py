@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from harness.record.site import Site, SiteCell, SitePoint, SiteRun, SiteSpeedup
+from harness.record.site import Site, SiteCell, SitePoint, SiteRun
 from harness.report import figures
 from harness.report.columns import Shown, Tone, status_shown
 from harness.report.figures import NONE, clean, plural
@@ -147,7 +147,7 @@ def _figures(point: SitePoint) -> list[Shown]:
     ops, fidelity = point.ops, point.fidelity
     return [
         Shown(_with_unit(point.latency_ms, figures.TIME_UNITS)),
-        _speedup(point.speedup),
+        _speedup(point),
         Shown(_with_unit(point.size_bytes, figures.SIZE_UNITS)),
         Shown(figures.factor(point.size_ratio)),
         Shown(figures.sqnr(fidelity)),
@@ -156,9 +156,10 @@ def _figures(point: SitePoint) -> list[Shown]:
     ]
 
 
-def _speedup(found: SiteSpeedup | None) -> Shown:
+def _speedup(point: SitePoint) -> Shown:
+    found = point.speedup
     if found is None:
-        return Shown(NONE)
+        return Shown("baseline" if point.baseline else NONE)
     tone: Tone = ""
     if found.low is not None and found.high is not None:
         tone = "good" if found.low > 1 else "bad" if found.high < 1 else ""

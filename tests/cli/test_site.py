@@ -134,6 +134,7 @@ def test_the_plot_draws_what_is_chosen_and_links_to_runs(opened):
     page.select_option("[name=along]", "revision")
     assert page.locator("#plot a").first.get_attribute("href") == "runs/20260901-120000-000-0000/run.json"
     page.locator("#points summary").click()
+    page.locator("#points tbody tr").first.wait_for()
     assert page.locator("#points tbody tr").count() == 12
     links = page.locator("#points a").evaluate_all("links => links.map(link => link.href)")
     assert all(Path(link.removeprefix("file://")).is_file() for link in links)
@@ -178,6 +179,7 @@ def test_hostile_names_are_shown_as_text(opened):
     page.select_option("[name=model]", HOSTILE)
     page.select_option("[name=tag]", f"{HOSTILE}={HOSTILE}")
     page.locator("#points summary").click()
+    page.locator("#points tbody tr").first.wait_for()
     assert page.locator("#legend li").first.inner_text().startswith(HOSTILE)
     assert page.locator("img").count() == 0
 
@@ -210,6 +212,7 @@ def test_a_small_screen_never_scrolls_sideways(opened, width):
     page = opened(3, long, viewport={"width": width, "height": 740})
     assert page.evaluate("document.documentElement.scrollWidth") == width
     page.locator("#points summary").click()
+    page.locator("#points tbody tr").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") == width
     box = page.locator("#plot svg").bounding_box()
     assert box["width"] <= width and box["height"] >= 200

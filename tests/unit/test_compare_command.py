@@ -176,3 +176,28 @@ def test_a_lone_document_is_a_run_too(tmp_path):
     document = json.loads(compare(lone, DIGITS_AGAIN, "--format", "json").stdout)
     assert {cell["verdict"] for cell in document["cells"]} <= {"same", "undecided", "faster", "slower"}
     assert document["cells"][1]["relative"] is not None
+
+
+def test_in_a_github_job_gates_are_annotations(copied, monkeypatch):
+    """Standard output stays as it is; elsewhere the same lines are plain text."""
+
+    def worse(row):
+        if row["variant"] == "int8":
+            row["size_bytes"], row["model"] = row["size_bytes"] * 2, "100%\n::error::,x"
+        else:
+            row["model"] = "100%\n::error::,x"
+
+    for name, changed in ((DIGITS, lambda row: row.update(model="100%\n::error::,x")), (DIGITS_AGAIN, worse)):
+        change(copied / name, changed)
+    gates = [DIGITS, DIGITS_AGAIN, "--fail-size", "10%", "--fail-over", "0%"]
+    plain = compare(*gates, results=copied, code=1)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    job = compare(*gates, results=copied, code=1)
+    assert job.stdout == plain.stdout
+    told = [line for line in job.stderr.splitlines() if line.startswith("::")]
+    assert len(told) == len(plain.stderr.splitlines()) == len(job.stderr.splitlines())
+    failed = [line for line in told if "size" in line]
+    assert len(failed) == 2
+    assert all(line.startswith("::error title=qbench%3A failed::100%25 ::error::,x int8") for line in failed)
+    assert all(line.endswith("size +100.0%25, over 10%25") for line in failed)
+    assert any(line.startswith("::warning title=qbench%3A can't tell::") for line in told)

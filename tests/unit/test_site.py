@@ -102,8 +102,11 @@ def test_every_cell_has_a_point_per_run_with_the_figures_of_its_run_json(results
         assert [point["run"] for point in cell["points"]] == [0, 1, 2]
         point = cell["points"][-1]
         assert point["latency_ms"] == pytest.approx(row["latency_ms"]["median"], rel=1e-5)
-        assert point["speedup"]["value"] == pytest.approx(row["speedup"]["value"], rel=1e-5)
-        assert data["baselines"][point["speedup"]["over"]] == "float32/cpu@cpu"
+        if row["baseline"]:
+            assert point["baseline"] is True and "speedup" not in point
+        else:
+            assert point["speedup"]["value"] == pytest.approx(row["speedup"]["value"], rel=1e-5)
+            assert data["baselines"][point["speedup"]["over"]] == "float32/cpu@cpu"
         assert (point["status"], point["size_bytes"]) == (row["status"], row["size_bytes"])
         assert [one["code"] for one in cell["messages"]] == [one["code"] for one in row["warnings"]]
         assert cell["figures"] == "measured"
@@ -123,7 +126,11 @@ def test_the_page_without_scripts_has_the_newest_figures(results, out):
     assert {line[12] for line in lines} == {"2026-09-03 12:00"}
     int8 = next(line for line in lines if line[1:3] == ["int8", "xnnpack"])
     assert int8[4] == "~ partial" and "6/7" in int8
-    assert int8[6].endswith("over float32/cpu@cpu") and int8[13].startswith("main ")
+    assert (
+        lines[0][6] == "baseline"
+        and int8[6].endswith("over float32/cpu@cpu")
+        and int8[13].startswith("main ")
+    )
 
 
 def test_only_the_newest_runs_of_each_cell_are_shown(results, out):

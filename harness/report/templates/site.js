@@ -57,8 +57,8 @@
       .filter(({points}) => points.length && (!status || points.at(-1).status === status));
   }
 
-  function speedup(found) {
-    if (found == null) return NONE;
+  function speedup({speedup: found, baseline}) {
+    if (found == null) return baseline ? "baseline" : NONE;
     return element("span", {}, interval(found), element("small", {}, `over ${site.baselines[found.over]}`));
   }
 
@@ -83,7 +83,7 @@
     const shown = [
       [element("label", {}, box, cell.model)], [cell.variant], [cell.delegate], [deviceOf(cell)],
       [`${GLYPHS[point.status] ?? "✗"} ${point.status}`, TONES[point.status] ?? "bad"],
-      [withUnit(point.latency_ms, TIME_UNITS)], [speedup(point.speedup), toneOf(point.speedup)],
+      [withUnit(point.latency_ms, TIME_UNITS)], [speedup(point), toneOf(point.speedup)],
       [withUnit(point.size_bytes, SIZE_UNITS)], [factor(point.size_ratio)], [sqnr(fidelity)],
       [share(fidelity?.top1_agreement)], [ops ? `${ops.delegated}/${ops.total}` : NONE],
       [element("a", {href: run.raw}, minute(run.started_at))], [revision(run)], [warnings(cell, point)],
@@ -114,7 +114,7 @@
       const files = [element("a", {href: run.raw}, minute(run.started_at))];
       if (run.samples) files.push(" ", element("a", {href: run.samples}, "samples"));
       return [nameOf(cell), element("span", {}, ...files), revision(run), point.status,
-        withUnit(point.latency_ms, TIME_UNITS), speedup(point.speedup), withUnit(point.size_bytes, SIZE_UNITS),
+        withUnit(point.latency_ms, TIME_UNITS), speedup(point), withUnit(point.size_bytes, SIZE_UNITS),
         `${setup.runtime ?? ""} ${setup.runtime_version ?? ""}`, `${setup.machine + 1}: ${setup.about ?? ""}`];
     }));
     const head = element("tr", {}, ...names.map((name) => element("th", {scope: "col"}, name)));
