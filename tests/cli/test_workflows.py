@@ -1,4 +1,4 @@
-"""The workflows of examples/github-actions: their steps, in bash, as far as they can be run without GitHub."""
+"""The workflows of examples/github-actions: their steps, in bash, as far as they run without GitHub."""
 
 from __future__ import annotations
 
