@@ -12,7 +12,7 @@ from harness import __version__
 from harness.errors import CellNotFound, ConfigError, DeviceError, ModelError, QbenchError, ResultsError
 from harness.record import Conclusion, Document, Fidelity, Interval, Latency, Row, Speedup, Variant, Warning
 from harness.record.comparison import ComparedCell
-from qbench.api import compare, compat, device, devices, inspect, load, quantize, run, runs
+from qbench.api import compare, compat, device, devices, inspect, load, quantize, run, runs, site
 from qbench.comparisons import Comparison
 from qbench.runs import Run
 from qbench.stored import Runs
@@ -47,4 +47,5 @@ __all__ = [
     "quantize",
     "run",
     "runs",
+    "site",
 ]

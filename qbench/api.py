@@ -120,6 +120,21 @@ def load(*runs: PathText, results: PathText = "results", force: bool = False) ->
     return Run(opened.run, opened.document, opened.folder)
 
 
+def site(out: PathText, *, results: PathText = "results", limit: int = 200, samples: bool = False) -> Path:
+    """Write a page of all stored runs that needs no server, and return its path. Raises ResultsError.
+
+    limit: the most runs of a cell that are shown, its newest. samples: copy the raw samples, too.
+    """
+    from harness.report.site import data_json, render
+    from harness.session.site import PAGE, Request, publish
+
+    wanted = Request(Path(results), Path(out), limit, samples)
+    _, skipped = publish(wanted, render, data_json, _warn)
+    for name, why in skipped.damaged.items():
+        _warn(f"{name} is passed over: {why}")
+    return Path(out) / PAGE
+
+
 def compare(
     base: StoredRun,
     head: StoredRun,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from harness import __version__, analysis, store
-from harness.analysis.site import Courses
+from harness.analysis.site import CellName, Courses
 from harness.errors import ResultsError
 from harness.record.site import Site, SiteRun
 from harness.session.indexing import list_cells, list_runs
@@ -74,12 +75,13 @@ def _newest(runs: Sequence[RunEntry], cells: Sequence[CellEntry], limit: int) ->
 
     A run without any figures in the index can't be read: it is returned, too, so that somebody finds out why.
     """
-    counts: dict[str, int] = {}
+    counts = Counter[CellName]()
     kept, known = set[str](), set[str]()
     for cell in cells:  # of the newest run first
         known.add(cell.folder)
-        counts[cell.id] = counts.get(cell.id, 0) + 1
-        if counts[cell.id] <= limit:
+        name = CellName(cell.model, cell.variant, cell.delegate, cell.device, cell.threads)
+        counts[name] += 1
+        if counts[name] <= limit:
             kept.add(cell.folder)
     kept |= {run.folder for run in runs if run.folder not in known and run.state != "running"}
     return [run for run in reversed(runs) if run.folder in kept]

@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 from typer.testing import CliRunner, Result
 
+import qbench
 from harness import analysis, store
 from harness.cli import app
 from harness.errors import ResultsError
@@ -302,6 +303,15 @@ def test_what_could_not_be_made_leaves_the_old_page(results, out):
     with pytest.raises(KeyboardInterrupt):
         publish(Request(results, out, 5), broken, lambda _: "{}", print)
     assert (out / "index.html").read_bytes() == before
+
+
+def test_the_same_from_python(results, out):
+    ids = make_runs(results, 2)
+    (results / ids[0] / "run.json").write_text("{")
+    with pytest.warns(UserWarning, match=f"{ids[0]} is passed over"):
+        page = qbench.site(out, results=results, limit=1, samples=True)
+    assert page == out / "index.html" and page.is_file()
+    assert (out / "runs" / ids[1] / "samples.csv.gz").is_file()
 
 
 def test_the_schema_is_that_of_the_types():
