@@ -33,7 +33,7 @@ class SiteRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class SiteSetup(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a device was in a run.
 
-    machine: a number; the same number means the same machine, as far as it can be told.
+    machine: a number; of one device, the same number means the same machine, as far as it can be told.
     """
 
     device: str

@@ -27,7 +27,7 @@ COLUMNS = {  # and the class of their cells
     "size": "figure",
     "size ratio": "figure",
     "SQNR dB": "figure",
-    "top-1": "figure",
+    "top\u20111": "figure",
     "ops taken": "figure",
     "run (UTC)": "fixed wide",
     "revision": "wide",

@@ -96,7 +96,7 @@ function plot(place, site, series, metric, along) {
   for (const one of series) svg.append(drawn(one));
   place.append(svg);
   const scale = y.log ? "Logarithmic scale. " : y.at(0) === 0 ? "" : "The scale does not begin at 0. ";
-  return scale + (metric === "speedup" ? "Baselines have no speedup." : "");
+  return scale + (metric === "speedup" ? "Baselines have no speedup, points without a bar no interval." : "");
 
   function drawn({cell, number, points}) {
     const group = element("g", {class: `c${number}`, "data-cell": nameOf(cell)});
