@@ -69,6 +69,7 @@ class Courses:
             device=device.name,
             machine=machine,
             about=", ".join(fact for fact in (device.cpu or device.arch, cores) if fact),
+            note=device.note,
             runtime=device.runtime,
             runtime_version=device.runtime_version,
         )
@@ -79,6 +80,7 @@ class Courses:
             run=run,
             setup=setup,
             status=row.status,
+            software=bool(row.delegate_facts.get("software")),
             reason=row.reason,
             latency_ms=None if row.latency_ms is None else _rounded(row.latency_ms.median),
             baseline=row.baseline,

@@ -39,6 +39,7 @@ class SiteSetup(Struct, frozen=True, kw_only=True, omit_defaults=True):
     device: str
     machine: int
     about: str = ""  # AMD EPYC, 2 cores
+    note: str | None = None  # of the profile, shown wherever its figures are
     runtime: str | None = None
     runtime_version: str | None = None
 
@@ -68,12 +69,14 @@ class SitePoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A cell in one run: figures as in run.json, floats with eight significant digits.
 
     run, setup: numbers in `Site.runs` and `Site.setups`. warnings: their codes. baseline: it is one that
-    others are compared with, and has no speedup of its own.
+    others are compared with, and has no speedup of its own. software: software on the CPU stood in for the
+    accelerator.
     """
 
     run: int
     setup: int
     status: Status
+    software: bool = False
     reason: str | None = None
     latency_ms: float | None = None  # median
     baseline: bool = False

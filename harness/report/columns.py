@@ -99,15 +99,15 @@ def glyph(status: str) -> str:
     return GLYPHS.get(status, FAILED_GLYPH)
 
 
-def status_shown(status: str) -> Shown:
+def status_shown(status: str, *, software: bool) -> Shown:
     """Return a status as a sign and a word, so that the table can be read without colours."""
-    return Shown(f"{glyph(status)} {status}", _TONES.get(status, "bad"))
+    suffix = " (software)" if software else ""
+    return Shown(f"{glyph(status)} {status}{suffix}", _TONES.get(status, "bad"))
 
 
 def _status(row: Row) -> Shown:
     """Return the status of a row, and whether software stood in for the accelerator."""
-    shown = status_shown(row.status)
-    return Shown(f"{shown.text} (software)", shown.tone) if is_software(row) else shown
+    return status_shown(row.status, software=is_software(row))
 
 
 def _what(best: Sequence[Row]) -> list[Column]:

@@ -128,16 +128,19 @@ def _line(cell: SiteCell, site: Site) -> Line:
     run, found = site.runs[point.run], point.speedup
     threads = f" ({plural(cell.threads, 'thread')})" if cell.threads > 1 else ""
     names = (cell.model, cell.variant, cell.delegate, cell.device + threads)
-    warned = ", ".join(point.warnings) or ("why" if point.reason else NONE)
+    note = site.setups[point.setup].note
+    warned = ", ".join((*(["note"] if note else []), *point.warnings)) or ("why" if point.reason else NONE)
     texts = (
         *(Shown(clean(name)) for name in names),
-        status_shown(point.status),
+        status_shown(point.status, software=point.software),
         *_figures(point),
         *(Shown(text) for text in (_minute(run.started_at), _revision(run), clean(warned))),
     )
     told = [f"{warning.code}: {warning.message}" for warning in cell.messages]
     if point.reason:
         told.insert(0, f"{point.status}: {point.reason}")
+    if note:
+        told.insert(0, f"note on {cell.device}: {note}")
     over = "" if found is None else f"over {clean(site.baselines[found.over])}"
     return Line(texts, over, run.raw, tuple(map(clean, told)))
 

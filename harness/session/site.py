@@ -11,6 +11,7 @@ from pathlib import Path
 from harness import __version__, analysis, store
 from harness.analysis.site import CellName, Courses
 from harness.errors import ResultsError
+from harness.record import Document
 from harness.record.site import Site, SiteRun
 from harness.session.indexing import list_cells, list_runs
 from harness.store.index import CellEntry, CellFilter, RunEntry, RunFilter
@@ -45,10 +46,14 @@ def publish(
     courses = Courses()
     check_folder(wanted.out, wanted.results)
     for run in newest:
+        folder = wanted.results / run.folder
         try:
-            _add(run, wanted, courses)
-        except _DamagedError as error:
+            document, is_exported = _read(folder, wanted.results)
+        except ResultsError as error:
             note(f"{run.folder} is passed over: {error}")
+            continue
+        urls = publish_run(wanted.out, folder, None if is_exported else document, samples=wanted.samples)
+        courses.add(_described(run, urls), document)
     if not courses.runs:
         raise ResultsError(f"no runs with figures in {wanted.results}")
     site = Site(
@@ -64,10 +69,6 @@ def publish(
     publish_file(wanted.out, DATA, encode(site))
     publish_file(wanted.out, PAGE, render(site))
     return site, skipped
-
-
-class _DamagedError(Exception):
-    """A stored run can't be read."""
 
 
 def _newest(runs: Sequence[RunEntry], cells: Sequence[CellEntry], limit: int) -> list[RunEntry]:
@@ -87,30 +88,28 @@ def _newest(runs: Sequence[RunEntry], cells: Sequence[CellEntry], limit: int) ->
     return [run for run in reversed(runs) if run.folder in kept]
 
 
-def _add(run: RunEntry, wanted: Request, courses: Courses) -> None:
-    """Add a run and publish its files. Raises _DamagedError, or ResultsError if they can't be written."""
-    folder = wanted.results / run.folder
-    try:
-        exported = store.exported_document(folder, analysis.ESTIMATOR)
-        document = exported or analysis.document(store.load(folder, wanted.results))
-    except ResultsError as error:
-        raise _DamagedError(str(error)) from None
-    made = document if exported is None else None
-    raw, *tables = publish_run(wanted.out, folder, made, samples=wanted.samples)
+def _read(folder: Path, results: Path) -> tuple[Document, bool]:
+    """Return the document of a run, and whether its run.json holds just that. Raises ResultsError."""
+    exported = store.exported_document(folder, analysis.ESTIMATOR)
+    if exported is not None:
+        return exported, True
+    return analysis.document(store.load(folder, results)), False
+
+
+def _described(run: RunEntry, urls: Sequence[str]) -> SiteRun:
+    """Return what the site says of a run. urls: of its files, that of run.json first."""
+    raw, *tables = urls
     git = run.git
-    courses.add(
-        SiteRun(
-            folder=run.folder,
-            run_id=run.run_id,
-            started_at=run.started_at,
-            state=run.state,
-            qbench_version=run.qbench_version,
-            revision=None if git is None else git.revision,
-            branch=None if git is None else git.branch,
-            dirty=git is not None and git.dirty,
-            tags=run.tags,
-            raw=raw,
-            samples=next(iter(tables), None),
-        ),
-        document,
+    return SiteRun(
+        folder=run.folder,
+        run_id=run.run_id,
+        started_at=run.started_at,
+        state=run.state,
+        qbench_version=run.qbench_version,
+        revision=None if git is None else git.revision,
+        branch=None if git is None else git.branch,
+        dirty=git is not None and git.dirty,
+        tags=run.tags,
+        raw=raw,
+        samples=next(iter(tables), None),
     )

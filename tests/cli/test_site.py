@@ -69,10 +69,20 @@ def chosen(page: Page) -> dict[str, list[str]]:
 
 def test_scripts_show_what_the_page_says_without_them(opened):
     """In the same words, but for the boxes to choose with."""
-    plain, scripted = opened(java_script_enabled=False), opened()
+
+    def noted(_, document):
+        document["devices"][0]["note"] = "a pre-production board"
+        document["cells"][-1]["delegate_facts"] = {"software": True}
+        document["cells"][-2].update(status="refused", latency_ms=None, speedup=None, reason="it broke")
+        document["cells"][-3]["fidelity"] = {"reference": "float32", "max_abs_error": 0.0}
+
+    plain, scripted = opened(2, noted, java_script_enabled=False), opened()
     assert plain.locator("#filters").is_hidden() and plain.locator("#course").is_hidden()
     lines = plain.locator(ROWS).all_text_contents()
     assert len(lines) == 14
+    assert sum("note on cpu: a pre-production board" in line for line in lines) == 7
+    assert sum("fallback (software)" in line for line in lines) == 1
+    assert sum("refused: it broke" in line for line in lines) == 1
     assert [re.sub(r"\s+", "", line) for line in scripted.locator(ROWS).all_text_contents()] == [
         re.sub(r"\s+", "", line) for line in lines
     ]

@@ -68,9 +68,11 @@
   }
 
   function warnings(cell, point) {
-    const isNewest = point === cell.points.at(-1), codes = (point.warnings ?? []).join(", ");
+    const isNewest = point === cell.points.at(-1), {note} = site.setups[point.setup];
+    const codes = [...(note ? ["note"] : []), ...(point.warnings ?? [])].join(", ");
     const told = isNewest ? cell.messages.map(({code, message}) => `${code}: ${message}`) : [];
     if (point.reason) told.unshift(`${point.status}: ${point.reason}`);
+    if (note) told.unshift(`note on ${cell.device}: ${note}`);
     const summary = codes || (point.reason ? "why" : NONE);
     if (!told.length) return summary;
     return element("details", {}, element("summary", {}, summary), ...told.map((text) => element("p", {}, text)));
@@ -82,7 +84,7 @@
     box.checked = chosen.has(nameOf(cell));
     const shown = [
       [element("label", {}, box, cell.model)], [cell.variant], [cell.delegate], [deviceOf(cell)],
-      [`${GLYPHS[point.status] ?? "✗"} ${point.status}`, TONES[point.status] ?? "bad"],
+      [`${GLYPHS[point.status] ?? "✗"} ${statusOf(point)}`, TONES[point.status] ?? "bad"],
       [withUnit(point.latency_ms, TIME_UNITS)], [speedup(point), toneOf(point.speedup)],
       [withUnit(point.size_bytes, SIZE_UNITS)], [factor(point.size_ratio)], [sqnr(fidelity)],
       [share(fidelity?.top1_agreement)], [ops ? `${ops.delegated}/${ops.total}` : NONE],
@@ -113,7 +115,7 @@
       const run = site.runs[point.run], setup = site.setups[point.setup];
       const files = [element("a", {href: run.raw}, minute(run.started_at))];
       if (run.samples) files.push(" ", element("a", {href: run.samples}, "samples"));
-      return [nameOf(cell), element("span", {}, ...files), revision(run), point.status,
+      return [nameOf(cell), element("span", {}, ...files), revision(run), statusOf(point),
         withUnit(point.latency_ms, TIME_UNITS), speedup(point), withUnit(point.size_bytes, SIZE_UNITS),
         `${setup.runtime ?? ""} ${setup.runtime_version ?? ""}`, `${setup.machine + 1}: ${setup.about ?? ""}`];
     }));

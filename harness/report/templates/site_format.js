@@ -55,5 +55,6 @@ function element(name, attributes = {}, ...children) {
   return made;
 }
 
+const statusOf = (point) => point.status + (point.software ? " (software)" : "");
 const deviceOf = (cell) => cell.device + (cell.threads > 1 ? ` (${cell.threads} threads)` : "");
 const nameOf = (cell) => `${cell.model} ${cell.variant}/${cell.delegate}@${deviceOf(cell)}`;

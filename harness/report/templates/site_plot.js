@@ -38,7 +38,8 @@ function scaleOf(values) {
 function comparable(site, one, other, metric) {
   return site.setups[one.setup].machine === site.setups[other.setup].machine
     && (metric !== "speedup" || one.speedup.over === other.speedup.over)
-    && (metric === "size" || (one.status === "fallback") === (other.status === "fallback"));
+    && (metric === "size" || 
+      (one.status === "fallback") === (other.status === "fallback") && one.software === other.software);
 }
 
 function positions(site, series, along) {
