@@ -62,10 +62,8 @@ class Run:
         integer is a number of threads. The cell's id works, too. Raises CellNotFound, a KeyError, if no cell
         or more than one matches. Of a run with two sides, it is HEAD's; BASE's are in `base`.
         """
-        from harness.analysis import document_of
-
-        by_id = [row for row in self.rows if row.id == key]
-        return by_id[0] if by_id else find(document_of(self.document, "head").cells, key)
+        named = [row for row in self.rows if row.side != "base" or row.id == key]
+        return find(named, key)
 
     @property
     def base(self) -> Run:

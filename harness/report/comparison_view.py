@@ -84,7 +84,8 @@ def _runs(comparison: Comparison) -> tuple[str, str]:
     if comparison.against is None:
         return f"BASE {_run(base)}", f"HEAD {_run(head)}"
     commit = f" ({base.revision[:12]})" if base.revision else ""
-    return clean(f"BASE --against {comparison.against}{commit}"), f"HEAD in the same turns of {_run(head)}"
+    named = f"BASE --against {comparison.against}{commit}", f"HEAD in the same turns, run {head.run_id}"
+    return clean(named[0]), clean(named[1])
 
 
 def _run(run: ComparedRun) -> str:

@@ -64,6 +64,8 @@ def opened(options: Options) -> Iterator[Base]:
         yield Base()
     elif text is None:
         yield _model(asked, options)
+    elif not text:
+        raise ConfigError(f"--against: {_FORMS}")
     elif (what := text.partition("="))[1] and what[0] in ("python", "runtime"):
         yield _device(text, what[0], what[2])
     else:
@@ -104,8 +106,7 @@ def _model(asked: object, options: Options) -> Base:
 
 
 def _folder(given: str, path: Path, options: Options) -> Base:
-    tree = OtherTree(path.resolve(), Path.cwd().resolve(), path.resolve())
-    return Base(given, _anew(options, tree, given))
+    return Base(given, _anew(options, _tree(path), given))
 
 
 @contextmanager
@@ -131,7 +132,13 @@ def _is_model(folder: Path, options: Options) -> bool:
     """Return whether a folder is a model itself, and not one in which the models are found anew."""
     if (folder / "saved_model.pb").is_file():
         return True
-    paths = [resolve_model(model, Path.cwd()).path for model in options.models]
-    tree = OtherTree(folder.resolve(), Path.cwd().resolve(), folder.resolve())
-    there = [None if path is None else tree.counterpart(path) for path in paths]
-    return bool(tflite_files(folder)) and not all(path is not None and path.exists() for path in there)
+    if len(options.models) > 1 or not tflite_files(folder):
+        return False
+    path = resolve_model(options.models[0], Path.cwd()).path
+    there = None if path is None else _tree(folder).counterpart(path)
+    return there is None or not there.exists()
+
+
+def _tree(folder: Path) -> OtherTree:
+    """Return the tree of a folder that stands for the working directory."""
+    return OtherTree(folder.resolve(), Path.cwd().resolve(), folder.resolve())
