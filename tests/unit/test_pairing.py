@@ -6,10 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from delegates.wire import Job
 from harness.errors import ModelError
 from harness.quantize import MadeVariant, VariantSet
 from harness.record import Converter, FailedVariant, Model, Variant
+from harness.session.jobs import _paired
+from harness.session.plan import CellPlan
 from harness.session.sides import paired
+from tests.unit.comparing import made as built
+from tests.unit.test_sides import both
 
 KERAS = Converter("tensorflow", "2.21.0")
 
@@ -63,3 +68,22 @@ def test_models_of_one_folder_are_compared_by_name_and_others_keep_names_of_thei
         *("head x-2 a", "head z b", "base x-2 a", "base z b"),
         "base z-2 c",
     ]
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_launches_of_different_files_get_copies_of_their_own(same):
+    """Of the same file they need none: it lies in one place for both sides."""
+    run = both(built(1), built(2))
+    cells = [CellPlan(entry.cell, None, None) for entry in run.cells]
+    jobs = [
+        Job(one.cell.id, "g", one.cell.variant.name if same else one.cell.id, None, "cpu", "auto", "python3")
+        for one in cells
+    ]
+    found = {job.id: job for job in _paired(jobs[:-1], cells[:-1])}
+    alone = cells[-1].cell.id.replace("base", "head")
+    assert {job.pair for job in found.values() if job.id.endswith("base")} == {None}
+    for job in found.values():
+        if job.id.endswith("head") and job.id != alone:
+            assert job.pair == job.id.replace("head", "base")
+        assert job.own_copy is (not same and job.id != alone)
+    assert found[alone].pair is None
