@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -25,7 +27,7 @@ def _dense(widths: list[int], seed: int) -> bytes:
     graph.tensors, graph.operators, graph.inputs = [_tensor("x0", [1, widths[0]], 0)], [], [0]
     model.version, model.operatorCodes, model.subgraphs = 3, [code], [graph]
     model.buffers = [schema.BufferT()]
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in itertools.pairwise(widths):
         weights = chance.normal(0, before**-0.5, (after, before)).astype(np.float32)
         model.buffers.append(schema.BufferT())
         model.buffers[-1].data = weights.view(np.uint8).ravel()
