@@ -35,6 +35,7 @@ class Options:
     trust_model: bool = False
     baseline: str | None = None  # VARIANT[/DELEGATE][@DEVICE]
     batch: int = 1
+    against: Any = None  # what --against takes, or a model object
     budget_s: float = DEFAULT_BUDGET_S
     precision: float = DEFAULT_PRECISION
     wait_s: float | None = None  # longest wait for a machine in use; None: for ever

@@ -28,16 +28,17 @@ def make_all(options: Options, config: Config, oldest_runtime: Oldest, watcher: 
 
     oldest_runtime: major and minor version of the oldest runtime that has to load them, or a future of it.
     """
-    options = replace(  # several models may need the data, and an iterator is read once only
-        options, calibration=as_source(options.calibration), dataset=as_source(options.dataset)
-    )
-    made: list[VariantSet] = []
-    for source in sources(options):
-        made += _make(source, options, config, oldest_runtime, watcher)
-    return selection.unique_sets(made)
+    options = with_sources(options)
+    made = [make(source, options, config, oldest_runtime, watcher) for source in sources(options)]
+    return selection.unique_sets([one for sets in made for one in sets])
 
 
-def _make(
+def with_sources(options: Options) -> Options:
+    """Return the options with their data as sources: several models may need an iterator's, read once."""
+    return replace(options, calibration=as_source(options.calibration), dataset=as_source(options.dataset))
+
+
+def make(
     source: ModelSource,
     options: Options,
     config: Config,
