@@ -28,7 +28,15 @@ def render(runs: Sequence[RunEntry], count: int, console: Console) -> None:
         table.add_column(name, overflow="fold")
     table.add_column("cells", justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
-    for name in ("git", "tags"):
+    more = {  # columns that are left out where no run has anything in them
+        name: show
+        for name, show, has in (
+            ("git", _git, any(run.git for run in runs)),
+            ("tags", _tags, any(run.tags for run in runs)),
+        )
+        if has
+    }
+    for name in more:
         table.add_column(name, overflow="fold")
     for run in runs:
         table.add_row(
@@ -37,8 +45,7 @@ def render(runs: Sequence[RunEntry], count: int, console: Console) -> None:
             _names(run.devices),
             str(run.cells),
             Text(run.state, style=_STYLES.get(run.state, "")),
-            _git(run),
-            clean(", ".join(f"{name}={value}" for name, value in run.tags.items())),
+            *(show(run) for show in more.values()),
         )
     console.print(table)
     if count > len(runs):
@@ -63,6 +70,10 @@ def note_skipped(skipped: Skipped, results: Path) -> Iterator[str]:
 
 def _names(names: Sequence[str]) -> str:
     return clean(", ".join(names))
+
+
+def _tags(run: RunEntry) -> str:
+    return clean(", ".join(f"{name}={value}" for name, value in run.tags.items()))
 
 
 def _git(run: RunEntry) -> str:
