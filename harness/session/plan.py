@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from delegates.wire import ProbeResult, printable
 from harness.accelerators import ACCELERATORS, CompiledFile, Compiler
 from harness.config import DelegateSpec, DeviceProfile
 from harness.devices.transports.run_once import run_once
+from harness.errors import ConfigError
 from harness.quantize import MadeVariant, VariantSet
 from harness.record import (
     Cell,
@@ -80,41 +82,77 @@ class Plan:
 
 
 def make_plan(
-    models: Sequence[VariantSet], devices: Sequence[Device], folder: Path, begun: Callable[[str], None]
+    models: Sequence[VariantSet],
+    devices: Sequence[Device],
+    folder: Path,
+    begun: Callable[[str], None],
+    only: Callable[[Cell], bool] | None = None,
 ) -> Plan:
     """Return the plan, its cells in the order of the table. Compiles variants for delegates that need it.
 
-    folder: the cache. begun: called with a sentence before each compilation.
+    folder: the cache. begun: called with a sentence before each compilation. only: selects the cells, as
+    they are before compilation; a model, variant or device without a cell is left out, too. None: all.
+    Raises ConfigError if no cell is selected.
     """
-    planner = _Planner(folder, begun)
+    planner = _Planner(folder, begun, only)
     cells: list[CellPlan] = []
     for made in models:
         for device in devices:
             for spec in device.profile.delegates:
                 for threads in device.profile.threads:
                     cells += planner.plan(made, device, spec, threads)
-    return Plan(tuple(models), tuple(devices), tuple(cells))
+    if not cells:
+        raise ConfigError("no cell of these models and devices is selected")
+    return Plan(*_with_cells(models, devices, [plan.cell for plan in cells]), tuple(cells))
+
+
+def _with_cells(
+    models: Sequence[VariantSet], devices: Sequence[Device], cells: Sequence[Cell]
+) -> tuple[tuple[VariantSet, ...], tuple[Device, ...]]:
+    """Return the models and devices that have cells; of the models, the variants that have."""
+    variants = {(cell.model, cell.variant.name) for cell in cells}
+    devices_used = {cell.device.name for cell in cells}
+    filtered = [
+        dataclasses.replace(
+            made,
+            variants=tuple(one for one in made.variants if (one.variant.model, one.variant.name) in variants),
+            failed=tuple(one for one in made.failed if (one.model, one.name) in variants),
+        )
+        for made in models
+    ]
+    return (
+        tuple(made for made in filtered if made.variants or made.failed),
+        tuple(device for device in devices if device.profile.name in devices_used),
+    )
 
 
 class _Planner:
     """Plans cell by cell. All cells share compilers and predictions."""
 
-    def __init__(self, folder: Path, begun: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: Path, begun: Callable[[str], None], only: Callable[[Cell], bool] | None
+    ) -> None:
         self._folder, self._begun = folder, begun
+        self._wants = only or _every
         self._compilers: dict[str, Compiler | None] = {}
         self._expectations = Expectations()
 
     def plan(self, made: VariantSet, device: Device, spec: DelegateSpec, threads: int) -> list[CellPlan]:
         """Return the cells of one model's variants; those of variants that could not be made come last."""
-        cells = [
-            self._plan_made(_cell(one.variant, device, spec, threads), device, spec, one, made.inputs)
-            for one in made.variants
+        cells = [(_cell(one.variant, device, spec, threads), one) for one in made.variants]
+        failed = [(_cell(one, device, spec, threads), one.reason) for one in made.failed]
+        return [
+            *(
+                self._plan_made(cell, device, spec, one, made.inputs)
+                for cell, one in cells
+                if self._wants(cell)
+            ),
+            *(
+                CellPlan(cell, device, spec, ended=Refused(reason))
+                for cell, reason in failed
+                if self._wants(cell)
+            ),
         ]
-        failed = [
-            CellPlan(_cell(one, device, spec, threads), device, spec, ended=Refused(one.reason))
-            for one in made.failed
-        ]
-        return [*cells, *failed]
 
     def _plan_made(
         self,
@@ -159,6 +197,10 @@ def runnable(plan: Plan, names: Iterable[str]) -> list[CellPlan]:
     """Return the cells that will be measured on the devices with these names."""
     wanted = set(names)
     return [cell for cell in plan.cells if cell.ended is None and cell.device.profile.name in wanted]
+
+
+def _every(_: Cell) -> bool:
+    return True
 
 
 def _cell(variant: Variant | FailedVariant, device: Device, spec: DelegateSpec, threads: int) -> Cell:

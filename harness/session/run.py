@@ -79,7 +79,7 @@ def _plan(
         models = variants.make_all(options, config, oldest_runtime, watcher)
         oldest_runtime.result()  # also where no variant depends on it: from now on all is known
     used = used_profiles(opened, options)
-    plan = make_plan(models, _devices(used, opened), default_cache(), watcher.step)
+    plan = make_plan(models, _devices(used, opened), default_cache(), watcher.step, options.only)
     check_baseline(plan.as_run(header))
     note_left_out(opened, used, watcher.note)
     return plan
