@@ -5,7 +5,7 @@ They read no files and no clock and start no processes: the result depends on th
 
 from harness.analysis.baseline import baselines, check_baseline
 from harness.analysis.conclusion import conclude
-from harness.analysis.pooling import pool
+from harness.analysis.pooling import pool, resumed
 from harness.analysis.rows import ESTIMATOR, document, exit_code
 
-__all__ = ["ESTIMATOR", "baselines", "check_baseline", "conclude", "document", "exit_code", "pool"]
+__all__ = ["ESTIMATOR", "baselines", "check_baseline", "conclude", "document", "exit_code", "pool", "resumed"]

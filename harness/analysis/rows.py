@@ -49,6 +49,7 @@ def _derived(run: Run) -> Document:
         baseline=header.baseline,
         git=header.git,
         tags=header.tags,
+        resumes=header.resumes,
         estimator=ESTIMATOR,
         host=header.host,
         models=run.models,

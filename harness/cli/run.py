@@ -29,6 +29,7 @@ EXAMPLE = "Example: qbench run --model model.keras --device xnnpack --calibratio
 
 
 def run(
+    context: typer.Context,
     model: Models = None,
     device: Annotated[
         list[str] | None,
@@ -88,6 +89,14 @@ def run(
             help="Longest wait for a machine that another run measures on. Default: for ever.",
         ),
     ] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Measure what this run lacks because it was cut short, with its options, and show both"
+            " together.",
+        ),
+    ] = None,
     tag: Annotated[
         list[str] | None,
         typer.Option(
@@ -113,6 +122,8 @@ def run(
     from harness.report.progress import ProgressBar
     from harness.report.table import render
     from harness.session import run as session
+    from harness.session.asked import options_of
+    from harness.session.resuming import find_resumed
     from harness.session.settings import read_config
 
     options = Options(
@@ -124,6 +135,7 @@ def run(
         calibration=calibration,
         dataset=dataset,
         trust_model=trust_model,
+        devices_file=None if devices_file is None else str(devices_file),
         baseline=baseline,
         batch=batch,
         budget_s=budget,
@@ -132,10 +144,17 @@ def run(
         results=results,
         tags=read_tags(tag or []),
     )
-    config = read_config(devices_file)
     output.check_target(json_file)
+    resumed = None
+    if resume is not None:
+        resumed = find_resumed(resume, results, output.say)
+        if not resumed.lacks:
+            output.say(f"run {resumed.run_id} lacks nothing")
+            end(0)
+        options = options_of(resumed.runs[0], options, _given(context))
+    config = read_config(None if options.devices_file is None else Path(options.devices_file))
     with ProgressBar(quiet) as progress:
-        outcome = session.run(options, config, progress)
+        outcome = session.run(options, config, progress, resumed)
     document = outcome.document
     problems = output.problems(
         None if json_file == "-" else lambda: render(document, output.console(), outcome.folder),
@@ -146,3 +165,22 @@ def run(
     elif problems:
         problems[-1] += f"; the run is stored in {outcome.folder}"
     end(INTERRUPTED if document.interrupted else exit_code(document), problems)
+
+
+_FIELDS = {
+    "model": "models",
+    "device": "devices",
+    "variant": "variants",
+    "delegate": "delegates",
+    "budget": "budget_s",
+}
+
+
+def _given(context: typer.Context) -> set[str]:
+    """Return the fields of Options that were given on the command line."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return {
+        _FIELDS.get(name, name)
+        for name, source in sources.items()
+        if source is not None and source.name == "COMMANDLINE"
+    }

@@ -61,6 +61,7 @@ class Document(Struct, frozen=True, kw_only=True):
     baseline: str | None = None
     git: Git | None = None
     tags: Mapping[str, str] = {}
+    resumes: str | None = None  # id of the run whose missing cells this one measures
     estimator: int | None = None  # version of the functions that derived the figures
     host: Host = Host()
     models: tuple[Model, ...]

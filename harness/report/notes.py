@@ -28,8 +28,16 @@ def paragraphs(document: Document) -> list[Paragraph]:
         *_paragraphs(_reasons(rows), rows),
         *_paragraphs(_warnings(rows), rows),
         *([Paragraph(interrupted, tone="plain")] if document.interrupted else []),
+        *([Paragraph(clean(_resumed(document)), tone="dim")] if document.resumes else []),
         *([Paragraph(clean(f"tags: {tags}"), tone="dim")] if tags else []),
     ]
+
+
+def _resumed(document: Document) -> str:
+    first, *others = document.run_id.split(" + ")
+    if not others:
+        return f"Only what this run measured: it resumes {document.resumes}"
+    return f"run {first}, and what it lacked: {', '.join(others)}"
 
 
 def _paragraphs(groups: Groups, every: Sequence[Row]) -> list[Paragraph]:

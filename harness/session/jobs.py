@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 from delegates.wire import Job, Request
 from harness.accelerators import ACCELERATORS
-from harness.analysis.baseline import baselines
 from harness.devices.machines import Machine
-from harness.record import Header
 from harness.session.options import Options
 from harness.session.plan import CellPlan, Plan, runnable
 
@@ -29,15 +27,16 @@ class Task:
         return seconds
 
 
-def make_tasks(plan: Plan, header: Header, opened: Iterable[Machine], options: Options) -> list[Task]:
+def make_tasks(
+    plan: Plan, baseline_ids: Collection[str], run_id: str, opened: Iterable[Machine], options: Options
+) -> list[Task]:
     """Return one task per machine with a cell to measure. Their agents will take the lock for this run."""
-    baseline_ids = {cell.id for cell in baselines(plan.as_run(header)).values()}
     tasks = []
     for machine in opened:
         cells = runnable(plan, (profile.name for profile in machine.profiles))
         if not cells:
             continue
-        machine.transport.lock_for(header.run_id, options.wait_s)
+        machine.transport.lock_for(run_id, options.wait_s)
         jobs = [_job(cell, machine, baseline_ids) for cell in cells]
         tasks.append(
             Task(machine, Request("run", jobs=jobs, budget_s=options.budget_s, precision=options.precision))

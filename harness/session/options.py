@@ -34,6 +34,7 @@ class Options:
     calibration: Any = None  # what --calibration takes, or data: see quantize.calibration.as_source
     dataset: Any = None
     trust_model: bool = False
+    devices_file: str | None = None  # that --devices-file named; stored with the run
     baseline: str | None = None  # VARIANT[/DELEGATE][@DEVICE]
     batch: int = 1
     budget_s: float = DEFAULT_BUDGET_S

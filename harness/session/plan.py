@@ -64,6 +64,11 @@ class Plan:
     devices: tuple[Device, ...]
     cells: tuple[CellPlan, ...]
 
+    def narrowed(self, only: Callable[[Cell], bool]) -> Plan:
+        """Return the plan with only some cells, and the models, variants and devices that have one."""
+        cells = tuple(plan for plan in self.cells if only(plan.cell))
+        return Plan(*_with_cells(self.models, self.devices, [plan.cell for plan in cells]), cells)
+
     def as_event(self) -> Planned:
         """Return the event that stores the plan."""
         return Planned(
@@ -103,7 +108,7 @@ def make_plan(
                     cells += planner.plan(made, device, spec, threads)
     if not cells:
         raise ConfigError("no cell of these models and devices is selected")
-    return Plan(*_with_cells(models, devices, [plan.cell for plan in cells]), tuple(cells))
+    return Plan(tuple(models), tuple(devices), tuple(cells)).narrowed(_every)
 
 
 def _with_cells(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from harness import __version__, analysis, git, store
-from harness.analysis.baseline import check_baseline
+from harness.analysis.baseline import baselines, check_baseline
 from harness.cache import default_cache
 from harness.config import Config, DeviceProfile
 from harness.devices import host, machines
@@ -17,18 +17,24 @@ from harness.devices.state import device_state
 from harness.errors import ResultsError
 from harness.record import Document, Header, Run
 from harness.session import selection, variants
+from harness.session.asked import asked_of
 from harness.session.indexing import remember
 from harness.session.jobs import Task, make_tasks
 from harness.session.measuring import Measuring
 from harness.session.options import Options
 from harness.session.plan import Device, Plan, make_plan
 from harness.session.probing import note_left_out, probing, used_profiles
+from harness.session.resuming import Resumed
+from harness.session.stored import shown_together
 from harness.session.watcher import Watcher
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished run. `problem` says why its results could not be stored as asked; None if they were."""
+    """A finished run, with those that it resumes.
+
+    `problem` says why its results could not be stored as asked; None if they were.
+    """
 
     run: Run
     document: Document
@@ -36,16 +42,21 @@ class Outcome:
     problem: str | None = None
 
 
-def run(options: Options, config: Config, watcher: Watcher) -> Outcome:
-    """Make the variants, measure every cell, store everything. Raises QbenchError."""
+def run(options: Options, config: Config, watcher: Watcher, resumed: Resumed | None = None) -> Outcome:
+    """Make the variants, measure every cell, store everything. Raises QbenchError.
+
+    resumed: the run to resume, with the options from its record: measure only what it lacks.
+    """
+    if resumed is not None:
+        options = replace(options, only=resumed.wants)
     profiles = selection.devices(config, options)
     variants.sources(options)  # a missing model raises ModelError before any device is waited for
-    header = _header(options)
+    header = _header(options, resumed)
     writer = store.create(options.results, header)
     with machines.open_all(profiles, watcher.note, options.timeouts) as opened:
         try:
-            plan = _plan(options, config, opened, header, watcher)
-            tasks = make_tasks(plan, header, opened, options)
+            plan, baseline_ids = _plan(options, config, opened, header, watcher, resumed)
+            tasks = make_tasks(plan, baseline_ids, header.run_id, opened, options)
         except BaseException:
             writer.discard()  # nothing was measured: leave no empty run behind
             raise
@@ -53,10 +64,10 @@ def run(options: Options, config: Config, watcher: Watcher) -> Outcome:
             writer.planned(plan.as_event())
             interrupted = _measure(writer, tasks, watcher)
             writer.finished(_now(), interrupted)
-            return _outcome(writer, options.results, watcher.note)
+            return _outcome(writer, options.results, watcher.note, resumed)
 
 
-def _header(options: Options) -> Header:
+def _header(options: Options, resumed: Resumed | None) -> Header:
     return Header(
         run_id=store.new_run_id(),
         started_at=_now(),
@@ -67,22 +78,36 @@ def _header(options: Options) -> Header:
         baseline=options.baseline,
         git=git.state(Path.cwd()),
         tags=options.tags,
+        options=asked_of(options) if resumed is None else resumed.runs[0].header.options,
+        resumes=None if resumed is None else resumed.run_id,
     )
 
 
 def _plan(
-    options: Options, config: Config, opened: Sequence[Machine], header: Header, watcher: Watcher
-) -> Plan:
-    """Make the variants, and probe the devices meanwhile. Raises QbenchError."""
+    options: Options,
+    config: Config,
+    opened: Sequence[Machine],
+    header: Header,
+    watcher: Watcher,
+    resumed: Resumed | None,
+) -> tuple[Plan, set[str]]:
+    """Make the variants, and probe the devices meanwhile. Raises QbenchError.
+
+    Returns the plan and the ids of the baselines.
+    """
     watcher.step("looking at the devices")
     with probing(opened, options, watcher.note) as oldest_runtime:
         models = variants.make_all(options, config, oldest_runtime, watcher)
         oldest_runtime.result()  # also where no variant depends on it: from now on all is known
     used = used_profiles(opened, options)
     plan = make_plan(models, _devices(used, opened), default_cache(), watcher.step, options.only)
-    check_baseline(plan.as_run(header))
+    if resumed is not None:
+        plan, baseline_ids = resumed.narrowed(plan, header, opened)
+    else:
+        check_baseline(plan.as_run(header))
+        baseline_ids = {cell.id for cell in baselines(plan.as_run(header)).values()}
     note_left_out(opened, used, watcher.note)
-    return plan
+    return plan, baseline_ids
 
 
 def _devices(profiles: Sequence[DeviceProfile], opened: Sequence[Machine]) -> list[Device]:
@@ -102,7 +127,9 @@ def _measure(writer: store.Writer, tasks: Sequence[Task], watcher: Watcher) -> b
     return measuring.interrupted
 
 
-def _outcome(writer: store.Writer, results: Path, note: Callable[[str], None]) -> Outcome:
+def _outcome(
+    writer: store.Writer, results: Path, note: Callable[[str], None], resumed: Resumed | None
+) -> Outcome:
     """Derive the document from the record, export both, and put the run into the index."""
     run = writer.run()
     document = analysis.document(run)
@@ -112,6 +139,8 @@ def _outcome(writer: store.Writer, results: Path, note: Callable[[str], None]) -
     except ResultsError as error:
         problem = problem or str(error)
     remember(writer.folder, document, results, note)
+    if resumed is not None:
+        run, document = shown_together([*resumed.runs, run], note)
     return Outcome(run, document, writer.folder, problem)
 
 
