@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -22,8 +22,13 @@ from harness.cli.options import (
     read_tags,
     read_threads,
 )
+from harness.errors import DeviceError
 from harness.report import output
 from harness.session.options import LONGEST_BUDGET_S, SHORTEST_BUDGET_S, Options
+
+if TYPE_CHECKING:
+    from harness.config import Config
+    from harness.session.resuming import Resumed
 
 EXAMPLE = "Example: qbench run --model model.keras --device xnnpack --calibration samples.npz"
 
@@ -97,6 +102,13 @@ def run(
             " together.",
         ),
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Only list what would be measured, what not and why, and about how long it would take.",
+        ),
+    ] = False,
     tag: Annotated[
         list[str] | None,
         typer.Option(
@@ -153,6 +165,8 @@ def run(
             end(0)
         options = options_of(resumed.runs[0], options, _given(context))
     config = read_config(None if options.devices_file is None else Path(options.devices_file))
+    if dry_run:
+        _forecast(options, config, resumed, json_file, quiet)
     with ProgressBar(quiet) as progress:
         outcome = session.run(options, config, progress, resumed)
     document = outcome.document
@@ -165,6 +179,23 @@ def run(
     elif problems:
         problems[-1] += f"; the run is stored in {outcome.folder}"
     end(INTERRUPTED if document.interrupted else exit_code(document), problems)
+
+
+def _forecast(
+    options: Options, config: Config, resumed: Resumed | None, json_file: str | None, quiet: bool
+) -> NoReturn:
+    """Print what the run would do, and exit: with 4 if a device can't be reached, else 0."""
+    from harness.report import forecast as report
+    from harness.report.progress import ProgressBar
+    from harness.session.forecast import forecast
+
+    with ProgressBar(quiet) as progress:
+        expected = forecast(options, config, progress, resumed)
+    if json_file != "-":
+        output.put(lambda: report.render(expected, output.console()))
+    if json_file is not None:
+        output.write_json(expected, json_file)
+    raise typer.Exit(DeviceError.exit_code if any(device.problem for device in expected.devices) else 0)
 
 
 _FIELDS = {

@@ -29,6 +29,7 @@ class VariantSet:
     model: Model
     variants: tuple[MadeVariant, ...] = ()
     failed: tuple[FailedVariant, ...] = ()
+    missing: Mapping[str, int] = field(default_factory=dict)  # not in the cache: name -> place among all
     inputs: Mapping[str, Path] = field(default_factory=dict)  # variant name -> .npz of sample inputs
 
 

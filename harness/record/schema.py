@@ -10,13 +10,16 @@ import msgspec
 
 from harness.record.comparison import Comparison
 from harness.record.document import Document
+from harness.record.forecast import Forecast
 from harness.record.plain import JsonObject
 
 FILE = Path(__file__).with_name("run.schema.json")
 COMPARISON_FILE = Path(__file__).with_name("comparison.schema.json")
+FORECAST_FILE = Path(__file__).with_name("forecast.schema.json")
 _OF: Mapping[Path, tuple[type, str]] = {
     FILE: (Document, "qbench's run.json"),
     COMPARISON_FILE: (Comparison, "qbench compare --format json"),
+    FORECAST_FILE: (Forecast, "qbench run --dry-run --json"),
 }
 
 

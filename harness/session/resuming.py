@@ -59,13 +59,13 @@ class Resumed:
         """
         pooling.check_resumable(self.runs[0], _with_governors(plan.as_run(header), opened))
         if gone := self.lacks - {key(one.cell) for one in plan.cells}:
-            names = [f"{model} {cell}" for model, cell in sorted(gone)]
+            names = sorted(f"{model} {cell}" for model, cell in gone)
             raise ResultsError(
                 f"run {self.run_id} can't be resumed, because there is no longer {some(names, ', ')}"
             )
         ended = {key(one.cell): one.ended for one in plan.cells if one.ended is not None}
         if self.lacks <= ended.keys():
-            why = dict.fromkeys(_why(ended[name]) for name in sorted(self.lacks))
+            why = dict.fromkeys(_why(end) for name, end in ended.items() if name in self.lacks)
             raise NothingToMeasureError(
                 f"what run {self.run_id} lacks can't be measured now, either: {'; '.join(why)}"
             )

@@ -51,11 +51,11 @@ def run(options: Options, config: Config, watcher: Watcher, resumed: Resumed | N
         options = replace(options, only=resumed.wants)
     profiles = selection.devices(config, options)
     variants.sources(options)  # a missing model raises ModelError before any device is waited for
-    header = _header(options, resumed)
+    header = new_header(options, resumed)
     writer = store.create(options.results, header)
     with machines.open_all(profiles, watcher.note, options.timeouts) as opened:
         try:
-            plan, baseline_ids = _plan(options, config, opened, header, watcher, resumed)
+            plan, baseline_ids = plan_run(options, config, opened, header, watcher, resumed)
             tasks = make_tasks(plan, baseline_ids, header.run_id, opened, options)
         except BaseException:
             writer.discard()  # nothing was measured: leave no empty run behind
@@ -67,7 +67,8 @@ def run(options: Options, config: Config, watcher: Watcher, resumed: Resumed | N
             return _outcome(writer, options.results, watcher.note, resumed)
 
 
-def _header(options: Options, resumed: Resumed | None) -> Header:
+def new_header(options: Options, resumed: Resumed | None = None) -> Header:
+    """Return the header of a run that starts now."""
     return Header(
         run_id=store.new_run_id(),
         started_at=_now(),
@@ -83,24 +84,27 @@ def _header(options: Options, resumed: Resumed | None) -> Header:
     )
 
 
-def _plan(
+def plan_run(
     options: Options,
     config: Config,
     opened: Sequence[Machine],
     header: Header,
     watcher: Watcher,
     resumed: Resumed | None,
+    *,
+    make: bool = True,
 ) -> tuple[Plan, set[str]]:
     """Make the variants, and probe the devices meanwhile. Raises QbenchError.
 
-    Returns the plan and the ids of the baselines.
+    make: False converts and compiles nothing. Returns the plan and the ids of the baselines.
     """
     watcher.step("looking at the devices")
     with probing(opened, options, watcher.note) as oldest_runtime:
-        models = variants.make_all(options, config, oldest_runtime, watcher)
+        models = variants.make_all(options, config, oldest_runtime, watcher, convert=make)
         oldest_runtime.result()  # also where no variant depends on it: from now on all is known
     used = used_profiles(opened, options)
-    plan = make_plan(models, _devices(used, opened), default_cache(), watcher.step, options.only)
+    devices = _devices(used, opened)
+    plan = make_plan(models, devices, default_cache(), watcher.step, options.only, compile=make)
     if resumed is not None:
         plan, baseline_ids = resumed.narrowed(plan, header, opened)
     else:

@@ -23,9 +23,12 @@ def sources(options: Options) -> list[ModelSource]:
     return selection.unique_names([resolve_model(text, Path.cwd()) for text in options.models])
 
 
-def make_all(options: Options, config: Config, oldest_runtime: Oldest, watcher: Watcher) -> list[VariantSet]:
+def make_all(
+    options: Options, config: Config, oldest_runtime: Oldest, watcher: Watcher, *, convert: bool = True
+) -> list[VariantSet]:
     """Make the variants of every selected model. Raises QbenchError.
 
+    convert: False leaves out those that are not in the cache.
     oldest_runtime: major and minor version of the oldest runtime that has to load them, or a future of it.
     """
     options = replace(  # several models may need the data, and an iterator is read once only
@@ -33,7 +36,7 @@ def make_all(options: Options, config: Config, oldest_runtime: Oldest, watcher: 
     )
     made: list[VariantSet] = []
     for source in sources(options):
-        made += _make(source, options, config, oldest_runtime, watcher)
+        made += _make(source, options, config, oldest_runtime, watcher, convert)
     return selection.unique_sets(made)
 
 
@@ -43,6 +46,7 @@ def _make(
     config: Config,
     oldest_runtime: Oldest,
     watcher: Watcher,
+    convert: bool,
 ) -> list[VariantSet]:
     """Make the variants of one source, which may be a folder of several models."""
     variants = make_variants(
@@ -52,6 +56,7 @@ def _make(
         dataset=options.dataset,
         trust_model=options.trust_model,
         batch=options.batch,
+        convert=convert,
         oldest_runtime=oldest_runtime,
         on_begin=lambda: watcher.step(f"making variants of {source.name}"),
         on_progress=watcher.converted,
