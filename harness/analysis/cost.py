@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Iterable
@@ -50,16 +51,23 @@ class Costs:
 
         model_sha256: of the model, which tells variants that are yet to be made.
         """
-        found = [
+        found = (
             _seconds(entry, half_widths.get(entry.cell.id), _asked(run), asked)
             for run, half_widths in self._runs
-            for entry in run.cells
-            if isinstance(entry.ended, Done)
-            and entry.launches
-            and _is_same(entry.cell, run, cell, model_sha256)
-        ]
-        newest = found[:_RUNS]
+            if (entry := _same(cell, run, model_sha256)) is not None
+        )
+        newest = list(itertools.islice(found, _RUNS))
         return Cost(statistics.median(newest), len(newest)) if newest else rule_of_thumb(asked)
+
+
+def _same(cell: Cell, run: Run, model_sha256: str | None) -> CellRun | None:
+    """Return the same cell of a run, measured to the end; of several with the same file, its namesake."""
+    same = (
+        entry
+        for entry in run.cells
+        if isinstance(entry.ended, Done) and entry.launches and _is_same(entry.cell, run, cell, model_sha256)
+    )
+    return max(same, key=lambda entry: entry.cell.id == cell.id, default=None)
 
 
 def _is_same(stored: Cell, run: Run, cell: Cell, model_sha256: str | None) -> bool:

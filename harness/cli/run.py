@@ -168,6 +168,8 @@ def run(
     if dry_run:
         _forecast(options, config, resumed, json_file, quiet)
     with ProgressBar(quiet) as progress:
+        if resumed is not None:
+            progress.note(f"run {resumed.run_id} lacks {len(resumed.lacks)} of {resumed.planned} cells")
         outcome = session.run(options, config, progress, resumed)
     document = outcome.document
     problems = output.problems(

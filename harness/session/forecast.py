@@ -25,7 +25,7 @@ from harness.store.summary import summarize
 
 _LOOKED_AT, _READ = 200, 8  # runs whose plan, and whose launches are read: the newest ones
 # Rules of thumb, in seconds, for what no run records.
-_START_AND_END_S = 1.5  # to start qbench, and to derive and export the figures
+_START_AND_END_S = 3.0  # of qbench and of the agents, and to derive and export the figures
 _CONVERTER_S, _VARIANT_S = 12.0, 1.5  # for TensorFlow to start and to read a model, and for each variant
 _COMPILE_S = 5.0
 
