@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from delegates.wire import Launch, Request
+from harness.analysis.rows import document
 from harness.record import Cell, CellRun, Document, Done, FailedVariant, Row, Run
 
 _RUNS = 3  # the newest ones that measured a cell
@@ -41,23 +42,24 @@ def rule_of_thumb(asked: Asked) -> Cost:
 
 
 class Costs:
-    """The costs of cells in stored runs, the newest first."""
+    """What cells cost with a budget and a precision, by stored runs, the newest first."""
 
-    def __init__(self, runs: Iterable[tuple[Run, Document]]) -> None:
-        self._runs = [(run, _half_widths(document)) for run, document in runs]
+    def __init__(self, runs: Iterable[Run], asked: Asked) -> None:
+        self._asked = asked
+        self._runs = [(run, {} if _asked(run) == asked else _half_widths(document(run))) for run in runs]
 
-    def of(self, cell: Cell, model_sha256: str | None, asked: Asked) -> Cost:
+    def of(self, cell: Cell, model_sha256: str | None) -> Cost:
         """Return the cost of a cell: the median of the newest runs that measured it to the end.
 
         model_sha256: of the model, which tells variants that are yet to be made.
         """
         found = (
-            _seconds(entry, half_widths.get(entry.cell.id), _asked(run), asked)
+            _seconds(entry, half_widths.get(entry.cell.id), _asked(run), self._asked)
             for run, half_widths in self._runs
             if (entry := _same(cell, run, model_sha256)) is not None
         )
         newest = list(itertools.islice(found, _RUNS))
-        return Cost(statistics.median(newest), len(newest)) if newest else rule_of_thumb(asked)
+        return Cost(statistics.median(newest), len(newest)) if newest else rule_of_thumb(self._asked)
 
 
 def _same(cell: Cell, run: Run, model_sha256: str | None) -> CellRun | None:
@@ -86,8 +88,7 @@ def _is_same(stored: Cell, run: Run, cell: Cell, model_sha256: str | None) -> bo
 
 
 def _asked(run: Run) -> Asked:
-    request = Request("run", budget_s=run.header.budget_s or 0.0, precision=run.header.precision or 0.0)
-    return Asked(request.budget_s, request.precision)
+    return Asked(run.header.budget_s or 0.0, run.header.precision or 0.0)
 
 
 def _seconds(entry: CellRun, half_width: float | None, was: Asked, asked: Asked) -> float:
@@ -113,16 +114,16 @@ def _known_ns(launch: Launch) -> int:
     )
 
 
-def _half_widths(document: Document) -> dict[str, float]:
+def _half_widths(derived: Document) -> dict[str, float]:
     """Return half the width of each speedup's interval as a part of it, by cell id.
 
     A baseline, which is launched whenever others are, has the widest one of those.
     """
-    own = {row.id: half for row in document.cells if row.id and (half := _half_width(row)) is not None}
+    own = {row.id: half for row in derived.cells if row.id and (half := _half_width(row)) is not None}
     widest: dict[str, float] = {}
-    for row in document.cells:
+    for row in derived.cells:
         if row.baseline and row.id:
-            others = [own[o.id] for o in document.cells if o.model == row.model and o.id in own]
+            others = [own[o.id] for o in derived.cells if o.model == row.model and o.id in own]
             widest[row.id] = max(others, default=0.0)
     return own | widest
 

@@ -6,13 +6,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from delegates.wire import Request
 from harness.analysis.baseline import baselines, machine_of
 from harness.analysis.names import Key, key
 from harness.analysis.reference import reference, same_on_cpu
 from harness.record import Cell, CellRun, Done, Ended, Pending, Run, Unavailable
-
-_ENOUGH_LAUNCHES = Request("run").min_launches
 
 
 def lacking(runs: Sequence[Run]) -> set[Key]:
@@ -32,12 +29,17 @@ def _lacks(entry: CellRun, run: Run) -> bool:
         case Done():
             return not entry.launches  # they are damaged
         case Pending():
-            return len(entry.launches) < _ENOUGH_LAUNCHES or not _is_over(entry.cell, run)
+            return not (entry.launches and _is_over(entry.cell, run))
     return False
 
 
 def _is_over(cell: Cell, run: Run) -> bool:
-    """Return whether a machine had finished with the model of a cell: it measures one after the other."""
+    """Return whether a machine had finished with the model of a cell: it measures one after the other.
+
+    Then the stopping rule was satisfied, however few launches there are.
+    """
+    if run.finished_at is not None and not run.interrupted:
+        return True
     models = [model.name for model in run.models]
     later = models[models.index(cell.model) + 1 :]
     return any(

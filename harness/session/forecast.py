@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness import analysis, store
+from harness import store
 from harness.analysis.cost import Asked, Cost, Costs
 from harness.config import Config
 from harness.devices import machines
 from harness.errors import ResultsError
-from harness.record import Document, Run, Skipped, Unavailable
+from harness.record import Run, Skipped, Unavailable
 from harness.record.forecast import Forecast, ForecastCell, ForecastDevice, PlannedStatus
 from harness.session import selection, variants
 from harness.session.options import Options
@@ -41,10 +41,10 @@ def forecast(options: Options, config: Config, watcher: Watcher, resumed: Resume
         header = new_header(options, resumed)
         plan, _ = plan_run(options, config, opened, header, watcher, resumed, make=False)
     planned_s = time.monotonic() - began_s  # a run begins with the same work
-    costs = Costs(_stored(options.results, {plan.cell.model for plan in plan.cells}))
     asked = Asked(options.budget_s, options.precision)
+    costs = Costs(_stored(options.results, {plan.cell.model for plan in plan.cells}), asked)
     hashes = {made.model.name: made.model.sha256 for made in plan.models}
-    cells = tuple(_cell(one, costs.of(one.cell, hashes[one.cell.model], asked)) for one in plan.cells)
+    cells = tuple(_cell(one, costs.of(one.cell, hashes[one.cell.model])) for one in plan.cells)
     prepare_s, measure_s = _making_s(plan) + planned_s + _START_AND_END_S, _measuring_s(cells, plan.devices)
     return Forecast(
         resumes=header.resumes,
@@ -58,7 +58,7 @@ def forecast(options: Options, config: Config, watcher: Watcher, resumed: Resume
     )
 
 
-def _stored(results: Path, models: set[str]) -> Iterator[tuple[Run, Document]]:
+def _stored(results: Path, models: set[str]) -> Iterator[Run]:
     """Yield the newest runs of any of these models. The index is left alone: nothing is written."""
     read = 0
     for number, folder in enumerate(newest_first(results)):
@@ -72,7 +72,7 @@ def _stored(results: Path, models: set[str]) -> Iterator[tuple[Run, Document]]:
             continue
         if run.exported is None:
             read += 1
-            yield run, analysis.document(run)
+            yield run
 
 
 def _cell(plan: CellPlan, cost: Cost) -> ForecastCell:

@@ -149,3 +149,31 @@ def test_a_run_that_is_being_measured_can_not_be_resumed(qbench, models, cache):
     process.wait(timeout=60)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"qbench: run {folder.name} is still being measured; wait until it has ended\n"
+
+
+def test_what_is_still_missing_is_said_and_nothing_is_stored(qbench, twins, tmp_path):
+    """The cell is tried again each time, but not if nothing else is to be measured."""
+    (tmp_path / "devices.toml").write_text(
+        '[devices.here]\ndelegates = ["cpu", { name = "external", library = "/no/library.so" }]\n'
+    )
+    arguments = ("--model", twins, "--budget", "0.02", "--quiet")
+    assert qbench("run", *arguments).returncode == 3
+    again = qbench("run", "--resume", "latest")
+    assert (again.returncode, again.stdout) == (3, "")
+    assert "lacks can't be measured now, either: " in again.stderr and "/no/library.so" in again.stderr
+    assert len(list((tmp_path / "results").glob("2*"))) == 1
+
+
+def test_a_run_that_did_not_record_its_options_is_resumed_with_those_given(qbench, cut_short, models):
+    first = cut_short(signal.SIGKILL, "two")
+    record = first / "events.jsonl"
+    header, _, rest = record.read_text().partition("\n")
+    started = json.loads(header)
+    del started["header"]["options"], started["header"]["resumes"]
+    record.write_text(f"{json.dumps(started)}\n{rest}")
+    done = qbench("run", "--resume", "latest", "--quiet")
+    assert done.returncode == 2
+    assert "repeat them after --resume: --model one --model two --device cpu --device xnnpack" in done.stderr
+    done = qbench(*LONG, "--resume", "latest", "--json", "-")
+    assert done.returncode == 0, done.stderr
+    assert all(cell["speedup"] for cell in json.loads(done.stdout)["cells"])

@@ -7,7 +7,6 @@ import dataclasses
 import pytest
 from msgspec.structs import replace
 
-from harness.analysis import document
 from harness.analysis.cost import Asked, Costs, rule_of_thumb
 from harness.record import FailedVariant, Pending
 from tests.unit.run_builder import cell, device, measured, run, variant
@@ -28,15 +27,15 @@ def stored(*costs_s, floors=(1.0, 1.1, 0.9, 1.05, 0.95, 1.0), **more):
     return run(cells, [variant("float32"), variant("int8")], [device("cpu")])
 
 
-def costs(*runs):
-    return Costs([(one, document(one)) for one in runs])
+def costs(*runs, asked=AS_STORED):
+    return Costs(runs, asked)
 
 
 INT8 = stored(1.0).cells[1].cell
 
 
 def test_the_cost_is_that_of_the_newest_three_runs():
-    found = costs(*(stored(s, s) for s in (1.0, 5.0, 2.0, 50.0))).of(INT8, None, AS_STORED)
+    found = costs(*(stored(s, s) for s in (1.0, 5.0, 2.0, 50.0))).of(INT8, None)
     assert (found.seconds, found.stored_runs) == (4.0, 3)
 
 
@@ -48,18 +47,18 @@ def test_without_a_run_of_the_same_cell_it_is_a_rule_of_thumb():
         replace(INT8, device=replace(INT8.device, cpu="Cortex-A72")),
         replace(INT8, variant=replace(INT8.variant, sha256="another")),
     ):
-        assert known.of(other, None, AS_STORED) == rule_of_thumb(AS_STORED)
+        assert known.of(other, None) == rule_of_thumb(AS_STORED)
     cut_short = stored(1.0)
     cut_short = replace(cut_short, cells=tuple(replace(one, ended=Pending()) for one in cut_short.cells))
-    assert costs(cut_short).of(INT8, None, AS_STORED).stored_runs == 0
+    assert costs(cut_short).of(INT8, None).stored_runs == 0
 
 
 def test_a_variant_that_is_not_made_yet_is_known_by_its_model():
     missing = replace(INT8, variant=FailedVariant("digits", "int8", "not made yet"))
     known = costs(stored(1.0, 1.0))
-    assert known.of(missing, "a" * 64, AS_STORED).seconds == 2.0
-    assert known.of(missing, "b" * 64, AS_STORED).stored_runs == 0
-    assert known.of(missing, None, AS_STORED).stored_runs == 0
+    assert known.of(missing, "a" * 64).seconds == 2.0
+    assert known.of(missing, "b" * 64).stored_runs == 0
+    assert known.of(missing, None).stored_runs == 0
 
 
 def test_launches_of_an_older_agent_cost_what_they_measured_and_their_start():
@@ -68,7 +67,7 @@ def test_launches_of_an_older_agent_cost_what_they_measured_and_their_start():
     timed = sum(map(sum, launch.blocks_ns))
     warm_up = launch.warmup * timed / sum(map(len, launch.blocks_ns))
     each = (launch.init_ns + launch.first_ns + timed + warm_up) / SECOND
-    assert each < costs(old).of(INT8, None, AS_STORED).seconds / 2 < each + 0.1
+    assert each < costs(old).of(INT8, None).seconds / 2 < each + 0.1
 
 
 @pytest.mark.parametrize(
@@ -82,4 +81,4 @@ def test_launches_of_an_older_agent_cost_what_they_measured_and_their_start():
 )
 def test_another_budget_or_precision_takes_other_launches(asked, seconds):
     """Of 0.1 s each."""
-    assert costs(stored(*[0.1] * 6)).of(INT8, None, asked).seconds == pytest.approx(seconds)
+    assert costs(stored(*[0.1] * 6), asked=asked).of(INT8, None).seconds == pytest.approx(seconds)

@@ -60,14 +60,22 @@ def names(keys):
     ],
 )
 def test_what_has_no_answer_is_lacking(entry, lacks):
-    assert names(lacking([first(whole("float32"), entry)])) == ({"one/int8/cpu"} if lacks else set())
+    cut_short = first(whole("float32"), entry, interrupted=True)
+    assert names(lacking([cut_short])) == ({"one/int8/cpu"} if lacks else set())
+
+
+def test_a_run_that_came_to_its_end_lacks_only_what_has_no_launch():
+    """A budget may be spent after a few launches."""
+    cells = [whole("float32", ended=Pending(), launches=2), lost("int8", Pending())]
+    assert names(lacking([first(*cells)])) == {"one/int8/cpu"}
 
 
 def test_a_model_is_complete_once_its_machine_has_gone_on_to_the_next():
-    cells = [whole("float32", ended=Pending()), whole("int8", ended=Pending(), launches=5)]
+    cells = [whole("float32", ended=Pending(), launches=2), lost("int8", Pending())]
     begun = whole("float32", model="two", ended=Pending(), launches=1)
-    assert names(lacking([first(*cells, begun)])) == {"one/int8/cpu", "two/float32/cpu"}
-    elsewhere = replace(first(*cells, whole("float32", "xnnpack", "two", Pending())), devices=())
+    built = first(*cells, begun, interrupted=True)
+    assert names(lacking([built])) == {"one/int8/cpu", "two/float32/cpu"}
+    elsewhere = first(*cells, whole("float32", "xnnpack", "two", Pending()), finished_at=None)
     away = [
         replace(
             entry,
@@ -80,7 +88,7 @@ def test_a_model_is_complete_once_its_machine_has_gone_on_to_the_next():
 
 def test_what_a_later_run_has_measured_is_no_longer_lacking():
     one = first(whole("float32"), lost("int8", Pending()), lost("uint8", Pending()))
-    two = second(whole("float32", ended=Pending()), whole("int8"), lost("uint8", Pending()))
+    two = second(whole("float32", ended=Pending()), whole("int8"), lost("uint8", Pending()), interrupted=True)
     assert names(lacking([one, two])) == {"one/uint8/cpu"}
 
 
