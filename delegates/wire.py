@@ -146,6 +146,7 @@ class Launch:
     delegate_facts: Dict[str, Any] = field(default_factory=dict)  # adapter, library, transport, …
     launcher: Optional[int] = None  # the launch before which the process was started that forked this worker;
     # None: the worker was a fresh process
+    cost_ns: int = 0  # wall time of everything but computing outputs; 0: an older agent did not say
 
 
 @dataclass(frozen=True)

@@ -132,6 +132,7 @@ class RunningLaunch:
             outputs=self._outputs,
             peak_memory_bytes=self._peak_memory_bytes,
             launcher=self._running().launcher,
+            cost_ns=max(0, self.cost_ns),
             **vars(ready),
         )
 

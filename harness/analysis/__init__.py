@@ -5,7 +5,7 @@ They read no files and no clock and start no processes: the result depends on th
 
 from harness.analysis.baseline import baselines, check_baseline
 from harness.analysis.conclusion import conclude
-from harness.analysis.pooling import pool
+from harness.analysis.pooling import pool, resumed
 from harness.analysis.rows import ESTIMATOR, document, exit_code
 from harness.analysis.sides import apart, document_of, has_sides, run_of
 
@@ -20,5 +20,6 @@ __all__ = [
     "exit_code",
     "has_sides",
     "pool",
+    "resumed",
     "run_of",
 ]

@@ -22,13 +22,17 @@ class _Fact(NamedTuple):
     what: str
     mine: object
     theirs: object
+    may_be_unknown: bool = True  # None: not known
 
 
-def differences(one: Run, other: Run) -> list[str]:
-    """Return the reasons why two runs can't be pooled, one sentence each."""
+def differences(one: Run, other: Run, *, resumed: bool = False) -> list[str]:
+    """Return the reasons why two runs can't be pooled, one sentence each.
+
+    resumed: the other has only some of the cells, and facts that one of them does not know don't count.
+    """
     if has_sides(one) or has_sides(other):
         return _of_sides(one, other)
-    return _differences(one, other)
+    return _differences(one, other, resumed=resumed)
 
 
 def _of_sides(one: Run, other: Run) -> list[str]:
@@ -39,11 +43,12 @@ def _of_sides(one: Run, other: Run) -> list[str]:
     return [f"{side.upper()}: {why}" for side, pair in pairs.items() for why in _differences(*pair)]
 
 
-def _differences(one: Run, other: Run) -> list[str]:
+def _differences(one: Run, other: Run, *, resumed: bool = False) -> list[str]:
     here, there = (sorted({variant.model for variant in run.variants}) for run in (one, other))
     if not set(here) & set(there):
         return [f"they measured {some(here, ', ')} and {some(there, ', ')}"]
-    return [*_in_one_only(one, other), *_other_files(one, other), *_other_facts(one, other)]
+    alone = () if resumed else _in_one_only(one, other)
+    return [*alone, *_other_files(one, other), *_other_facts(one, other, resumed)]
 
 
 def some(texts: Sequence[str], between: str = "; ") -> str:
@@ -78,11 +83,12 @@ def _other_files(one: Run, other: Run) -> Iterator[str]:
             yield f"{variant.model} {variant.name}: another file ({digests})"
 
 
-def _other_facts(one: Run, other: Run) -> Iterator[str]:
+def _other_facts(one: Run, other: Run, resumed: bool) -> Iterator[str]:
     there = {device.name: device for device in other.devices}
     for device in one.devices:
         for fact in _facts(device, there[device.name]) if device.name in there else ():
-            if fact.mine != fact.theirs:
+            unknown = resumed and fact.may_be_unknown and None in (fact.mine, fact.theirs)
+            if fact.mine != fact.theirs and not unknown:
                 yield f"{device.name} {fact.what}: {_short(fact.mine)} and {_short(fact.theirs)}"
 
 
@@ -91,7 +97,7 @@ def _facts(mine: DeviceState, theirs: DeviceState) -> Iterator[_Fact]:
         yield _Fact(key, getattr(mine, key), getattr(theirs, key))
     profiles = plain_profile(mine.profile), plain_profile(theirs.profile)
     for key in _OF_PROFILE:
-        yield _Fact(key, profiles[0].get(key), profiles[1].get(key))
+        yield _Fact(key, profiles[0].get(key), profiles[1].get(key), may_be_unknown=False)
     yield _Fact("governors", mine.facts_before.get("governors"), theirs.facts_before.get("governors"))
 
 

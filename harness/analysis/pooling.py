@@ -1,4 +1,7 @@
-"""Pool runs that measured the same thing: more launches narrow the intervals."""
+"""Pool runs that measured the same thing, and join runs with those that resumed them.
+
+Launches of different runs are never paired.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from harness.analysis.differences import differences, some
 from harness.analysis.names import Key, key
 from harness.analysis.sides import has_sides, run_of
 from harness.errors import ResultsError
-from harness.record import CellRun, Run
+from harness.record import CellRun, DeviceState, Header, Run
 
 _APART = 1_000_000  # between the launch numbers of two runs, so that launches of different runs never pair
 
@@ -29,22 +32,63 @@ def pool(runs: Sequence[Run], force: bool = False) -> Run:
     if len(runs) == 1:
         return first
     for other in runs[1:]:
-        reasons = differences(first, other)
+        reasons = differences(first, other, resumed=other.header.resumes is not None)
         if reasons and not force:
             raise ResultsError(
                 f"runs {first.header.run_id} and {other.header.run_id} are not of the same thing: "
                 f"{some(reasons)}; --force pools them all the same"
             )
-    entries = [_entries(run, number) for number, run in enumerate(runs)]
     header = replace(
-        first.header,
-        run_id=" + ".join(run.header.run_id for run in runs),
-        budget_s=sum(run.header.budget_s or 0.0 for run in runs),
-        git=first.header.git if all(run.header.git == first.header.git for run in runs) else None,
-        tags=_common_tags(runs),
+        _header(runs), budget_s=sum(run.header.budget_s or 0.0 for run in runs), tags=_common_tags(runs)
     )
+    return _one(runs, header)
+
+
+def resumed(runs: Sequence[Run]) -> Run:
+    """Return a run and those that resumed it, in that order, as one run.
+
+    Raises ResultsError, which names what differs, if a later run did not measure the same thing.
+    """
+    first, last = runs[0], runs[-1]
+    if len(runs) == 1:
+        return first
+    for other in runs[1:]:
+        check_resumable(first, other)
+    header = replace(_header(runs), tags=last.header.tags, resumes=last.header.resumes)
+    devices = tuple(_device(name, runs) for name in dict.fromkeys(device.name for device in first.devices))
+    return replace(_one(runs, header), devices=devices, interrupted=last.interrupted)
+
+
+def check_resumable(first: Run, other: Run) -> None:
+    """Raise ResultsError if a run that resumes `first` does not measure the same thing."""
+    if reasons := differences(first, other, resumed=True):
+        raise ResultsError(
+            f"run {first.header.run_id} can't be resumed, because something has changed: {some(reasons)}"
+        )
+
+
+def _device(name: str, runs: Sequence[Run]) -> DeviceState:
+    """Return a device as the first run found it, or if that could not reach it, as the last one did."""
+    found = [device for run in runs for device in run.devices if device.name == name]
+    last = found[-1]
+    known = next((device for device in found if device.os is not None), last)
+    return replace(known, problem=last.problem)
+
+
+def _header(runs: Sequence[Run]) -> Header:
+    first = runs[0].header
     return replace(
         first,
+        run_id=" + ".join(run.header.run_id for run in runs),
+        git=first.git if all(run.header.git == first.git for run in runs) else None,
+    )
+
+
+def _one(runs: Sequence[Run], header: Header) -> Run:
+    """Return one run with the cells of the first run and the launches of all."""
+    entries = [_entries(run, number) for number, run in enumerate(runs)]
+    return replace(
+        runs[0],
         header=header,
         cells=tuple(_joined([one[name] for one in entries if name in one]) for name in entries[0]),
         finished_at=runs[-1].finished_at,

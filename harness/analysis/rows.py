@@ -51,6 +51,7 @@ def _derived(run: Run) -> Document:
         tags=header.tags,
         against=header.against,
         base_revision=header.base_revision,
+        resumes=header.resumes,
         estimator=ESTIMATOR,
         host=header.host,
         models=run.models,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -24,14 +24,19 @@ from harness.cli.options import (
     read_tags,
     read_threads,
 )
-from harness.errors import ConfigError
+from harness.errors import ConfigError, DeviceError
 from harness.report import output
 from harness.session.options import LONGEST_BUDGET_S, SHORTEST_BUDGET_S, Options
+
+if TYPE_CHECKING:
+    from harness.config import Config
+    from harness.session.resuming import Resumed
 
 EXAMPLE = "Example: qbench run --model model.keras --device xnnpack --calibration samples.npz"
 
 
 def run(
+    context: typer.Context,
     model: Models = None,
     device: Annotated[
         list[str] | None,
@@ -108,6 +113,21 @@ def run(
             help="Longest wait for a machine that another run measures on. Default: for ever.",
         ),
     ] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Measure what this run lacks because it was cut short, with its options, and show both"
+            " together.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Only list what would be measured, what not and why, and about how long it would take.",
+        ),
+    ] = False,
     tag: Annotated[
         list[str] | None,
         typer.Option(
@@ -138,6 +158,8 @@ def run(
     from harness.report.progress import ProgressBar
     from harness.report.table import render
     from harness.session import run as session
+    from harness.session.asked import options_of
+    from harness.session.resuming import find_resumed
     from harness.session.settings import read_config
 
     options = Options(
@@ -149,6 +171,7 @@ def run(
         calibration=calibration,
         dataset=dataset,
         trust_model=trust_model,
+        devices_file=None if devices_file is None else str(devices_file),
         baseline=baseline,
         batch=batch,
         budget_s=budget,
@@ -165,11 +188,22 @@ def run(
             "gates, --within, --markdown and --junit need something to compare with: add --against, or use"
             " qbench compare"
         )
-    config = read_config(devices_file)
     for option, path in (("--markdown", markdown), ("--junit", junit), ("--json", json_file)):
         output.check_target(None if path is None else str(path), option)
+    resumed = None
+    if resume is not None:
+        resumed = find_resumed(resume, results, output.say)
+        if not resumed.lacks:
+            output.say(f"run {resumed.run_id} lacks nothing")
+            end(0)
+        options = options_of(resumed.runs[0], options, _given(context))
+    config = read_config(None if options.devices_file is None else Path(options.devices_file))
+    if dry_run:
+        _forecast(options, config, resumed, json_file, quiet)
     with ProgressBar(quiet) as progress:
-        outcome = session.run(options, config, progress)
+        if resumed is not None:
+            progress.note(f"run {resumed.run_id} lacks {len(resumed.lacks)} of {resumed.planned} cells")
+        outcome = session.run(options, config, progress, resumed)
     document = outcome.document
     found = None if against is None else compare_sides(outcome.run, document, limits)
     shown: list[Callable[[], object]] = [lambda: render(document, output.console(), outcome.folder)]
@@ -189,3 +223,39 @@ def run(
     failed = found is not None and found.failed
     code = INTERRUPTED if document.interrupted else exit_code(document)
     end(first_of(code, gates.FAILED if failed else 0), problems)
+
+
+def _forecast(
+    options: Options, config: Config, resumed: Resumed | None, json_file: str | None, quiet: bool
+) -> NoReturn:
+    """Print what the run would do, and exit: with 4 if a device can't be reached, else 0."""
+    from harness.report import forecast as report
+    from harness.report.progress import ProgressBar
+    from harness.session.forecast import forecast
+
+    with ProgressBar(quiet) as progress:
+        expected = forecast(options, config, progress, resumed)
+    if json_file != "-":
+        output.put(lambda: report.render(expected, output.console()))
+    if json_file is not None:
+        output.write_json(expected, json_file)
+    raise typer.Exit(DeviceError.exit_code if any(device.problem for device in expected.devices) else 0)
+
+
+_FIELDS = {
+    "model": "models",
+    "device": "devices",
+    "variant": "variants",
+    "delegate": "delegates",
+    "budget": "budget_s",
+}
+
+
+def _given(context: typer.Context) -> set[str]:
+    """Return the fields of Options that were given on the command line."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return {
+        _FIELDS.get(name, name)
+        for name, source in sources.items()
+        if source is not None and source.name == "COMMANDLINE"
+    }

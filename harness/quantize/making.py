@@ -35,6 +35,7 @@ def make_variants(  # noqa: PLR0913 - each is an option of the command
     dataset: object = None,
     trust_model: bool = False,
     batch: int = 1,
+    convert: bool = True,
     oldest_runtime: Version | Oldest | None = None,
     cache: Path | None = None,
     on_begin: Callable[[], None] | None = None,
@@ -53,6 +54,7 @@ def make_variants(  # noqa: PLR0913 - each is an option of the command
         Callables and objects are the user's own code and trusted. Variants in the cache need no trust: using
         them runs no code of the model.
     batch: the size that open batch dimensions get.
+    convert: make the variants that the cache lacks. False: they are `missing` in the set.
     oldest_runtime: major and minor version of the oldest TFLite runtime that must load the variants; one
         that needs a newer runtime is made again in the older form, with a warning. A future is waited for
         only when it is needed; its error ends the conversion, and is raised.
@@ -71,10 +73,16 @@ def make_variants(  # noqa: PLR0913 - each is an option of the command
     if source.kind in ("tflite", "tflite_folder"):
         return take_ready(source, asked, compared, folder)
     oldest = oldest_runtime if isinstance(oldest_runtime, Future) else _known(oldest_runtime)
-    with Conversion(source, batch, folder, len(specs), oldest, trust_model, on_begin) as conversion:
+    making = Conversion(source, batch, folder, len(specs), oldest, trust_model, on_begin)
+    if not (convert or making.is_prepared):
+        every = {spec.name: place for place, spec in enumerate(specs)}
+        return VariantSet(Model(source.name, source.sha256, source.source), missing=every)
+    with making as conversion:
         data = choose_data(source, asked, compared, conversion.inputs, folder)
         tasks = {s: _task(s, data, conversion, folder) for s in specs if _is_possible(s, data)}
-        results = conversion.make(list(tasks.values()), on_progress or _silent)
+        if convert:
+            conversion.make(list(tasks.values()), on_progress or _silent)
+        results = conversion.results(list(tasks.values()))
     blank = Variant(
         source.name,
         "",
@@ -83,9 +91,12 @@ def make_variants(  # noqa: PLR0913 - each is an option of the command
         settings={"batch": batch},
     )
     failed = {spec.name: data.problem for spec in specs if spec not in tasks}
-    variants = []
+    variants: list[MadeVariant] = []
+    missing: dict[str, int] = {}
     for (spec, task), result in zip(tasks.items(), results, strict=True):
-        if result.path is None:
+        if result.is_missing and not convert:
+            missing[spec.name] = len(variants) + len(missing)
+        elif result.path is None:
             failed[spec.name] = result.reason or ""
         else:
             warnings = warnings_of(source.kind, spec, task.calibration, result, oldest.result())
@@ -97,6 +108,7 @@ def make_variants(  # noqa: PLR0913 - each is an option of the command
         Model(source.name, blank.source_sha256, source.source, data.samples),
         tuple(variants),
         tuple(FailedVariant(source.name, s.name, failed[s.name]) for s in specs if s.name in failed),
+        missing,
         inputs,
     )
 

@@ -37,7 +37,7 @@ def take_ready(
     cache.prune(copies)
     inputs, samples = sample_inputs.of_ready_files(inputs_of(variants), calibration, dataset, folder)
     model = Model(source.name, sha256, source.source, samples)
-    return VariantSet(model, tuple(variants), tuple(failed), inputs)
+    return VariantSet(model, tuple(variants), tuple(failed), inputs=inputs)
 
 
 def _alone(source: ModelSource, copies: Path) -> MadeVariant:

@@ -59,6 +59,7 @@ def digest_of(variants: Sequence[MadeVariant], failed: Sequence[FailedVariant]) 
 def separate(made: VariantSet) -> list[VariantSet]:
     """Split a set into one per model; each has the hash of its own files."""
     names = [one.variant.model for one in made.variants] + [failure.model for failure in made.failed]
+    names += [made.model.name for _ in made.missing]
     models = list(dict.fromkeys(names))
     if models == [made.model.name]:
         return [made]

@@ -30,6 +30,7 @@ class VariantSet:
     variants: tuple[MadeVariant, ...] = ()
     failed: tuple[FailedVariant, ...] = ()
     inputs: Mapping[str, Path] = field(default_factory=dict)  # variant name -> .npz of sample inputs
+    missing: Mapping[str, int] = field(default_factory=dict)  # not in the cache: name -> place among all
 
 
 def described(variant: Variant, data: bytes, where: str) -> Variant:

@@ -29,7 +29,7 @@ from harness.record.row import (
     Status,
     Warning,
 )
-from harness.record.run import Header, Run
+from harness.record.run import Asked, Header, Run
 from harness.record.variant import (
     Calibration,
     Converter,
@@ -45,6 +45,7 @@ from harness.record.variant import (
 __all__ = [
     "SCHEMA",
     "Artifact",
+    "Asked",
     "BaselineName",
     "Calibration",
     "Cell",

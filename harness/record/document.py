@@ -63,6 +63,7 @@ class Document(Struct, frozen=True, kw_only=True):
     tags: Mapping[str, str] = {}
     against: str | None = None  # as asked for: what --against names
     base_revision: str | None = None  # the hash of the commit, if it names one
+    resumes: str | None = None  # id of the run whose missing cells this one measures
     estimator: int | None = None  # version of the functions that derived the figures
     host: Host = Host()
     models: tuple[Model, ...]

@@ -12,6 +12,23 @@ from harness.record.document import Document, Git, Host
 from harness.record.variant import FailedVariant, Model, Variant
 
 
+class Asked(Struct, frozen=True):
+    """The options of a run as texts, so that it can be resumed; the header holds the others.
+
+    Whether code in model files was trusted is not recorded: that is asked for each time.
+    """
+
+    models: tuple[str, ...]
+    devices: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+    delegates: tuple[str, ...] = ()
+    threads: tuple[int, ...] = ()
+    calibration: str | None = None
+    dataset: str | None = None
+    batch: int = 1
+    devices_file: str | None = None  # that --devices-file named
+
+
 class Header(Struct, frozen=True):
     """The id of a run, its options, and the machine that ran it."""
 
@@ -26,6 +43,8 @@ class Header(Struct, frozen=True):
     tags: Mapping[str, str] = {}
     against: str | None = None  # as asked for: what --against names
     base_revision: str | None = None  # the hash of the commit, if it names one
+    options: Asked | None = None  # None: objects of a program were given, or an older qbench stored the run
+    resumes: str | None = None  # id of the run whose missing cells this one measures
 
 
 class Run(Struct, frozen=True):

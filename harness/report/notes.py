@@ -35,6 +35,7 @@ def paragraphs(document: Document) -> list[Paragraph]:
         *_paragraphs(_warnings(rows), rows),
         *_of_base(document, rows),
         *([Paragraph(interrupted, tone="plain")] if document.interrupted else []),
+        *([Paragraph(clean(_resumed(document)), tone="dim")] if document.resumes else []),
         *([Paragraph(clean(f"tags: {tags}"), tone="dim")] if tags else []),
     ]
 
@@ -47,6 +48,13 @@ def _of_base(document: Document, head: Sequence[Row]) -> list[Paragraph]:
     known = [*_paragraphs(_reasons(head), head), *_paragraphs(_warnings(head), head)]
     found = [*_paragraphs(_reasons(rows), rows), *_paragraphs(_warnings(rows), rows)]
     return [replace(one, head=f"BASE: {one.head}") for one in found if one not in known]
+
+
+def _resumed(document: Document) -> str:
+    first, *others = document.run_id.split(" + ")
+    if not others:
+        return f"Only what this run measured: it resumes {document.resumes}"
+    return f"run {first}, and what it lacked: {', '.join(others)}"
 
 
 def _paragraphs(groups: Groups, every: Sequence[Row]) -> list[Paragraph]:

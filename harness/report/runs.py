@@ -17,6 +17,7 @@ from harness.store.index import RunEntry
 from harness.store.syncing import Skipped
 
 _STYLES = {"finished": "", "interrupted": "yellow", "cut-short": "yellow", "running": "green"}
+_BEGINNING = len("20261121-054412")  # of a run id: enough to name a run
 _NAMED = 5  # foreign folders that are named
 
 
@@ -40,7 +41,7 @@ def render(runs: Sequence[RunEntry], count: int, console: Console) -> None:
         table.add_column(name, overflow="fold")
     for run in runs:
         table.add_row(
-            short(run.folder),
+            short(run.folder) + _resumes(run),
             _names(run.models),
             _names(run.devices),
             str(run.cells),
@@ -74,6 +75,11 @@ def _names(names: Sequence[str]) -> str:
 
 def _tags(run: RunEntry) -> str:
     return clean(", ".join(f"{name}={value}" for name, value in run.tags.items()))
+
+
+def _resumes(run: RunEntry) -> str:
+    """Return a second line for a run that resumes another, which is named by how its id begins."""
+    return "" if run.resumes is None else f"\nresumes {clean(run.resumes)[:_BEGINNING]}"
 
 
 def _git(run: RunEntry) -> str:

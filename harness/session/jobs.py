@@ -7,10 +7,8 @@ from dataclasses import dataclass, replace
 
 from delegates.wire import Job, Request
 from harness.accelerators import ACCELERATORS
-from harness.analysis.baseline import baselines
 from harness.analysis.names import key
 from harness.devices.machines import Machine
-from harness.record import Header, Run
 from harness.session.options import Options
 from harness.session.plan import CellPlan, Plan, runnable
 
@@ -30,27 +28,21 @@ class Task:
         return seconds
 
 
-def make_tasks(plan: Plan, header: Header, opened: Iterable[Machine], options: Options) -> list[Task]:
+def make_tasks(
+    plan: Plan, baseline_ids: Collection[str], run_id: str, opened: Iterable[Machine], options: Options
+) -> list[Task]:
     """Return one task per machine with a cell to measure. Their agents will take the lock for this run."""
-    baseline_ids = _baselines(plan.as_run(header))
     tasks = []
     for machine in opened:
         cells = runnable(plan, (profile.name for profile in machine.profiles))
         if not cells:
             continue
-        machine.transport.lock_for(header.run_id, options.wait_s)
+        machine.transport.lock_for(run_id, options.wait_s)
         jobs = _paired([_job(cell, machine, baseline_ids) for cell in cells], cells)
         tasks.append(
             Task(machine, Request("run", jobs=jobs, budget_s=options.budget_s, precision=options.precision))
         )
     return tasks
-
-
-def _baselines(run: Run) -> set[str]:
-    """Return the ids of the cells that the agents compare the others with: HEAD's, if a model has sides."""
-    found = baselines(run).values()
-    of_head = {cell.model for cell in found if cell.side == "head"}
-    return {cell.id for cell in found if cell.side != "base" or cell.model not in of_head}
 
 
 def _paired(jobs: Sequence[Job], cells: Sequence[CellPlan]) -> list[Job]:

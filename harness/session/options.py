@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from delegates.wire import DEFAULT_BUDGET_S, DEFAULT_PRECISION
 from harness.config.profiles import MOST_THREADS
 from harness.devices.timeouts import Timeouts
 from harness.errors import ConfigError
+from harness.record import Cell
 
 SHORTEST_BUDGET_S = 0.01
 LONGEST_BUDGET_S = 86_400.0  # one day
@@ -33,11 +34,13 @@ class Options:
     calibration: Any = None  # what --calibration takes, or data: see quantize.calibration.as_source
     dataset: Any = None
     trust_model: bool = False
+    devices_file: str | None = None  # that --devices-file named; stored with the run
     baseline: str | None = None  # VARIANT[/DELEGATE][@DEVICE]
     batch: int = 1
     against: Any = None  # what --against takes, or a model object
     budget_s: float = DEFAULT_BUDGET_S
     precision: float = DEFAULT_PRECISION
+    only: Callable[[Cell], bool] | None = None  # measure only these cells; None: all
     wait_s: float | None = None  # longest wait for a machine in use; None: for ever
     results: Path = Path("results")
     tags: Mapping[str, str] = field(default_factory=dict)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from msgspec.structs import replace
 
 from delegates.wire import ProbeResult, printable
 from harness.accelerators import ACCELERATORS, CompiledFile, Compiler
 from harness.config import DelegateSpec, DeviceProfile
+from harness.config.standard import STANDARD
 from harness.devices.transports.run_once import run_once
+from harness.errors import ConfigError
 from harness.quantize import MadeVariant, VariantSet
 from harness.record import (
     Cell,
@@ -31,6 +35,8 @@ from harness.record import (
 from harness.record.events import Planned, PlannedCell
 from harness.record.plain import plain_object
 from harness.session.expected import Expectations
+
+ToMake = Literal["convert", "compile"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,7 @@ class CellPlan:
     path: Path | None = None  # of the file that runs; None if there is none
     inputs: Path | None = None  # .npz of sample inputs
     ended: Ended | None = None  # why it won't be measured
+    make: ToMake | None = None  # what is yet to be made, if nothing was to be
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,11 @@ class Plan:
     models: tuple[VariantSet, ...]
     devices: tuple[Device, ...]
     cells: tuple[CellPlan, ...]
+
+    def narrowed(self, only: Callable[[Cell], bool]) -> Plan:
+        """Return the plan with only some cells, and the models, variants and devices that have one."""
+        cells = tuple(plan for plan in self.cells if only(plan.cell))
+        return Plan(*_with_cells(self.models, self.devices, [plan.cell for plan in cells]), cells)
 
     def as_event(self) -> Planned:
         """Return the event that stores the plan."""
@@ -80,41 +92,79 @@ class Plan:
 
 
 def make_plan(
-    models: Sequence[VariantSet], devices: Sequence[Device], folder: Path, begun: Callable[[str], None]
+    models: Sequence[VariantSet],
+    devices: Sequence[Device],
+    folder: Path,
+    begun: Callable[[str], None],
+    only: Callable[[Cell], bool] | None = None,
+    *,
+    compile: bool = True,
 ) -> Plan:
     """Return the plan, its cells in the order of the table. Compiles variants for delegates that need it.
 
-    folder: the cache. begun: called with a sentence before each compilation.
+    folder: the cache. begun: called with a sentence before each compilation. only: selects the cells, as
+    they are before compilation; a model, variant or device without a cell is left out, too. None: all.
+    compile: False leaves that out.
+    Raises ConfigError if no cell is selected.
     """
-    planner = _Planner(folder, begun)
+    planner = _Planner(folder, begun if compile else _stop, only)
     cells: list[CellPlan] = []
     for made in models:
         for device in devices:
             for spec in device.profile.delegates:
                 for threads in device.profile.threads:
                     cells += planner.plan(made, device, spec, threads)
-    return Plan(tuple(models), tuple(devices), tuple(cells))
+    if not cells:
+        raise ConfigError("no cell of these models and devices is selected")
+    return Plan(tuple(models), tuple(devices), tuple(cells)).narrowed(_every)
+
+
+def _with_cells(
+    models: Sequence[VariantSet], devices: Sequence[Device], cells: Sequence[Cell]
+) -> tuple[tuple[VariantSet, ...], tuple[Device, ...]]:
+    """Return the models and devices that have cells; of the models, the variants that have."""
+    variants = {(cell.model, cell.variant.name) for cell in cells}
+    devices_used = {cell.device.name for cell in cells}
+    filtered = [
+        dataclasses.replace(
+            made,
+            variants=tuple(one for one in made.variants if (one.variant.model, one.variant.name) in variants),
+            failed=tuple(one for one in made.failed if (one.model, one.name) in variants),
+            missing={name: at for name, at in made.missing.items() if (made.model.name, name) in variants},
+        )
+        for made in models
+    ]
+    return (
+        tuple(made for made in filtered if made.variants or made.failed or made.missing),
+        tuple(device for device in devices if device.profile.name in devices_used),
+    )
 
 
 class _Planner:
     """Plans cell by cell. All cells share compilers and predictions."""
 
-    def __init__(self, folder: Path, begun: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: Path, begun: Callable[[str], None], only: Callable[[Cell], bool] | None
+    ) -> None:
         self._folder, self._begun = folder, begun
+        self._wants = only or _every
         self._compilers: dict[str, Compiler | None] = {}
         self._expectations = Expectations()
 
     def plan(self, made: VariantSet, device: Device, spec: DelegateSpec, threads: int) -> list[CellPlan]:
         """Return the cells of one model's variants; those of variants that could not be made come last."""
-        cells = [
-            self._plan_made(_cell(one.variant, device, spec, threads), device, spec, one, made.inputs)
-            for one in made.variants
+        cells = [(_cell(one.variant, device, spec, threads), one) for one in made.variants]
+        failed = [(_cell(one, device, spec, threads), one.reason) for one in made.failed]
+        plans = [
+            self._plan_made(cell, device, spec, one, made.inputs) for cell, one in cells if self._wants(cell)
         ]
-        failed = [
-            CellPlan(_cell(one, device, spec, threads), device, spec, ended=Refused(one.reason))
-            for one in made.failed
+        for name, place in made.missing.items():
+            missing = FailedVariant(made.model.name, name, "not made yet", side=made.model.side)
+            plans.insert(place, _plan_missing(_cell(missing, device, spec, threads), device, spec))
+        return [
+            *(plan for plan in plans if plan.make is None or self._wants(plan.cell)),
+            *(CellPlan(c, device, spec, ended=Refused(reason)) for c, reason in failed if self._wants(c)),
         ]
-        return [*cells, *failed]
 
     def _plan_made(
         self,
@@ -130,7 +180,10 @@ class _Planner:
         if skipped is not None:
             return CellPlan(cell, device, spec, ended=Skipped(skipped))
         missing = device.probed.error or device.probed.delegates.get(spec.name)
-        compiled = self._compile(made, spec, missing)
+        try:
+            compiled = self._compile(made, spec, missing)
+        except _WouldCompileError:
+            return CellPlan(cell, device, spec, made.path, inputs, make="compile")
         if isinstance(compiled, Refused | Unavailable):
             return CellPlan(cell, device, spec, ended=compiled)
         path = made.path if compiled is None else compiled.path
@@ -159,6 +212,28 @@ def runnable(plan: Plan, names: Iterable[str]) -> list[CellPlan]:
     """Return the cells that will be measured on the devices with these names."""
     wanted = set(names)
     return [cell for cell in plan.cells if cell.ended is None and cell.device.profile.name in wanted]
+
+
+class _WouldCompileError(Exception):
+    """A variant would have to be compiled."""
+
+
+def _stop(_: str) -> None:
+    raise _WouldCompileError
+
+
+def _plan_missing(cell: Cell, device: Device, spec: DelegateSpec) -> CellPlan:
+    """Return the plan of a cell whose variant is not made yet. Standard ones are named after their scheme."""
+    accelerator, name = ACCELERATORS[spec.name], cell.variant.name
+    standard = any(name == one.name for one in STANDARD)
+    skipped = accelerator.skips(name, ()) if standard else None
+    missing = device.probed.error or device.probed.delegates.get(spec.name)
+    ended = Skipped(skipped) if skipped else Unavailable(missing) if missing else None
+    return CellPlan(cell, device, spec, ended=ended, make="convert")
+
+
+def _every(_: Cell) -> bool:
+    return True
 
 
 def _cell(variant: Variant | FailedVariant, device: Device, spec: DelegateSpec, threads: int) -> Cell:

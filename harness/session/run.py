@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from harness import __version__, analysis, git, store
-from harness.analysis.baseline import check_baseline
+from harness.analysis.baseline import baselines, check_baseline
 from harness.cache import default_cache
 from harness.config import Config, DeviceProfile
 from harness.devices import host, machines
@@ -18,18 +19,24 @@ from harness.errors import ResultsError
 from harness.record import Document, Header, Run
 from harness.session import against, selection, sides, variants
 from harness.session.against import Base
+from harness.session.asked import asked_of
 from harness.session.indexing import remember
 from harness.session.jobs import Task, make_tasks
 from harness.session.measuring import Measuring
 from harness.session.options import Options
 from harness.session.plan import Device, Plan, make_plan
 from harness.session.probing import note_left_out, probing, used_profiles
+from harness.session.resuming import Resumed
+from harness.session.stored import shown_together
 from harness.session.watcher import Watcher
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished run. `problem` says why its results could not be stored as asked; None if they were."""
+    """A finished run, with those that it resumes.
+
+    `problem` says why its results could not be stored as asked; None if they were.
+    """
 
     run: Run
     document: Document
@@ -37,21 +44,66 @@ class Outcome:
     problem: str | None = None
 
 
-def run(options: Options, config: Config, watcher: Watcher) -> Outcome:
-    """Make the variants, measure every cell, store everything. Raises QbenchError."""
+@dataclass(frozen=True)
+class Work:
+    """What a run is to do. base: what --against names. resumed: the run that it resumes."""
+
+    options: Options
+    config: Config
+    base: Base
+    resumed: Resumed | None
+
+    def profiles(self) -> Sequence[DeviceProfile]:
+        """Return the profiles to measure on. Raises ConfigError, or ModelError if a model is missing."""
+        profiles = self.base.profiles(selection.devices(self.config, self.options))
+        variants.sources(self.options)  # before any device is waited for
+        return profiles
+
+    def header(self) -> Header:
+        """Return the header of a run that starts now."""
+        options, resumed = self.options, self.resumed
+        return Header(
+            run_id=store.new_run_id(),
+            started_at=_now(),
+            qbench_version=__version__,
+            host=host.describe(),
+            budget_s=options.budget_s,
+            precision=options.precision,
+            baseline=options.baseline,
+            git=git.state(Path.cwd()),
+            tags=options.tags,
+            against=self.base.given,
+            base_revision=self.base.revision,
+            options=asked_of(options) if resumed is None else resumed.runs[0].header.options,
+            resumes=None if resumed is None else resumed.run_id,
+        )
+
+
+@contextmanager
+def opened_work(options: Options, config: Config, resumed: Resumed | None) -> Iterator[Work]:
+    """Yield what a run with these options is to do. Raises QbenchError."""
+    if resumed is not None:
+        options = replace(options, only=resumed.wants)
     with against.opened(options) as base:
-        return _run(options, config, base, watcher)
+        yield Work(options, config, base, resumed)
 
 
-def _run(options: Options, config: Config, base: Base, watcher: Watcher) -> Outcome:
-    profiles = base.profiles(selection.devices(config, options))
-    variants.sources(options)  # a missing model raises ModelError before any device is waited for
-    header = _header(options, base)
+def run(options: Options, config: Config, watcher: Watcher, resumed: Resumed | None = None) -> Outcome:
+    """Make the variants, measure every cell, store everything. Raises QbenchError.
+
+    resumed: the run to resume, with the options from its record: measure only what it lacks.
+    """
+    with opened_work(options, config, resumed) as work:
+        return _run(work, watcher)
+
+
+def _run(work: Work, watcher: Watcher) -> Outcome:
+    options, profiles, header = work.options, work.profiles(), work.header()
     writer = store.create(options.results, header)
     with machines.open_all(profiles, watcher.note, options.timeouts) as opened:
         try:
-            plan = _plan(options, config, base, opened, header, watcher)
-            tasks = make_tasks(plan, header, opened, options)
+            plan, baseline_ids = plan_run(work, opened, header, watcher)
+            tasks = make_tasks(plan, baseline_ids, header.run_id, opened, options)
         except BaseException:
             writer.discard()  # nothing was measured: leave no empty run behind
             raise
@@ -59,44 +111,39 @@ def _run(options: Options, config: Config, base: Base, watcher: Watcher) -> Outc
             writer.planned(plan.as_event())
             interrupted = _measure(writer, tasks, watcher)
             writer.finished(_now(), interrupted)
-            return _outcome(writer, options.results, watcher.note)
+            return _outcome(writer, options.results, watcher.note, work.resumed)
 
 
-def _header(options: Options, base: Base) -> Header:
-    return Header(
-        run_id=store.new_run_id(),
-        started_at=_now(),
-        qbench_version=__version__,
-        host=host.describe(),
-        budget_s=options.budget_s,
-        precision=options.precision,
-        baseline=options.baseline,
-        git=git.state(Path.cwd()),
-        tags=options.tags,
-        against=base.given,
-        base_revision=base.revision,
-    )
+def plan_run(
+    work: Work, opened: Sequence[Machine], header: Header, watcher: Watcher, *, make: bool = True
+) -> tuple[Plan, set[str]]:
+    """Make the variants, and probe the devices meanwhile. Raises QbenchError.
 
-
-def _plan(
-    options: Options,
-    config: Config,
-    base: Base,
-    opened: Sequence[Machine],
-    header: Header,
-    watcher: Watcher,
-) -> Plan:
-    """Make the variants, and probe the devices meanwhile. Raises QbenchError."""
+    make: False converts and compiles nothing. Returns the plan and the ids of the baselines.
+    """
+    options, base, resumed = work.options, work.base, work.resumed
     watcher.step("looking at the devices")
     with probing(opened, options, watcher.note) as oldest_runtime:
-        models = sides.make_both(options, config, base, oldest_runtime, watcher)
+        models = sides.make_both(options, work.config, base, oldest_runtime, watcher, convert=make)
         oldest_runtime.result()  # also where no variant depends on it: from now on all is known
     used = used_profiles(opened, options)
     against.check_usable(base, used, opened)
-    plan = make_plan(models, _devices(used, opened), default_cache(), watcher.step)
-    check_baseline(plan.as_run(header))
+    devices = _devices(used, opened)
+    plan = make_plan(models, devices, default_cache(), watcher.step, options.only, compile=make)
+    if resumed is not None:
+        plan, baseline_ids = resumed.narrowed(plan, header, opened)
+    else:
+        check_baseline(plan.as_run(header))
+        baseline_ids = _baselines(plan.as_run(header))
     note_left_out(opened, used, watcher.note)
-    return plan
+    return plan, baseline_ids
+
+
+def _baselines(run: Run) -> set[str]:
+    """Return the ids of the cells that the agents compare the others with: HEAD's, if a model has sides."""
+    found = baselines(run).values()
+    of_head = {cell.model for cell in found if cell.side == "head"}
+    return {cell.id for cell in found if cell.side != "base" or cell.model not in of_head}
 
 
 def _devices(profiles: Sequence[DeviceProfile], opened: Sequence[Machine]) -> list[Device]:
@@ -114,7 +161,9 @@ def _measure(writer: store.Writer, tasks: Sequence[Task], watcher: Watcher) -> b
     return measuring.interrupted
 
 
-def _outcome(writer: store.Writer, results: Path, note: Callable[[str], None]) -> Outcome:
+def _outcome(
+    writer: store.Writer, results: Path, note: Callable[[str], None], resumed: Resumed | None
+) -> Outcome:
     """Derive the document from the record, export both, and put the run into the index."""
     run = writer.run()
     document = analysis.document(run)
@@ -124,6 +173,8 @@ def _outcome(writer: store.Writer, results: Path, note: Callable[[str], None]) -
     except ResultsError as error:
         problem = problem or str(error)
     remember(writer.folder, document, results, note)
+    if resumed is not None:
+        run, document = shown_together([*resumed.runs, run], note)
     return Outcome(run, document, writer.folder, problem)
 
 

@@ -68,7 +68,7 @@ def filter_variants(made: VariantSet, names: Sequence[str]) -> VariantSet:
     """Return the set with only the named variants. Raises ModelError if the model has no such variant."""
     if not names:
         return made
-    existing = [one.variant.name for one in made.variants] + [f.name for f in made.failed]
+    existing = [one.variant.name for one in made.variants] + [f.name for f in made.failed] + [*made.missing]
     ready = any(one.variant.converter is None for one in made.variants)
     similar = existing if ready else list(dict.fromkeys([*(spec.name for spec in STANDARD), *existing]))
     for name in names:

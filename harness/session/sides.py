@@ -22,18 +22,26 @@ Sets = Sequence[VariantSet]
 
 
 def make_both(
-    options: Options, config: Config, base: Base, oldest_runtime: Oldest, watcher: Watcher
+    options: Options,
+    config: Config,
+    base: Base,
+    oldest_runtime: Oldest,
+    watcher: Watcher,
+    *,
+    convert: bool = True,
 ) -> list[VariantSet]:
     """Make the variants of every selected model; if BASE has other models, those of both sides.
 
+    convert: False leaves out those that are not in the cache.
     Raises QbenchError; ModelError if BASE has nothing to compare a model with.
     """
     if base.sources is None:
-        return variants.make_all(options, config, oldest_runtime, watcher)
+        return variants.make_all(options, config, oldest_runtime, watcher, convert=convert)
     options = variants.with_sources(options)
 
     def made(source: ModelSource, asked: Sequence[str]) -> list[VariantSet]:
-        return variants.make(source, replace(options, variants=asked), config, oldest_runtime, watcher)
+        wanted = replace(options, variants=asked)
+        return variants.make(source, wanted, config, oldest_runtime, watcher, convert)
 
     heads = [made(source, options.variants) for source in variants.sources(options)]
     try:
@@ -88,15 +96,16 @@ def _like(head: VariantSet, other: VariantSet, asked: Sequence[str]) -> VariantS
         other,
         variants=tuple(one for one in other.variants if not asked or one.variant.name in asked),
         failed=tuple(one for one in other.failed if not asked or one.name in asked),
+        missing={name: at for name, at in other.missing.items() if not asked or name in asked},
     )
 
 
 def _is_one_file(made: VariantSet) -> bool:
-    return len(made.variants) == 1 and not made.failed and made.variants[0].variant.converter is None
+    return len(_names(made)) == len(made.variants) == 1 and made.variants[0].variant.converter is None
 
 
 def _names(made: VariantSet) -> list[str]:
-    return [one.variant.name for one in made.variants] + [failure.name for failure in made.failed]
+    return [*(one.variant.name for one in made.variants), *(one.name for one in made.failed), *made.missing]
 
 
 def _listed(sets: Sets) -> list[str]:

@@ -23,13 +23,16 @@ def sources(options: Options) -> list[ModelSource]:
     return selection.unique_names([resolve_model(text, Path.cwd()) for text in options.models])
 
 
-def make_all(options: Options, config: Config, oldest_runtime: Oldest, watcher: Watcher) -> list[VariantSet]:
+def make_all(
+    options: Options, config: Config, oldest_runtime: Oldest, watcher: Watcher, *, convert: bool = True
+) -> list[VariantSet]:
     """Make the variants of every selected model. Raises QbenchError.
 
+    convert: False leaves out those that are not in the cache.
     oldest_runtime: major and minor version of the oldest runtime that has to load them, or a future of it.
     """
     options = with_sources(options)
-    made = [make(source, options, config, oldest_runtime, watcher) for source in sources(options)]
+    made = [make(one, options, config, oldest_runtime, watcher, convert) for one in sources(options)]
     return selection.unique_sets([one for sets in made for one in sets])
 
 
@@ -44,6 +47,7 @@ def make(
     config: Config,
     oldest_runtime: Oldest,
     watcher: Watcher,
+    convert: bool,
 ) -> list[VariantSet]:
     """Make the variants of one source, which may be a folder of several models."""
     variants = make_variants(
@@ -53,6 +57,7 @@ def make(
         dataset=options.dataset,
         trust_model=options.trust_model,
         batch=options.batch,
+        convert=convert,
         oldest_runtime=oldest_runtime,
         on_begin=lambda: watcher.step(f"making variants of {source.name}"),
         on_progress=watcher.converted,

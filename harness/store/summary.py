@@ -116,6 +116,7 @@ def _entry(folder: Path, header: Header, plan: _Planned, finished: events.Finish
         cells=len(plan.cells),
         tags=header.tags,
         git=header.git,
+        resumes=header.resumes,
     )
 
 
@@ -145,6 +146,7 @@ def _of_document(name: str, document: Document) -> RunEntry:
         cells=len(document.cells),
         tags=document.tags,
         git=document.git,
+        resumes=document.resumes,
     )
 
 

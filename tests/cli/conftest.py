@@ -51,12 +51,12 @@ def environment(cache: Path) -> dict[str, str]:
     return {**kept, "QBENCH_CACHE": str(cache), "PYTHONPATH": str(ROOT)}
 
 
-def wait_for_launches(results: Path, count: int) -> Path:
-    """The folder of the run in `results`, once that many launches are on its record."""
+def wait_for_launches(results: Path, count: int, of: str = "") -> Path:
+    """The folder of the run in `results`, once that many launches (of a model) are on its record."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         for record in results.glob("*/events.jsonl"):
-            if record.read_text().count('"event": "launched"') >= count:
+            if record.read_text().count(f'"event": "launched", "cell": "{of}') >= count:
                 return record.parent
         time.sleep(0.05)
     raise TimeoutError(f"no {count} launches in {results}")

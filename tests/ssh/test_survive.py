@@ -5,6 +5,7 @@ more, and its lock is free."""
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import shutil
@@ -560,3 +561,28 @@ def test_a_second_ctrl_c_ends_at_once_with_what_there_is(board, tmp_path, cache,
     (stored,) = tmp_path.glob("results/*/run.json")
     assert launches(json.loads(stored.read_text()))[0] >= 1
     board.stop()
+
+
+@pytest.mark.slow
+def test_a_run_that_lost_its_board_is_resumed_when_that_is_back(measure, board, tmp_path, model, qbench):
+    """Also `--dry-run` first fails to reach the board, and then tells what is left."""
+    model.write_bytes(dense_model(seed=1, inputs=4096, outputs=4096))
+    lost = measure(
+        impatient(board), budget_s=0.2, watching=after_launches(tmp_path, 2, board.stop),
+        timeouts=dataclasses.replace(TIMEOUTS, retry_s=1),
+    )  # fmt: skip
+    assert lost.document["devices"][0]["problem"]
+    name = lost.folder.name
+    away = qbench("run", "--resume", name, "--dry-run")
+    assert (away.returncode, away.stdout) == (4, "")
+
+    board.start()
+    expected = json.loads(qbench("run", "--resume", name, "--dry-run", "--json", "-").stdout)
+    assert expected["resumes"] == name
+    assert [(cell["device"], cell["plan"]) for cell in expected["cells"]] == [("board", "measure")]
+    done = qbench("run", "--resume", name, "--json", "-")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["run_id"].startswith(f"{name} + ") and document["devices"][0]["problem"] is None
+    assert launches(document)[0] > launches(lost.document)[0]
+    assert document["cells"][0]["status"] == "ok"

@@ -52,6 +52,7 @@ def test_real_answers_are_taken_as_they_are(message):
         (MEASURED, {"affinity": [-1]}),
         (MEASURED, {"peak_memory_bytes": -1}),
         (MEASURED, {"launcher": -1}),
+        (MEASURED, {"cost_ns": -1}),
         (MEASURED, {"python": "x" * (3 << 20)}),
         (MEASURED, {"ops": Ops(3, 4, 1)}),
         (MEASURED, {"ops": Ops(3, -1, 1)}),

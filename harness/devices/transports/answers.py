@@ -146,7 +146,7 @@ def _check_launch(m: Launch) -> None:
     smallest = [min(series) for series in (*m.blocks_ns, *m.cpu_time_ns, m.end_to_end_ns) if series]
     _need(0 <= m.launch < _MOST_LAUNCHES, "Launch.launch")
     _need(0 < samples <= _MOST_SAMPLES, "Launch.blocks_ns")
-    _need(min([*smallest, m.init_ns, m.first_ns, m.warmup]) >= 0, "Launch: a time below zero")
+    _need(min([*smallest, m.init_ns, m.first_ns, m.warmup, m.cost_ns]) >= 0, "Launch: a time below zero")
     _need(
         not m.cpu_time_ns or list(map(len, m.cpu_time_ns)) == list(map(len, m.blocks_ns)),
         "Launch.cpu_time_ns",

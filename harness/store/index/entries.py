@@ -26,6 +26,7 @@ class RunEntry(Struct, frozen=True, kw_only=True):
     cells: int  # as planned
     tags: Mapping[str, str] = {}
     git: Git | None = None
+    resumes: str | None = None  # id of the run whose missing cells it measures
 
 
 class CellEntry(Struct, frozen=True):

@@ -99,11 +99,19 @@ class Conversion:
         self._oldest.add_done_callback(lambda oldest: pool.stop() if oldest.exception() else None)
         return pool
 
-    def make(self, tasks: Sequence[Task], progress: Progress) -> list[ConversionResult]:
-        """Make the tasks that are not in the cache; return every task's result, in order."""
+    @property
+    def is_prepared(self) -> bool:
+        """Whether the cache knows the model's inputs, so that nothing has to be loaded for them."""
+        return self._known() is not None
+
+    def make(self, tasks: Sequence[Task], progress: Progress) -> None:
+        """Make the tasks that are not in the cache."""
         self._make_missing(tasks, progress)
         older = [task.in_older_form for task in tasks if self._results.is_too_new(task, self._oldest)]
         self._make_missing(older, progress)
+
+    def results(self, tasks: Sequence[Task]) -> list[ConversionResult]:
+        """Return every task's result in the cache, in order."""
         return [self._results.result(task, self._oldest) for task in tasks]
 
     def _make_missing(self, tasks: Sequence[Task], progress: Progress) -> None:

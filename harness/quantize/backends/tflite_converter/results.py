@@ -49,6 +49,7 @@ class ConversionResult:
     reason: str | None = None
     compatible: bool = False  # made in the older form
     too_new: str | None = None  # the runtime version that the file needs, if too new
+    is_missing: bool = False  # it has not been made, or not in the form that the oldest runtime loads
 
 
 class Entry(Struct, frozen=True, omit_defaults=True):
@@ -106,7 +107,8 @@ class ResultCache:
         """Return a task's result, in the older form if `oldest` needs that and it could be made."""
         entry = self.find(task)
         if entry is None:
-            return ConversionResult(None, self._lost.get(self.key(task), "lost from the cache"))
+            lost = self._lost.get(self.key(task))
+            return ConversionResult(None, lost or "lost from the cache", is_missing=lost is None)
         if entry.failed:
             return ConversionResult(None, entry.failed)
         too_new = self.is_too_new(task, oldest)
@@ -114,6 +116,9 @@ class ResultCache:
             older = self.result(task.in_older_form, oldest)
             if older.path is not None:
                 return older
+            return ConversionResult(
+                self._path(entry), None, False, entry.min_runtime, is_missing=older.is_missing
+            )
         needed = entry.min_runtime if too_new else None
         return ConversionResult(self._path(entry), None, task.compatible, needed)
 
