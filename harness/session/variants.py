@@ -32,8 +32,9 @@ def make_all(options: Options, config: Config, oldest_runtime: Oldest, watcher: 
         options, calibration=as_source(options.calibration), dataset=as_source(options.dataset)
     )
     made: list[VariantSet] = []
-    for source in sources(options):
-        made += _make(source, options, config, oldest_runtime, watcher)
+    found = sources(options)
+    for source, names in zip(found, options.variants_by_model or [options.variants] * len(found), strict=True):
+        made += _make(source, replace(options, variants=names), config, oldest_runtime, watcher)
     return selection.unique_sets(made)
 
 
