@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from harness.analysis.names import name
+from harness.analysis.sides import run_of
 from harness.errors import ConfigError
 from harness.record import Cell, CellRun, Done, Pending, Run, Variant
 
 
 def check_baseline(run: Run) -> None:
-    """Raise ConfigError if --baseline was given and matches no cell of one of the models.
+    """Raise ConfigError if --baseline was given and matches no cell of one of the models (of HEAD's).
 
     A folder of different models counts as one --model: it is enough if one of them has such a cell.
     """
     asked = run.header.baseline
     if asked is None:
         return
+    run = run_of(run, "head")
     sources: dict[str | None, list[str]] = {}
     for model in run.models:
         sources.setdefault(model.source, []).append(model.name)
@@ -32,11 +34,11 @@ def check_baseline(run: Run) -> None:
 def baselines(run: Run) -> dict[str, Cell]:
     """Return the baseline of every cell, by the cell's id. Cells without a baseline are left out.
 
-    Each model has one baseline per machine (local profiles share one), or a single one if --baseline names
-    a cell together with its device.
+    Each model has one baseline per side and machine (local profiles share one), or a single one if
+    --baseline names a cell together with its device.
     """
     baseline_of: dict[str, Cell] = {}
-    for of_model in _grouped(run.cells, lambda cell: cell.model):
+    for of_model in _grouped(run.cells, lambda cell: f"{cell.side} {cell.model}"):
         for here in _grouped(of_model, machine_of):
             chosen = _choose(here, of_model, run.header.baseline)
             if chosen is not None:

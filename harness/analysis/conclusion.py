@@ -17,6 +17,7 @@ from harness.accelerators import barring
 from harness.analysis import intervals, ties
 from harness.analysis.distance import is_far
 from harness.analysis.intervals import could_be_one
+from harness.analysis.sides import document_of
 from harness.record import BaselineName, Document, Row
 
 __all__ = ["NO_WINNERS", "Conclusion", "Verdict", "barred_by", "conclude", "could_be_one"]
@@ -66,9 +67,9 @@ class Conclusion:
 
 
 def conclude(document: Document) -> list[Conclusion]:
-    """Return one conclusion per model and baseline; none for a model with a single cell."""
+    """Return one conclusion per model and baseline; none for a model with a single cell, none about BASE."""
     groups: dict[tuple[str, BaselineName], list[Row]] = {}
-    for row in document.cells:
+    for row in document_of(document, "head").cells:
         if row.speedup is not None:
             groups.setdefault((row.model, row.speedup.baseline), []).append(row)
     precision = DEFAULT_PRECISION if document.precision is None else document.precision

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from harness.analysis.sides import SIDES, has_sides, run_of
 from harness.record import CellRun, DeviceState, Run
 
 _OF_DEVICE = ("place", "os", "arch", "cpu", "cores", "memory_bytes", "python", "runtime", "runtime_version")
@@ -25,6 +26,20 @@ class _Fact(NamedTuple):
 
 def differences(one: Run, other: Run) -> list[str]:
     """Return the reasons why two runs can't be pooled, one sentence each."""
+    if has_sides(one) or has_sides(other):
+        return _of_sides(one, other)
+    return _differences(one, other)
+
+
+def _of_sides(one: Run, other: Run) -> list[str]:
+    for which, mine, theirs in (("first", one, other), ("second", other, one)):
+        if not has_sides(theirs):
+            return [f"only the {which} was measured with --against {mine.header.against}"]
+    pairs = {side: (run_of(one, side), run_of(other, side)) for side in SIDES}
+    return [f"{side.upper()}: {why}" for side, pair in pairs.items() for why in _differences(*pair)]
+
+
+def _differences(one: Run, other: Run) -> list[str]:
     here, there = (sorted({variant.model for variant in run.variants}) for run in (one, other))
     if not set(here) & set(there):
         return [f"they measured {some(here, ', ')} and {some(there, ', ')}"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from harness.record import BaselineName, Cell, Row
+from harness.record import BaselineName, Cell, Row, Side
 
-Key = tuple[str, BaselineName]  # model and cell name: unique in a run
+Key = tuple[str, BaselineName, Side | None]  # model, cell name and side: unique in a run
 
 
 def name(cell: Cell) -> BaselineName:
@@ -14,9 +14,9 @@ def name(cell: Cell) -> BaselineName:
 
 def key(cell: Cell) -> Key:
     """Return a key that is the same for the same cell in several runs."""
-    return cell.model, name(cell)
+    return cell.model, name(cell), cell.side
 
 
 def key_of_row(row: Row) -> Key:
     """Return the key of a row's cell."""
-    return row.model, BaselineName(row.variant, row.delegate, row.device, row.threads)
+    return row.model, BaselineName(row.variant, row.delegate, row.device, row.threads), row.side

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from harness.analysis import status
 from harness.analysis.differences import differences, some
 from harness.analysis.names import Key, key
+from harness.analysis.sides import has_sides, run_of
 from harness.errors import ResultsError
 from harness.record import CellRun, Run
 
@@ -19,8 +20,11 @@ _APART = 1_000_000  # between the launch numbers of two runs, so that launches o
 def pool(runs: Sequence[Run], force: bool = False) -> Run:
     """Return one run with the cells of the first run and the launches of all.
 
+    Each side of runs with `--against` is pooled apart; forced together with other runs, HEAD alone is.
     Raises ResultsError, which names what differs, if the runs did not measure the same thing, unless `force`.
     """
+    if force and not all(map(has_sides, runs)):
+        runs = [run_of(run, "head") for run in runs]
     first = runs[0]
     if len(runs) == 1:
         return first

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from delegates.wire import DEFAULT_PRECISION, Ops
 from harness.analysis import reasons, status, timing, warnings
 from harness.analysis.baseline import baselines
 from harness.analysis.names import name
 from harness.analysis.parts import part
+from harness.analysis.sides import SIDES, has_sides, run_of
 from harness.analysis.speedup import Compared, compare
 from harness.record import (
     Cell,
@@ -29,13 +32,20 @@ from harness.record import (
 
 
 def rows(run: Run) -> tuple[Row, ...]:
-    """Return one row per cell of a run, in the run's order."""
+    """Return one row per cell of a run, in the run's order; those of each side from that side alone."""
+    if not has_sides(run):
+        return _rows(run)
+    by_id = {row.id: replace(row, side=side) for side in SIDES for row in _rows(run_of(run, side))}
+    return tuple(by_id[entry.cell.id] for entry in run.cells)
+
+
+def _rows(run: Run) -> tuple[Row, ...]:
     context = _Context(run)
     return tuple(context.row(cell) for cell in run.cells)
 
 
 class _Context:
-    """What all rows of a run share: baselines, timings, fidelity."""
+    """What all rows of a run without sides share: baselines, timings, fidelity."""
 
     def __init__(self, run: Run) -> None:
         self.run = run

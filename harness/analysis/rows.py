@@ -31,8 +31,8 @@ def exit_code(document: Document) -> int:
         return DeviceError.exit_code
     if any(row.status in FAILED for row in document.cells):
         return 3
-    measured = {row.device for row in document.cells if row.status in MEASURED}
-    return 0 if all(row.device in measured for row in document.cells) else 3
+    measured = {(row.device, row.side) for row in document.cells if row.status in MEASURED}
+    return 0 if all((row.device, row.side) in measured for row in document.cells) else 3
 
 
 def _derived(run: Run) -> Document:
@@ -49,6 +49,8 @@ def _derived(run: Run) -> Document:
         baseline=header.baseline,
         git=header.git,
         tags=header.tags,
+        against=header.against,
+        base_revision=header.base_revision,
         estimator=ESTIMATOR,
         host=header.host,
         models=run.models,

@@ -37,6 +37,7 @@ from harness.record.variant import (
     FidelitySamples,
     Model,
     Quantization,
+    Side,
     Tensor,
     Variant,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "Refused",
     "Row",
     "Run",
+    "Side",
     "Skipped",
     "Speedup",
     "Status",

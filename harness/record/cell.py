@@ -7,7 +7,7 @@ from msgspec import Struct
 from delegates.wire import Launch
 from harness.record.device import Delegate, DeviceState
 from harness.record.ended import Ended, Pending
-from harness.record.variant import FailedVariant, Variant
+from harness.record.variant import FailedVariant, Side, Variant
 
 
 class CompilerOp(Struct, frozen=True):
@@ -56,6 +56,7 @@ class Cell(Struct, frozen=True):
     threads: int = 1
     artifact: Artifact | None = None
     expected: ExpectedOps | None = None
+    side: Side | None = None
 
     @property
     def model(self) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from harness.record.row import BaselineName, Interval, Status
+from harness.record.variant import Side
 
 COMPARISON_SCHEMA = 1
 
@@ -17,12 +18,14 @@ By = Literal["both", "latency", "speedup"]
 
 
 class ComparedRun(Struct, frozen=True):
-    """One of the two runs."""
+    """One of the two runs, or a side of one run."""
 
     run_id: str
     started_at: str | None = None
     finished_at: str | None = None
     qbench_version: str | None = None
+    side: Side | None = None
+    revision: str | None = None  # the hash of the commit that its models are from
 
 
 class DifferingFact(Struct, frozen=True):
@@ -113,11 +116,15 @@ class ComparedCell(Struct, frozen=True, kw_only=True):
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
-    """Two runs, cell by cell. failed: whether a gate failed."""
+    """Two runs, cell by cell, or the two sides of one run. failed: whether a gate failed.
+
+    against: of sides, what --against named. Their launches took turns, so they are compared in pairs.
+    """
 
     schema: int = COMPARISON_SCHEMA
     base: ComparedRun
     head: ComparedRun
+    against: str | None = None
     facts: tuple[DifferingFact, ...]
     other_machines: tuple[str, ...]  # devices that were not on the same machine in both runs
     limits: Limits

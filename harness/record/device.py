@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from harness.record.plain import JsonObject
+from harness.record.variant import Side
 
 Facts = JsonObject
 """A machine's description of itself at one moment; keys and units: delegates.probe.facts."""
@@ -48,6 +49,7 @@ class DeviceState(Struct, frozen=True):
     profile: Profile | None = None
     facts_before: Facts = {}
     facts_after: Facts = {}
+    side: Side | None = None  # only where the two sides differ in Python or runtime
 
     def delegate(self, name: str) -> Delegate:
         """Return the delegate with its options in the profile, without options if it is not in there."""

@@ -61,6 +61,8 @@ class Document(Struct, frozen=True, kw_only=True):
     baseline: str | None = None
     git: Git | None = None
     tags: Mapping[str, str] = {}
+    against: str | None = None  # as asked for: what --against names
+    base_revision: str | None = None  # the hash of the commit, if it names one
     estimator: int | None = None  # version of the functions that derived the figures
     host: Host = Host()
     models: tuple[Model, ...]

@@ -16,7 +16,7 @@ from harness.record.cell import Artifact, ExpectedOps
 from harness.record.device import DeviceState, Facts
 from harness.record.ended import Ended as HowItEnded
 from harness.record.run import Header
-from harness.record.variant import FailedVariant, Model, Variant
+from harness.record.variant import FailedVariant, Model, Side, Variant
 
 SCHEMA = 1  # of the events; docs/results.md, "Formats", says when it is raised
 
@@ -39,7 +39,10 @@ class StoredOutput(Struct, frozen=True):
 
 
 class PlannedCell(Struct, frozen=True):
-    """A planned cell, by the names of its variant, device and delegate in the same event."""
+    """A planned cell, by the names of its variant, device and delegate in the same event.
+
+    side: where variants or devices of one name exist once per side, the cell's are those of its side.
+    """
 
     id: str
     model: str
@@ -50,6 +53,7 @@ class PlannedCell(Struct, frozen=True):
     expected: ExpectedOps | None = None
     artifact: Artifact | None = None
     ended: HowItEnded | None = None  # set if it will not be measured
+    side: Side | None = None
 
 
 class Started(Struct, frozen=True, tag_field="event", tag="started"):

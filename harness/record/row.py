@@ -10,7 +10,7 @@ from delegates.wire import Ops
 from harness.record.cell import CompilerOp
 from harness.record.ended import WorkerEnd
 from harness.record.plain import JsonObject
-from harness.record.variant import Warning
+from harness.record.variant import Side, Warning
 
 Status = Literal["ok", "partial", "fallback", "skipped", "unavailable", "refused", "crashed", "timeout"]
 
@@ -106,6 +106,7 @@ class Row(Struct, frozen=True, kw_only=True):
     delegate: str
     runtime: str | None = None
     threads: int
+    side: Side | None = None
     baseline: bool
     status: Status
     reason: str | None

@@ -24,6 +24,8 @@ class Header(Struct, frozen=True):
     baseline: str | None = None  # as asked for: VARIANT[/DELEGATE][@DEVICE]
     git: Git | None = None  # None: not in a repository, or git could not be asked
     tags: Mapping[str, str] = {}
+    against: str | None = None  # as asked for: what --against names
+    base_revision: str | None = None  # the hash of the commit, if it names one
 
 
 class Run(Struct, frozen=True):

@@ -8,6 +8,9 @@ from msgspec import Struct, field
 
 from harness.record.plain import JsonObject
 
+Side = Literal["base", "head"]
+"""The sides of a run with `--against`: HEAD is what `--model` names, BASE is what it is compared with."""
+
 
 class Quantization(Struct, frozen=True):
     """Quantization parameters: real = (q - zero_point) * scale, per tensor or per slice along `axis`."""
@@ -68,6 +71,7 @@ class Variant(Struct, frozen=True):
     outputs: tuple[Tensor, ...] = ()
     custom_ops: tuple[str, ...] = ()  # names of ops that TensorFlow Lite does not define
     warnings: tuple[Warning, ...] = ()
+    side: Side | None = None
 
 
 class FailedVariant(Struct, frozen=True):
@@ -76,6 +80,7 @@ class FailedVariant(Struct, frozen=True):
     model: str
     name: str = field(name="variant")
     reason: str
+    side: Side | None = None
 
 
 class FidelitySamples(Struct, frozen=True):
@@ -94,3 +99,4 @@ class Model(Struct, frozen=True):
     sha256: str | None = None
     source: str | None = None
     fidelity_samples: FidelitySamples | None = None
+    side: Side | None = None

@@ -23,7 +23,8 @@ def compat(options: Options, config: Config, watcher: Watcher) -> CompatReport:
     targets = [target(profile, installed) for profile in selection.devices(config, options)]
     runtimes = (runtime for t in targets if t.known_from != "assumed" for runtime in t.runtimes)
     models = variants.make_all(options, config, oldest_limiting(runtimes), watcher)
-    documents = [analysis.document(run) for run in store.load_all(options.results)]
+    stored = map(analysis.document, store.load_all(options.results))
+    documents = [side for document in stored for side in analysis.apart(document)]
     return report([read_variants(made) for made in models], targets, documents)
 
 

@@ -37,6 +37,7 @@ class Options:
     trust_model: bool = False
     baseline: str | None = None  # VARIANT[/DELEGATE][@DEVICE]
     batch: int = 1
+    against: Any = None  # what --against takes, or a model object
     budget_s: float = DEFAULT_BUDGET_S
     precision: float = DEFAULT_PRECISION
     only: Callable[[Cell], bool] | None = None  # measure only these cells; None: all

@@ -1,4 +1,4 @@
-"""The plan of a run: one cell per variant, delegate, device and number of threads."""
+"""The plan of a run: one cell per variant, delegate, device, number of threads and side."""
 
 from __future__ import annotations
 
@@ -204,12 +204,15 @@ def _every(_: Cell) -> bool:
 
 
 def _cell(variant: Variant | FailedVariant, device: Device, spec: DelegateSpec, threads: int) -> Cell:
+    side = variant.side or device.state.side
+    names = (variant.model, variant.name, spec.name, device.profile.name, str(threads))
     return Cell(
-        id=_id(variant.model, variant.name, spec.name, device.profile.name, str(threads)),
+        id=_id(*names, *([] if side is None else [side])),
         variant=variant,
         device=device.state,
         delegate=Delegate(spec.name, plain_object(spec.options)),
         threads=threads,
+        side=side,
     )
 
 
@@ -225,6 +228,7 @@ def _as_planned(plan: CellPlan) -> PlannedCell:
         expected=cell.expected,
         artifact=cell.artifact,
         ended=plan.ended,
+        side=cell.side,
     )
 
 

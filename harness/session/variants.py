@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -23,22 +24,31 @@ def sources(options: Options) -> list[ModelSource]:
     return selection.unique_names([resolve_model(text, Path.cwd()) for text in options.models])
 
 
+def asked(options: Options) -> list[tuple[ModelSource, Sequence[str]]]:
+    """Return the selected models, each with the names of its variants; none means all. Raises ModelError."""
+    found = sources(options)
+    return [*zip(found, options.variants_by_model or [options.variants] * len(found), strict=True)]
+
+
 def make_all(options: Options, config: Config, oldest_runtime: Oldest, watcher: Watcher) -> list[VariantSet]:
     """Make the variants of every selected model. Raises QbenchError.
 
     oldest_runtime: major and minor version of the oldest runtime that has to load them, or a future of it.
     """
-    options = replace(  # several models may need the data, and an iterator is read once only
-        options, calibration=as_source(options.calibration), dataset=as_source(options.dataset)
-    )
-    made: list[VariantSet] = []
-    found = sources(options)
-    for source, names in zip(found, options.variants_by_model or [options.variants] * len(found), strict=True):
-        made += _make(source, replace(options, variants=names), config, oldest_runtime, watcher)
-    return selection.unique_sets(made)
+    options = with_sources(options)
+    made = [
+        make(source, replace(options, variants=names), config, oldest_runtime, watcher)
+        for source, names in asked(options)
+    ]
+    return selection.unique_sets([one for sets in made for one in sets])
 
 
-def _make(
+def with_sources(options: Options) -> Options:
+    """Return the options with their data as sources: several models may need an iterator's, read once."""
+    return replace(options, calibration=as_source(options.calibration), dataset=as_source(options.dataset))
+
+
+def make(
     source: ModelSource,
     options: Options,
     config: Config,

@@ -22,6 +22,7 @@ from harness.record import (
     Refused,
     Row,
     Run,
+    Side,
     Skipped,
     TimedOut,
     Unavailable,
@@ -44,8 +45,8 @@ _FAILED: Mapping[str, type[Unavailable | Refused | Crashed | TimedOut]] = {
 
 def run_of(document: Document) -> Run:
     """Rebuild the run that a document was exported from, without its launches."""
-    variants = {(variant.model, variant.name): variant for variant in document.variants}
-    devices = {device.name: device for device in document.devices}
+    variants = {(variant.model, variant.name, variant.side): variant for variant in document.variants}
+    devices = {(device.name, device.side): device for device in document.devices}
     cells = tuple(_cell(row, variants, devices, document) for row in document.cells)
     failed = dict.fromkeys(c.cell.variant for c in cells if isinstance(c.cell.variant, FailedVariant))
     return Run(
@@ -72,24 +73,30 @@ def _header(document: Document) -> Header:
         baseline=document.baseline,
         git=document.git,
         tags=document.tags,
+        against=document.against,
+        base_revision=document.base_revision,
     )
 
 
 def _cell(
     row: Row,
-    variants: Mapping[tuple[str, str], Variant],
-    devices: Mapping[str, DeviceState],
+    variants: Mapping[tuple[str, str, Side | None], Variant],
+    devices: Mapping[tuple[str, Side | None], DeviceState],
     document: Document,
 ) -> CellRun:
-    failed = FailedVariant(row.model, row.variant, row.reason or "")
-    device = devices.get(row.device) or DeviceState(row.device)
+    names, failed = (
+        (row.model, row.variant),
+        FailedVariant(row.model, row.variant, row.reason or "", row.side),
+    )
+    device = devices.get((row.device, row.side)) or devices.get((row.device, None)) or DeviceState(row.device)
     cell = Cell(
         id=row.id or "/".join((row.model, row.variant, row.delegate, row.device, str(row.threads))),
-        variant=variants.get((row.model, row.variant), failed),
+        variant=variants.get((*names, row.side)) or variants.get((*names, None)) or failed,
         device=device,
         delegate=device.delegate(row.delegate),
         threads=row.threads,
         artifact=_artifact(row),
+        side=row.side,
     )
     over = document.finished_at is not None and not document.interrupted
     return CellRun(cell, ended=_ended(row, over))

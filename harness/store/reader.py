@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -21,6 +21,7 @@ from harness.record import (
     Header,
     Pending,
     Run,
+    Side,
     Variant,
     events,
 )
@@ -28,7 +29,8 @@ from harness.store import chunks
 from harness.store.document import check_schema, parse
 from harness.store.growing import EVENTS
 
-_Variants = dict[tuple[str, str], Variant | FailedVariant]  # by model and name
+_Variants = Mapping[tuple[str, str, Side | None], Variant | FailedVariant]  # by model, name and side
+_Devices = dict[tuple[str, Side | None], DeviceState]  # by name and side
 
 
 class NothingPlannedError(ResultsError):
@@ -133,18 +135,19 @@ class _Cell:
             self.damage.append(f"its outputs can't be read from {chunks.OUTPUTS}: {error}")
             return []
 
-    def run(self, variants: _Variants, devices: dict[str, DeviceState]) -> CellRun:
+    def run(self, variants: _Variants, devices: _Devices) -> CellRun:
         """Return the cell with what was read of it."""
         planned = self.planned
-        device = devices[planned.device]
+        device = _device(planned, devices)
         cell = Cell(
             id=planned.id,
-            variant=variants[planned.model, planned.variant],
+            variant=_variant(planned, variants),
             device=device,
             delegate=device.delegate(planned.delegate),
             threads=planned.threads,
             artifact=planned.artifact,
             expected=planned.expected,
+            side=planned.side,
         )
         return CellRun(cell, tuple(self.launches), self.ended, tuple(self.damage))
 
@@ -157,7 +160,7 @@ class _Reading:
         self._folder, self._opener, self._header = folder, opener, header
         self._plan: events.Planned | None = None
         self._finished: events.Finished | None = None
-        self._devices: dict[str, DeviceState] = {}
+        self._devices: _Devices = {}
         self._cells: dict[str, _Cell] = {}
 
     def apply(self, event: events.Event) -> None:
@@ -172,8 +175,8 @@ class _Reading:
             case events.Ended():
                 self._cells[event.cell].ended = event.how
             case events.Lost():
-                for name in self._devices.keys() & set(event.devices):
-                    self._devices[name] = structs.replace(self._devices[name], problem=event.problem)
+                for key, device in self._named(event.devices):
+                    self._devices[key] = structs.replace(device, problem=event.problem)
             case events.Finished():
                 self._finished = event
 
@@ -197,9 +200,9 @@ class _Reading:
         )
 
     def _apply_plan(self, plan: events.Planned) -> None:
-        variants, devices = _variants(plan), {device.name: device for device in plan.devices}
+        variants, devices = _variants(plan), {(device.name, device.side): device for device in plan.devices}
         for cell in plan.cells:  # raises KeyError for an unknown name
-            _ = variants[cell.model, cell.variant], devices[cell.device]
+            _ = _variant(cell, variants), _device(cell, devices)
         self._plan, self._devices = plan, devices
         self._cells = {cell.id: _Cell(cell) for cell in plan.cells}
 
@@ -208,16 +211,30 @@ class _Reading:
 
         Only the first facts from before measuring count: a machine that was lost and came back sends more.
         """
-        for name in self._devices.keys() & set(facts.devices):
-            device = self._devices[name]
+        for key, device in self._named(facts.devices):
             if facts.when != "before":
-                self._devices[name] = structs.replace(device, facts_after=facts.changing)
+                self._devices[key] = structs.replace(device, facts_after=facts.changing)
             elif not device.facts_before:
                 machine = structs.asdict(msgspec.convert(facts.machine, _Machine))
                 known = {key: value for key, value in machine.items() if value is not None}
-                self._devices[name] = structs.replace(device, facts_before=facts.changing, **known)
+                self._devices[key] = structs.replace(device, facts_before=facts.changing, **known)
+
+    def _named(self, names: Sequence[str]) -> list[tuple[tuple[str, Side | None], DeviceState]]:
+        """Return the devices of these names: those of both sides are on one machine."""
+        return [(key, device) for key, device in self._devices.items() if device.name in names]
 
 
 def _variants(plan: events.Planned) -> _Variants:
     variants: Sequence[Variant | FailedVariant] = (*plan.variants, *plan.failed)
-    return {(variant.model, variant.name): variant for variant in variants}
+    return {(variant.model, variant.name, variant.side): variant for variant in variants}
+
+
+def _variant(cell: events.PlannedCell, variants: _Variants) -> Variant | FailedVariant:
+    """Return the variant of a cell's side, or else that of both sides. Raises KeyError."""
+    names = cell.model, cell.variant
+    return variants.get((*names, cell.side)) or variants[*names, None]
+
+
+def _device(cell: events.PlannedCell, devices: _Devices) -> DeviceState:
+    """Return the device of a cell's side, or else that of both sides. Raises KeyError."""
+    return devices.get((cell.device, cell.side)) or devices[cell.device, None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -11,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from harness.errors import ResultsError
-from harness.record import Document, Header, events
+from harness.record import DeviceState, Document, Header, Model, events
 from harness.store.document import RUN_JSON, parse, read_document
 from harness.store.growing import EVENTS
 from harness.store.index.entries import RunEntry, State, utf8
@@ -110,8 +111,8 @@ def _entry(folder: Path, header: Header, plan: _Planned, finished: events.Finish
         finished_at=None if finished is None else finished.finished_at,
         state=state,
         qbench_version=header.qbench_version,
-        models=tuple(utf8(model.name) for model in plan.models),
-        devices=tuple(utf8(device.name) for device in plan.devices),
+        models=_names(plan.models),
+        devices=_names(plan.devices),
         cells=len(plan.cells),
         tags=header.tags,
         git=header.git,
@@ -139,12 +140,17 @@ def _of_document(name: str, document: Document) -> RunEntry:
         finished_at=document.finished_at,
         state="cut-short" if document.finished_at is None else over,
         qbench_version=document.qbench_version or "",
-        models=tuple(utf8(model.name) for model in document.models),
-        devices=tuple(utf8(device.name) for device in document.devices),
+        models=_names(document.models),
+        devices=_names(document.devices),
         cells=len(document.cells),
         tags=document.tags,
         git=document.git,
     )
+
+
+def _names(named: Iterable[_Named | Model | DeviceState]) -> tuple[str, ...]:
+    """Return the names, each once: a run with two sides may have two of a name."""
+    return tuple(dict.fromkeys(utf8(one.name) for one in named))
 
 
 def _decode(line: bytes, kind: type[T]) -> T:

@@ -18,6 +18,7 @@ SAMPLES_CSV = "samples.csv.gz"
 LAUNCHES_CSV = "launches.csv"
 COPIES_CSV = "copies.csv.gz"
 CELL_COLUMNS = ("model", "variant", "delegate", "device", "threads", "launch")
+SIDE_COLUMN = "side"
 COLUMNS = {
     SAMPLES_CSV: ("block", "run_ns", "own_ns"),
     LAUNCHES_CSV: (
@@ -37,7 +38,10 @@ COLUMNS = {
 
 
 def write_tables(run: Run, folder: Path) -> None:
-    """Write the tables of all launches, each file completely or not at all. Raises OSError."""
+    """Write the tables of all launches, each file completely or not at all. Raises OSError.
+
+    Tables of a run with two sides have a column `side`.
+    """
     for name, rows in _ROWS.items():
         with replacing(folder / name) as file:
             if name.endswith(".gz"):
@@ -49,10 +53,11 @@ def write_tables(run: Run, folder: Path) -> None:
 
 def _write(run: Run, name: str, rows: _Rows, file: BinaryIO | gzip.GzipFile) -> None:
     """Write one table. The columns that all rows of a launch share are formatted once per launch."""
-    file.write(csv_line((*CELL_COLUMNS, *COLUMNS[name])))
+    sides = any(entry.cell.side for entry in run.cells)
+    file.write(csv_line((*([SIDE_COLUMN] if sides else []), *CELL_COLUMNS, *COLUMNS[name])))
     for cell in run.cells:
         for launch in cell.launches:
-            begin = csv_line((*_key(cell.cell), launch.launch))[:-1]
+            begin = csv_line((*([cell.cell.side] if sides else []), *_key(cell.cell), launch.launch))[:-1]
             file.writelines(rows(begin, launch))
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from harness.record import Git, Row
+from harness.record import Git, Row, Side
 
 State = Literal["finished", "interrupted", "cut-short", "running"]
 
@@ -38,6 +38,7 @@ class CellEntry(Struct, frozen=True):
     device: str
     delegate: str
     threads: int
+    side: Side | None
     status: str
     runtime: str | None
     latency_ms: float | None  # median
@@ -70,6 +71,7 @@ def cell_entry(folder: str, row: Row) -> CellEntry:
         device=utf8(row.device),
         delegate=utf8(row.delegate),
         threads=row.threads,
+        side=row.side,
         status=row.status,
         runtime=None if row.runtime is None else utf8(row.runtime),
         latency_ms=None if row.latency_ms is None else row.latency_ms.median,

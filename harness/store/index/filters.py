@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-KEY = ("model", "variant", "device", "delegate", "threads")
+KEY = ("model", "variant", "device", "delegate", "threads", "side")
 """The columns that identify a cell within a run."""
 
 
@@ -29,13 +29,17 @@ class RunFilter(Struct, frozen=True, kw_only=True):
 
 
 class CellFilter(Struct, frozen=True, kw_only=True):
-    """Which cells are asked for. An empty sequence means all."""
+    """Which cells are asked for. An empty sequence means all.
+
+    base: also those of the BASE side of runs with `--against`.
+    """
 
     models: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     delegates: tuple[str, ...] = ()
     threads: tuple[int, ...] = ()
+    base: bool = False
 
 
 def run_condition(wanted: RunFilter) -> tuple[str, list[str | None]]:
@@ -73,8 +77,8 @@ def cell_condition(wanted: CellFilter) -> tuple[str, list[str | int]]:
         wanted.delegates,
         wanted.threads,
     )
-    parts, values = ["1"], list[str | int]()
-    for column, names in zip(KEY, asked, strict=True):
+    parts, values = ["1" if wanted.base else "cells.side IS NOT 'base'"], list[str | int]()
+    for column, names in zip(KEY, asked, strict=False):  # all but the side
         if names:
             parts.append(f"cells.{column} IN ({marks(names)})")
             values += names

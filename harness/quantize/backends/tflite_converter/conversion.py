@@ -94,7 +94,7 @@ class Conversion:
     def _pool(self) -> WorkerPool:
         if self._on_begin is not None:
             self._on_begin()
-        pool = WorkerPool(self._scratch, own_code=self.source.kind == "callable")
+        pool = WorkerPool(self._scratch, own_code=self.source.kind == "callable", tree=self.source.tree)
         self._cleanup.callback(pool.close)
         self._oldest.add_done_callback(lambda oldest: pool.stop() if oldest.exception() else None)
         return pool
@@ -168,7 +168,8 @@ class Conversion:
         if path is not None and kind == "object":
             kind, trust = "keras" if path.is_file() else "saved_model", True
         source, folder = self.source.source, str(self._cache.absolute())
-        return Prepare(kind, source, str(path) if path else None, self._batch, folder, str(out), trust)
+        tree = None if self.source.tree is None else self.source.tree.as_texts()
+        return Prepare(kind, source, str(path) if path else None, self._batch, folder, str(out), trust, tree)
 
     def _copied(self) -> Path | None:
         """Copy the user's file, folder or object, so that it cannot change; None if there is none.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
 
 from harness.errors import ModelError
+from harness.models import OtherTree
 from harness.models.applications import APPLICATIONS, application_name
 from harness.quantize.backends.tflite_converter.digits import ensure_digits
 from harness.quantize.backends.tflite_converter.reasons import one_line
@@ -23,21 +25,24 @@ from harness.quantize.backends.tflite_converter.trust import (
     refusal,
     weights_elsewhere,
 )
-from harness.quantize.user_code import find
+from harness.quantize.user_code import check_origin, find
 from harness.versions import release
 
 SAFE_KERAS = (3, 12)  # older versions run the Lambda layers of an .h5 despite `safe_mode`
 
 
-def load(kind: str, source: str, path: Path | None, cache: Path, trust: bool = False) -> Loaded:
+def load(
+    kind: str, source: str, path: Path | None, cache: Path, trust: bool = False, tree: OtherTree | None = None
+) -> Loaded:
     """Build or load the model; code in its file runs only with `trust`.
 
-    Raises ModelError, or any exception of the model's own code.
+    tree: where a callable has to be imported from. Raises ModelError, or any exception of the
+    model's own code.
     """
     import tensorflow as tf
 
     if kind == "callable":
-        return from_object(*call(source))
+        return from_object(*call(source, tree))
     if kind == "application":
         return from_keras(_application(source))
     if kind == "builtin":
@@ -50,11 +55,15 @@ def load(kind: str, source: str, path: Path | None, cache: Path, trust: bool = F
     return from_keras(_load_keras(path, trust))
 
 
-def call(source: str) -> tuple[Any, list[Any]]:
-    """Call `package.module:callable`, seeded; return the result and the variables that it created."""
+def call(source: str, tree: OtherTree | None = None) -> tuple[Any, list[Any]]:
+    """Call `package.module:callable`, seeded; return the result and the variables that it created.
+
+    Raises ModelError if it imports modules of the original of `tree`.
+    """
     import keras
     import tensorflow as tf
 
+    already = set(sys.modules)
     found = find(source)
     variables: list[Any] = []
 
@@ -64,7 +73,10 @@ def call(source: str) -> tuple[Any, list[Any]]:
 
     keras.utils.set_random_seed(0)
     with tf.variable_creator_scope(keep):
-        return found(), variables
+        made = found()
+    if tree is not None:
+        check_origin(sys.modules.keys() - already, tree)
+    return made, variables
 
 
 def _application(source: str) -> Any:

@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from delegates.probe.machine import die_with_parent
 from harness.errors import ModelError
+from harness.models import OtherTree
 from harness.quantize.backends.tflite_converter.messages import (
     Answer,
     Convert,
@@ -91,7 +92,9 @@ def _prepare(request: Prepare) -> Prepared:
     from harness.quantize.backends.tflite_converter import sources, tracing
 
     path = Path(request.path) if request.path else None
-    loaded = sources.load(request.kind, request.source, path, Path(request.cache), request.trust)
+    cache = Path(request.cache)
+    tree = None if request.tree is None else OtherTree(*map(Path, request.tree))
+    loaded = sources.load(request.kind, request.source, path, cache, request.trust, tree)
     made = tracing.write_canonical(loaded, request.batch, Path(request.out))
     inputs = tuple(InputSpec(s.name, s.dtype.name, tuple(s.shape.as_list())) for s in made.inputs)
     return Prepared(inputs, made.values, made.structure, tuple(tracing.recurrent_layers(loaded.owner)))
