@@ -26,6 +26,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             "FILE",
             "device profiles (default: devices.toml of rootdir or a folder above)",
         ),
+        ("against", "BASE", "compare every cell with a git revision, folder, file, python=… or runtime=…"),
+        ("fail-over", "PERCENT", "with BASE: fail where a cell is slower by more (default: 5%)"),
         ("undecided", "fail|skip", "what becomes of a test whose comparison the data can't decide (fail)"),
         ("unavailable", "fail|skip", "what becomes of a test whose hardware is not there (skip)"),
     ):

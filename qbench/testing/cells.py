@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +11,7 @@ from harness.errors import CellNotFound, ConfigError
 from harness.record import BaselineName, Fidelity, Row, Status, Warning
 from qbench.estimates import Effort, Estimate, Undecided
 from qbench.testing.marks import Wanted, named
+from qbench.testing.outcomes import MEASURED, check_measured
 from qbench.testing.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,16 +20,23 @@ if TYPE_CHECKING:
     from delegates.stats import Interval
     from delegates.wire import Launch, Ops
     from harness.analysis.timing import Timing
+    from harness.record.comparison import ComparedCell, Comparison
     from harness.session.stored import StoredRun
-
-MEASURED = ("ok", "partial", "fallback")
 
 
 class MeasuredCell:
     """A measured cell: its figures, times as estimates with intervals. `row` has all, as plain numbers."""
 
-    def __init__(self, wanted: Wanted, row: Row, stored: StoredRun, settings: Settings) -> None:
+    def __init__(
+        self,
+        wanted: Wanted,
+        row: Row,
+        stored: StoredRun,
+        comparison: Comparison | None,
+        settings: Settings,
+    ) -> None:
         self.row = row
+        self.comparison = comparison  # with --qbench-against
         self._wanted, self._stored, self._settings = wanted, stored, settings
 
     def __repr__(self) -> str:
@@ -153,6 +161,13 @@ class MeasuredCell:
         sizes = (row.size_bytes or 0) / (self.row.size_bytes or 1)
         return name, sizes or None, self._speedup(row) if self._settings.timed else None
 
+    @property
+    def against(self) -> ComparedCell | None:
+        """How it compares with the same cell of --qbench-against; None without that."""
+        cells = () if self.comparison is None else self.comparison.cells
+        names = (self.row.model, self.name)
+        return next((cell for cell in cells if (cell.model, _name(cell)) == names), None)
+
     def samples_s(self) -> list[float]:
         """Return some thousands of the timed inferences, evenly spaced, in seconds."""
         self._check_timed()
@@ -220,21 +235,5 @@ class MeasuredCell:
         return next(entry.launches for entry in self._stored.run.cells if entry.cell.id == row.id)
 
 
-def check_measured(row: Row, settings: Settings) -> None:
-    """Skip or fail the test if a cell has no figures, as --qbench-unavailable says."""
-    if row.status in MEASURED:
-        return
-    unavailable = row.status == "unavailable"
-    text = f"{row.model} {_name(row)} was not measured: {row.status}: {row.reason}"
-    end(text, skip=row.status == "skipped" or (unavailable and settings.skip_unavailable))
-
-
-def end(text: str, *, skip: bool) -> NoReturn:
-    """End a test without figures."""
-    if skip:
-        raise pytest.skip.Exception(text, _use_item_location=True)
-    pytest.fail(text, pytrace=False)
-
-
-def _name(row: Row) -> BaselineName:
+def _name(row: Row | ComparedCell) -> BaselineName:
     return BaselineName(row.variant, row.delegate, row.device, row.threads)

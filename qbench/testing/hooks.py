@@ -10,6 +10,7 @@ import pytest
 from harness.errors import QbenchError
 from qbench.estimates import Undecided
 from qbench.testing import reporting
+from qbench.testing.outcomes import check_gate
 from qbench.testing.session import SHARED, Cells
 
 _OURS = {"qbench_cell", "qbench"}
@@ -44,10 +45,12 @@ class Hooks:
         return (yield)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_call(self) -> Generator[None]:
-        """Skip a test whose comparison is undecided, if that is asked for."""
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None]:
+        """Compare the cells of a test that passed with --qbench-against; skip it if that is undecided."""
         try:
-            return (yield)
+            yield
+            for cell in reporting.given(item):
+                check_gate(cell)
         except Undecided as undecided:
             if self.cells.settings.skip_undecided:
                 raise pytest.skip.Exception(f"undecided: {undecided}", _use_item_location=True) from None

@@ -6,7 +6,7 @@ import fcntl
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from qbench.testing.settings import Settings
 
 if TYPE_CHECKING:
     from harness.config import Config
+    from harness.record.comparison import Comparison
     from harness.session.stored import StoredRun
 
 
@@ -37,6 +38,8 @@ class Setup:
     config: Config
     results: Path
 
+
+_KINDS = (DeviceError, ModelError, QbenchError)  # the errors that make a difference here
 
 Result = MeasuredCell | Problem
 
@@ -59,18 +62,43 @@ def measure(cells: Iterable[Wanted], setup: Setup, shared: Path | None = None) -
 
 
 def _measure_batch(batch: Batch, setup: Setup, file: Path | None) -> dict[Wanted, Result]:
-    """Measure a batch, or open the run that another process has stored of it and named in `file`."""
+    """Measure a batch, or open the run that another process has stored of it and named in `file`.
+
+    If one of several models can't be measured, each gets a run of its own, so that only its tests fail.
+    """
     try:
-        if file is not None and file.exists():
-            stored = _reopen(json.loads(file.read_text()), batch, setup.results)
-        else:
-            stored = _run(batch, setup)
-            _share(file, {"folder": str(stored.folder), "seen": [*batch.seen]})
+        stored = _stored(batch, setup, file)
     except QbenchError as error:
-        problem = Problem(str(error), isinstance(error, DeviceError))
-        _share(file, {"problem": problem.text, "unavailable": problem.unavailable})
-        return dict.fromkeys(batch.cells, problem)
-    return {cell: _result(cell, batch, stored, setup.settings) for cell in batch.cells}
+        if isinstance(error, ModelError) and len(batch.models) > 1:
+            return _measure_apart(batch, setup, file)
+        return dict.fromkeys(batch.cells, Problem(str(error), isinstance(error, DeviceError)))
+    return _results(batch, stored, setup.settings)
+
+
+def _measure_apart(batch: Batch, setup: Setup, file: Path | None) -> dict[Wanted, Result]:
+    results: dict[Wanted, Result] = {}
+    for number, part in enumerate(batch.by_model()):
+        results |= _measure_batch(part, setup, file and file.with_stem(f"{file.stem}-{number}"))
+    return results
+
+
+def _stored(batch: Batch, setup: Setup, file: Path | None) -> StoredRun:
+    """Return the run of a batch. Raises QbenchError."""
+    if file is not None and file.exists():
+        return _reopen(json.loads(file.read_text()), batch, setup.results)
+    try:
+        stored = _run(batch, setup)
+    except QbenchError as error:
+        _share(
+            file,
+            {
+                "problem": str(error),
+                "kind": next(kind.__name__ for kind in _KINDS if isinstance(error, kind)),
+            },
+        )
+        raise
+    _share(file, {"folder": str(stored.folder), "seen": [*batch.seen]})
+    return stored
 
 
 def _run(batch: Batch, setup: Setup) -> StoredRun:
@@ -96,20 +124,35 @@ def _reopen(shared: dict[str, Any], batch: Batch, results: Path) -> StoredRun:
     from harness.session.stored import open_runs
 
     if "problem" in shared:
-        raise (DeviceError if shared["unavailable"] else QbenchError)(shared["problem"])
+        raise next(kind for kind in _KINDS if kind.__name__ == shared["kind"])(shared["problem"])
     batch.seen.update(dict.fromkeys(map(tuple, shared["seen"])))
     return open_runs([shared["folder"]], results)
 
 
 def _share(file: Path | None, found: dict[str, Any]) -> None:
-    if file is not None and not file.exists():
+    if file is not None:
         file.write_text(json.dumps(found))
 
 
-def _result(cell: Wanted, batch: Batch, stored: StoredRun, settings: Settings) -> Result:
+def _results(batch: Batch, stored: StoredRun, settings: Settings) -> dict[Wanted, Result]:
+    """Return what became of the cells of a batch; of a run with two sides, HEAD's, compared with BASE's."""
+    from harness.analysis import sides
+    from harness.analysis.comparison import compare_sides
+    from harness.record.comparison import Limits
+
+    run, document = stored.run, stored.document
+    limits = Limits(latency=settings.fail_over)
+    compared = None if settings.against is None else compare_sides(run, document, limits)
+    head = replace(stored, run=sides.run_of(run, "head"), document=sides.document_of(document, "head"))
+    return {cell: _result(cell, batch, head, compared, settings) for cell in batch.cells}
+
+
+def _result(
+    cell: Wanted, batch: Batch, stored: StoredRun, compared: Comparison | None, settings: Settings
+) -> Result:
     row = batch.row(cell, stored.document.cells)
     if row is not None:
-        return MeasuredCell(cell, row, stored, settings)
+        return MeasuredCell(cell, row, stored, compared, settings)
     names = [variant for model, variant in batch.seen if batch.has(cell, model)]
     return Problem(f'variant "{cell.variant}": {cell.model} has only {", ".join(names)}')
 

@@ -38,6 +38,11 @@ class Batch:
     names: dict[object, str]
     seen: dict[tuple[str, str], None] = field(default_factory=dict)
 
+    def by_model(self) -> list[Batch]:
+        """Return one batch for each model."""
+        parts = ([cell for cell in self.cells if identity(cell.model) == model] for model in self.models)
+        return [batch_of(cells) for cells in parts]
+
     def has(self, wanted: Wanted, model: str) -> bool:
         """Return whether a model of the run is the one that a test asks for.
 
@@ -98,6 +103,7 @@ def options_of(batch: Batch, settings: Settings, results: Path) -> Options:
         batch=first.batch,
         budget_s=first.budget_s if settings.timed else _SHORTEST_BUDGET_S,
         precision=first.precision if settings.timed else 1.0,
+        against=settings.against,
         results=results,
         tags={"source": "pytest"},
         only=batch.wants,

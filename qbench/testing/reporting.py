@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pytest_benchmark.stats import Metadata
 
+from harness.record import Interval
 from qbench.estimates import Estimate
 from qbench.testing.cells import MeasuredCell
 
@@ -24,9 +25,9 @@ def add(item: pytest.Item, benchmark: Any, cell: MeasuredCell, table: list[Any])
 
     benchmark: pytest-benchmark's fixture. table: what pytest-benchmark will report.
     """
-    given = item.stash.setdefault(_GIVEN, [])
-    entry = _entry(benchmark, cell, first=not given) if cell.is_timed else None
-    given.append((cell, entry))
+    before = item.stash.setdefault(_GIVEN, [])
+    entry = _entry(benchmark, cell, first=not before) if cell.is_timed else None
+    before.append((cell, entry))
     if entry is not None:
         benchmark.stats = add_entry(entry, table)
 
@@ -46,9 +47,14 @@ def to_send(item: pytest.Item) -> list[Entry]:
     return [{**entry, "params": _plain(entry["params"])} for entry in entries]
 
 
+def given(item: pytest.Item) -> list[MeasuredCell]:
+    """Return the cells that a test was given."""
+    return [cell for cell, _ in item.stash.get(_GIVEN, [])]
+
+
 def summaries(item: pytest.Item) -> str:
     """Return what a test was given in some lines; empty if it was given nothing."""
-    return "\n".join(_summary(cell) for cell, _ in item.stash.get(_GIVEN, []))
+    return "\n".join(map(_summary, given(item)))
 
 
 def _entry(benchmark: Any, cell: MeasuredCell, *, first: bool) -> Entry:
@@ -89,6 +95,7 @@ def extra_info(cell: MeasuredCell) -> dict[str, Any]:
         "baseline": compared and str(compared[0]),
         "size_ratio": compared and compared[1],
         "speedup": _interval(compared[2]) if compared else None,
+        "against": _against(cell),
         "sqnr_db": row.fidelity and row.fidelity.sqnr_db,
         "warnings": [f"{warning.code}: {warning.message}" for warning in row.warnings],
         "run_id": cell.run_id,
@@ -108,8 +115,13 @@ def _summary(cell: MeasuredCell) -> str:
     return "\n  ".join([f"{cell}", *figures, status, *warnings, f"stored in {cell.folder}"])
 
 
-def _interval(found: Estimate | None) -> dict[str, float | None] | None:
+def _interval(found: Estimate | Interval | None) -> dict[str, float | None] | None:
     return None if found is None else {"value": found.value, "low": found.low, "high": found.high}
+
+
+def _against(cell: MeasuredCell) -> dict[str, Any] | None:
+    found = cell.against
+    return None if found is None else {"verdict": found.verdict, "ratio": _interval(found.ratio)}
 
 
 def _plain(params: dict[str, Any] | None) -> dict[str, Any] | None:

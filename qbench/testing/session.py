@@ -12,9 +12,10 @@ import pytest
 
 from harness.errors import QbenchError
 from qbench.testing import marks, reporting
-from qbench.testing.cells import MeasuredCell, check_measured, end
+from qbench.testing.cells import MeasuredCell
 from qbench.testing.marks import Wanted
 from qbench.testing.measuring import Problem, Result, Setup, measure
+from qbench.testing.outcomes import check_measured, end
 from qbench.testing.settings import Settings
 
 if TYPE_CHECKING:

@@ -9,6 +9,8 @@ import pytest
 
 from delegates.wire import DEFAULT_BUDGET_S, DEFAULT_PRECISION
 
+_FAIL_OVER = 0.05
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -19,6 +21,8 @@ class Settings:
     budget_s: float
     precision: float
     devices_file: Path | None
+    against: str | None  # None: nothing, or times are not measured
+    fail_over: float
     skip_undecided: bool
     skip_unavailable: bool
     timed: bool  # False with --benchmark-disable: cells are run, but too shortly for times
@@ -36,6 +40,8 @@ def read_settings(config: pytest.Config) -> Settings:
         budget_s=_seconds(_text(config, "budget")),
         precision=_percent("precision", _text(config, "precision"), DEFAULT_PRECISION),
         devices_file=root / devices_file if devices_file else None,
+        against=(not disabled and _text(config, "against")) or None,
+        fail_over=_percent("fail-over", _text(config, "fail-over"), _FAIL_OVER),
         skip_undecided=_is_skip("undecided", _text(config, "undecided") or "fail"),
         skip_unavailable=_is_skip("unavailable", _text(config, "unavailable") or "skip"),
         timed=not disabled,
