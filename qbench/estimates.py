@@ -97,7 +97,7 @@ class Estimate:
             return "they are too close to be told apart"
         budget_s = self.effort.budget_s * max(1.5, 1.5 * (half_width / away) ** 2)
         precision = min(self.effort.precision, 0.9 * away)
-        return f"measure longer: budget_s={budget_s:.2g}, precision={precision:.1g}"
+        return f"measure longer: budget_s={round(budget_s, 1):g}, precision={precision:.1g}"
 
 
 def _bounds(other: object) -> tuple[float, float]:

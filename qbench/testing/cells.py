@@ -11,7 +11,7 @@ from harness.errors import CellNotFound, ConfigError
 from harness.record import BaselineName, Fidelity, Row, Status, Warning
 from qbench.estimates import Effort, Estimate, Undecided
 from qbench.testing.marks import Wanted, named
-from qbench.testing.outcomes import MEASURED, check_measured
+from qbench.testing.outcomes import MEASURED, check_measured, end
 from qbench.testing.settings import Settings
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ class MeasuredCell:
 
     def _check_timed(self) -> None:
         if not self._settings.timed:
-            pytest.skip("times are not measured with --benchmark-disable")
+            end("times are not measured with --benchmark-disable", skip=True)
 
     def _baseline(self, figure: str) -> BaselineName:
         if self._wanted.baseline is None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from harness.errors import QbenchError
 from qbench.estimates import Undecided
 from qbench.testing import reporting
 from qbench.testing.outcomes import check_gate
@@ -26,15 +25,11 @@ class Hooks:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Read the markers of the tests that will run. Raises UsageError if one is wrong."""
         self._silence_benchmark(session.items)
-        wrong = []
         for item in session.items:
             if "qbench_cell" in _fixtures(item) and not _is_skipped(item):
-                try:
-                    self.cells.plan(item)
-                except QbenchError as error:
-                    wrong.append(f"{item.nodeid}: {error}")
-        if wrong:
-            raise pytest.UsageError("\n".join(wrong))
+                self.cells.plan(item)
+        if self.cells.wrong and not self.cells.is_worker:  # of a worker's errors nobody would be told
+            raise pytest.UsageError("\n".join(f"{test}: {why}" for test, why in self.cells.wrong.items()))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:

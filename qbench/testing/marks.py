@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ ARGUMENTS = (
     "precision",
 )
 _PARAMETERS = ARGUMENTS[:5]  # a parameter of a test with one of these names is that argument
+_NUMBERS = ("batch", "budget_s", "precision")
 _LISTED = 8  # most cells named in an error message
 _FILES = (".tflite",)
 
@@ -93,11 +94,14 @@ def check_names(given: Mapping[str, object]) -> None:
 
 def wanted(given: Mapping[str, Any], config: Config, settings: Settings) -> Wanted:
     """Return the one cell that the arguments name. Raises ConfigError if they name none or several."""
+    from harness.session.options import Options
+
     if given.get("model") is None:
         raise ConfigError('model: missing; for example @pytest.mark.qbench(model="models/kws.tflite")')
     model, variant = _rooted(given["model"], settings), given.get("variant")
     if variant is None and not _is_one_file(model):
         raise ConfigError(f'variant: {given["model"]} may have several; give one, such as variant="int8"')
+    _check_variants(model, (variant, given.get("baseline")), config)
     profile, delegate, threads = _place(given, config)
     found = Wanted(
         model=model,
@@ -105,7 +109,7 @@ def wanted(given: Mapping[str, Any], config: Config, settings: Settings) -> Want
         device=profile,
         delegate=delegate,
         threads=threads,
-        baseline=None,
+        baseline=_baseline(given.get("baseline"), profile, delegate, threads, config),
         calibration=_rooted(given.get("calibration"), settings),
         dataset=_rooted(given.get("dataset"), settings),
         batch=given.get("batch", 1),
@@ -113,25 +117,32 @@ def wanted(given: Mapping[str, Any], config: Config, settings: Settings) -> Want
         budget_s=given.get("budget_s", settings.budget_s),
         precision=given.get("precision", settings.precision),
     )
-    _check_variants(found, given.get("baseline"), config)
-    baseline = given.get("baseline")
-    return (
-        found
-        if baseline is None
-        else replace(found, baseline=named(baseline, found.device, delegate, threads))
-    )
+    Options(**{name: getattr(found, name) for name in _NUMBERS}, threads=(threads,))  # checks their ranges
+    return found
 
 
 def named(text: str, device: DeviceProfile, delegate: str, threads: int) -> BaselineName:
     """Return the cell that "VARIANT[/DELEGATE][@DEVICE]" names, as seen from a cell of this place."""
     variant_and_delegate, _, other = text.partition("@")
     variant, _, asked = variant_and_delegate.partition("/")
-    if not other and asked and all(spec.name != asked for spec in device.delegates):
-        offered = ", ".join(spec.name for spec in device.delegates)
-        raise ConfigError(
-            f"{text}: device {device.name} has no delegate {asked} (it has {offered}); add @DEVICE"
-        )
     return BaselineName(variant, asked or delegate, other or device.name, threads)
+
+
+def _baseline(
+    text: str | None, device: DeviceProfile, delegate: str, threads: int, config: Config
+) -> BaselineName | None:
+    """Return the baseline that a marker names. Raises ConfigError if its device has no such delegate."""
+    if text is None:
+        return None
+    name = named(text, device, delegate, threads)
+    there = device if name.device == device.name else config.named([name.device])[0]
+    offered = [spec.name for spec in there.delegates]
+    if name.delegate not in offered:
+        raise ConfigError(
+            f"baseline {text}: device {there.name} has no delegate {name.delegate}, only {', '.join(offered)}"
+            "; give VARIANT/DELEGATE@DEVICE"
+        )
+    return name
 
 
 def identity(value: Any) -> object:
@@ -145,7 +156,7 @@ def _place(given: Mapping[str, Any], config: Config) -> tuple[DeviceProfile, str
         (profile, spec.name, threads)
         for profile in _profiles(given.get("device"), config)
         for spec in profile.delegates
-        for threads in ((given["threads"],) if given.get("threads") else profile.threads)
+        for threads in ((given["threads"],) if given.get("threads") is not None else profile.threads)
     ]
     asked = given.get("delegate")
     found = [place for place in places if asked in (None, place[1])]
@@ -196,20 +207,17 @@ def _is_one_file(model: Any) -> bool:
     return isinstance(model, bytes) or (isinstance(model, str) and model.lower().endswith(_FILES))
 
 
-def _check_variants(cell: Wanted, baseline: Any, config: Config) -> None:
-    """Raise ConfigError for a variant that no model can have, or one that is no text."""
+def _check_variants(model: Any, texts: Sequence[Any], config: Config) -> None:
+    """Raise ConfigError for a variant or baseline that no model can have, or that is no text."""
     from harness.config.checks import suggest
     from harness.config.standard import STANDARD
 
-    for name, value in (("variant", cell.variant), ("baseline", baseline)):
-        if value is not None and not (isinstance(value, str) and value):
-            raise ConfigError(f"{name}: a name expected, found {value!r}")
-    if is_ready(cell.model):
-        return
     known = [*(spec.name for spec in STANDARD), *config.variants]
-    for text in filter(None, (cell.variant, baseline)):
-        name = text.partition("@")[0].partition("/")[0]
-        if name not in known:
+    for text in texts:
+        if text is not None and not (isinstance(text, str) and text):
+            raise ConfigError(f"variant: a name expected, found {text!r}")
+        name = str(text or "").partition("@")[0].partition("/")[0]
+        if name and name not in known and not is_ready(model):
             raise ConfigError(f'no variant "{name}"{suggest(name, known)}')
 
 

@@ -29,13 +29,17 @@ class Cells:
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
         self.settings = settings
+        self.wrong: dict[str, str] = {}  # by node id, as is the next one
         self._config = config
-        self._planned: dict[str, Wanted] = {}  # by node id
+        self._planned: dict[str, Wanted] = {}
         self._results: dict[Wanted, Result] = {}
 
     def plan(self, item: pytest.Item) -> None:
-        """Note the cell that an item's markers name. Raises QbenchError."""
-        self._planned[item.nodeid] = self._wanted(item, {})
+        """Note the cell that an item's markers name, or what is wrong with them."""
+        try:
+            self._planned[item.nodeid] = self._wanted(item, {})
+        except QbenchError as error:
+            self.wrong[item.nodeid] = str(error)
 
     def measure(self) -> None:
         """Measure all cells that were planned."""
@@ -45,6 +49,8 @@ class Cells:
 
     def planned_cell(self, item: pytest.Item, benchmark: Any) -> MeasuredCell:
         """Return the cell of a test's markers, or end the test."""
+        if item.nodeid in self.wrong:
+            end(self.wrong[item.nodeid], skip=False)
         wanted = self._planned.get(item.nodeid)
         if wanted is None:  # the test asks for the fixture while it runs
             return self.measure_now(item, benchmark, {})
