@@ -120,8 +120,8 @@ def found_anew(source: ModelSource, tree: OtherTree, where: str) -> ModelSource:
             raise ModelError(f"{source.source}: {where} has no folder like the working directory")
         return replace(source, tree=tree)
     if source.path is None:
-        what = "is the same everywhere" if source.held is None else "is no file"
-        raise ConfigError(f"{source.source} {what}: it can't be found anew in {where}")
+        what = "a built-in model, the same everywhere" if source.held is None else "no file"
+        raise ConfigError(f"{source.source} is {what}: it can't be found anew in {where}")
     path = tree.counterpart(source.path)
     if path is None:
         raise ModelError(f"{source.source}: it lies outside {tree.original}, so it can't be in {where}")

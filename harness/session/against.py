@@ -134,4 +134,8 @@ def _is_model(folder: Path, options: Options) -> bool:
     paths = [resolve_model(model, Path.cwd()).path for model in options.models]
     tree = OtherTree(folder.resolve(), Path.cwd().resolve(), folder.resolve())
     there = [None if path is None else tree.counterpart(path) for path in paths]
-    return bool(tflite_files(folder)) and not all(path is not None and path.exists() for path in there)
+    return (
+        len(paths) == 1
+        and bool(tflite_files(folder))
+        and not all(path is not None and path.exists() for path in there)
+    )
