@@ -71,7 +71,9 @@ def _measure_batch(batch: Batch, setup: Setup, file: Path | None) -> dict[Wanted
     except QbenchError as error:
         if isinstance(error, ModelError) and len(batch.models) > 1:
             return _measure_apart(batch, setup, file)
-        return dict.fromkeys(batch.cells, Problem(str(error), isinstance(error, DeviceError)))
+        problem = Problem(str(error), isinstance(error, DeviceError))
+        found = {cell: batch.unknown(cell) for cell in batch.cells}
+        return {cell: problem if unknown is None else Problem(unknown) for cell, unknown in found.items()}
     return _results(batch, stored, setup.settings)
 
 
@@ -89,15 +91,10 @@ def _stored(batch: Batch, setup: Setup, file: Path | None) -> StoredRun:
     try:
         stored = _run(batch, setup)
     except QbenchError as error:
-        _share(
-            file,
-            {
-                "problem": str(error),
-                "kind": next(kind.__name__ for kind in _KINDS if isinstance(error, kind)),
-            },
-        )
+        kind = next(kind for kind in _KINDS if isinstance(error, kind))
+        _share(file, batch, problem=str(error), kind=kind.__name__)
         raise
-    _share(file, {"folder": str(stored.folder), "seen": [*batch.seen]})
+    _share(file, batch, folder=str(stored.folder))
     return stored
 
 
@@ -123,15 +120,15 @@ def _reopen(shared: dict[str, Any], batch: Batch, results: Path) -> StoredRun:
     """Open the run that another process has measured, or raise the error that it met there."""
     from harness.session.stored import open_runs
 
+    batch.seen.update(dict.fromkeys(map(tuple, shared["seen"])))
     if "problem" in shared:
         raise next(kind for kind in _KINDS if kind.__name__ == shared["kind"])(shared["problem"])
-    batch.seen.update(dict.fromkeys(map(tuple, shared["seen"])))
     return open_runs([shared["folder"]], results)
 
 
-def _share(file: Path | None, found: dict[str, Any]) -> None:
+def _share(file: Path | None, batch: Batch, **found: str) -> None:
     if file is not None:
-        file.write_text(json.dumps(found))
+        file.write_text(json.dumps({**found, "seen": [*batch.seen]}))
 
 
 def _results(batch: Batch, stored: StoredRun, settings: Settings) -> dict[Wanted, Result]:
@@ -150,11 +147,10 @@ def _results(batch: Batch, stored: StoredRun, settings: Settings) -> dict[Wanted
 def _result(
     cell: Wanted, batch: Batch, stored: StoredRun, compared: Comparison | None, settings: Settings
 ) -> Result:
-    row = batch.row(cell, stored.document.cells)
-    if row is not None:
-        return MeasuredCell(cell, row, stored, compared, settings)
-    names = [variant for model, variant in batch.seen if batch.has(cell, model)]
-    return Problem(f'variant "{cell.variant}": {cell.model} has only {", ".join(names)}')
+    row, unknown = batch.row(cell, stored.document.cells), batch.unknown(cell)
+    if row is None or unknown is not None:
+        return Problem(unknown or f"{cell.model}: no such cell was planned")
+    return MeasuredCell(cell, row, stored, compared, settings)
 
 
 def _missing(cell: Wanted) -> Problem | None:

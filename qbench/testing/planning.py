@@ -60,6 +60,13 @@ class Batch:
             for wanted in self.cells
         )
 
+    def unknown(self, wanted: Wanted) -> str | None:
+        """Return which variant that a test names its model lacks, in a sentence; None if it has them all."""
+        names = [variant for model, variant in self.seen if self.has(wanted, model)]
+        asked = (wanted.variant, wanted.baseline and wanted.baseline.variant)
+        lacking = [name for name in asked if names and name not in (None, *names)]
+        return f'{wanted.model} has no variant "{lacking[0]}", only {", ".join(names)}' if lacking else None
+
     def row(self, wanted: Wanted, rows: Iterable[Row]) -> Row | None:
         """Return the row of the cell that a test asks for; None if there is none."""
         place = (wanted.delegate, wanted.device.name, wanted.threads)

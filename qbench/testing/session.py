@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.errors import QbenchError
+from harness.errors import ConfigError, QbenchError
 from qbench.testing import marks, reporting
 from qbench.testing.cells import MeasuredCell
 from qbench.testing.marks import Wanted
@@ -19,7 +19,7 @@ from qbench.testing.outcomes import check_measured, end
 from qbench.testing.settings import Settings
 
 if TYPE_CHECKING:
-    from harness.config import Config
+    from harness.config import Config, DeviceProfile
 
 SHARED = "qbench_folder"  # key of what the controller of pytest-xdist tells its workers
 
@@ -99,7 +99,15 @@ class Cells:
 
     def _wanted(self, item: pytest.Item, given: Mapping[str, Any]) -> Wanted:
         marks.check_names(given)
-        return marks.wanted({**marks.arguments_of(item), **given}, self._devices, self.settings)
+        wanted = marks.wanted({**marks.arguments_of(item), **given}, self._devices, self.settings)
+        if self._profiles.setdefault(wanted.device.name, wanted.device) != wanted.device:
+            raise ConfigError(f"device {wanted.device.name}: another profile has this name; rename one")
+        return wanted
+
+    @cached_property
+    def _profiles(self) -> dict[str, DeviceProfile]:
+        """The device profiles by name, with those made in Python that tests have named so far."""
+        return dict(self._devices.devices)
 
     @cached_property
     def _devices(self) -> Config:

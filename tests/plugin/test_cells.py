@@ -159,14 +159,16 @@ def test_what_broke_or_is_missing_fails_its_own_tests_only(project):
         + DENSE.replace("test_dense", "test_custom").replace("dense", "custom")
         + DENSE.replace("test_dense", "test_missing").replace("models/dense", "models/dence")
         + NET.replace("int8", "int4")
+        + NET.replace("test_net", "test_net_16").replace('"float32"', '"float16"')
     )
     done = project.run()
-    done.assert_outcomes(passed=1, errors=3)
+    done.assert_outcomes(passed=1, errors=4)
     done.stdout.fnmatch_lines(
         [
             "custom float32/cpu@cpu was not measured: refused: *",
             "models/dence.tflite: no such file or folder; did you mean dense.tflite?; relative paths *",
-            '*variant "int4": */models/net has only float32, int8',
+            '*/models/net has no variant "int4", only float32, int8',
+            '*/models/net has no variant "float16", only float32, int8',
         ]
     )
 
@@ -214,6 +216,29 @@ def test_a_wrong_marker_is_a_usage_error(project, arguments, message):
     assert "Traceback" not in done.stdout.str() + done.stderr.str()
 
 
+def test_devices_made_in_python(project):
+    """They are measured in the same run as those of devices.toml; two of one name are not mixed up."""
+    project.write(
+        DENSE
+        + """
+import qbench
+MINE = qbench.device("mine", delegates=["xnnpack"])
+OTHER = qbench.device("mine", delegates=["cpu"])
+
+@pytest.mark.qbench(model="models/dense.tflite", device=MINE)
+def test_mine(qbench_cell):
+    assert str(qbench_cell.name) == "float32/xnnpack@mine"
+
+@pytest.mark.qbench(model="models/dense.tflite", device=OTHER)
+def test_other(qbench_cell): ...
+"""
+    )
+    done = project.run()
+    done.stderr.fnmatch_lines(["ERROR: test_it.py::test_other: device mine: another profile has this name*"])
+    project.run("-k", "not other").assert_outcomes(passed=2, deselected=1)
+    assert len(project.runs()) == 1
+
+
 def test_settings_from_the_configuration_file(project):
     (project.path / "pytest.ini").write_text(
         "[pytest]\nqbench_results = kept\nqbench_budget = 0.2\nqbench_precision = 50%\n"
@@ -240,3 +265,30 @@ def test_a_wrong_option_is_a_usage_error(project, option):
     done = project.run(option)
     assert done.ret == pytest.ExitCode.USAGE_ERROR
     done.stderr.fnmatch_lines([f"ERROR: {option.replace('=', ' ')}: * expected*"])
+
+
+def test_only_the_variants_that_tests_name_are_made(project):
+    """Of a float model, those; ready files beside it stay as they are."""
+    project.write(
+        DENSE
+        + """
+@pytest.mark.qbench(model="nets:build", variant="dynamic", device="cpu", baseline="float32", trust_model=False)
+def test_built(qbench_cell):
+    assert qbench_cell.size_ratio > 2
+    assert qbench_cell.fidelity.sqnr_db > 20
+""",
+        nets="""
+import keras
+
+def build():
+    return keras.Sequential([keras.Input((256,)), keras.layers.Dense(64, use_bias=False)])
+""",
+    )
+    project.run().assert_outcomes(passed=2)
+    (folder,) = project.runs()
+    document = json.loads((folder / "run.json").read_text())
+    assert [(variant["model"], variant["variant"]) for variant in document["variants"]] == [
+        ("dense", "float32"),
+        ("build", "float32"),
+        ("build", "dynamic"),
+    ]
