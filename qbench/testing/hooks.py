@@ -45,7 +45,8 @@ class Hooks:
         try:
             yield
             for cell in reporting.given(item):
-                check_gate(cell)
+                if cell.against is not None and cell.comparison is not None:
+                    check_gate(str(cell), cell.against, cell.comparison)
         except Undecided as undecided:
             if self.cells.settings.skip_undecided:
                 raise pytest.skip.Exception(f"undecided: {undecided}", _use_item_location=True) from None

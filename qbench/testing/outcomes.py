@@ -11,7 +11,7 @@ from qbench.estimates import Undecided
 from qbench.testing.settings import Settings
 
 if TYPE_CHECKING:
-    from qbench.testing.cells import MeasuredCell
+    from harness.record.comparison import ComparedCell, Comparison
 
 MEASURED = ("ok", "partial", "fallback")
 
@@ -26,16 +26,13 @@ def check_measured(row: Row, settings: Settings) -> None:
     end(text, skip=row.status == "skipped" or (unavailable and settings.skip_unavailable))
 
 
-def check_gate(cell: MeasuredCell) -> None:
+def check_gate(name: str, cell: ComparedCell, comparison: Comparison) -> None:
     """Fail if a cell is slower than --qbench-fail-over allows. Raises Undecided if the data can't tell."""
     from harness.report.gate_lines import describe
 
-    comparison, compared = cell.comparison, cell.against
-    if comparison is None or compared is None:
-        return
-    for gate in compared.failed + compared.undecided:
-        text = f"{cell} against {comparison.against}: {describe(compared, gate, comparison)}"
-        if gate in compared.failed:
+    for gate in cell.failed + cell.undecided:
+        text = f"{name} against {comparison.against}: {describe(cell, gate, comparison)}"
+        if gate in cell.failed:
             end(text, skip=False)
         raise Undecided(f"{text}; measure longer")
 
