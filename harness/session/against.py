@@ -13,7 +13,9 @@ from harness.config import DeviceProfile
 from harness.config.keys import RUNTIMES, python_command
 from harness.devices.machines import Machine
 from harness.errors import ConfigError
-from harness.models import ModelSource, OtherTree, found_anew, is_callable, resolve_model, tflite_files
+from harness.models import ModelSource, is_callable, resolve_model, tflite_files
+from harness.models.anew import found_anew
+from harness.models.trees import OtherTree
 from harness.session.options import Options
 
 _FORMS = "a git revision, a folder, a model, python=PATH or runtime=NAME expected"
@@ -64,6 +66,8 @@ def opened(options: Options) -> Iterator[Base]:
         yield Base()
     elif text is None:
         yield _model(asked, options)
+    elif not text:
+        raise ConfigError(f"--against: {_FORMS}")
     elif (what := text.partition("="))[1] and what[0] in ("python", "runtime"):
         yield _device(text, what[0], what[2])
     else:
@@ -104,8 +108,7 @@ def _model(asked: object, options: Options) -> Base:
 
 
 def _folder(given: str, path: Path, options: Options) -> Base:
-    tree = OtherTree(path.resolve(), Path.cwd().resolve(), path.resolve())
-    return Base(given, _anew(options, tree, given))
+    return Base(given, _anew(options, _tree(path), given))
 
 
 @contextmanager
@@ -131,11 +134,13 @@ def _is_model(folder: Path, options: Options) -> bool:
     """Return whether a folder is a model itself, and not one in which the models are found anew."""
     if (folder / "saved_model.pb").is_file():
         return True
-    paths = [resolve_model(model, Path.cwd()).path for model in options.models]
-    tree = OtherTree(folder.resolve(), Path.cwd().resolve(), folder.resolve())
-    there = [None if path is None else tree.counterpart(path) for path in paths]
-    return (
-        len(paths) == 1
-        and bool(tflite_files(folder))
-        and not all(path is not None and path.exists() for path in there)
-    )
+    if len(options.models) > 1 or not tflite_files(folder):
+        return False
+    path = resolve_model(options.models[0], Path.cwd()).path
+    there = None if path is None else _tree(folder).counterpart(path)
+    return there is None or not there.exists()
+
+
+def _tree(folder: Path) -> OtherTree:
+    """Return the tree of a folder that stands for the working directory."""
+    return OtherTree(folder.resolve(), Path.cwd().resolve(), folder.resolve())

@@ -272,7 +272,7 @@ def test_only_the_variants_that_tests_name_are_made(project):
     project.write(
         DENSE
         + """
-@pytest.mark.qbench(model="nets:build", variant="dynamic", device="cpu", baseline="float32", trust_model=False)
+@pytest.mark.qbench(model="nets:build", variant="dynamic", device="cpu", baseline="float32")
 def test_built(qbench_cell):
     assert qbench_cell.size_ratio > 2
     assert qbench_cell.fidelity.sqnr_db > 20
