@@ -14,6 +14,7 @@ from harness.record import Conclusion, Document, Fidelity, Interval, Latency, Ro
 from harness.record.comparison import ComparedCell
 from qbench.api import compare, compat, device, devices, inspect, load, quantize, run, runs, site
 from qbench.comparisons import Comparison
+from qbench.estimates import Estimate, Undecided
 from qbench.runs import Run
 from qbench.stored import Runs
 
@@ -25,6 +26,7 @@ __all__ = [
     "ConfigError",
     "DeviceError",
     "Document",
+    "Estimate",
     "Fidelity",
     "Interval",
     "Latency",
@@ -35,6 +37,7 @@ __all__ = [
     "Run",
     "Runs",
     "Speedup",
+    "Undecided",
     "Variant",
     "Warning",
     "__version__",

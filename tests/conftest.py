@@ -14,7 +14,7 @@ import pytest
 
 from tests import nets as nets_module
 
-pytest_plugins = ["tests.selection"]
+pytest_plugins = ["pytester", "tests.selection"]
 
 STANDINS = Path(__file__).parent / "standins"
 

@@ -1,9 +1,9 @@
 """Which tests run, and which of them run alone: a pytest plugin, loaded by conftest.py.
 
 Slow tests run with --all, or when their file is named on the command line: those marked `slow`, and whole
-commands and boards (tests/cli, tests/ssh) but for a few that are marked `smoke`. A test marked `alone` (it
-compares times, or needs what a machine has once) waits until no other test of this session runs, and none
-begins before it has ended: the workers of pytest-xdist keep to that with two file locks.
+commands and boards (tests/cli, tests/plugin, tests/ssh), but for a few that are marked `smoke`. A test marked
+`alone` (it compares times, or needs what a machine has once) waits until no other test of this session runs,
+and none begins before it has ended: the workers of pytest-xdist keep to that with two file locks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-COMMANDS_AND_BOARDS = {"cli", "ssh"}
+COMMANDS_AND_BOARDS = {"cli", "plugin", "ssh"}
 _FOLDER = pytest.StashKey[str]()
 
 

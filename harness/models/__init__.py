@@ -98,6 +98,11 @@ def model_at(text: str, path: Path) -> ModelSource:
     raise ModelError(_unknown(text, path))
 
 
+def is_built_in(text: str) -> bool:
+    """Return True if `text` is the name of a model that comes with qbench or with Keras."""
+    return text == DIGITS or application_name(text) is not None
+
+
 def is_callable(text: str) -> bool:
     """Return True if `text` has the form `package.module:callable`."""
     return _CALLABLE.fullmatch(text) is not None

@@ -108,8 +108,8 @@ def make_variants(  # noqa: PLR0913 - each is an option of the command
         Model(source.name, blank.source_sha256, source.source, data.samples),
         tuple(variants),
         tuple(FailedVariant(source.name, s.name, failed[s.name]) for s in specs if s.name in failed),
-        missing,
         inputs,
+        missing,
     )
 
 

@@ -29,6 +29,7 @@ class Options:
     models: Sequence[Any] = ("digits",)  # what --model takes, or objects: see models.resolve_model
     devices: Sequence[str] = ()
     variants: Sequence[str] = ()
+    variants_by_model: Sequence[Sequence[str]] = ()  # one per entry of models, in the place of variants
     delegates: Sequence[str] = ()
     threads: Sequence[int] = ()
     calibration: Any = None  # what --calibration takes, or data: see quantize.calibration.as_source

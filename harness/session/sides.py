@@ -43,9 +43,13 @@ def make_both(
         wanted = replace(options, variants=asked)
         return variants.make(source, wanted, config, oldest_runtime, watcher, convert)
 
-    heads = [made(source, options.variants) for source in variants.sources(options)]
+    asked = variants.asked(options)
+    heads = [made(source, names) for source, names in asked]
     try:
-        bases = [made(one, () if one.is_ready else options.variants) for one in base.sources]
+        bases = [
+            made(one, () if one.is_ready else names)
+            for one, (_, names) in zip(base.sources, asked, strict=True)
+        ]
         sets = paired(heads, bases, options.variants)
     except ModelError as error:
         raise ModelError(f"--against {base.given}: {error}") from None

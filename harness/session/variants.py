@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,12 @@ def sources(options: Options) -> list[ModelSource]:
     return selection.unique_names([resolve_model(text, Path.cwd()) for text in options.models])
 
 
+def asked(options: Options) -> list[tuple[ModelSource, Sequence[str]]]:
+    """Return the selected models, each with the names of its variants; none means all. Raises ModelError."""
+    found = sources(options)
+    return [*zip(found, options.variants_by_model or [options.variants] * len(found), strict=True)]
+
+
 def make_all(
     options: Options, config: Config, oldest_runtime: Oldest, watcher: Watcher, *, convert: bool = True
 ) -> list[VariantSet]:
@@ -32,7 +39,10 @@ def make_all(
     oldest_runtime: major and minor version of the oldest runtime that has to load them, or a future of it.
     """
     options = with_sources(options)
-    made = [make(one, options, config, oldest_runtime, watcher, convert) for one in sources(options)]
+    made = [
+        make(source, replace(options, variants=names), config, oldest_runtime, watcher, convert)
+        for source, names in asked(options)
+    ]
     return selection.unique_sets([one for sets in made for one in sets])
 
 

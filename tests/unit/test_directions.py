@@ -105,9 +105,9 @@ def test_what_travels_imports_itself_the_standard_library_and_a_runtime():
     [
         ("delegates", {"delegates"}, ["convert"]),  # TensorFlow is one of the runtimes
         ("harness", {"harness", "delegates"}, ["convert"]),
-        ("qbench", {"qbench", "harness", "delegates"}, ["convert"]),
-        ("tests", {"tests", "qbench", "harness", "delegates"}, ["convert", "test"]),
-        ("benchmarks", {"benchmarks", "qbench", "harness", "delegates"}, ["convert", "test"]),
+        ("qbench", {"qbench", "harness", "delegates"}, ["convert", "pytest"]),
+        ("tests", {"tests", "qbench", "harness", "delegates"}, ["convert", "pytest", "test"]),
+        ("benchmarks", {"benchmarks", "qbench", "harness", "delegates"}, ["convert", "pytest", "test"]),
     ],
 )
 def test_what_is_imported_is_declared(folder, ours, extras):

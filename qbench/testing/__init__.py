@@ -1,0 +1,1 @@
+"""Measured cells in tests: what the pytest plugin does where pytest-benchmark is installed."""

@@ -1,0 +1,44 @@
+"""When a test ends without a verdict of its own: no figures, or slower than what it is compared with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+
+from harness.record import Row
+from qbench.estimates import Undecided
+from qbench.testing.settings import Settings
+
+if TYPE_CHECKING:
+    from harness.record.comparison import ComparedCell, Comparison
+
+MEASURED = ("ok", "partial", "fallback")
+
+
+def check_measured(row: Row, settings: Settings) -> None:
+    """Skip or fail the test if a cell has no figures, as --qbench-unavailable says."""
+    if row.status in MEASURED:
+        return
+    name = f"{row.variant}/{row.delegate}@{row.device}"
+    text = f"{row.model} {name} was not measured: {row.status}: {row.reason}"
+    unavailable = row.status == "unavailable"
+    end(text, skip=row.status == "skipped" or (unavailable and settings.skip_unavailable))
+
+
+def check_gate(name: str, cell: ComparedCell, comparison: Comparison) -> None:
+    """Fail if a cell is slower than --qbench-fail-over allows. Raises Undecided if the data can't tell."""
+    from harness.report.gate_lines import describe
+
+    for gate in cell.failed + cell.undecided:
+        text = f"{name} against {comparison.against}: {describe(cell, gate, comparison)}"
+        if gate in cell.failed:
+            end(text, skip=False)
+        raise Undecided(f"{text}; measure longer")
+
+
+def end(text: str, *, skip: bool) -> NoReturn:
+    """End a test without figures."""
+    if skip:
+        raise pytest.skip.Exception(text, _use_item_location=True)
+    pytest.fail(text, pytrace=False)

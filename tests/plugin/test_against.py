@@ -1,0 +1,79 @@
+"""`pytest --qbench-against BASE`: every test with a cell is an A/B gate."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from tests.plugin.conftest import DENSE
+
+LARGE = DENSE.replace("dense", "large")
+SLOW = """
+@pytest.mark.qbench(model="models/slow.tflite", device="cpu")
+def test_slow(qbench_cell):
+    assert qbench_cell.size_bytes > 0
+"""
+
+
+@pytest.fixture
+def changed(project, nets):
+    """A repository in which dense.tflite has become far slower since the only commit, and large has not."""
+    large = (nets / "resnet.tflite").read_bytes()
+    (project.path / "models" / "large.tflite").write_bytes(large)
+    (project.path / "models" / "slow.tflite").write_bytes((nets / "slow.tflite").read_bytes())
+    (project.path / "models" / "dense.tflite").write_bytes((nets / "resnet_int8.tflite").read_bytes())
+    git = ["git", "-C", str(project.path), "-c", "user.name=a", "-c", "user.email=a@b"]
+    for command in (["init", "-q", "-b", "main"], ["add", "models"], ["commit", "-q", "-m", "models"]):
+        subprocess.run([*git, *command], check=True)
+    (project.path / "models" / "dense.tflite").write_bytes((nets / "slow.tflite").read_bytes())
+    return project
+
+
+@pytest.mark.alone
+def test_a_test_fails_if_its_cell_became_slower(changed):
+    """Whatever its body says; the other one is within a generous limit."""
+    changed.write(DENSE + LARGE)
+    done = changed.run(
+        "--qbench-against=main",
+        "--qbench-fail-over=300%",
+        "--benchmark-json=times.json",
+        quick=["--qbench-budget=0.5"],
+    )
+    done.assert_outcomes(failed=1, passed=1)
+    done.stdout.fnmatch_lines(["dense */cpu@cpu against main: time +*%*, over 300%"])
+    slower, same = json.loads((changed.path / "times.json").read_text())["benchmarks"]
+    assert slower["extra_info"]["against"]["verdict"] == "slower"
+    assert slower["extra_info"]["against"]["ratio"]["high"] < 1
+    assert same["extra_info"]["against"]["ratio"]["low"] < 1.5
+
+
+@pytest.mark.parametrize(
+    ("options", "outcome"),
+    [((), {"failed": 1}), (("--qbench-undecided", "skip"), {"skipped": 1})],
+)
+def test_what_can_not_be_told_apart_is_undecided(changed, options, outcome):
+    """There is one launch of either side, which has no interval."""
+    changed.write(SLOW)
+    done = changed.run("--qbench-against=main", "-rsf", *options, quick=["--qbench-budget=0.01"])
+    done.assert_outcomes(**outcome)
+    done.stdout.fnmatch_lines(
+        ["*slow float32/cpu@cpu against main: time *, against a limit of 5%*; measure longer"]
+    )
+
+
+def test_a_base_that_is_not_there(changed):
+    changed.write(LARGE)
+    done = changed.run("--qbench-against=mian")
+    done.assert_outcomes(errors=1)
+    done.stdout.fnmatch_lines(["--against mian: neither a path nor a git revision; *"])
+
+
+def test_other_tests_run_if_a_model_is_new(changed):
+    """The new model's test says so."""
+    (changed.path / "models" / "new.tflite").write_bytes((changed.path / "models/large.tflite").read_bytes())
+    changed.write(LARGE + DENSE.replace("dense", "new"))
+    done = changed.run("--qbench-against=main", "--qbench-fail-over=900%")
+    done.assert_outcomes(passed=1, errors=1)
+    done.stdout.fnmatch_lines(["*models/new.tflite*main*"])
