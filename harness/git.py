@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from harness import processes
@@ -30,6 +31,13 @@ def commit(name: str, folder: Path) -> str | None:
     said = _ask(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", name + "^{commit}")
     found = (said or "").strip()
     return found if _HASH.fullmatch(found) else None
+
+
+def in_order(revisions: Collection[str], folder: Path) -> list[str] | None:
+    """Return commits in the order of history, the oldest first; None if git does not know all of them."""
+    said = _ask(folder, "rev-list", "--topo-order", "--reverse", "--ignore-missing", *sorted(revisions), "--")
+    found = [line for line in (said or "").splitlines() if line in revisions]
+    return found if len(found) == len(revisions) else None
 
 
 def _ask(folder: Path, *arguments: str) -> str | None:

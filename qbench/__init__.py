@@ -12,8 +12,9 @@ from harness import __version__
 from harness.errors import CellNotFound, ConfigError, DeviceError, ModelError, QbenchError, ResultsError
 from harness.record import Conclusion, Document, Fidelity, Interval, Latency, Row, Speedup, Variant, Warning
 from harness.record.comparison import ComparedCell
-from qbench.api import compare, compat, device, devices, inspect, load, quantize, run, runs
+from qbench.api import compare, compat, device, devices, history, inspect, load, quantize, run, runs
 from qbench.comparisons import Comparison
+from qbench.histories import History
 from qbench.runs import Run
 from qbench.stored import Runs
 
@@ -26,6 +27,7 @@ __all__ = [
     "DeviceError",
     "Document",
     "Fidelity",
+    "History",
     "Interval",
     "Latency",
     "ModelError",
@@ -42,6 +44,7 @@ __all__ = [
     "compat",
     "device",
     "devices",
+    "history",
     "inspect",
     "load",
     "quantize",

@@ -10,13 +10,16 @@ import msgspec
 
 from harness.record.comparison import Comparison
 from harness.record.document import Document
+from harness.record.history import History
 from harness.record.plain import JsonObject
 
 FILE = Path(__file__).with_name("run.schema.json")
 COMPARISON_FILE = Path(__file__).with_name("comparison.schema.json")
+HISTORY_FILE = Path(__file__).with_name("history.schema.json")
 _OF: Mapping[Path, tuple[type, str]] = {
     FILE: (Document, "qbench's run.json"),
     COMPARISON_FILE: (Comparison, "qbench compare --format json"),
+    HISTORY_FILE: (History, "qbench history --json"),
 }
 
 

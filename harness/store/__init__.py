@@ -21,6 +21,7 @@ from harness.store.reader import read
 from harness.store.writer import Writer, create, new_run_id
 
 __all__ = [
+    "RUN_JSON",
     "Writer",
     "create",
     "encode",
@@ -34,6 +35,7 @@ __all__ = [
     "new_run_id",
     "read_document",
     "resolve",
+    "run_of",
     "with_launches",
 ]
 

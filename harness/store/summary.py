@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from harness.errors import ResultsError
-from harness.record import Document, Header, events
+from harness.record import DeviceState, Document, Header, events
 from harness.store.document import RUN_JSON, parse, read_document
 from harness.store.growing import EVENTS
-from harness.store.index.entries import RunEntry, State, utf8
+from harness.store.index.entries import MachineEntry, RunEntry, State, utf8
 from harness.store.reader import NothingPlannedError, lines_of, read_header
 
 _TAIL_BYTES = 1 << 16  # the last event of a run, which says that it has ended, is much shorter
@@ -33,7 +33,7 @@ class _Planned(Struct):
     """A plan without what an entry does not hold."""
 
     models: tuple[_Named, ...]
-    devices: tuple[_Named, ...]
+    devices: tuple[MachineEntry, ...]
     cells: tuple[object, ...]
 
 
@@ -115,6 +115,7 @@ def _entry(folder: Path, header: Header, plan: _Planned, finished: events.Finish
         cells=len(plan.cells),
         tags=header.tags,
         git=header.git,
+        machines=tuple(structs.replace(device, name=utf8(device.name)) for device in plan.devices),
     )
 
 
@@ -144,7 +145,13 @@ def _of_document(name: str, document: Document) -> RunEntry:
         cells=len(document.cells),
         tags=document.tags,
         git=document.git,
+        machines=tuple(_machine(device) for device in document.devices),
     )
+
+
+def _machine(device: DeviceState) -> MachineEntry:
+    told = [getattr(device, name) for name in MachineEntry.__struct_fields__[1:]]
+    return MachineEntry(utf8(device.name), *told)
 
 
 def _decode(line: bytes, kind: type[T]) -> T:
