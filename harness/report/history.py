@@ -58,8 +58,8 @@ def _groups(history: History) -> dict[str, list[Course]]:
     """Return the courses by model, device and machine."""
     groups: dict[str, list[Course]] = {}
     for course in history.cells:
-        machine = "" if course.machine is None else f" — {course.machine}"
-        title = f"{figures.short(course.model)} on {figures.short(course.device)}{figures.short(machine)}"
+        machine = "" if course.machine is None else f" — {figures.short(course.machine)}"
+        title = f"{figures.short(course.model)} on {figures.short(course.device)}{machine}"
         groups.setdefault(title, []).append(course)
     return groups
 

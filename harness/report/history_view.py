@@ -101,5 +101,5 @@ def _notes(history: History, threads: bool) -> Iterator[Paragraph]:
     if history.stored > history.runs:
         more = f"the {history.runs} newest of {history.stored} runs: --limit {history.stored} reads all"
         yield Paragraph(more, tone="dim")
-    if not any(course.steps for course in history.cells) and len(notes) < every:
+    if any(course.note is None for course in history.cells) and not any(c.steps for c in history.cells):
         yield Paragraph("no step found", tone="dim")

@@ -68,8 +68,9 @@ def usual_state(points: Sequence[Point]) -> tuple[str, int | None]:
 
 def mark_of(point: Point, usual: tuple[str, int | None]) -> str | None:
     """Return the sign of a point that is not as the others: not measured, or with more ops on the CPU."""
-    fewer = usual[1] is not None and point.ops_left is not None and point.ops_left <= usual[1]
-    if point.status == "ok" or (point.status, point.ops_left) == usual or (fewer and point.value is not None):
+    same = point.status == usual[0] and point.ops_left == usual[1]
+    fewer = None not in (point.ops_left, usual[1]) and (point.ops_left or 0) < (usual[1] or 0)
+    if point.status == "ok" or (point.value is not None and (same or fewer)):
         return None
     return glyph(point.status)
 

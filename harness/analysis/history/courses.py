@@ -159,7 +159,10 @@ def _pooled(line: Line, order: Sequence[str]) -> Line:
     kept = [(column, of[key]) for column, key in enumerate(keys) if key in of]
     return Line(
         line.id,
-        line.name, line.host, tuple(_together(points) for _, points in kept), tuple(n for n, _ in kept)
+        line.name,
+        line.host,
+        tuple(_together(points) for _, points in kept),
+        tuple(n for n, _ in kept),
     )
 
 

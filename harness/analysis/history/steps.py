@@ -139,12 +139,13 @@ def _intervals(count: int) -> Iterator[tuple[int, int]]:
 
 
 def _best(sums: Sequence[float], begin: int, end: int) -> _Split:
-    """Return the strongest split of an interval; its strength is 0 if the interval is too short."""
+    """Return the strongest split of an interval; its strength is 0 if one side of it is too short."""
     before, total, count = sums[begin], sums[end] - sums[begin], end - begin
     strongest, found = 0.0, begin
-    for at in range(begin + SHORTEST, end - SHORTEST + 1):
+    for at in range(begin + 1, end):
         left = at - begin
         strength = abs(sums[at] - before - total * left / count) * math.sqrt(count / (left * (count - left)))
         if strength > strongest:
             strongest, found = strength, at
-    return _Split(strongest, found, begin, end)
+    whole = begin + SHORTEST <= found <= end - SHORTEST
+    return _Split(strongest if whole else 0.0, found, begin, end)

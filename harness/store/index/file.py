@@ -17,7 +17,7 @@ from harness.cache import default_cache, digest
 from harness.store.index.tables import Index
 
 FILE = ".qbench-index-2.sqlite"  # the number is raised if the tables or the entries change
-_EARLIER = (".qbench-index-1.sqlite",)  # of older qbench
+EARLIER = (".qbench-index-1.sqlite",)  # of older qbench
 Note = Callable[[str], None]
 T = TypeVar("T")
 
@@ -71,7 +71,7 @@ def _opened(path: Path) -> Iterator[Index]:
         yield Index(connection)
     if new:
         with suppress(OSError):
-            _remove(path.with_name(name) for name in _EARLIER)
+            _remove(path.with_name(name) for name in EARLIER)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
