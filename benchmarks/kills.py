@@ -1,10 +1,12 @@
 """Kill a run at random moments: is all that it had reported read back, and is nothing else left behind?
 
-    python -m benchmarks.kills [--count 100] [--seed 1] [--of run|writer|index]
+    python -m benchmarks.kills [--count 100] [--seed 1] [--of run|writer|index|upgrade]
 
 run      `qbench run` of the built-in model, with its workers (--run "ARGUMENTS" for another)
 writer   only what a run does with its record, over and over: many more kills hit a write or the export
 index    only what a run does with the index beside the runs, over and over
+upgrade  what a newer qbench does with a store, over and over: it makes an index in place of the older one,
+         derives figures anew that an older estimator derived, and exports a run that was not
 
 Each run is started in a folder, with a cache, locks and a temporary folder of its own, and killed with its
 whole process group (SIGKILL). A launch counts as reported once `Writer.launched` has returned. Then:
@@ -40,7 +42,9 @@ from harness import analysis, store
 from harness.errors import ResultsError
 from harness.record import SCHEMA, DeviceState, Document, Done, Header, Host, Model, Run, Variant, events
 from harness.session.indexing import list_cells, remember
-from harness.store.index import CellFilter, Index, RunFilter, using
+from harness.session.stored import open_runs
+from harness.store.index import FILE, CellFilter, Index, RunFilter, using
+from harness.store.index.file import EARLIER
 from harness.store.reader import NothingPlannedError
 
 SMALL = "--variant float32 --variant int8 --device cpu --device xnnpack --budget 0.2 --precision 5%"
@@ -97,21 +101,47 @@ def record_for_ever(results_dir: Path, seed: int) -> None:
             store.export(run, stand_in(run), writer.folder)
 
 
-def index_for_ever(results_dir: Path) -> None:
-    """A few runs that are put into the index and removed from it."""
-    documents = {}
-    for number in range(3):
+def finished_runs(results_dir: Path, count: int) -> list[Path]:
+    """A few runs in no time; returns their folders."""
+    folders = []
+    for number in range(count):
         header = Header(store.new_run_id(), "2026-11-21T05:44:12Z", "0.1.0", Host())
         with store.create(results_dir, header) as writer:
             writer.planned(plan())
             for cell in plan().cells:
                 writer.launched(cell.id, random_launch(cell.id, 0, random.Random(number)))
             writer.finished("2026-11-21T05:50:00Z", interrupted=False)
-        documents[writer.folder] = analysis.document(store.load(writer.folder, results_dir))
+        folders.append(writer.folder)
+    return folders
+
+
+def index_for_ever(results_dir: Path) -> None:
+    """A few runs that are put into the index and removed from it."""
+    folders = finished_runs(results_dir, 3)
+    documents = {folder: analysis.document(store.load(folder, results_dir)) for folder in folders}
     while True:
         for folder, document in documents.items():
             remember(folder, document, results_dir, sys.exit)
         using(results_dir, lambda index: index.forget([folder.name for folder in documents]), sys.exit)
+
+
+def upgrade_for_ever(results_dir: Path) -> None:
+    """Runs whose index, figures and exports are again and again those of an older qbench."""
+    folders = finished_runs(results_dir, 20)
+    (results_dir / EARLIER[0]).write_bytes(bytes(1 << 16))
+    while True:
+        list_cells(results_dir, RunFilter(), CellFilter(), sys.exit)
+        using(results_dir, lambda index: outdate(index, folders), sys.exit)
+        list_cells(results_dir, RunFilter(), CellFilter(), sys.exit)
+        for folder in folders[:3]:
+            open_runs([folder.name], results_dir)
+            (folder / "run.json").unlink()
+        (results_dir / FILE).rename(results_dir / EARLIER[0])
+
+
+def outdate(index: Index, folders: Sequence[Path]) -> None:
+    """Make the figures of all runs those of an older estimator."""
+    index.put_figures([(folder.name, ()) for folder in folders], analysis.ESTIMATOR - 1)
 
 
 def plan() -> events.Planned:
@@ -160,7 +190,7 @@ class Scene:
             made.mkdir(parents=True)
         seed = str(int(self.token, 16))
         self.arguments = ["run", "--results", str(self.results), "--quiet", *shlex.split(arguments)]
-        written = {"writer": "record", "index": "index"}.get(of)
+        written = {"writer": "record", "index": "index", "upgrade": "upgrade"}.get(of)
         self.child = ["qbench", *self.arguments] if written is None else [written, str(self.results), seed]
 
     def start(self) -> tuple[subprocess.Popen[bytes], int]:
@@ -209,7 +239,7 @@ class Scene:
 
     def _index(self) -> list[str]:
         found: list[str] = []
-        if self.of == "index" and not using(self.results, Index.is_sound, found.append):
+        if self.of in ("index", "upgrade") and not using(self.results, Index.is_sound, found.append):
             found.append("the index is damaged")
         runs, cells = list_cells(self.results, RunFilter(), CellFilter(), found.append)
         counts = Counter(cell.folder for cell in cells)
@@ -281,7 +311,7 @@ def killed(scene: Scene, after_s: float) -> set[str]:
 def duration_s(folder: Path, options: argparse.Namespace) -> float:
     """About how long a run takes that nobody kills. Also fills the cache."""
     if options.of != "run":
-        return 1.5 if options.of == "writer" else 2.5
+        return {"writer": 1.5, "index": 2.5, "upgrade": 4.0}[options.of]
     durations = []
     for number in range(2):
         scene = Scene(folder / f"whole-{number}", options.of, options.run)
@@ -299,7 +329,7 @@ def main() -> None:
     )
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--of", choices=["run", "writer", "index"], default="run")
+    parser.add_argument("--of", choices=["run", "writer", "index", "upgrade"], default="run")
     parser.add_argument("--run", default=SMALL, metavar="ARGUMENTS", help=f"of qbench run, default: {SMALL}")
     options = parser.parse_args()
     chance, failed, launches, early = random.Random(options.seed), 0, 0, 0
@@ -333,6 +363,8 @@ if __name__ == "__main__":
         report_launches()
         if sys.argv[2] == "index":
             index_for_ever(Path(sys.argv[3]))
+        elif sys.argv[2] == "upgrade":
+            upgrade_for_ever(Path(sys.argv[3]))
         elif sys.argv[2] == "record":
             record_for_ever(Path(sys.argv[3]), int(sys.argv[4]))
         else:

@@ -63,5 +63,6 @@ def store(
     """Runs, the newest first, and their cells: for each variant the times in ms, the oldest first."""
     count = len(next(iter(courses.values())))
     made = runs or [run(number) for number in range(count)]
-    cells = [cell(made[at], variant, times[at]) for at in range(count) for variant, times in courses.items()]
-    return [*reversed(made)], cells[::-1]
+    order = reversed(range(count))
+    cells = [cell(made[at], variant, times[at]) for at in order for variant, times in courses.items()]
+    return [*reversed(made)], cells

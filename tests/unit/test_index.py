@@ -379,9 +379,10 @@ def test_several_that_find_an_index_damaged_make_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_kill_at_any_moment_leaves_a_sound_index(tmp_path: Path) -> None:
-    """A few of the kills of `python -m benchmarks.kills --of index`."""
-    command = [sys.executable, "-m", "benchmarks.kills", "--of", "index", "--count", "8", "--seed", "3"]
+@pytest.mark.parametrize("of", ["index", "upgrade"])
+def test_a_kill_at_any_moment_leaves_a_sound_index(of: str) -> None:
+    """A few of the kills of `python -m benchmarks.kills`, which says what is checked."""
+    command = [sys.executable, "-m", "benchmarks.kills", "--of", of, "--count", "8", "--seed", "3"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "8 kills" in done.stdout
