@@ -66,7 +66,8 @@ class Step(Struct, frozen=True, kw_only=True):
 class Course(Struct, frozen=True, kw_only=True):
     """A cell over the runs, the oldest first.
 
-    machine: which one, where the runs of a device were on several. note: why no step was looked for, or None.
+    host: the machine of the device, "local" for the user's own; devices with the same one share it.
+    machine: what it was, where the runs of a device were on several. note: why no step was looked for.
     """
 
     id: str
@@ -75,6 +76,7 @@ class Course(Struct, frozen=True, kw_only=True):
     device: str
     delegate: str
     threads: int
+    host: str
     machine: str | None = None
     points: tuple[Point, ...]
     steps: tuple[Step, ...] = ()

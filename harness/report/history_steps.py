@@ -102,12 +102,13 @@ def where(point: Point) -> str:
 
 def _lines(event: _Event, threads: bool) -> Iterator[str]:
     """Yield a line per cell, one about those that moved together, and what differs there."""
-    together = [(course, step) for course, step in event.steps if step.whose == "group"]
+    together: dict[tuple[str, str | None], list[tuple[Course, Step]]] = {}
     for course, step in event.steps:
-        if step.whose != "group":
+        if step.whose == "group":
+            together.setdefault((course.host, course.machine), []).append((course, step))
+        else:
             yield f"{cell_name(course, threads=threads)}: {change_text(step)}{_doubt(step)}"
-    if together:
-        yield _of_group(together)
+    yield from map(_of_group, together.values())
     facts = [fact for _, step in event.steps for fact in step.facts or ()]
     causes = [fact for fact in facts if fact.what not in _NO_CAUSE] or facts
     if facts:
@@ -143,4 +144,4 @@ def _fact(fact: DifferingFact) -> str:
 
 
 def _plain(value: float | str) -> str:
-    return clean(value) if isinstance(value, str) else f"{value:g}"
+    return clean(value) if isinstance(value, str) else f"{value:.4g}"

@@ -66,11 +66,13 @@ def _machines(history: History) -> Iterator[Paragraph]:
     for course in history.cells:
         if course.machine is not None:
             machines.setdefault(clean(course.device), []).append(clean(course.machine))
+    devices: dict[tuple[str, ...], list[str]] = {}
     for device, names in machines.items():
-        known = list(dict.fromkeys(names))
-        yield Paragraph(
-            f"!! {device} was {len(known)} machines: their runs are told apart", lines=tuple(known)
-        )
+        devices.setdefault(tuple(dict.fromkeys(names)), []).append(device)
+    for known, alike in devices.items():
+        were = "was" if len(alike) == 1 else "were"
+        head = f"!! {figures.some(alike, 4)} {were} {len(known)} machines: their runs are told apart"
+        yield Paragraph(head, lines=known)
 
 
 def _gaps(history: History, threads: bool) -> Iterator[Paragraph]:
@@ -80,7 +82,7 @@ def _gaps(history: History, threads: bool) -> Iterator[Paragraph]:
         usual = usual_state(course.points)
         counts: dict[str, int] = {}
         for point in course.points:
-            if point.status != usual[0] and point.status != "ok":
+            if point.status not in ("ok", usual[0] if point.value is not None else ""):
                 counts[point.status] = counts.get(point.status, 0) + 1
         if counts:
             told = ", ".join(f"{status} in {count}" for status, count in counts.items())

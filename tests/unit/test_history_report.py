@@ -60,6 +60,21 @@ def test_what_moved_together_is_one_line() -> None:
     assert "    all 4 cells on the machine of cpu moved together, by about +8" in text
 
 
+def test_machines_that_moved_are_not_thrown_together() -> None:
+    boards = tuple(MachineEntry(name, "ssh", name) for name in ("one", "two"))
+    runs = [run(n, devices=("one", "two"), machines=boards) for n in range(COUNT)]
+    cells = [
+        cell(entry, variant, slow[n], device=board.name, id=f"{variant} {board.name}")
+        for board, at in zip(boards, (20, 21), strict=True)
+        for variant, slow in (("a", times(1, (at, 1.1))), ("b", times(2, (at, 1.1))))
+        for n, entry in enumerate(runs)
+    ]
+    made = courses(runs[::-1], cells, "latency", 0.02)
+    text = as_text(History(figure="latency", within=0.02, runs=COUNT, stored=COUNT, cells=made))
+    assert "all 2 cells on the machine of one moved together" in text
+    assert "all 2 cells on the machine of two moved together" in text
+
+
 def test_facts_that_differ_are_the_explanation() -> None:
     found = history({"a": times(1, (20, 1.08)), "b": times(2), "c": times(3)})
     facts = (

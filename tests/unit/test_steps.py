@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 
@@ -77,3 +78,14 @@ def test_the_noise_is_that_of_the_levels_and_counts_drift() -> None:
     assert steps.noise(moved) == pytest.approx(0.01, rel=0.3)
     drift = [math.sin(at / 8) / 20 for at in range(200)]
     assert steps.noise(drift) > 5 * steps.noise(still)
+
+
+def test_steps_are_in_order_and_apart_whatever_the_course() -> None:
+    chance = random.Random(1)  # noqa: S311 - noise
+    for _ in range(300):
+        level, values = 0.0, []
+        for _ in range(chance.randrange(8, 120)):
+            level += chance.gauss(0, 0.05) if chance.random() < 0.3 else 0
+            values.append(level + chance.gauss(0, 0.003))
+        bounds = [0, *steps.steps(values, SMALLEST), len(values)]
+        assert all(end - begin >= steps.SHORTEST for begin, end in itertools.pairwise(bounds))

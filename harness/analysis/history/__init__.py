@@ -77,6 +77,7 @@ def _course(line: Line, steps: Sequence[Step], note: str | None) -> Course:
         device=name.device,
         delegate=name.delegate,
         threads=name.threads,
+        host=line.host,
         machine=name.machine,
         points=line.points,
         steps=tuple(every),

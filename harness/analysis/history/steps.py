@@ -113,18 +113,19 @@ def _kept(
     sums = [0.0, *accumulate(clipped)]
     kept = list(found)
     while kept:
-        bounds = [0, *kept, len(values)]
-        splits = [_best(sums, bounds[n], bounds[n + 2]) for n in range(len(kept))]
-        weak = [
-            (split.strength, n)
-            for n, split in enumerate(splits)
-            if split.strength <= limit
-            or abs(median(values[split.at : split.end]) - median(values[split.begin : split.at])) < smallest
-        ]
+        weak = []
+        for n in range(len(kept)):
+            bounds = [0, *kept, len(values)]
+            split = _best(sums, bounds[n], bounds[n + 2])
+            before, after = values[split.begin : split.at], values[split.at : split.end]
+            if split.strength > limit and abs(median(after) - median(before)) >= smallest:
+                kept[n] = split.at
+            else:
+                weak.append((split.strength, n))
         if not weak:
-            return [split.at for split in splits]
+            break
         del kept[min(weak)[1]]
-    return []
+    return kept
 
 
 def _intervals(count: int) -> Iterator[tuple[int, int]]:
