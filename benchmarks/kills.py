@@ -36,6 +36,7 @@ import uuid
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from delegates.wire import Launch, Output
 from harness import analysis, store
@@ -294,33 +295,47 @@ class Scene:
         return found
 
 
-def killed(scene: Scene, after_s: float) -> set[str]:
+class Moment(NamedTuple):
+    """When a run is killed: so many seconds after it has reported so many launches."""
+
+    launches: int
+    delay_s: float
+
+
+def killed(scene: Scene, moment: Moment) -> set[str]:
     """The launches that a run had reported when it was killed."""
     process, reports = scene.start()
-    try:
-        process.wait(after_s)
-        if scene.of != "run":
-            sys.exit(f"{scene.of} ended by itself, with exit status {process.returncode}")
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
     with os.fdopen(reports) as file:
-        return set(file.read().splitlines())
+        seen = {file.readline().rstrip() for _ in range(moment.launches)}  # at its end nothing more comes
+        try:
+            process.wait(moment.delay_s)
+            if scene.of != "run":
+                sys.exit(f"{scene.of} ended by itself, with exit status {process.returncode}")
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return (seen | set(file.read().splitlines())) - {""}
 
 
-def duration_s(folder: Path, options: argparse.Namespace) -> float:
-    """About how long a run takes that nobody kills. Also fills the cache."""
+def whole(folder: Path, options: argparse.Namespace) -> Moment:
+    """How many launches a run has that nobody kills, and about how long it takes. Also fills the cache."""
     if options.of != "run":
-        return {"writer": 1.5, "index": 2.5, "upgrade": 4.0}[options.of]
-    durations = []
+        return Moment(0, {"writer": 1.5, "index": 2.5, "upgrade": 4.0}[options.of])
     for number in range(2):
         scene = Scene(folder / f"whole-{number}", options.of, options.run)
         start = time.monotonic()
-        reported = killed(scene, 600)
-        durations.append(time.monotonic() - start)
+        reported = killed(scene, Moment(0, 600))
+        longest = Moment(len(reported), time.monotonic() - start)
         if complaints := scene.complaints(reported):
             sys.exit("a run that nobody killed: " + "\n".join(complaints))
-    return durations[-1]
+    return longest
+
+
+def random_moment(longest: Moment, chance: random.Random) -> Moment:
+    """Before the first launch, soon after one of them, or in what follows the last one."""
+    launches = chance.randrange(longest.launches + 1)
+    between = launches not in (0, longest.launches)
+    return Moment(launches, chance.uniform(0, longest.delay_s / (10 if between else 1)))
 
 
 def main() -> None:
@@ -335,23 +350,26 @@ def main() -> None:
     chance, failed, launches, early = random.Random(options.seed), 0, 0, 0
     folder = Path(tempfile.mkdtemp(prefix="qbench-kills-"))
     try:
-        longest = duration_s(folder, options)
+        longest = whole(folder, options)
         for number in range(options.count):
             scene = Scene(folder / str(number), options.of, options.run)
-            after_s = chance.uniform(0, longest)
-            reported = killed(scene, after_s)
+            moment = random_moment(longest, chance)
+            reported = killed(scene, moment)
             complaints = scene.complaints(reported)
             launches, early = launches + len(reported), early + (not reported)
             failed += bool(complaints)
             for line in complaints:
-                print(f"kill {number} after {after_s:.2f} s: {line}")
+                print(
+                    f"kill {number}, {moment.delay_s:.2f} s after launch {moment.launches}: {line}",
+                    flush=True,
+                )
             if not complaints:
                 shutil.rmtree(folder / str(number))
     finally:
         if not failed:
             shutil.rmtree(folder, ignore_errors=True)
     print(
-        f"{options.count} kills within {longest:.1f} s ({early} before the first launch): "
+        f"{options.count} kills ({early} before the first launch): "
         f"{launches} launches reported, {failed} kills with complaints"
         + (f"; see {folder}" if failed else "")
     )
