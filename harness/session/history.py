@@ -55,9 +55,8 @@ def history(asked: Asked, found: NewestCells, results: Path, note: Note) -> Hist
     found: with the other cells of the same runs. Raises ResultsError.
     """
     order, by = _order(found.runs, note) if asked.by_revision else (None, "time")
-    made = courses(found.runs, found.cells, asked.figure, asked.within, order)
-    shown = [course for course in made if asked.cells.has(course)]
-    if not shown:
+    made = courses(found.runs, found.cells, asked.figure, asked.within, order, asked.cells)
+    if not made:
         raise ResultsError(f"no run in {results} was started in a git repository: there are no revisions")
     return History(
         figure=asked.figure,
@@ -66,7 +65,7 @@ def history(asked: Asked, found: NewestCells, results: Path, note: Note) -> Hist
         within=asked.within,
         runs=len(found.runs),
         stored=found.stored,
-        cells=_explained(shown, {run.run_id: results / run.folder for run in found.runs}, results),
+        cells=_explained(made, {run.run_id: results / run.folder for run in found.runs}, results),
     )
 
 

@@ -12,7 +12,7 @@ from harness.analysis.history.courses import Line, Name, lines
 from harness.analysis.history.judging import judged
 from harness.analysis.history.steps import FEWEST
 from harness.record.history import Course, Figure, Step
-from harness.store.index import CellEntry, RunEntry
+from harness.store.index import CellEntry, CellFilter, RunEntry
 
 _EXACT: tuple[Figure, ...] = ("size", "sqnr", "ops")
 
@@ -23,23 +23,26 @@ def courses(
     figure: Figure,
     within: float,
     order: Sequence[str] | None = None,
+    wanted: CellFilter = CellFilter(),  # noqa: B008 - it is frozen
 ) -> tuple[Course, ...]:
-    """Return the course of each cell with its steps. runs: the newest first.
+    """Return the course of each cell that is wanted, with its steps. runs: the newest first.
 
     within: the least change that counts. order: the revisions, the oldest first, if the runs of each are
-    pooled into one point.
+    pooled into one point. wanted: the others only tell what the machine did.
     """
     found = lines(runs, cells, figure, order)
+    shown = [line for line in found if wanted.has(line.name)]
     if figure in _EXACT:
-        return tuple(_course(line, exact.changes(line.points, figure), None) for line in found)
+        return tuple(_course(line, exact.changes(line.points, figure), None) for line in shown)
     groups: dict[tuple[str | None, ...], list[Line]] = {}
     for line in found:
         groups.setdefault(_group(line, figure), []).append(line)
     steps_of: dict[Name, list[Step]] = {}
     for group in groups.values():
         logs = [_logs(line, figure) for line in group]
-        steps_of |= zip((line.name for line in group), judged(logs, within), strict=True)
-    return tuple(_course(line, _placed(line, steps_of[line.name]), _note(line, order)) for line in found)
+        asked = {number for number, line in enumerate(group) if wanted.has(line.name)}
+        steps_of |= zip((line.name for line in group), judged(logs, within, asked), strict=True)
+    return tuple(_course(line, _placed(line, steps_of[line.name]), _note(line, order)) for line in shown)
 
 
 def _group(line: Line, figure: Figure) -> tuple[str | None, ...]:

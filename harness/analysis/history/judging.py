@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
@@ -29,13 +29,17 @@ class _Change(NamedTuple):
     after: Sequence[float]
 
 
-def judged(group: Sequence[Logs], within: float) -> list[list[Step]]:
+def judged(group: Sequence[Logs], within: float, wanted: Collection[int] | None = None) -> list[list[Step]]:
     """Return the steps of each cell of a group. Their positions are columns. within: the least change.
 
-    group: the cells that something may have moved together.
+    group: the cells that something may have moved together. wanted: which of them to look at; the others have
+    no steps. None is all.
     """
     smallest = math.log1p(within)
-    found = [_changes(logs, *own, smallest) for logs, own in zip(group, relative(group), strict=True)]
+    found = [
+        _changes(logs, *own, smallest) if wanted is None or number in wanted else []
+        for number, (logs, own) in enumerate(zip(group, relative(group), strict=True))
+    ]
     return [[_step(change, group, smallest) for change in changes] for changes in found]
 
 
