@@ -70,7 +70,7 @@ def history(
     results: Results = Path("results"),
     json_file: JsonFile = None,
 ) -> None:
-    """Show how cells moved over the stored runs, and where they took a step.
+    """Draw each cell over the stored runs, with its steps.
 
     One or two cells are drawn large.
     """
