@@ -1,10 +1,12 @@
 """Kill a run at random moments: is all that it had reported read back, and is nothing else left behind?
 
-    python -m benchmarks.kills [--count 100] [--seed 1] [--of run|writer|index]
+    python -m benchmarks.kills [--count 100] [--seed 1] [--of run|writer|index|upgrade]
 
 run      `qbench run` of the built-in model, with its workers (--run "ARGUMENTS" for another)
 writer   only what a run does with its record, over and over: many more kills hit a write or the export
 index    only what a run does with the index beside the runs, over and over
+upgrade  what a newer qbench does with a store, over and over: it makes an index in place of the older one,
+         derives figures anew that an older estimator derived, and exports a run that was not
 
 Each run is started in a folder, with a cache, locks and a temporary folder of its own, and killed with its
 whole process group (SIGKILL). A launch counts as reported once `Writer.launched` has returned. Then:
@@ -34,13 +36,16 @@ import uuid
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from delegates.wire import Launch, Output
 from harness import analysis, store
 from harness.errors import ResultsError
 from harness.record import SCHEMA, DeviceState, Document, Done, Header, Host, Model, Run, Variant, events
 from harness.session.indexing import list_cells, remember
-from harness.store.index import CellFilter, Index, RunFilter, using
+from harness.session.stored import open_runs
+from harness.store.index import FILE, CellFilter, Index, RunFilter, using
+from harness.store.index.file import EARLIER
 from harness.store.reader import NothingPlannedError
 
 SMALL = "--variant float32 --variant int8 --device cpu --device xnnpack --budget 0.2 --precision 5%"
@@ -97,21 +102,47 @@ def record_for_ever(results_dir: Path, seed: int) -> None:
             store.export(run, stand_in(run), writer.folder)
 
 
-def index_for_ever(results_dir: Path) -> None:
-    """A few runs that are put into the index and removed from it."""
-    documents = {}
-    for number in range(3):
+def finished_runs(results_dir: Path, count: int) -> list[Path]:
+    """A few runs in no time; returns their folders."""
+    folders = []
+    for number in range(count):
         header = Header(store.new_run_id(), "2026-11-21T05:44:12Z", "0.1.0", Host())
         with store.create(results_dir, header) as writer:
             writer.planned(plan())
             for cell in plan().cells:
                 writer.launched(cell.id, random_launch(cell.id, 0, random.Random(number)))
             writer.finished("2026-11-21T05:50:00Z", interrupted=False)
-        documents[writer.folder] = analysis.document(store.load(writer.folder, results_dir))
+        folders.append(writer.folder)
+    return folders
+
+
+def index_for_ever(results_dir: Path) -> None:
+    """A few runs that are put into the index and removed from it."""
+    folders = finished_runs(results_dir, 3)
+    documents = {folder: analysis.document(store.load(folder, results_dir)) for folder in folders}
     while True:
         for folder, document in documents.items():
             remember(folder, document, results_dir, sys.exit)
         using(results_dir, lambda index: index.forget([folder.name for folder in documents]), sys.exit)
+
+
+def upgrade_for_ever(results_dir: Path) -> None:
+    """Runs whose index, figures and exports are again and again those of an older qbench."""
+    folders = finished_runs(results_dir, 20)
+    (results_dir / EARLIER[0]).write_bytes(bytes(1 << 16))
+    while True:
+        list_cells(results_dir, RunFilter(), CellFilter(), sys.exit)
+        using(results_dir, lambda index: outdate(index, folders), sys.exit)
+        list_cells(results_dir, RunFilter(), CellFilter(), sys.exit)
+        for folder in folders[:3]:
+            open_runs([folder.name], results_dir)
+            (folder / "run.json").unlink()
+        (results_dir / FILE).rename(results_dir / EARLIER[0])
+
+
+def outdate(index: Index, folders: Sequence[Path]) -> None:
+    """Make the figures of all runs those of an older estimator."""
+    index.put_figures([(folder.name, ()) for folder in folders], analysis.ESTIMATOR - 1)
 
 
 def plan() -> events.Planned:
@@ -160,7 +191,7 @@ class Scene:
             made.mkdir(parents=True)
         seed = str(int(self.token, 16))
         self.arguments = ["run", "--results", str(self.results), "--quiet", *shlex.split(arguments)]
-        written = {"writer": "record", "index": "index"}.get(of)
+        written = {"writer": "record", "index": "index", "upgrade": "upgrade"}.get(of)
         self.child = ["qbench", *self.arguments] if written is None else [written, str(self.results), seed]
 
     def start(self) -> tuple[subprocess.Popen[bytes], int]:
@@ -209,7 +240,7 @@ class Scene:
 
     def _index(self) -> list[str]:
         found: list[str] = []
-        if self.of == "index" and not using(self.results, Index.is_sound, found.append):
+        if self.of in ("index", "upgrade") and not using(self.results, Index.is_sound, found.append):
             found.append("the index is damaged")
         runs, cells = list_cells(self.results, RunFilter(), CellFilter(), found.append)
         counts = Counter(cell.folder for cell in cells)
@@ -264,33 +295,47 @@ class Scene:
         return found
 
 
-def killed(scene: Scene, after_s: float) -> set[str]:
+class Moment(NamedTuple):
+    """When a run is killed: so many seconds after it has reported so many launches."""
+
+    launches: int
+    delay_s: float
+
+
+def killed(scene: Scene, moment: Moment) -> set[str]:
     """The launches that a run had reported when it was killed."""
     process, reports = scene.start()
-    try:
-        process.wait(after_s)
-        if scene.of != "run":
-            sys.exit(f"{scene.of} ended by itself, with exit status {process.returncode}")
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
     with os.fdopen(reports) as file:
-        return set(file.read().splitlines())
+        seen = {file.readline().rstrip() for _ in range(moment.launches)}  # at its end nothing more comes
+        try:
+            process.wait(moment.delay_s)
+            if scene.of != "run":
+                sys.exit(f"{scene.of} ended by itself, with exit status {process.returncode}")
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return (seen | set(file.read().splitlines())) - {""}
 
 
-def duration_s(folder: Path, options: argparse.Namespace) -> float:
-    """About how long a run takes that nobody kills. Also fills the cache."""
+def whole(folder: Path, options: argparse.Namespace) -> Moment:
+    """How many launches a run has that nobody kills, and about how long it takes. Also fills the cache."""
     if options.of != "run":
-        return 1.5 if options.of == "writer" else 2.5
-    durations = []
+        return Moment(0, {"writer": 1.5, "index": 2.5, "upgrade": 4.0}[options.of])
     for number in range(2):
         scene = Scene(folder / f"whole-{number}", options.of, options.run)
         start = time.monotonic()
-        reported = killed(scene, 600)
-        durations.append(time.monotonic() - start)
+        reported = killed(scene, Moment(0, 600))
+        longest = Moment(len(reported), time.monotonic() - start)
         if complaints := scene.complaints(reported):
             sys.exit("a run that nobody killed: " + "\n".join(complaints))
-    return durations[-1]
+    return longest
+
+
+def random_moment(longest: Moment, chance: random.Random) -> Moment:
+    """Before the first launch, soon after one of them, or in what follows the last one."""
+    launches = chance.randrange(longest.launches + 1)
+    between = launches not in (0, longest.launches)
+    return Moment(launches, chance.uniform(0, longest.delay_s / (10 if between else 1)))
 
 
 def main() -> None:
@@ -299,29 +344,32 @@ def main() -> None:
     )
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--of", choices=["run", "writer", "index"], default="run")
+    parser.add_argument("--of", choices=["run", "writer", "index", "upgrade"], default="run")
     parser.add_argument("--run", default=SMALL, metavar="ARGUMENTS", help=f"of qbench run, default: {SMALL}")
     options = parser.parse_args()
     chance, failed, launches, early = random.Random(options.seed), 0, 0, 0
     folder = Path(tempfile.mkdtemp(prefix="qbench-kills-"))
     try:
-        longest = duration_s(folder, options)
+        longest = whole(folder, options)
         for number in range(options.count):
             scene = Scene(folder / str(number), options.of, options.run)
-            after_s = chance.uniform(0, longest)
-            reported = killed(scene, after_s)
+            moment = random_moment(longest, chance)
+            reported = killed(scene, moment)
             complaints = scene.complaints(reported)
             launches, early = launches + len(reported), early + (not reported)
             failed += bool(complaints)
             for line in complaints:
-                print(f"kill {number} after {after_s:.2f} s: {line}")
+                print(
+                    f"kill {number}, {moment.delay_s:.2f} s after launch {moment.launches}: {line}",
+                    flush=True,
+                )
             if not complaints:
                 shutil.rmtree(folder / str(number))
     finally:
         if not failed:
             shutil.rmtree(folder, ignore_errors=True)
     print(
-        f"{options.count} kills within {longest:.1f} s ({early} before the first launch): "
+        f"{options.count} kills ({early} before the first launch): "
         f"{launches} launches reported, {failed} kills with complaints"
         + (f"; see {folder}" if failed else "")
     )
@@ -333,6 +381,8 @@ if __name__ == "__main__":
         report_launches()
         if sys.argv[2] == "index":
             index_for_ever(Path(sys.argv[3]))
+        elif sys.argv[2] == "upgrade":
+            upgrade_for_ever(Path(sys.argv[3]))
         elif sys.argv[2] == "record":
             record_for_ever(Path(sys.argv[3]), int(sys.argv[4]))
         else:

@@ -1,4 +1,4 @@
-"""Time the work on thousands of stored runs: listing them, naming one, and making the index anew.
+"""Time the work on thousands of stored runs: lists, histories, comparisons, and making the index anew.
 
     python benchmarks/store.py [--runs 100 1000 10000] [--folder DIR] [--results DIR]
 
@@ -24,6 +24,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from harness.store.index import FILE
+
 ROOT = Path(__file__).resolve().parents[1]
 QBENCH = "from harness.cli import main; main()"
 CELLS = """
@@ -33,7 +35,12 @@ from harness.store.index import CellFilter, RunFilter
 wanted = CellFilter(variants=("a",), devices=("cpu",), threads=(1,)) if sys.argv[2:] else CellFilter()
 print(len(list_cells(Path(sys.argv[1]), RunFilter(), wanted, print)[1]))
 """
-INDEX = ".qbench-index-2.sqlite"
+FRAME = """
+import sys, warnings; import qbench
+frame = qbench.history(results=sys.argv[1], limit=None).to_frame()
+print(frame.shape)
+"""
+ONE = ("--variant", "a", "--device", "cpu", "--threads", "1")
 TIMES = 5
 LINKED = ("samples.bin", "outputs.bin")
 
@@ -98,18 +105,20 @@ class Copies:
 
 def varied(cell: dict[str, Any], factor: float) -> dict[str, Any]:
     """The cell with all times and its speedup times a factor."""
+    floor = cell["floor_ms"] and cell["floor_ms"] * factor
     latency = {k: v * factor if isinstance(v, float) else v for k, v in (cell["latency_ms"] or {}).items()}
     speedup = {k: v / factor if isinstance(v, float) else v for k, v in (cell["speedup"] or {}).items()}
-    return {**cell, "latency_ms": latency or None, "speedup": speedup or None}
+    return {**cell, "floor_ms": floor, "latency_ms": latency or None, "speedup": speedup or None}
 
 
 def costs(results: Path) -> dict[str, float]:
     """Return the cost of each piece of work on a folder of runs, by its name."""
     runs = sorted(path.name for path in results.glob("[!.]*"))
-    one, index = runs[len(runs) // 2], results / INDEX
+    one, index = runs[len(runs) // 2], results / FILE
     page = results.parent / f"site-{len(runs)}" / "index.html"
     revision = json.loads((results / one / "run.json").read_text())["git"]["revision"]
     at = ("--results", results)
+    every = ("--limit", len(runs), *at)
     index.unlink(missing_ok=True)
     work: dict[str, Callable[[], float]] = {
         "list, index lost": lambda: cpu_s(QBENCH, "list", *at),
@@ -127,6 +136,13 @@ def costs(results: Path) -> dict[str, float]:
         "site": lambda: cpu_s(QBENCH, "site", "--out", page.parent, *at),
         "site again": lambda: median_s(QBENCH, "site", "--out", page.parent, *at),
         "its page, MB": lambda: page.stat().st_size / 1e6,
+        "history": lambda: median_s(QBENCH, "history", *at),
+        "history of one cell": lambda: median_s(QBENCH, "history", *ONE, *at),
+        "the same, all runs": lambda: cpu_s(QBENCH, "history", *ONE, *every),
+        "history, all runs": lambda: cpu_s(QBENCH, "history", *every),
+        "history --csv": lambda: cpu_s(QBENCH, "history", "--csv", "-", *at),
+        "history as DataFrame": lambda: cpu_s(FRAME, results),
+        "compare": lambda: median_s(QBENCH, "compare", "latest~1", "latest", *at),
         "index, MB": lambda: index.stat().st_size / 1e6,
     }
     return {name: measure() for name, measure in work.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -66,6 +66,13 @@ def checked_out(revision: str, folder: Path) -> Iterator[Path]:
             said = done.errors.decode("utf-8", "replace").strip().splitlines()
             raise ConfigError(f"git can't check out {revision[:12]}: {said[-1] if said else done.exit}")
         yield tree
+
+
+def in_order(revisions: Collection[str], folder: Path) -> list[str] | None:
+    """Return commits in the order of history, the oldest first; None if git does not know all of them."""
+    said = _ask(folder, "rev-list", "--topo-order", "--reverse", "--ignore-missing", *sorted(revisions), "--")
+    found = [line for line in (said or "").splitlines() if line in revisions]
+    return found if len(found) == len(revisions) else None
 
 
 def _ask(folder: Path, *arguments: str) -> str | None:

@@ -12,9 +12,10 @@ from harness import __version__
 from harness.errors import CellNotFound, ConfigError, DeviceError, ModelError, QbenchError, ResultsError
 from harness.record import Conclusion, Document, Fidelity, Interval, Latency, Row, Speedup, Variant, Warning
 from harness.record.comparison import ComparedCell
-from qbench.api import compare, compat, device, devices, inspect, load, quantize, run, runs, site
+from qbench.api import compare, compat, device, devices, history, inspect, load, quantize, run, runs, site
 from qbench.comparisons import Comparison
 from qbench.estimates import Estimate, Undecided
+from qbench.histories import History
 from qbench.runs import Run
 from qbench.stored import Runs
 
@@ -28,6 +29,7 @@ __all__ = [
     "Document",
     "Estimate",
     "Fidelity",
+    "History",
     "Interval",
     "Latency",
     "ModelError",
@@ -45,6 +47,7 @@ __all__ = [
     "compat",
     "device",
     "devices",
+    "history",
     "inspect",
     "load",
     "quantize",

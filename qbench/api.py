@@ -13,6 +13,7 @@ from delegates.wire import DEFAULT_BUDGET_S, DEFAULT_PRECISION
 from harness.errors import ConfigError
 from qbench import given
 from qbench.comparisons import Comparison
+from qbench.histories import History
 from qbench.runs import Run
 from qbench.stored import Runs
 
@@ -205,6 +206,60 @@ def runs(
     for name, why in skipped.damaged.items():
         _warn(f"{name} is passed over: {why}")
     return Runs(found)
+
+
+def history(
+    *,
+    model: str | Sequence[str] = (),
+    variant: str | Sequence[str] = (),
+    device: str | Sequence[str] = (),
+    delegate: str | Sequence[str] = (),
+    threads: int | Sequence[int] = (),
+    tags: Mapping[str, str | None] | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    limit: int | None = 200,
+    figure: str = "latency",
+    within: float = 0.02,
+    by_revision: bool = False,
+    results: PathText = "results",
+) -> History:
+    """Show how cells moved over the stored runs, and where they took a step.
+
+    model, variant, device, delegate, threads: only these cells. tags, since, until: only these runs, as for
+        `runs`.
+    limit: the newest ones only; None is all.
+    figure: "latency", "median", "speedup", "size", "memory", "sqnr" or "ops" (those left on the CPU).
+    within: levels that differ by no more are no step; 0.02 is 2 %.
+    by_revision: one point per git revision.
+
+    Raises ResultsError if there is nothing, ConfigError.
+    """
+    from harness.record.history import FIGURES
+    from harness.session.history import Asked, find
+    from harness.session.moments import read_moment
+    from harness.store.index import CellFilter, RunFilter
+
+    asked = Asked(
+        runs=RunFilter(
+            tags=dict(tags or {}),
+            since=read_moment("since", since),
+            until=read_moment("until", until, end=True),
+        ),
+        cells=CellFilter(
+            models=given.names("model", model),
+            variants=given.names("variant", variant),
+            devices=given.names("device", device),
+            delegates=given.names("delegate", delegate),
+            threads=given.whole_numbers("threads", threads),
+        ),
+        figure=given.choice("figure", figure, *FIGURES),
+        within=given.fraction("within", within),
+        limit=limit,
+        by_revision=by_revision,
+    )
+    folder = given.path("results", results)
+    return History(asked, find(asked, folder, _warn), folder)
 
 
 def quantize(

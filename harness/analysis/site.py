@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
-from harness.analysis.comparison.side import same_machine
+from harness.analysis.machines import same_machine
 from harness.analysis.sides import document_of
 from harness.record import DeviceState, Document, Fidelity, Row, Speedup
 from harness.record.site import SiteCell, SiteFidelity, SiteOps, SitePoint, SiteRun, SiteSetup, SiteSpeedup

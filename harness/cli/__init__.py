@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from harness import __version__
-from harness.cli import compare, compat, devices, inspect, prune, quantize, run, show, site, streams
+from harness.cli import compare, compat, devices, history, inspect, prune, quantize, run, show, site, streams
 from harness.cli import list as list_
 from harness.cli.ending import INTERRUPTED
 from harness.errors import QbenchError
@@ -101,6 +101,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "compare": (compare.compare, compare.EXAMPLE),
     "list": (list_.list_runs, list_.EXAMPLE),
     "site": (site.site, site.EXAMPLE),
+    "history": (history.history, history.EXAMPLE),
     "prune": (prune.prune, prune.EXAMPLE),
     "quantize": (quantize.quantize, quantize.EXAMPLE),
     "devices": (devices.devices, devices.EXAMPLE),

@@ -11,6 +11,7 @@ import msgspec
 from harness.record.comparison import Comparison
 from harness.record.document import Document
 from harness.record.forecast import Forecast
+from harness.record.history import History
 from harness.record.plain import JsonObject
 from harness.record.site import Site
 
@@ -18,11 +19,13 @@ FILE = Path(__file__).with_name("run.schema.json")
 COMPARISON_FILE = Path(__file__).with_name("comparison.schema.json")
 SITE_FILE = Path(__file__).with_name("site.schema.json")
 FORECAST_FILE = Path(__file__).with_name("forecast.schema.json")
+HISTORY_FILE = Path(__file__).with_name("history.schema.json")
 _OF: Mapping[Path, tuple[type, str]] = {
     FILE: (Document, "qbench's run.json"),
     COMPARISON_FILE: (Comparison, "qbench compare --format json"),
     SITE_FILE: (Site, "data.json of qbench site"),
     FORECAST_FILE: (Forecast, "qbench run --dry-run --json"),
+    HISTORY_FILE: (History, "qbench history --json"),
 }
 
 

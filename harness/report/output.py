@@ -106,10 +106,15 @@ def write_json(document: Struct | JsonObject, target: str) -> None:
     The text is ASCII: stdout may have any encoding, and file names need not be valid UTF-8.
     """
     text = json.dumps(msgspec.to_builtins(document), indent=1, allow_nan=False) + "\n"
+    deliver_text(text, "--json", target)
+
+
+def deliver_text(text: str, option: str, target: str) -> None:
+    """Write a document to stdout ("-") or to the file that `option` names. Raises ResultsError."""
     if target == "-":
-        put(lambda: sys.stdout.write(text))
+        put_text(text)
     else:
-        write_text(text, "--json", Path(target))
+        write_text(text, option, Path(target))
 
 
 def write_text(text: str, option: str, path: Path) -> None:

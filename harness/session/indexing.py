@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness import analysis, store
@@ -39,12 +40,30 @@ def list_cells(
 
     Figures that the index lacks, or that an older estimator derived, are derived now. Raises ResultsError.
     """
+    found = newest_cells(results, runs, cells, note, None)
+    return found.runs, found.cells
 
-    def ask(index: Index) -> tuple[Sequence[RunEntry], Sequence[CellEntry]]:
+
+@dataclass(frozen=True)
+class NewestCells:
+    """The newest of the runs asked for, their cells, and how many runs there are of those asked for."""
+
+    runs: Sequence[RunEntry]
+    cells: Sequence[CellEntry]
+    stored: int
+
+
+def newest_cells(
+    results: Path, runs: RunFilter, cells: CellFilter, note: Note, limit: int | None
+) -> NewestCells:
+    """Return what `list_cells` returns, of the newest `limit` runs. Raises ResultsError."""
+
+    def ask(index: Index) -> NewestCells:
         sync(index, results, note)
-        found = index.runs(runs)
+        found = index.runs(runs, limit)
         _complete(index, [run.folder for run in found], results, note)
-        return found, index.cells(runs, cells)
+        count = len(found) if limit is None else index.count(runs)
+        return NewestCells(found, index.cells(runs, cells, limit), count)
 
     return using(results, ask, note)
 

@@ -21,6 +21,7 @@ from harness.store.reader import read
 from harness.store.writer import Writer, create, new_run_id
 
 __all__ = [
+    "RUN_JSON",
     "Writer",
     "create",
     "encode",
@@ -35,6 +36,7 @@ __all__ = [
     "new_run_id",
     "read_document",
     "resolve",
+    "run_of",
     "with_launches",
 ]
 

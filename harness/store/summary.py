@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from harness.errors import ResultsError
 from harness.record import DeviceState, Document, Header, Model, events
 from harness.store.document import RUN_JSON, parse, read_document
 from harness.store.growing import EVENTS
-from harness.store.index.entries import RunEntry, State, utf8
+from harness.store.index.entries import MachineEntry, RunEntry, State, utf8
 from harness.store.reader import NothingPlannedError, lines_of, read_header
 
 _TAIL_BYTES = 1 << 16  # the last event of a run, which says that it has ended, is much shorter
@@ -34,7 +34,7 @@ class _Planned(Struct):
     """A plan without what an entry does not hold."""
 
     models: tuple[_Named, ...]
-    devices: tuple[_Named, ...]
+    devices: tuple[MachineEntry, ...]
     cells: tuple[object, ...]
 
 
@@ -117,6 +117,7 @@ def _entry(folder: Path, header: Header, plan: _Planned, finished: events.Finish
         tags=header.tags,
         git=header.git,
         resumes=header.resumes,
+        machines=tuple(structs.replace(device, name=utf8(device.name)) for device in plan.devices),
     )
 
 
@@ -147,12 +148,18 @@ def _of_document(name: str, document: Document) -> RunEntry:
         tags=document.tags,
         git=document.git,
         resumes=document.resumes,
+        machines=tuple(_machine(device) for device in document.devices),
     )
 
 
-def _names(named: Iterable[_Named | Model | DeviceState]) -> tuple[str, ...]:
+def _names(named: Iterable[_Named | Model | DeviceState | MachineEntry]) -> tuple[str, ...]:
     """Return the names, each once: a run with two sides may have two of a name."""
     return tuple(dict.fromkeys(utf8(one.name) for one in named))
+
+
+def _machine(device: DeviceState) -> MachineEntry:
+    told = [getattr(device, name) for name in MachineEntry.__struct_fields__[1:]]
+    return MachineEntry(utf8(device.name), *told)
 
 
 def _decode(line: bytes, kind: type[T]) -> T:

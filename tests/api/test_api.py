@@ -332,3 +332,23 @@ def test_two_sides(tmp_path):
         run.base.sides()
     with pytest.raises(qbench.ResultsError, match="has no BASE side"):
         _ = run.base.base
+
+
+def test_a_history_has_courses_and_a_frame(measured):
+    results = measured.folder.parent
+    found = qbench.history(results=results, variant="a", figure="speedup")
+    assert [(course.variant, course.device) for course in found.cells] == [("a", "cpu"), ("a", "mine")]
+    course = found["a", "xnnpack"]
+    assert [point.run_id for point in course.points] == [measured.id]
+    row = measured["a", "xnnpack"]
+    assert (course.points[0].value, course.points[0].status) == (row.speedup.value, row.status)
+    assert course.note == "1 run is too few to find a step; 8 needed" and course.steps == ()
+    frame = found.to_frame()
+    assert list(frame.device) == ["cpu", "mine"] and set(frame["tags.board"]) == {"none"}
+    assert frame.floor_ms[1] == row.floor_ms
+    assert found.to_dict()["figure"] == "speedup"
+    assert "speedup over the baseline over 1 run" in repr(found)
+    with pytest.raises(qbench.ResultsError, match="no cell that is asked for in the newest 1 of 1 runs"):
+        qbench.history(results=results, variant="c")
+    with pytest.raises(qbench.ConfigError, match="figure: 'latency' or"):
+        qbench.history(results=results, figure="weight")

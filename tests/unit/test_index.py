@@ -17,8 +17,18 @@ import pytest
 from delegates.stats import tercile
 from harness import analysis, store
 from harness.record import Git
-from harness.session.indexing import list_cells, remember
-from harness.store.index import FILE, CellFilter, Index, RunEntry, RunFilter, cell_entry, file, using
+from harness.session.indexing import list_cells, newest_cells, remember
+from harness.store.index import (
+    FILE,
+    CellFilter,
+    Index,
+    MachineEntry,
+    RunEntry,
+    RunFilter,
+    cell_entry,
+    file,
+    using,
+)
 from harness.store.syncing import sync
 from tests.unit.record_builder import document, header, plan, recorded
 from tests.unit.stores import ids, listed, make_read_only, mounted, names, store_of
@@ -54,6 +64,7 @@ def test_a_list_tells_what_a_run_is(tmp_path: Path) -> None:
             cells=5,
             tags={"board": "pi 4"},
             git=GIT,
+            machines=(MachineEntry("cpu", cores=2), MachineEntry("xnnpack", cores=2)),
         )
     ]
 
@@ -144,6 +155,27 @@ def test_cells_are_filtered_by_themselves_and_by_their_runs(tmp_path: Path) -> N
     _, cells = list_cells(tmp_path, two, CellFilter(devices=("cpu",)), no_note)
     assert [cell.folder for cell in cells[::3]] == [made[2], made[0]]
     assert [cell.id for cell in cells[:3]] == [one.id for one in plan().cells if one.device == "cpu"]
+
+
+def test_of_the_newest_runs_only_the_cells_are_read(tmp_path: Path) -> None:
+    made = store_of(tmp_path, 4)
+    wanted = CellFilter(variants=("dynamic",), devices=("cpu",))
+    for runs, newest in ((RunFilter(), made[:1:-1]), (RunFilter(folders=tuple(made[:3])), made[2:0:-1])):
+        found = newest_cells(tmp_path, runs, wanted, no_note, 2)
+        assert names(found.runs) == newest and [cell.folder for cell in found.cells] == newest
+        assert found.stored == (4 if runs == RunFilter() else 3)
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection:
+        assert connection.execute("SELECT count(*) FROM runs WHERE estimator = 1").fetchone() == (3,)
+
+
+def test_the_index_of_an_older_qbench_is_replaced(tmp_path: Path) -> None:
+    """Its entries lack something: all runs are read again."""
+    made = store_of(tmp_path, 2)
+    for name in file.EARLIER:
+        (tmp_path / name).write_bytes(b"x")
+        (tmp_path / f"{name}-journal").write_bytes(b"x")
+    assert names(listed(tmp_path)) == made[::-1]
+    assert [path.name for path in tmp_path.glob(".*")] == [FILE]
 
 
 def test_figures_of_another_estimator_are_derived_again(tmp_path: Path) -> None:
@@ -347,9 +379,10 @@ def test_several_that_find_an_index_damaged_make_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_kill_at_any_moment_leaves_a_sound_index(tmp_path: Path) -> None:
-    """A few of the kills of `python -m benchmarks.kills --of index`."""
-    command = [sys.executable, "-m", "benchmarks.kills", "--of", "index", "--count", "8", "--seed", "3"]
+@pytest.mark.parametrize("of", ["index", "upgrade"])
+def test_a_kill_at_any_moment_leaves_a_sound_index(of: str) -> None:
+    """A few of the kills of `python -m benchmarks.kills`, which says what is checked."""
+    command = [sys.executable, "-m", "benchmarks.kills", "--of", of, "--count", "8", "--seed", "3"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "8 kills" in done.stdout

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.analysis.comparison.shift import combined, from_logs, rank_sum_cut, ratio, shift
+from harness.analysis.shift import combined, from_logs, rank_sum_cut, ratio, shift
 from harness.record import Interval
 
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from harness.analysis.comparison import shift
+from harness.analysis import shift
 from harness.analysis.comparison.latency import Compared, Parts, Times, of_runs
 from harness.analysis.comparison.side import Part, same_file
 from harness.record import Interval, Row

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
-from harness.analysis.comparison.side import same_machine, same_memory
 from harness.analysis.differences import plain_profile, words
+from harness.analysis.machines import same_machine, same_memory
 from harness.record import Calibration, DeviceState, Git, Row, Run, Variant
 from harness.record.comparison import DifferingFact
 from harness.record.interface import Interface, interface

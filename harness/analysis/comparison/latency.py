@@ -13,8 +13,9 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from harness.analysis.comparison import shift
-from harness.analysis.comparison.side import Part, on_one_machine, same_file, same_machine
+from harness.analysis import shift
+from harness.analysis.comparison.side import Part, on_one_machine, same_file
+from harness.analysis.machines import same_machine
 from harness.analysis.names import Key
 from harness.analysis.speedup import paired
 from harness.analysis.timing import Timing

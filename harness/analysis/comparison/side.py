@@ -9,9 +9,7 @@ from harness.analysis import timing
 from harness.analysis.baseline import baselines, machine_of
 from harness.analysis.names import Key, key
 from harness.analysis.timing import Timing
-from harness.record import Cell, CellRun, DeviceState, Document, Row, Run, Variant
-
-_MEMORY = 0.02  # by which the memory of one machine may seem to differ, after an update of its system
+from harness.record import Cell, CellRun, Document, Row, Run, Variant
 
 
 class Part(NamedTuple):
@@ -50,21 +48,6 @@ def same_file(base: Part, head: Part) -> bool | None:
     return files[0] == files[1] and _setting(base) == _setting(head)
 
 
-def same_machine(base: DeviceState, head: DeviceState) -> bool:
-    """Return whether a device was on the same machine in both runs, as far as it can be told."""
-    facts = ("place", "arch", "cpu", "cores")
-    if any(_differ(getattr(base, fact), getattr(head, fact)) for fact in facts):
-        return False
-    if base.place != "local" and _differ(base.machine, head.machine):
-        return False
-    return same_memory(base.memory_bytes, head.memory_bytes)
-
-
-def same_memory(base: int | None, head: int | None) -> bool:
-    """Return whether two machines may have the same memory. A system's update may change it a little."""
-    return base is None or head is None or abs(base - head) <= _MEMORY * max(base, head)
-
-
 def on_one_machine(one: Cell, other: Cell) -> bool:
     """Return whether two cells of a run are on the same machine."""
     return machine_of(one) == machine_of(other)
@@ -83,8 +66,3 @@ def _setting(part: Part) -> tuple[object, ...]:
     launches = part.run.launches
     runtimes = {(launch.runtime, launch.runtime_version) for launch in launches}
     return runtimes or {(device.runtime, device.runtime_version)}, dict(delegate.options), affinity
-
-
-def _differ(base: object, head: object) -> bool:
-    """Return whether both are known and differ."""
-    return base is not None and head is not None and base != head

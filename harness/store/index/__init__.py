@@ -4,7 +4,7 @@ It makes lists of thousands of runs quick. Everything in it is read from the rec
 figures of cells are put in from outside, with the version of what derived them.
 """
 
-from harness.store.index.entries import CellEntry, RunEntry, cell_entry
+from harness.store.index.entries import CellEntry, MachineEntry, RunEntry, cell_entry
 from harness.store.index.file import FILE, using
 from harness.store.index.filters import CellFilter, RunFilter
 from harness.store.index.scan import Scan, fingerprint, scan
@@ -15,6 +15,7 @@ __all__ = [
     "CellEntry",
     "CellFilter",
     "Index",
+    "MachineEntry",
     "RunEntry",
     "RunFilter",
     "Scan",

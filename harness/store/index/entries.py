@@ -12,6 +12,18 @@ from harness.record import Git, Row, Side
 State = Literal["finished", "interrupted", "cut-short", "running"]
 
 
+class MachineEntry(Struct, frozen=True):
+    """What a device of a run was, as far as it says which machine that was and what ran there."""
+
+    name: str  # of the device
+    place: str = "local"
+    machine: str | None = None
+    arch: str | None = None
+    cpu: str | None = None
+    cores: int | None = None
+    memory_bytes: int | None = None
+
+
 class RunEntry(Struct, frozen=True, kw_only=True):
     """A stored run as a list shows it."""
 
@@ -27,6 +39,7 @@ class RunEntry(Struct, frozen=True, kw_only=True):
     tags: Mapping[str, str] = {}
     git: Git | None = None
     resumes: str | None = None  # id of the run whose missing cells it measures
+    machines: tuple[MachineEntry, ...] = ()  # of its devices
 
 
 class CellEntry(Struct, frozen=True):

@@ -6,8 +6,8 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +16,8 @@ import msgspec
 from harness.cache import default_cache, digest
 from harness.store.index.tables import Index
 
-FILE = ".qbench-index-2.sqlite"  # the number is raised if the tables change
+FILE = ".qbench-index-2.sqlite"  # the number is raised if the tables or the entries change
+EARLIER = (".qbench-index-1.sqlite",)  # of older qbench
 Note = Callable[[str], None]
 T = TypeVar("T")
 
@@ -65,8 +66,12 @@ def _places(results: Path) -> Iterator[Path]:
 def _opened(path: Path) -> Iterator[Index]:
     """Open an index that nobody removes meanwhile. Raises sqlite3.DatabaseError or OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    new = not path.exists()
     with _locked(path.parent, fcntl.LOCK_SH), closing(_connect(path)) as connection:
         yield Index(connection)
+    if new:
+        with suppress(OSError):
+            _remove(path.with_name(name) for name in EARLIER)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -112,11 +117,17 @@ def _removed(path: Path) -> bool:
     try:
         with _locked(path.parent, fcntl.LOCK_EX):
             if _damaged(path):
-                for name in (path.name + "-journal", path.name):
-                    path.with_name(name).unlink(missing_ok=True)
+                _remove([path])
     except OSError:
         return False
     return True
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    """Remove indexes, each after its journal. Raises OSError."""
+    for path in paths:
+        path.with_name(path.name + "-journal").unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
 
 
 def _damaged(path: Path) -> bool:

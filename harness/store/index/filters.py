@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -40,6 +41,41 @@ class CellFilter(Struct, frozen=True, kw_only=True):
     delegates: tuple[str, ...] = ()
     threads: tuple[int, ...] = ()
     base: bool = False
+
+    def has(self, cell: Named) -> bool:
+        """Return whether a cell is asked for."""
+        asked: tuple[tuple[Sequence[str | int], str | int], ...] = (
+            (self.models, cell.model),
+            (self.variants, cell.variant),
+            (self.devices, cell.device),
+            (self.delegates, cell.delegate),
+            (self.threads, cell.threads),
+        )
+        return all(not names or name in names for names, name in asked)
+
+
+class Named(Protocol):
+    """What has the names of a cell."""
+
+    @property
+    def model(self) -> str:
+        """Its model."""
+
+    @property
+    def variant(self) -> str:
+        """Its variant."""
+
+    @property
+    def device(self) -> str:
+        """Its device."""
+
+    @property
+    def delegate(self) -> str:
+        """Its delegate."""
+
+    @property
+    def threads(self) -> int:
+        """Its number of threads."""
 
 
 def run_condition(wanted: RunFilter) -> tuple[str, list[str | None]]:

@@ -85,17 +85,26 @@ class Index:
         ((count,),) = self._sql.execute(f"SELECT count(*) FROM runs WHERE {condition}", values)
         return int(count)
 
-    def cells(self, runs: RunFilter, cells: CellFilter) -> list[CellEntry]:
-        """Return the cells asked for of the runs asked for, the newest run first, as its table has them."""
+    def cells(self, runs: RunFilter, cells: CellFilter, limit: int | None = None) -> list[CellEntry]:
+        """Return the cells asked for of the runs asked for, the newest run first, as its table has them.
+
+        limit: of the newest runs only.
+        """
         of_runs, run_values = run_condition(runs)
         of_cells, cell_values = cell_condition(cells)
-        few_runs = runs.folders or cells == CellFilter()
+        newest = ""
+        if limit is not None:
+            newest = (
+                " AND runs.number IN (SELECT number FROM runs"
+                f" WHERE {of_runs} ORDER BY run_id DESC, folder DESC LIMIT {int(limit)})"
+            )
+        few_runs = runs.folders or newest or cells == CellFilter()
         tables = ("runs", "figures", "cells") if few_runs else ("cells", "figures", "runs")
         rows = self._sql.execute(
             f"SELECT runs.folder, cells.id, {', '.join((*KEY, *_FIGURES))} FROM {' CROSS JOIN '.join(tables)}"
             " WHERE figures.run = runs.number AND figures.cell = cells.number"
-            f" AND {of_runs} AND {of_cells} ORDER BY runs.run_id DESC, runs.folder DESC, position",
-            (*run_values, *cell_values),
+            f" AND {of_runs} AND {of_cells}{newest} ORDER BY runs.run_id DESC, runs.folder DESC, position",
+            (*run_values, *cell_values, *(run_values if newest else ())),
         )
         return [CellEntry(*row) for row in rows]
 
