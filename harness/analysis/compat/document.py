@@ -8,12 +8,15 @@ from msgspec import Struct, field
 
 from delegates.wire import Runtime
 from harness.accelerators import OpVerdict, Refusal
-from harness.record import FailedVariant, Warning
+from harness.record import Calibration, Converter, FailedVariant, Host, Speedup, Warning
 
 SCHEMA = 1
 
 Outcome = Literal["all", "partly", "none", "refused", "uncertain"]
 KnownFrom = Literal["installed", "profile", "assumed"]
+Kind = Literal["all", "partly", "none", "refused", "uncertain", "wrong", "failed"]
+Known = Literal["predicted", "observed"]
+Advice = Literal["ship", "wrong", "failed", "slower", "partly", "none", "refused", "uncertain"]
 
 
 class NeedingOp(Struct, frozen=True):
@@ -75,6 +78,21 @@ class Observed(Struct, frozen=True):
     reason: str | None
     software: bool
     matches: bool | None = None  # whether it agrees with the prediction; None: can't be compared
+    threads: int = 1
+    speedup: Speedup | None = None  # None: not measured, or no valid times
+    baseline: bool = False
+    compiler: str | None = None  # the version that compiled what ran
+    wrong: tuple[Warning, ...] = ()  # what says that the outputs are of no use
+    compared: bool = True  # False: the outputs were compared with no others
+
+
+class Failure(Struct, frozen=True):
+    """A stored run in which a cell crashed, hung or failed with an error while running."""
+
+    run_id: str
+    runtime: tuple[str | None, str | None]  # name, version
+    status: Literal["crashed", "timeout", "refused"]
+    reason: str | None
 
 
 class OpsInTheWay(Struct, frozen=True):
@@ -101,6 +119,7 @@ class CompatCell(Struct, frozen=True):
     predicted: Predicted
     observed: Observed | None
     in_the_way: tuple[OpsInTheWay, ...]
+    failure: Failure | None = None  # of the latest run of this cell, if it failed
 
 
 class CompatModel(Struct, frozen=True):
@@ -108,6 +127,7 @@ class CompatModel(Struct, frozen=True):
 
     name: str
     source: str | None
+    sha256: str | None = None
 
 
 class CompatDevice(Struct, frozen=True):
@@ -130,6 +150,102 @@ class CompatVariant(Struct, frozen=True):
     size_bytes: int | None
     needs: Needs | None  # None: it has no ops
     warnings: tuple[Warning, ...]
+    converter: Converter | None = None  # None: the user gave a ready .tflite
+    calibration: Calibration | None = None
+
+
+class Judged(Struct, frozen=True):
+    """A cell that a verdict is about, and how its case is known."""
+
+    model: str
+    variant: str
+    known: Known
+    left: int | None = None  # ops that are not delegated
+    total: int | None = None
+    speedup: float | None = None  # 1 for the baseline
+    software: bool = False
+    compared: bool = True
+
+
+class Clause(Struct, frozen=True):
+    """The cells of one delegate for which the same holds."""
+
+    advice: Advice
+    likely: bool  # it is inferred from compiled models, not documented
+    cells: tuple[Judged, ...]
+
+
+class DelegateVerdict(Struct, frozen=True):
+    """The verdict on one delegate of a device in one runtime: each of its cells is in one clause."""
+
+    delegate: str
+    runtime: str | None
+    runtime_version: str | None
+    clauses: tuple[Clause, ...]
+
+
+class DeviceVerdict(Struct, frozen=True):
+    """The verdict on a device, accelerators first."""
+
+    device: str
+    delegates: tuple[DelegateVerdict, ...]
+
+
+class CellName(Struct, frozen=True):
+    """The names of a cell."""
+
+    model: str
+    variant: str
+    device: str
+    delegate: str
+    runtime: str | None
+    runtime_version: str | None
+
+
+class ObstacleReason(Struct, frozen=True):
+    """Why ops are not delegated, or why a model is refused."""
+
+    ops: tuple[str, ...]  # empty: the reason is about the model as a whole
+    verdict: str  # "not taken", "uncertain", "refused", "perhaps refused", "wrong outputs", "failed", …
+    reason: str
+    source: str | None = None
+
+
+class Obstacle(Struct, frozen=True):
+    """What stands in the way of some cells, and has the same remedy or, without one, the same reason."""
+
+    remedy: str | None  # None: none is known
+    unlocks: tuple[CellName, ...]  # nothing else stands in their way
+    loads: tuple[CellName, ...]  # refused without it; what else there is shows only then
+    helps: tuple[CellName, ...]  # something else stands in their way, too, or the remedy is none
+    reasons: tuple[ObstacleReason, ...]
+
+
+class ObservedDevice(Struct, frozen=True):
+    """A device of a stored run."""
+
+    name: str
+    cpu: str | None
+    runtime: str | None
+    runtime_version: str | None
+
+
+class ObservedRun(Struct, frozen=True):
+    """A stored run that observed cells of the report."""
+
+    run_id: str
+    started_at: str | None
+    qbench_version: str | None
+    cells: int  # of the report that it is the latest observation of
+    devices: tuple[ObservedDevice, ...]
+
+
+class Made(Struct, frozen=True):
+    """When, where and by which rules a report was made."""
+
+    at: str | None = None  # RFC 3339, UTC
+    host: Host | None = None
+    rules: str | None = None  # SHA-256 of the rules
 
 
 class CompatReport(Struct, frozen=True):
@@ -142,3 +258,7 @@ class CompatReport(Struct, frozen=True):
     variants: tuple[CompatVariant, ...]
     failed: tuple[FailedVariant, ...]
     cells: tuple[CompatCell, ...]
+    made: Made = Made()
+    runs: tuple[ObservedRun, ...] = ()
+    verdicts: tuple[DeviceVerdict, ...] = ()
+    obstacles: tuple[Obstacle, ...] = ()
