@@ -76,9 +76,10 @@ def _clause(clause: Clause, delegate: str, every: Sequence[Pair], usual: str) ->
     texts = []
     for known, cells in groups.items():
         named = {(cell.model, cell.variant): cell for cell in cells}
+        said = known != usual or len(groups) > 1  # else it would seem to be known like the next group
         for group in by_models(named, every):
             speed = _speed([named[pair] for pair in group.pairs])
-            about = "; ".join(filter(None, (group.models, "" if known == usual else known, speed)))
+            about = "; ".join(filter(None, (group.models, known if said else "", speed)))
             texts.append(listed(group.variants, word) + (f" ({about})" if about else ""))
     several = len({cell.variant for cell in clause.cells}) > 1 or texts[0].startswith(ALL)
     return _phrase(clause, delegate)(f", {word} ".join(texts), several)

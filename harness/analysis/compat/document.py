@@ -84,6 +84,7 @@ class Observed(Struct, frozen=True):
     compiler: str | None = None  # the version that compiled what ran
     wrong: tuple[Warning, ...] = ()  # what says that the outputs are of no use
     compared: bool = True  # False: the outputs were compared with no others
+    compared_in: str | None = None  # the earlier run that compared them, if this one did not
 
 
 class Failure(Struct, frozen=True):

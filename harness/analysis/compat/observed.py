@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from delegates.wire import Runtime
 from harness.accelerators import ACCELERATORS, barring
 from harness.analysis.compat.document import Failure, Observed, Outcome
@@ -69,11 +71,22 @@ def find(
         for entry in seen.get(key, ())
         if any_runtime or entry.runtime == (runtime.name, runtime.version)
     ]
-    observations = [entry for entry in matching if isinstance(entry, Observed)]
-    latest = [entry for entry in observations if entry.run_id == observations[-1].run_id]
-    observed = max(latest, key=lambda entry: bool(entry.wrong), default=None)
     failures = [entry for entry in matching if isinstance(entry, Failure)]
-    return observed, next((entry for entry in failures if entry.run_id == matching[-1].run_id), None)
+    failure = next((entry for entry in failures if entry.run_id == matching[-1].run_id), None)
+    return _latest([entry for entry in matching if isinstance(entry, Observed)]), failure
+
+
+def _latest(observations: Sequence[Observed]) -> Observed | None:
+    """Return the latest observation, with what an earlier one says of its outputs if it compared none."""
+    if not observations:
+        return None
+    latest = [entry for entry in observations if entry.run_id == observations[-1].run_id]
+    chosen = max(latest, key=lambda entry: bool(entry.wrong))
+    alike = (one for one in reversed(observations) if one.software == chosen.software)
+    judge = next((one for one in alike if one.compared and one.outcome != "refused"), None)
+    if chosen.compared or judge is None:
+        return chosen
+    return replace(chosen, wrong=judge.wrong, compared=True, compared_in=judge.run_id)
 
 
 def _options(device: DeviceState, delegate: str) -> str | None:

@@ -99,7 +99,8 @@ def _blocks(cell: CompatCell) -> Iterator[_Block]:
 def _observed(cell: CompatCell, seen: Observed) -> Iterator[_Block]:
     run, refusal = f"run {seen.run_id}", cell.predicted.refusal
     for warning in seen.wrong:
-        yield _Block(warning.remedy, None, _WRONG, warning.message, run)
+        where = f"run {seen.compared_in}" if seen.compared_in else run
+        yield _Block(warning.remedy, None, _WRONG, warning.message, where)
     if seen.outcome == "all":
         return
     if seen.outcome == "refused":
