@@ -125,7 +125,10 @@ def test_compat_writes_all_its_forms(qbench, twins, tmp_path):
     assert done.returncode == 0 and "✓ all ○" in done.stdout
     assert all(path.stat().st_size for path in files.values())
     assert files["--html"].read_text("utf-8").startswith("<!DOCTYPE html>")
-    assert json.loads(files["--json"].read_text("utf-8"))["cells"]
+    document = json.loads(files["--json"].read_text("utf-8"))
+    assert document["cells"] and len(document["made"]["rules"]) == 64
+    assert document["made"]["rules"][:12] in files["--markdown"].read_text("utf-8")
+    assert {verdict["device"] for verdict in document["verdicts"]} == {c["device"] for c in document["cells"]}
 
 
 def test_compat_json_alone_on_stdout(qbench, twins):

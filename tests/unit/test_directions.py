@@ -15,7 +15,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 RUNTIMES = {"numpy", "ai_edge_litert", "tflite_runtime", "tensorflow"}
 TENSORFLOW = {"tensorflow", "keras", "tf_keras"}
-DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "markdown_it": "markdown-it-py"}  # where the name is not the package's own
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "sklearn": "scikit-learn",
+    "markdown_it": "markdown-it-py",
+}  # where the name is not the package's own
 OPTIONAL = {"pycoral"}  # looked for, and done without
 
 # From the top down: a room imports from the lines below its own. What stands in one line is apart.
