@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from harness.analysis.compat import CompatReport, DeviceVerdict
 from harness.report.compat_matrix import Matrix, legend, matrices
 from harness.report.compat_obstacles import Remark, differences, remarks
-from harness.report.compat_origin import Releases, moment, origin, releases
+from harness.report.compat_origin import moment, origin
+from harness.report.compat_releases import Releases, releases
 from harness.report.compat_sentences import sentence
 from harness.report.figures import clean
 

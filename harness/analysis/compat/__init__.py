@@ -16,30 +16,32 @@ from harness.accelerators import Prediction, Verdict, predict
 from harness.analysis.compat import observed
 from harness.analysis.compat.document import (
     SCHEMA,
-    CellName,
-    Clause,
     CompatCell,
     CompatDevice,
     CompatModel,
     CompatReport,
     CompatVariant,
-    DelegateVerdict,
     DevicePrediction,
-    DeviceVerdict,
     Failure,
-    Judged,
     Made,
     NeedingOp,
     Needs,
     Observed,
     ObservedDevice,
     ObservedRun,
-    Obstacle,
-    ObstacleReason,
     OpsInTheWay,
     Predicted,
 )
 from harness.analysis.compat.inspection import Inspection, inspect
+from harness.analysis.compat.judged import (
+    CellName,
+    Clause,
+    DelegateVerdict,
+    DeviceVerdict,
+    Judged,
+    Obstacle,
+    ObstacleReason,
+)
 from harness.analysis.compat.limits import needs
 from harness.analysis.compat.obstacles import obstacles
 from harness.analysis.compat.predicted import in_the_way, predicted, predictions

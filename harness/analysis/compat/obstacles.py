@@ -6,14 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from harness.accelerators import Refusal, Verdict
-from harness.analysis.compat.document import (
-    CellName,
-    CompatCell,
-    Observed,
-    Obstacle,
-    ObstacleReason,
-    OpsInTheWay,
-)
+from harness.analysis.compat.document import CompatCell, Observed, OpsInTheWay
+from harness.analysis.compat.judged import CellName, Obstacle, ObstacleReason
 
 _WHOLE = "refused", "perhaps refused"
 _WRONG = "wrong outputs"

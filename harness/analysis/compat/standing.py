@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from harness.analysis.compat.document import CompatCell, Kind, Known, Observed, Predicted
+from harness.analysis.compat.document import CompatCell, Observed, Predicted
+from harness.analysis.compat.judged import Kind, Known
 from harness.record import Speedup
 
 

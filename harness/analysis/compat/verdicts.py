@@ -6,14 +6,8 @@ from collections.abc import Iterable
 from typing import get_args
 
 from harness.accelerators import ACCELERATORS
-from harness.analysis.compat.document import (
-    Advice,
-    Clause,
-    CompatCell,
-    DelegateVerdict,
-    DeviceVerdict,
-    Judged,
-)
+from harness.analysis.compat.document import CompatCell
+from harness.analysis.compat.judged import Advice, Clause, DelegateVerdict, DeviceVerdict, Judged
 from harness.analysis.compat.standing import Standing, standing
 
 Column = tuple[str, str | None, str | None]  # delegate, runtime, its version
