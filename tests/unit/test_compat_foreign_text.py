@@ -15,7 +15,7 @@ from harness.record import FailedVariant
 from harness.report import compat as terminal
 from harness.report import compat_html, compat_markdown, output
 from harness.report.compat_view import view
-from tests.unit.compat_cells import cell, predicted, refused, report_of
+from tests.unit.compat_cells import cell, observed, predicted, refused, report_of
 
 NAMES = {
     "script": "<script>alert(1)</script>",
@@ -36,7 +36,7 @@ def hostile(name: str) -> CompatReport:
     cells = [
         cell(name, predicted(8), model=name, column=column, way=(way,)),
         cell(f"{name}2", replace(refused(), refusal=Refusal(name, name, name)), model=name, column=column),
-        cell("plain", predicted(9), model=name, column=column),
+        cell("plain", predicted(9), replace(observed(8), matches=False), model=name, column=column),
     ]
     return replace(report_of(cells), failed=(FailedVariant(name, name, name),))
 
@@ -73,8 +73,9 @@ def test_the_page_has_our_tags_only(kind):
     seen, text = view(found), words(page.text)
     for verdict in seen.verdicts:
         assert words(f"{verdict.head}: {verdict.text}") in text
-    for remark in seen.obstacles:
-        assert words(remark.head) in text
+    for line in (*(remark.head for remark in seen.obstacles), *seen.differences, *seen.failed):
+        assert words(line) in text
+    assert len(seen.obstacles) == 2 and len(seen.differences) == len(seen.failed) == 1
 
 
 @pytest.mark.parametrize("kind", NAMES)
