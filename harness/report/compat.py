@@ -76,7 +76,7 @@ def _lines(title: str, lines: Sequence[str], console: Console) -> None:
 
 
 def _remark(remark: Remark, console: Console) -> None:
-    print_indented(remark.head, 2, console)
+    print_indented(remark.head, 2, console, "bold")
     for effect in remark.effects:
         print_indented(f"→ {effect}", 4, console)
     for reason in remark.reasons:
