@@ -131,7 +131,7 @@ def _runs(cells: Iterable[CompatCell], documents: Iterable[Document]) -> Iterato
     """Yield the runs that the report shows something of, oldest first."""
     found = [source for cell in cells if (source := cell.failure or cell.observed) is not None]
     counts = Counter(source.run_id for source in found)
-    for document in documents:
+    for document in {document.run_id: document for document in documents}.values():
         if counts[document.run_id]:
             devices = tuple(
                 ObservedDevice(device.name, device.cpu, device.runtime, device.runtime_version)
