@@ -56,10 +56,10 @@ def compat(
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Predict which ops each delegate will take.
+    """Say what to ship on each device.
 
-    Gives a reason for every op that stays on the CPU. Needs no hardware. Where a stored run has observed
-    the same cell, the observation is shown, too.
+    Predicts which ops each delegate will take, and gives a reason and, if one is known, a remedy for every op
+    that it leaves. Needs no hardware. What stored runs have observed of the same cells beats the predictions.
     """
     from harness.report import compat as terminal
     from harness.report import compat_html, compat_markdown

@@ -1,32 +1,53 @@
-"""The tables of the compatibility report: one per device, with a mark for how each entry is known."""
+"""The matrix of the compatibility report: variants down, delegates of devices across."""
+
+# ruff: noqa: RUF001, RUF002, RUF003 (the typographic signs are meant)
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from harness.analysis.compat import CompatCell, CompatDevice, Observed, Predicted
-from harness.report.figures import clean
+from harness.analysis.compat import CompatCell, Standing, standing
+from harness.report.figures import brief, clean, factor, short
 
 PREDICTED, SEEN, DIFFERS = "○", "●", "≠"
-LEGEND = (
-    f"{PREDICTED} predicted, not measured · {SEEN} observed in a stored run, not against the prediction"
-    f" · {DIFFERS} observed, not as predicted · likely: inferred from compiled models, not documented"
-)
-_KNOWN_FROM = {
-    "installed": "installed here",
-    "profile": "named in the profile; the version is an assumption",
-    "assumed": "nothing says which runtime it has: both are shown",
+SIGNS = {
+    "all": "✓",
+    "partly": "◐",
+    "none": "✗",
+    "refused": "✗",
+    "uncertain": "?",
+    "wrong": "!",
+    "failed": "!",
 }
+_MARKS = f"{PREDICTED} predicted · {SEEN} observed in a stored run · {DIFFERS} observed, not as predicted."
+_MEANING = (
+    "Ops that are delegated: ✓ all · ◐ some · ✗ none, or the model is refused · ? can't tell · "
+    "! wrong outputs, or the latest run failed."
+)
+_FIGURES = (
+    "×: measured speedup over the run's baseline. "
+    "Whether outputs are right is known only where a run compared them."
+)
+_LIKELY = "likely: inferred from compiled models, not documented."
+_Key = tuple[str, str, str | None, str | None]  # device, delegate, runtime, its version
+_NAME = 40  # characters of a name in the head of a column or line
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An entry of a table. `mark` is one of the marks above, `kind` an outcome, which decides the colour."""
+    """An entry of the matrix. `kind` decides the colour, `mark` is one of those above."""
 
-    mark: str
-    text: str
     kind: str
+    words: str  # "all", "6 of 7", "none", "refused", "uncertain, 12 to 13 of 13"
+    mark: str
+    known: str  # in words: "predicted", "observed", "observed, not as predicted"
+    notes: tuple[str, ...] = ()  # "3.12×", "software"
+
+    @property
+    def text(self) -> str:
+        """The entry in short: "✓ all ● 3.12×"."""
+        return " ".join((SIGNS[self.kind], self.words, self.mark, *self.notes))
 
     @property
     def differs(self) -> bool:
@@ -35,76 +56,98 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Line:
-    """A line of a table, with one entry per column."""
+class Column:
+    """The head of a column."""
 
-    model: str
+    device: str
+    delegate: str
+    runtime: str = ""  # only if the device has several
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Its lines: the device, and below it what the device's name does not say."""
+        below = "" if self.delegate == self.device else self.delegate
+        return tuple(filter(None, (self.device, below, self.runtime)))
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the matrix, with one entry per column."""
+
     variant: str
     entries: tuple[Entry, ...]
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """The table of a device: one line per variant, one column per delegate and runtime."""
+    """All cells of one model."""
 
-    device: str
-    about: str
-    columns: tuple[str, ...]
+    model: str
+    columns: tuple[Column, ...]
     lines: tuple[Line, ...]
 
 
-def matrix(device: CompatDevice, cells: Iterable[CompatCell]) -> Matrix:
-    """Return the table of one device."""
-    mine = [cell for cell in cells if cell.device == device.name]
-    columns = tuple(dict.fromkeys(map(column, mine)))
-    entries: dict[tuple[str, str], dict[str, Entry]] = {}
-    for cell in mine:
-        entries.setdefault((cell.model, cell.variant), {})[column(cell)] = entry(cell)
-    runtimes = " and ".join(f"{runtime.name} {runtime.version}" for runtime in device.runtimes)
+def matrices(cells: Iterable[CompatCell]) -> list[Matrix]:
+    """Return one matrix per model, in the order of the cells."""
+    models: dict[str, dict[str, dict[_Key, CompatCell]]] = {}
+    for cell in cells:
+        models.setdefault(cell.model, {}).setdefault(cell.variant, {})[_key(cell)] = cell
+    return [_matrix(model, lines) for model, lines in models.items()]
+
+
+def legend(cells: Iterable[CompatCell], *, marks: bool) -> str:
+    """Return what the signs mean. marks: also those that say how an entry is known."""
+    likely = any(standing(cell).likely for cell in cells)
+    return " ".join((_MEANING, *[_MARKS] * marks, _FIGURES, *[_LIKELY] * likely))
+
+
+def _key(cell: CompatCell) -> _Key:
+    return cell.device, cell.delegate, cell.runtime, cell.runtime_version
+
+
+def _matrix(model: str, lines: dict[str, dict[_Key, CompatCell]]) -> Matrix:
+    keys = [*dict.fromkeys(key for cells in lines.values() for key in cells)]
     return Matrix(
-        device=clean(device.name),
-        about=clean(f"{device.place}, {runtimes} ({_KNOWN_FROM[device.runtimes_known_from]})"),
-        columns=columns,
-        lines=tuple(
-            Line(clean(model), clean(variant), tuple(by_column[name] for name in columns))
-            for (model, variant), by_column in entries.items()
+        short(model),
+        tuple(_column(key, keys) for key in keys),
+        tuple(
+            Line(brief(clean(variant), _NAME), tuple(entry(standing(cells[key])) for key in keys))
+            for variant, cells in lines.items()
         ),
     )
 
 
-def column(cell: CompatCell) -> str:
-    """Return the header of a cell's column: "xnnpack, ai-edge-litert 2.3.0"."""
-    runtime = f", {cell.runtime} {cell.runtime_version}" if cell.runtime else ""
-    return clean(f"{cell.delegate}{runtime}")
+def _column(key: _Key, every: Iterable[_Key]) -> Column:
+    device, delegate, runtime, version = key
+    several = sum(other[:2] == key[:2] for other in every) > 1
+    names = (device, delegate, f"{runtime} {version}" if several else "")
+    return Column(*(brief(clean(name), _NAME) for name in names))
 
 
-def entry(cell: CompatCell) -> Entry:
-    """Return the entry of a cell: "all 31", "likely 98 of 157", "none of 4", "refused", "12 to 13 of 13"."""
-    seen = cell.observed
-    if seen is None:
-        return Entry(PREDICTED, _predicted(cell.predicted), cell.predicted.outcome)
-    text = _observed(seen)
-    if seen.matches is False:
-        return Entry(DIFFERS, f"{text} (predicted {_predicted(cell.predicted)})", seen.outcome)
-    return Entry(SEEN, text, seen.outcome)
+def entry(stands: Standing) -> Entry:
+    """Return the entry of a cell."""
+    mark, known = (SEEN, "observed") if stands.known == "observed" else (PREDICTED, "predicted")
+    if stands.differs:
+        mark, known = DIFFERS, "observed, not as predicted"
+    return Entry(stands.kind, _words(stands), mark, known, tuple(_notes(stands)))
 
 
-def _observed(seen: Observed) -> str:
-    software = " (software)" if seen.software else ""
-    return _words(seen.outcome, seen.taken, seen.total) + software
+def _words(stands: Standing) -> str:
+    likely = "likely " if stands.likely else ""
+    if stands.kind == "uncertain":
+        most = (stands.taken or 0) + stands.uncertain
+        between = f" to {most}" if stands.uncertain else ""
+        refused = ", perhaps refused" if stands.perhaps_refused else ""
+        return f"uncertain, {likely}{stands.taken}{between} of {stands.total}{refused}"
+    return likely + (f"{stands.taken} of {stands.total}" if stands.kind == "partly" else stands.kind)
 
 
-def _predicted(predicted: Predicted) -> str:
-    likely = "likely " if predicted.likely and predicted.outcome != "refused" else ""
-    if predicted.outcome != "uncertain":
-        return likely + _words(predicted.outcome, predicted.taken, predicted.total)
-    most = predicted.taken + predicted.uncertain
-    between = f" to {most}" if predicted.uncertain else ""
-    refused = ", perhaps refused" if predicted.refusal else ""
-    return f"{likely}{predicted.taken}{between} of {predicted.total}{refused}"
-
-
-def _words(outcome: str, taken: int | None, total: int | None) -> str:
-    """Return an outcome other than "uncertain" in words."""
-    words = {"refused": "refused", "all": f"all {total}", "none": f"none of {total}"}
-    return words.get(outcome, f"{taken} of {total}")
+def _notes(stands: Standing) -> Iterable[str]:
+    if stands.software:
+        yield "software"
+    if stands.baseline:
+        yield "baseline"
+    elif stands.speedup is not None and stands.kind != "wrong":
+        yield factor(stands.speedup.value)
+    if stands.threads != 1:
+        yield f"{stands.threads} threads"

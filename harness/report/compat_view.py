@@ -1,22 +1,24 @@
-"""The compatibility report as tables and sections, which all output formats show."""
+"""The compatibility report as texts, which all output formats show in the same order."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.analysis.compat import CompatReport
-from harness.report import compat_remarks as remarks
-from harness.report.compat_matrix import LEGEND, Matrix, matrix
-from harness.report.compat_remarks import Remark
+from harness.analysis.compat import CompatReport, DeviceVerdict
+from harness.report.compat_matrix import Matrix, legend, matrices
+from harness.report.compat_obstacles import Remark, differences, remarks
+from harness.report.compat_origin import moment, origin
+from harness.report.compat_releases import Releases, releases
+from harness.report.compat_sentences import sentence
 from harness.report.figures import clean
 
 
 @dataclass(frozen=True)
-class Section:
-    """A heading, and at least one remark below it."""
+class Verdict:
+    """The sentence about one device."""
 
-    title: str
-    remarks: tuple[Remark, ...]
+    head: str  # the device, and how all of it is known
+    text: str
 
 
 @dataclass(frozen=True)
@@ -24,27 +26,40 @@ class View:
     """The report as texts, which are single printable lines."""
 
     title: str
-    version: str
-    legend: str
+    about: str  # when, where and with what it was made
+    verdicts: tuple[Verdict, ...]
     matrices: tuple[Matrix, ...]
-    sections: tuple[Section, ...]
+    legend: str  # of the matrices as texts
+    legend_in_words: str  # where entries say in words how they are known
+    differences: tuple[str, ...]
+    obstacles: tuple[Remark, ...]
+    failed: tuple[str, ...]
+    releases: Releases
+    origin: tuple[tuple[str, str], ...]
 
 
 def view(report: CompatReport) -> View:
     """Return the report as texts."""
-    sections = {
-        "Observed otherwise than predicted": remarks.differences(report.cells),
-        "What stands in the way": remarks.in_the_way(report.cells),
-        "What runtimes load": [
-            *remarks.refusals(report.cells),
-            *remarks.needed_releases(report.variants),
-        ],
-        "Variants that could not be made": remarks.failures(report.failed),
-    }
     return View(
         title="Compatibility report",
-        version=clean(f"qbench {report.qbench_version}"),
-        legend=LEGEND,
-        matrices=tuple(matrix(device, report.cells) for device in report.devices),
-        sections=tuple(Section(title, tuple(found)) for title, found in sections.items() if found),
+        about=_about(report),
+        verdicts=tuple(map(_verdict, report.verdicts)),
+        matrices=tuple(matrices(report.cells)),
+        legend=legend(report.cells, marks=True),
+        legend_in_words=legend(report.cells, marks=False),
+        differences=tuple(differences(report.cells)),
+        obstacles=tuple(remarks(report.obstacles, report.cells)),
+        failed=tuple(clean(f"{one.model} {one.name}: {one.reason}") for one in report.failed),
+        releases=releases(report),
+        origin=tuple(origin(report)),
     )
+
+
+def _about(report: CompatReport) -> str:
+    seen = sum(cell.observed is not None or cell.failure is not None for cell in report.cells)
+    how = f"{seen} of {len(report.cells)} cells observed in stored runs, the others predicted"
+    return clean(", ".join(filter(None, (moment(report.made.at), f"qbench {report.qbench_version}", how))))
+
+
+def _verdict(of: DeviceVerdict) -> Verdict:
+    return Verdict(*map(clean, sentence(of)))

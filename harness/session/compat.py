@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from harness import analysis, store
-from harness.analysis.compat import CompatReport, ReadModel, report, target
+from harness.accelerators import rulebook
+from harness.analysis.compat import CompatReport, Made, ReadModel, report, target
 from harness.config import Config
 from harness.devices import host
 from harness.quantize import VariantSet
@@ -25,7 +28,9 @@ def compat(options: Options, config: Config, watcher: Watcher) -> CompatReport:
     models = variants.make_all(options, config, oldest_limiting(runtimes), watcher)
     stored = map(analysis.document, store.load_all(options.results))
     documents = [side for document in stored for side in analysis.apart(document)]
-    return report([read_variants(made) for made in models], targets, documents)
+    at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    made = Made(at, host.describe(), rulebook.sha256())
+    return report([read_variants(model) for model in models], targets, documents, made)
 
 
 def read_variants(made: VariantSet) -> ReadModel:

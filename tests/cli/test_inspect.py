@@ -122,10 +122,13 @@ def test_a_missing_file_and_an_unknown_device(qbench, dense, tmp_path):
 def test_compat_writes_all_its_forms(qbench, twins, tmp_path):
     files = {"--html": tmp_path / "r.html", "--markdown": tmp_path / "r.md", "--json": tmp_path / "r.json"}
     done = qbench("compat", "--model", twins, *(part for pair in files.items() for part in pair))
-    assert done.returncode == 0 and "○ all 1" in done.stdout
+    assert done.returncode == 0 and "✓ all ○" in done.stdout
     assert all(path.stat().st_size for path in files.values())
     assert files["--html"].read_text("utf-8").startswith("<!DOCTYPE html>")
-    assert json.loads(files["--json"].read_text("utf-8"))["cells"]
+    document = json.loads(files["--json"].read_text("utf-8"))
+    assert document["cells"] and len(document["made"]["rules"]) == 64
+    assert document["made"]["rules"][:12] in files["--markdown"].read_text("utf-8")
+    assert {verdict["device"] for verdict in document["verdicts"]} == {c["device"] for c in document["cells"]}
 
 
 def test_compat_json_alone_on_stdout(qbench, twins):
@@ -137,7 +140,7 @@ def test_compat_json_alone_on_stdout(qbench, twins):
 def test_compat_says_what_runs_have_seen(qbench, twins):
     assert qbench("run", "--model", twins, "--device", "xnnpack", "--budget", "0.02").returncode == 0
     done = qbench("compat", "--model", twins, "--device", "xnnpack")
-    assert "● all 1" in done.stdout
+    assert "✓ all ● baseline" in done.stdout
 
 
 def test_compat_complains_before_the_work(qbench, twins, tmp_path):

@@ -24,14 +24,28 @@ from harness.analysis.compat import (
     ReadModel,
     Target,
     report,
+    standing,
 )
 from harness.config import DelegateSpec, DeviceProfile
 from harness.models import resolve_model
 from harness.quantize import make_variants
-from harness.record import Delegate, DeviceState, Document, Profile, Row, Status, Variant, WorkerEnd
+from harness.record import (
+    BaselineName,
+    Delegate,
+    DeviceState,
+    Document,
+    Fidelity,
+    Profile,
+    Row,
+    Speedup,
+    Status,
+    Variant,
+    Warning,
+    WorkerEnd,
+)
 from harness.report import compat as terminal
 from harness.report import compat_html, compat_markdown
-from harness.report.compat_remarks import Remark
+from harness.report.compat_obstacles import Remark
 from harness.report.compat_view import view
 from harness.tflite import read_model_file
 from tests.models import dense_model
@@ -39,7 +53,6 @@ from tests.ops import Op, Tensor, build, one
 
 LITERT = Runtime("ai-edge-litert", "2.3.0")
 TFLITE = Runtime("tflite-runtime", "2.14.0")
-NASTY = '<b>|`_*"\x1b[31m&'
 SHAPE = [1, 4]
 
 
@@ -126,9 +139,10 @@ def cells(found: CompatReport) -> dict[tuple[str, str, str | None], CompatCell]:
     return {(c.variant, c.delegate, c.runtime): c for c in found.cells}
 
 
-def section(found: CompatReport, title: str) -> list[Remark]:
-    """The remarks under a heading of the report; none where it is not there."""
-    return [remark for part in view(found).sections if part.title == title for remark in part.remarks]
+def remark(found: CompatReport, head: str) -> Remark:
+    """The remark whose remedy or reason contains a text."""
+    (one,) = [remark for remark in view(found).obstacles if head in remark.head]
+    return one
 
 
 def test_every_delegate_and_runtime_has_a_cell(model):
@@ -147,7 +161,8 @@ def test_every_delegate_and_runtime_has_a_cell(model):
 def test_the_keys_of_the_json(model):
     """They are what scripts rely on."""
     made = json.loads(json.dumps(msgspec.to_builtins(report([model], [target("xnnpack")])), allow_nan=False))
-    assert [*made] == ["schema", "qbench_version", "models", "devices", "variants", "failed", "cells"]
+    keys = ["schema", "qbench_version", "models", "devices", "variants", "failed", "cells"]
+    assert [*made] == [*keys, "made", "runs", "verdicts", "obstacles"]
     assert made["devices"][0] == {
         "name": "board",
         "place": "ssh",
@@ -157,7 +172,7 @@ def test_the_keys_of_the_json(model):
     }
     variant, cell = made["variants"][1], made["cells"][1]
     keys = ["model", "variant", "scheme", "sha256", "size_bytes", "needs", "warnings"]
-    assert [*variant] == keys
+    assert [*variant] == [*keys, "converter", "calibration"]
     assert [*made["failed"][0]] == ["model", "variant", "reason", "side"]
     assert cell["predicted"] == {
         "outcome": "partly",
@@ -173,34 +188,36 @@ def test_the_keys_of_the_json(model):
 
 
 @pytest.mark.parametrize(
-    ("status", "delegated", "matches", "mark", "text"),
+    ("status", "delegated", "matches", "text"),
     [
-        ("partial", 1, True, "●", "1 of 2"),
-        ("fallback", 0, False, "≠", "none of 2 (predicted 1 of 2)"),
-        ("refused", 0, False, "≠", "refused (predicted 1 of 2)"),
+        ("partial", 1, True, "◐ 1 of 2 ●"),
+        ("fallback", 0, False, "✗ none ≠"),
+        ("refused", 0, False, "✗ refused ≠"),
     ],
 )
-def test_observed_beside_predicted(model, status, delegated, matches, mark, text):
+def test_observed_beside_predicted(model, status, delegated, matches, text):
     plain = report([model], [target("xnnpack")])
     found = report([model], [target("xnnpack")], [run_of(plain, "two", status, delegated)])
     observed = cells(found)["two", "xnnpack", "ai-edge-litert"].observed
     assert observed is not None and observed.matches is matches
-    entry = view(found).matrices[0].lines[1].entries[0]
-    assert (entry.mark, entry.text) == (mark, text)
-    assert len(section(found, "Observed otherwise than predicted")) == (not matches)
-    reasons = [remark.reason for remark in section(found, "What stands in the way")]
-    assert reasons == ["no kernel in XNNPACK"] * matches
+    seen = view(found)
+    assert seen.matrices[1].lines[0].entries[0].text == text
+    assert len(seen.differences) == (not matches)
+    heads = [remark.head for remark in seen.obstacles]
+    expected = "FLOOR_MOD: no kernel in XNNPACK" if matches else "as seen"
+    assert len(heads) == 1 and expected in heads[0]
+    assert [run.cells for run in found.runs] == [1]
 
 
 @pytest.mark.parametrize(
-    ("status", "in_the_way", "limits"),
+    ("status", "limits"),
     [
-        (None, ["uncertain"], ["perhaps refused"]),
-        ("ok", [], []),  # what a run saw taken or loaded is in doubt no more
-        ("refused", ["uncertain"], ["as seen"]),
+        (None, ["uncertain", "perhaps refused"]),
+        ("ok", []),  # what a run saw taken or loaded is in doubt no more
+        ("refused", ["as seen"]),
     ],
 )
-def test_what_a_run_saw_settles_what_was_uncertain(tmp_path, status, in_the_way, limits):
+def test_what_a_run_saw_settles_what_was_uncertain(tmp_path, status, limits):
     """Of a LiteRT between those that were asked it is not known whether it has ADD version 6."""
     folder = tmp_path / "net"
     folder.mkdir()
@@ -211,11 +228,10 @@ def test_what_a_run_saw_settles_what_was_uncertain(tmp_path, status, in_the_way,
     older = target("xnnpack", runtimes=(Runtime("ai-edge-litert", "1.2.0"),))
     runs = [run_of(report([made], [older]), "odd", status, 2, version="1.2.0")] if status else []
     found = report([made], [older], runs)
-    assert not section(found, "Observed otherwise than predicted")
-    assert len(section(found, "What stands in the way")) == len(in_the_way)
-    remarks = section(found, "What runtimes load")
-    said = [f"{remark.where} {remark.reason}" for remark in remarks if "TensorFlow" not in remark.where]
-    assert len(said) == len(limits) and all(a in b for a, b in zip(limits, said, strict=True))
+    assert not view(found).differences
+    said = [f"{remark.head} {' '.join(remark.reasons)}" for remark in view(found).obstacles]
+    assert all(any(limit in text for text in said) for limit in limits)
+    assert bool(said) is bool(limits)
 
 
 def test_other_files_runtimes_and_devices_are_no_observation(model):
@@ -249,6 +265,64 @@ def test_only_some_refusals_are_observations(model, delegate, stage, counts):
     assert any(cell.observed for cell in found.cells) is counts
 
 
+def seen_of(model: ReadModel, *runs: Document) -> CompatCell:
+    """The cell of `two` on xnnpack, with these runs stored one after the other."""
+    named = [replace(run, run_id=f"run-{number}") for number, run in enumerate(runs)]
+    return cells(report([model], [target("xnnpack")], named))["two", "xnnpack", "ai-edge-litert"]
+
+
+def changed(run: Document, **keys: Any) -> Document:
+    return replace(run, cells=(replace(run.cells[0], **keys),))
+
+
+def test_a_latest_run_that_failed_is_told_until_another_one_succeeds(model):
+    good = run_of(report([model], [target("xnnpack")]), "two", "partial", 1)
+    for status, stage in (("crashed", None), ("timeout", None), ("refused", "invoke")):
+        refusal = WorkerEnd(stage) if stage else None
+        bad = changed(good, status=status, refusal=refusal, ops=None)
+        failed = seen_of(model, good, bad)
+        assert failed.failure is not None and failed.failure.status == status
+        assert failed.observed is not None and failed.observed.run_id == "run-0"
+        assert standing(failed).kind == "failed"
+        assert seen_of(model, bad, good).failure is None
+        lost = replace(bad, devices=(replace(bad.devices[0], problem="connection lost"),))
+        assert seen_of(model, good, lost).failure is None
+
+
+def test_outputs_that_were_wrong_stay_wrong_until_they_are_compared_again(model):
+    good = run_of(report([model], [target("xnnpack")]), "two", "partial", 1)
+    wrong = changed(good, warnings=(Warning("delegate-differs", "it computes something else"),))
+    silent = changed(good, warnings=(Warning("not-compared", "alone"),))
+    assert standing(seen_of(model, wrong)).kind == "wrong"
+    assert standing(seen_of(model, wrong, silent)).kind == "wrong"
+    assert standing(seen_of(model, wrong, good)).kind == "partly"
+    assert standing(seen_of(model, silent)).compared is False
+    elsewhere = changed(wrong, delegate_facts={"software": True})  # a stand-in's outputs say nothing of this
+    assert standing(seen_of(model, elsewhere, silent)).kind == "partly"
+    far = changed(good, fidelity=Fidelity("float32/cpu@board", sqnr_db=3.0))  # stored before the warning was
+    assert standing(seen_of(model, far)).kind == "wrong"
+
+
+def test_speedups_are_those_of_valid_times(model):
+    good = run_of(report([model], [target("xnnpack")]), "two", "partial", 1)
+    fast = Speedup(3.0, 2.9, 3.1, BaselineName("float32", "cpu", "board", 1))
+    assert standing(seen_of(model, changed(good, speedup=fast))).speedup == fast
+    assert standing(seen_of(model, changed(good, speedup=fast, baseline=True))).speedup is None
+    for code in ("zero-times", "software-gpu", "interface-differs"):
+        doubtful = changed(good, speedup=fast, warnings=(Warning(code, "…"),))
+        assert standing(seen_of(model, doubtful)).speedup is None
+
+
+def test_of_several_thread_counts_the_first_counts_unless_one_is_wrong(model):
+    good = run_of(report([model], [target("xnnpack")]), "two", "partial", 1)
+    (row,) = good.cells
+    wrong = (Warning("nan-output", "NaN"),)
+    both = replace(good, cells=(row, replace(row, threads=4)))
+    assert standing(seen_of(model, both)).threads == 1
+    bad = replace(good, cells=(row, replace(row, threads=4, warnings=wrong)))
+    assert (standing(seen_of(model, bad)).kind, standing(seen_of(model, bad)).threads) == ("wrong", 4)
+
+
 @pytest.mark.parametrize(
     ("delegate", "options", "stored", "counts"),
     [
@@ -274,7 +348,15 @@ def test_all_forms_say_the_same(model):
     texts = (out.getvalue(), compat_markdown.render(document), page)
     for text in texts:
         plain = text.replace("\\", "")
-        for expected in ("○ all 1", "○ 1 of 2", "○ refused", "FLOOR_MOD", "Model not quantized", "broken"):
+        for expected in (
+            "✓ all",
+            "◐ 1 of 2",
+            "✗ refused",
+            "FLOOR_MOD",
+            "Model not quantized",
+            "broken",
+            "predicted",
+        ):
             assert expected in plain
 
 
@@ -295,19 +377,8 @@ def test_all_forms_say_what_is_only_likely(tmp_path):
     page = re.sub(r"<[^>]+>", " ", html.unescape(compat_html.render(document)))
     for text in (out.getvalue(), compat_markdown.render(document), page):
         plain = text.replace("\\", "")
-        for expected in ("○ likely all 1", "RESIZE_NEAREST_NEIGHBOR likely taken", "seen mapped", "likely:"):
+        for expected in ("✓ likely all", "RESIZE_NEAREST_NEIGHBOR likely taken", "seen mapped", "likely:"):
             assert expected in plain
-
-
-def test_names_are_shown_as_they_are(model):
-    document = report([model], [target("xnnpack", name=NASTY)])
-    page = compat_html.render(document)
-    assert "<b>" not in page and "&lt;b&gt;|`_*" in page and "\x1b" not in page
-    assert "<script" not in page and "http" not in page.split("</style>")[0]
-    assert "\\<b\\>\\|\\`\\_\\*" in compat_markdown.render(document)
-    out = StringIO()
-    terminal.render(document, Console(file=out, width=80, highlight=False))
-    assert "\x1b" not in out.getvalue() and "<b>|`_*" in out.getvalue()
 
 
 def test_the_oldest_release_that_loads_a_variant(model):
@@ -320,16 +391,19 @@ def needing(name: str, release: str | None, op: str = "FULLY_CONNECTED") -> Comp
     return CompatVariant("net", name, "float32", None, None, Needs(release, (NeedingOp(op, 1, False),)), ())
 
 
-def test_releases_are_named_once_the_oldest_first(model):
-    variants = (needing("0", "2.9"), needing("1", None), needing("2", "2.10"), needing("3", "2.9", "GELU"))
-    found = replace(report([model], [target("cpu")]), variants=variants)
-    where = [remark.where for remark in section(found, "What runtimes load")]
-    assert where == [
-        "TensorFlow Lite 2.9 or newer",
-        "TensorFlow Lite 2.9 or newer",  # for another op; the terminal prints the heading once
-        "TensorFlow Lite 2.10 or newer",
-        "a TensorFlow Lite newer than all known here",
-    ]
+def test_the_oldest_releases_are_one_table(model):
+    variants = (needing("0", "2.9"), needing("1", None), needing("2", "2.16"), needing("3", "2.9", "GELU"))
+    other = replace(needing("0", "2.10", "ADD"), model="other")
+    table = view(replace(report([model], [target("cpu")]), variants=(*variants, other))).releases
+    assert table.headers == ("variant", "net", "other", "because of")
+    assert table.lines == (
+        ("0", "2.9", "2.10", "FULLY_CONNECTED version 1, ADD version 1"),
+        ("1", "newer than all known", "–", "FULLY_CONNECTED version 1"),  # noqa: RUF001
+        ("2", "2.16", "–", "FULLY_CONNECTED version 1"),  # noqa: RUF001
+        ("3", "2.9", "–", "GELU version 1"),  # noqa: RUF001
+    )
+    assert "needs ai-edge-litert" in table.note
+    assert "needs ai-edge-litert" not in view(report([model], [target("cpu")])).releases.note
 
 
 def test_runtimes_of_a_profile():

@@ -19,6 +19,7 @@ DISTRIBUTIONS = {  # where the name is not the package's own
     "PIL": "pillow",
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
+    "markdown_it": "markdown-it-py",
 }
 OPTIONAL = {"pycoral"}  # looked for, and done without
 

@@ -8,7 +8,8 @@ from msgspec import Struct, field
 
 from delegates.wire import Runtime
 from harness.accelerators import OpVerdict, Refusal
-from harness.record import FailedVariant, Warning
+from harness.analysis.compat.judged import DeviceVerdict, Obstacle
+from harness.record import Calibration, Converter, FailedVariant, Host, Speedup, Warning
 
 SCHEMA = 1
 
@@ -75,6 +76,22 @@ class Observed(Struct, frozen=True):
     reason: str | None
     software: bool
     matches: bool | None = None  # whether it agrees with the prediction; None: can't be compared
+    threads: int = 1
+    speedup: Speedup | None = None  # None: not measured, or no valid times
+    baseline: bool = False
+    compiler: str | None = None  # the version that compiled what ran
+    wrong: tuple[Warning, ...] = ()  # what says that the outputs are of no use
+    compared: bool = True  # False: the outputs were compared with no others
+    compared_in: str | None = None  # the earlier run that compared them, if this one did not
+
+
+class Failure(Struct, frozen=True):
+    """A stored run in which a cell crashed, hung or failed with an error while running."""
+
+    run_id: str
+    runtime: tuple[str | None, str | None]  # name, version
+    status: Literal["crashed", "timeout", "refused"]
+    reason: str | None
 
 
 class OpsInTheWay(Struct, frozen=True):
@@ -101,6 +118,7 @@ class CompatCell(Struct, frozen=True):
     predicted: Predicted
     observed: Observed | None
     in_the_way: tuple[OpsInTheWay, ...]
+    failure: Failure | None = None  # of the latest run of this cell, if it failed
 
 
 class CompatModel(Struct, frozen=True):
@@ -108,6 +126,7 @@ class CompatModel(Struct, frozen=True):
 
     name: str
     source: str | None
+    sha256: str | None = None
 
 
 class CompatDevice(Struct, frozen=True):
@@ -130,6 +149,35 @@ class CompatVariant(Struct, frozen=True):
     size_bytes: int | None
     needs: Needs | None  # None: it has no ops
     warnings: tuple[Warning, ...]
+    converter: Converter | None = None  # None: the user gave a ready .tflite
+    calibration: Calibration | None = None
+
+
+class ObservedDevice(Struct, frozen=True):
+    """A device of a stored run."""
+
+    name: str
+    cpu: str | None
+    runtime: str | None
+    runtime_version: str | None
+
+
+class ObservedRun(Struct, frozen=True):
+    """A stored run that observed cells of the report."""
+
+    run_id: str
+    started_at: str | None
+    qbench_version: str | None
+    cells: int  # of the report that it is the latest observation of
+    devices: tuple[ObservedDevice, ...]
+
+
+class Made(Struct, frozen=True):
+    """When, where and by which rules a report was made."""
+
+    at: str | None = None  # RFC 3339, UTC
+    host: Host | None = None
+    rules: str | None = None  # SHA-256 of the rules
 
 
 class CompatReport(Struct, frozen=True):
@@ -142,3 +190,7 @@ class CompatReport(Struct, frozen=True):
     variants: tuple[CompatVariant, ...]
     failed: tuple[FailedVariant, ...]
     cells: tuple[CompatCell, ...]
+    made: Made = Made()
+    runs: tuple[ObservedRun, ...] = ()
+    verdicts: tuple[DeviceVerdict, ...] = ()
+    obstacles: tuple[Obstacle, ...] = ()
