@@ -33,7 +33,7 @@ from harness.store.index import CellFilter, RunFilter
 wanted = CellFilter(variants=("a",), devices=("cpu",), threads=(1,)) if sys.argv[2:] else CellFilter()
 print(len(list_cells(Path(sys.argv[1]), RunFilter(), wanted, print)[1]))
 """
-INDEX = ".qbench-index-2.sqlite"
+INDEX = ".qbench-index-3.sqlite"
 TIMES = 5
 LINKED = ("samples.bin", "outputs.bin")
 

@@ -30,6 +30,7 @@ from harness.record.row import (
     Warning,
 )
 from harness.record.run import Header, Run
+from harness.record.subject import HasSubject, Subject, subject
 from harness.record.variant import (
     Calibration,
     Converter,
@@ -65,6 +66,7 @@ __all__ = [
     "Fidelity",
     "FidelitySamples",
     "Git",
+    "HasSubject",
     "Header",
     "Host",
     "Interval",
@@ -80,10 +82,12 @@ __all__ = [
     "Skipped",
     "Speedup",
     "Status",
+    "Subject",
     "Tensor",
     "TimedOut",
     "Unavailable",
     "Variant",
     "Warning",
     "WorkerEnd",
+    "subject",
 ]

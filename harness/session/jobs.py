@@ -9,7 +9,7 @@ from delegates.wire import Job, Request
 from harness.accelerators import ACCELERATORS
 from harness.analysis.baseline import baselines
 from harness.devices.machines import Machine
-from harness.record import Header
+from harness.record import Header, subject
 from harness.session.options import Options
 from harness.session.plan import CellPlan, Plan, runnable
 
@@ -46,12 +46,12 @@ def make_tasks(plan: Plan, header: Header, opened: Iterable[Machine], options: O
 
 
 def _job(plan: CellPlan, machine: Machine, baseline_ids: Collection[str]) -> Job:
-    """Return the job that measures a cell. Cells of one model form a group, because they are compared."""
+    """Return the job that measures a cell. Cells of one subject form a group, because they are compared."""
     cell, profile, transport = plan.cell, plan.device.profile, machine.transport
     assert plan.path is not None
     return Job(
         id=cell.id,
-        group=cell.model,
+        group=str(subject(cell)),
         model=transport.remote_path(plan.path),
         inputs=None if plan.inputs is None else transport.remote_path(plan.inputs),
         delegate=cell.delegate.name,

@@ -65,7 +65,7 @@ class Plan:
     def as_event(self) -> Planned:
         """Return the event that stores the plan."""
         return Planned(
-            models=tuple(made.model for made in self.models),
+            models=tuple({made.model.name: made.model for made in self.models}.values()),
             variants=tuple(one.variant for made in self.models for one in made.variants),
             failed=tuple(failed for made in self.models for failed in made.failed),
             devices=tuple(device.state for device in self.devices),
@@ -162,8 +162,9 @@ def runnable(plan: Plan, names: Iterable[str]) -> list[CellPlan]:
 
 
 def _cell(variant: Variant | FailedVariant, device: Device, spec: DelegateSpec, threads: int) -> Cell:
+    names = variant.model, variant.name, spec.name, device.profile.name, str(threads)
     return Cell(
-        id=_id(variant.model, variant.name, spec.name, device.profile.name, str(threads)),
+        id=_id(*names, *(one for one in (variant.signature, variant.shape) if one is not None)),
         variant=variant,
         device=device.state,
         delegate=Delegate(spec.name, plain_object(spec.options)),
@@ -180,6 +181,8 @@ def _as_planned(plan: CellPlan) -> PlannedCell:
         device=cell.device.name,
         delegate=cell.delegate.name,
         threads=cell.threads,
+        shape=cell.shape,
+        signature=cell.signature,
         expected=cell.expected,
         artifact=cell.artifact,
         ended=plan.ended,

@@ -7,7 +7,7 @@ from harness.analysis.comparison.facts import differing_facts, other_machines
 from harness.analysis.comparison.gates import judged
 from harness.analysis.comparison.side import parts
 from harness.errors import ResultsError
-from harness.record import Document, Run
+from harness.record import Document, Run, subject
 from harness.record.comparison import ComparedRun, Comparison, Limits
 
 Side = tuple[Run, Document]  # the document is derived from the run
@@ -45,4 +45,4 @@ def _named(run: Run) -> str:
     if cell is None:
         return "none"
     more = f" and {len(run.cells) - 1} more" if len(run.cells) > 1 else ""
-    return f"{cell.model} {cell.variant.name}/{cell.delegate.name}@{cell.device.name}{more}"
+    return f"{subject(cell)} {cell.variant.name}/{cell.delegate.name}@{cell.device.name}{more}"

@@ -16,7 +16,7 @@ import msgspec
 from harness.cache import default_cache, digest
 from harness.store.index.tables import Index
 
-FILE = ".qbench-index-2.sqlite"  # the number is raised if the tables change
+FILE = ".qbench-index-3.sqlite"  # the number is raised if the tables change
 Note = Callable[[str], None]
 T = TypeVar("T")
 

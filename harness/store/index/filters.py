@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-KEY = ("model", "variant", "device", "delegate", "threads", "side")
+KEY = ("model", "variant", "device", "delegate", "threads", "shape", "signature", "side")
 """The columns that identify a cell within a run."""
 
 
@@ -39,6 +39,8 @@ class CellFilter(Struct, frozen=True, kw_only=True):
     devices: tuple[str, ...] = ()
     delegates: tuple[str, ...] = ()
     threads: tuple[int, ...] = ()
+    shapes: tuple[str, ...] = ()
+    signatures: tuple[str, ...] = ()
     base: bool = False
 
 
@@ -76,6 +78,8 @@ def cell_condition(wanted: CellFilter) -> tuple[str, list[str | int]]:
         wanted.devices,
         wanted.delegates,
         wanted.threads,
+        wanted.shapes,
+        wanted.signatures,
     )
     parts, values = ["1" if wanted.base else "cells.side IS NOT 'base'"], list[str | int]()
     for column, names in zip(KEY, asked, strict=False):  # all but the side
