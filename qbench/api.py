@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Model = Any  # a value of --model, or an object: a Keras model, a tf.Module, a concrete function
 Samples = Any  # a value of --calibration, or an object: arrays, a tf.data.Dataset, an iterable of samples
+Shape = str | Mapping[str, Sequence[int]]  # a value of --shape, or dimensions by the input's name
 PathText = str | PathLike[str]
 Device = Union[str, "DeviceProfile"]
 StoredRun = Union[str, "PathLike[str]", Run]
@@ -44,6 +45,8 @@ def run(
     budget_s: float = DEFAULT_BUDGET_S,
     precision: float = DEFAULT_PRECISION,
     batch: int = 1,
+    shape: Shape | Sequence[Shape] = (),
+    signature: str | Sequence[str] = (),
     trust_model: bool = False,
     wait_s: float | None = None,
     results: PathText = "results",
@@ -59,6 +62,8 @@ def run(
     variants, delegates, threads: only these, one or several. Empty: all.
     calibration, dataset: a value of --calibration or --dataset, or an object: a numpy array (samples first),
         a dict of arrays by input name, a tf.data.Dataset.
+    shape: the shapes of inputs with free dimensions: "1x96x96x3", {"x": (1, 96, 96, 3)}. Several are a sweep.
+    signature: which one of a model that has several.
     budget_s: the longest timed work per cell, in seconds.
     precision: stop once the 95 % interval of the speedup is this narrow; 0.01 is ±1 %.
     results: the folder of stored runs.
@@ -82,6 +87,8 @@ def run(
         budget_s=budget_s,
         precision=precision,
         batch=batch,
+        shapes=given.shapes("shape", shape),
+        signatures=given.names("signature", signature),
         trust_model=trust_model,
         wait_s=wait_s,
         results=given.path("results", results),
@@ -204,6 +211,8 @@ def quantize(
     calibration: Samples = None,
     trust_model: bool = False,
     batch: int = 1,
+    shape: Shape | Sequence[Shape] = (),
+    signature: str | Sequence[str] = (),
     for_runtime: tuple[int, int] | None = None,
     out: PathText | None = None,
     devices_file: PathText | None = None,
@@ -226,6 +235,8 @@ def quantize(
         calibration=calibration,
         trust_model=trust_model,
         batch=batch,
+        shapes=given.shapes("shape", shape),
+        signatures=given.names("signature", signature),
     )
     folder = None if out is None else given.path("out", out)
     config, _ = _config(devices_file)
@@ -240,12 +251,17 @@ def inspect(
     file: PathText,
     *,
     devices: Device | Sequence[Device] = (),
+    shape: Shape = "",
+    signature: str | None = None,
     devices_file: PathText | None = None,
 ) -> Inspection:
     """Describe a .tflite file op by op, and predict which ops the delegates of these devices will run.
 
+    shape, signature: describe the file with these, as for `run`.
+
     Raises ModelError if the file can't be read, ConfigError if a device has no profile.
     """
+    from harness.record.shapes import read_sweep
     from harness.session import inspection, selection
     from harness.session.options import Options
 
@@ -253,7 +269,8 @@ def inspect(
     if devices:
         config, wanted = _config(devices_file, devices)
         profiles = selection.devices(config, Options(devices=wanted))
-    return inspection.inspect(given.path("file", file), profiles)
+    shapes = read_sweep(given.shapes("shape", shape or ()))
+    return inspection.inspect(given.path("file", file), profiles, shapes[0] if shapes else (), signature)
 
 
 def compat(
@@ -264,6 +281,8 @@ def compat(
     calibration: Samples = None,
     trust_model: bool = False,
     batch: int = 1,
+    shape: Shape | Sequence[Shape] = (),
+    signature: str | Sequence[str] = (),
     results: PathText = "results",
     devices_file: PathText | None = None,
 ) -> CompatReport:
@@ -281,6 +300,8 @@ def compat(
         calibration=calibration,
         trust_model=trust_model,
         batch=batch,
+        shapes=given.shapes("shape", shape),
+        signatures=given.names("signature", signature),
         results=given.path("results", results),
     )
     return predict(options, config, _silent())

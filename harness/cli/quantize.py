@@ -15,6 +15,8 @@ from harness.cli.options import (
     DevicesFile,
     Models,
     Quiet,
+    Shape,
+    Signature,
     TrustModel,
     Variants,
     read_version,
@@ -34,6 +36,8 @@ def quantize(
     calibration: Calibration = None,
     trust_model: TrustModel = False,
     batch: Batch = 1,
+    shape: Shape = None,
+    signature: Signature = None,
     for_runtime: Annotated[
         str | None,
         typer.Option(
@@ -57,6 +61,8 @@ def quantize(
         calibration=calibration,
         trust_model=trust_model,
         batch=batch,
+        shapes=shape or [],
+        signatures=signature or [],
     )
     with ProgressBar(quiet) as progress:
         sets = make_all(options, config, read_version(for_runtime), progress)

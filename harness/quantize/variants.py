@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from harness import cache
-from harness.record import FailedVariant, Model, Tensor, Variant
-from harness.tflite import as_tensor, read_model
+from harness.record import FailedVariant, Model, Tensor, Variant, Warning
+from harness.tflite import ModelInfo, as_tensor, read_model
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,21 @@ def described(variant: Variant, data: bytes, where: str) -> Variant:
         inputs=tuple(map(as_tensor, info.inputs)),
         outputs=tuple(map(as_tensor, info.outputs)),
         custom_ops=tuple(sorted({op.name for op in info.ops if op.custom})),
+        warnings=(*variant.warnings, *_of_signatures(info)),
     )
+
+
+def _of_signatures(info: ModelInfo) -> Iterator[Warning]:
+    """Warn about a file with several signatures, of which a runtime runs the first graph's by itself."""
+    names = [one.name for one in info.signatures]
+    first = [one.name for one in info.signatures if one.subgraph == 0]
+    if len(names) > 1:
+        what = f"its signature {first[0]}" if first else "none of its signatures"
+        yield Warning(
+            "several-signatures",
+            f"measured is {what}, the first of {', '.join(names)}" if first else f"measured is {what}",
+            "choose one with --signature",
+        )
 
 
 def inputs_of(variants: Sequence[MadeVariant]) -> dict[str, tuple[Tensor, ...]]:

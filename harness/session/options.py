@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from delegates.wire import DEFAULT_BUDGET_S, DEFAULT_PRECISION
 from harness.config.profiles import MOST_THREADS
 from harness.devices.timeouts import Timeouts
 from harness.errors import ConfigError
+from harness.record.shapes import Shapes, read_sweep
 
 SHORTEST_BUDGET_S = 0.01
 LONGEST_BUDGET_S = 86_400.0  # one day
@@ -35,6 +37,8 @@ class Options:
     trust_model: bool = False
     baseline: str | None = None  # VARIANT[/DELEGATE][@DEVICE]
     batch: int = 1
+    shapes: Sequence[str] = ()  # what --shape takes
+    signatures: Sequence[str] = ()
     budget_s: float = DEFAULT_BUDGET_S
     precision: float = DEFAULT_PRECISION
     wait_s: float | None = None  # longest wait for a machine in use; None: for ever
@@ -48,6 +52,7 @@ class Options:
         _check("budget_s", self.budget_s, float, SHORTEST_BUDGET_S, LONGEST_BUDGET_S)
         _check("precision", self.precision, float, 0, 1)
         _check("batch", self.batch, int, 1, math.inf)
+        read_sweep(self.shapes)
         for number in self.threads:
             _check("threads", number, int, 1, MOST_THREADS)
         if self.wait_s is not None:
@@ -56,6 +61,11 @@ class Options:
             raise ConfigError(f"baseline: VARIANT[/DELEGATE][@DEVICE] expected, found {self.baseline!r}")
         for name, value in self.tags.items():
             _check_tag(name, value)
+
+    def inputs(self) -> list[tuple[Shapes, str | None]]:
+        """Return what each model is measured with: shapes of inputs and a signature, once or for a sweep."""
+        signatures: Sequence[str | None] = [*dict.fromkeys(self.signatures)] or [None]
+        return [*itertools.product(read_sweep(self.shapes) or [()], signatures)]
 
 
 def _check_tag(name: object, value: object) -> None:

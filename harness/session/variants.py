@@ -11,6 +11,7 @@ from harness.models import ModelSource, resolve_model
 from harness.quantize import VariantSet, make_variants
 from harness.quantize.calibration import as_source
 from harness.quantize.separate import separate
+from harness.record.shapes import Shapes
 from harness.session import selection
 from harness.session.options import Options
 from harness.session.watcher import Watcher
@@ -31,14 +32,20 @@ def make_all(options: Options, config: Config, oldest_runtime: Oldest, watcher: 
     options = replace(  # several models may need the data, and an iterator is read once only
         options, calibration=as_source(options.calibration), dataset=as_source(options.dataset)
     )
-    made: list[VariantSet] = []
-    for source in sources(options):
-        made += _make(source, options, config, oldest_runtime, watcher)
-    return selection.unique_sets(made)
+    found, made = sources(options), list[VariantSet]()
+    for shapes, signature in options.inputs():
+        sets: list[VariantSet] = []
+        for source in found:
+            sets += _make(source, shapes, signature, options, config, oldest_runtime, watcher)
+        made += selection.unique_sets(sets)
+    models = [*dict.fromkeys(one.model.name for one in made)]
+    return sorted(made, key=lambda one: models.index(one.model.name))
 
 
 def _make(
     source: ModelSource,
+    shapes: Shapes,
+    signature: str | None,
     options: Options,
     config: Config,
     oldest_runtime: Oldest,
@@ -52,6 +59,8 @@ def _make(
         dataset=options.dataset,
         trust_model=options.trust_model,
         batch=options.batch,
+        shapes=shapes,
+        signature=signature,
         oldest_runtime=oldest_runtime,
         on_begin=lambda: watcher.step(f"making variants of {source.name}"),
         on_progress=watcher.converted,

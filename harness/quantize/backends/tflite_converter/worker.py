@@ -91,10 +91,12 @@ def _prepare(request: Prepare) -> Prepared:
     from harness.quantize.backends.tflite_converter import sources, tracing
 
     path = Path(request.path) if request.path else None
-    loaded = sources.load(request.kind, request.source, path, Path(request.cache), request.trust)
-    made = tracing.write_canonical(loaded, request.batch, Path(request.out))
+    wanted = request.wanted
+    loaded = sources.load(request.kind, request.source, path, Path(request.cache), request.trust, wanted)
+    made = tracing.write_canonical(loaded, wanted, Path(request.out))
     inputs = tuple(InputSpec(s.name, s.dtype.name, tuple(s.shape.as_list())) for s in made.inputs)
-    return Prepared(inputs, made.values, made.structure, tuple(tracing.recurrent_layers(loaded.owner)))
+    recurrent = tuple(tracing.recurrent_layers(loaded.owner))
+    return Prepared(inputs, made.values, made.structure, recurrent, made.shape)
 
 
 def _convert(request: Convert) -> Converted:
