@@ -1,4 +1,5 @@
 """Variants whose files are on this machine."""
+# ruff: noqa: RUF001 (the typographic sign is meant)
 
 from __future__ import annotations
 
@@ -43,19 +44,26 @@ def described(variant: Variant, data: bytes, where: str) -> Variant:
         inputs=tuple(map(as_tensor, info.inputs)),
         outputs=tuple(map(as_tensor, info.outputs)),
         custom_ops=tuple(sorted({op.name for op in info.ops if op.custom})),
-        warnings=(*variant.warnings, *_of_signatures(info)),
+        warnings=(*variant.warnings, *_of_inputs(info)),
     )
 
 
-def _of_signatures(info: ModelInfo) -> Iterator[Warning]:
-    """Warn about a file with several signatures, of which a runtime runs the first graph's by itself."""
-    names = [one.name for one in info.signatures]
-    first = [one.name for one in info.signatures if one.subgraph == 0]
-    if len(names) > 1:
-        what = f"its signature {first[0]}" if first else "none of its signatures"
+def _of_inputs(info: ModelInfo) -> Iterator[Warning]:
+    """Warn about what nobody chose: sizes of free dimensions but the batch, one of several signatures."""
+    free = [tensor for tensor in info.inputs if -1 in tensor.shape_signature[1:]]
+    if free:
+        shapes = ", ".join("×".join(map(str, tensor.shape)) for tensor in free)
+        yield Warning(
+            "free-dimensions",
+            f"its inputs have free dimensions; measured at {shapes}, the sizes in the file",
+            "choose sizes with --shape",
+        )
+    if len(info.signatures) > 1:
+        first = next((one.name for one in info.signatures if one.subgraph == 0), "none of them")
+        names = ", ".join(one.name for one in info.signatures)
         yield Warning(
             "several-signatures",
-            f"measured is {what}, the first of {', '.join(names)}" if first else f"measured is {what}",
+            f"it has the signatures {names}; measured is {first}",
             "choose one with --signature",
         )
 

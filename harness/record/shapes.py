@@ -58,6 +58,8 @@ def _read(text: str) -> Shapes:
         if min(sizes) < 1 or name.strip() in shapes or not name.isprintable():
             raise ConfigError(f"--shape {text}: NAME=1x224x224x3 expected, with whole numbers from 1 upwards")
         shapes[name.strip()] = sizes
+    if "" in shapes and len(shapes) > 1:
+        raise ConfigError(f"--shape {text}: name every input of several; sizes are joined by x")
     return tuple(shapes.items())
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.analysis.compat import CompatCell, CompatDevice, Observed, Predicted
+from harness.record import Subject, subject
 from harness.report.figures import clean
 
 PREDICTED, SEEN, DIFFERS = "○", "●", "≠"
@@ -57,9 +58,9 @@ def matrix(device: CompatDevice, cells: Iterable[CompatCell]) -> Matrix:
     """Return the table of one device."""
     mine = [cell for cell in cells if cell.device == device.name]
     columns = tuple(dict.fromkeys(map(column, mine)))
-    entries: dict[tuple[str, str], dict[str, Entry]] = {}
+    entries: dict[tuple[Subject, str], dict[str, Entry]] = {}
     for cell in mine:
-        entries.setdefault((cell.model, cell.variant), {})[column(cell)] = entry(cell)
+        entries.setdefault((subject(cell), cell.variant), {})[column(cell)] = entry(cell)
     runtimes = " and ".join(f"{runtime.name} {runtime.version}" for runtime in device.runtimes)
     return Matrix(
         device=clean(device.name),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness import versions
 from harness.analysis.compat import CompatCell, CompatVariant
-from harness.record import FailedVariant
+from harness.record import FailedVariant, subject
 from harness.report.compat_matrix import column, entry
 from harness.report.figures import clean, some
 from harness.report.inspection import op_and_version
@@ -45,7 +45,7 @@ def differences(cells: Iterable[CompatCell]) -> list[Remark]:
     return [
         remark(
             f"{column(cell)} on {cell.device}",
-            f"{cell.model} {cell.variant}",
+            f"{subject(cell)} {cell.variant}",
             f"run {seen.run_id} saw {entry(cell).text}" + (f": {seen.reason}" if seen.reason else ""),
         )
         for cell in cells
@@ -86,7 +86,7 @@ def refusals(cells: Iterable[CompatCell]) -> list[Remark]:
     groups: dict[Remark, list[str]] = {}
     for cell in cells:
         if (key := _refusal(cell)) is not None:
-            groups.setdefault(key, []).append(f"{cell.model} {cell.variant}")
+            groups.setdefault(key, []).append(f"{subject(cell)} {cell.variant}")
     return [
         remark(key.where, _some(names), key.reason, key.remedy, key.source) for key, names in groups.items()
     ]
@@ -111,7 +111,7 @@ def needed_releases(variants: Iterable[CompatVariant]) -> list[Remark]:
         if variant.needs is not None:
             ops = _some(map(op_and_version, variant.needs.ops))
             groups.setdefault((variant.needs.release or "", ops), []).append(
-                f"{variant.model} {variant.name}"
+                f"{subject(variant)} {variant.name}"
             )
     ranked = sorted(groups.items(), key=lambda item: versions.release(item[0][0]) or (math.inf,))
     return [remark(_release(release), _some(names), f"because of {ops}") for (release, ops), names in ranked]
@@ -123,7 +123,7 @@ def _release(text: str) -> str:
 
 def failures(failed: Iterable[FailedVariant]) -> list[Remark]:
     """Return remarks about variants that could not be made."""
-    return [remark(failure.model, failure.name, failure.reason) for failure in failed]
+    return [remark(str(subject(failure)), failure.name, failure.reason) for failure in failed]
 
 
 def _some(names: Iterable[str]) -> str:

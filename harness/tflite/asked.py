@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from harness.errors import ModelError
 from harness.record.shapes import ModelInput, Shapes, fit, named
 from harness.tflite import ModelInfo, read_model
-from harness.tflite.patching import with_shapes, with_signature_first
 from harness.tflite.propagation import shapes_of
 
 
@@ -26,6 +25,8 @@ def as_asked(data: bytes, where: str, shapes: Shapes = (), signature: str | None
     It computes what a runtime would that is told to run the signature and to resize the inputs. Where nothing
     is asked for, it is unchanged. where: its name in messages. Raises ModelError.
     """
+    from harness.tflite.patching import with_signature_first  # imports the schema, 0.1 s
+
     model = read_model(data, where)
     try:
         if signature is not None:
@@ -45,6 +46,8 @@ def _check(signature: str, model: ModelInfo) -> None:
 
 
 def _resized(data: bytes, shapes: Shapes, model: ModelInfo) -> Asked:
+    from harness.tflite.patching import with_shapes
+
     indices = [_index(i, model) for i in range(len(model.inputs))]
     inputs = [_input(index, model) for index in indices]
     fitted = fit(shapes, inputs)

@@ -157,8 +157,9 @@ def test_the_keys_of_the_json(model):
     }
     variant, cell = made["variants"][1], made["cells"][1]
     keys = ["model", "variant", "scheme", "sha256", "size_bytes", "needs", "warnings"]
+    keys += ["shape", "signature"]
     assert [*variant] == keys
-    assert [*made["failed"][0]] == ["model", "variant", "reason"]
+    assert [*made["failed"][0]] == ["model", "variant", "reason", "side", "shape", "signature"]
     assert cell["predicted"] == {
         "outcome": "partly",
         "target": "ai-edge-litert 2.3.0",

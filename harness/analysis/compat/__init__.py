@@ -78,7 +78,7 @@ def report(
     return CompatReport(
         schema=SCHEMA,
         qbench_version=__version__,
-        models=tuple(CompatModel(read.model.name, read.model.source) for read in models),
+        models=tuple(dict.fromkeys(CompatModel(read.model.name, read.model.source) for read in models)),
         devices=tuple(map(_device, targets)),
         variants=tuple(_variant(variant, info) for variant, info in pairs),
         failed=tuple(failure for read in models for failure in read.failed),
@@ -101,6 +101,8 @@ def _variant(variant: Variant, info: ModelInfo) -> CompatVariant:
         size_bytes=variant.size_bytes,
         needs=needs(info),
         warnings=variant.warnings,
+        shape=variant.shape,
+        signature=variant.signature,
     )
 
 
@@ -120,6 +122,8 @@ def _cells(variant: Variant, info: ModelInfo, target: Target, seen: observed.See
                 predicted=predicted(prediction),
                 observed=latest and replace(latest, matches=_matches(prediction, latest)),
                 in_the_way=in_the_way(info, prediction),
+                shape=variant.shape,
+                signature=variant.signature,
             )
 
 

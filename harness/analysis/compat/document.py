@@ -101,6 +101,8 @@ class CompatCell(Struct, frozen=True):
     predicted: Predicted
     observed: Observed | None
     in_the_way: tuple[OpsInTheWay, ...]
+    shape: str | None = None
+    signature: str | None = None
 
 
 class CompatModel(Struct, frozen=True):
@@ -130,6 +132,8 @@ class CompatVariant(Struct, frozen=True):
     size_bytes: int | None
     needs: Needs | None  # None: it has no ops
     warnings: tuple[Warning, ...]
+    shape: str | None = None
+    signature: str | None = None
 
 
 class CompatReport(Struct, frozen=True):
