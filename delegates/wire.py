@@ -11,6 +11,7 @@ turn      some blocks of a launch, while the workers of the other jobs wait
 block     some inferences, timed one by one in a row
 floor     what an undisturbed inference of a launch takes (stats.launch_floor): what is compared
 baseline  the job of a group that the others are compared with: speedup = its floor / theirs
+pair      the same cell on both sides of a run with --against: launched together, compared with each other
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ class Job:
     env: Dict[str, str] = field(default_factory=dict)
     timeout_s: float = 60.0  # a worker that does not answer for so long counts as hung
     baseline: bool = False  # the one of its group that the others are compared with
+    pair: Optional[str] = None  # the job that this one is launched with and also compared with
     exclusive: bool = False  # no other worker may run beside it: it starts and ends around its turn
 
 

@@ -1,14 +1,21 @@
-"""What git says about the repository that a folder is in."""
+"""What git says about the repository that a folder is in, and the files of its commits."""
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from harness import processes
+from harness.errors import ConfigError
 from harness.record import Git
 
+_GIT = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
 _TIMEOUT_S = 10.0
+_CHECKOUT_S = 1800.0  # of a large repository, whose files may have to be fetched
 _KEPT_BYTES = 1 << 24  # one line per changed file
 _HASH = re.compile(r"[0-9a-f]{40,64}")
 
@@ -32,12 +39,41 @@ def commit(name: str, folder: Path) -> str | None:
     return found if _HASH.fullmatch(found) else None
 
 
+def top(folder: Path) -> Path | None:
+    """Return the top folder of the working tree that a folder is in; None if it is in none."""
+    said = _ask(folder, "rev-parse", "--show-toplevel")
+    return Path(said.removesuffix("\n")) if said else None
+
+
+@contextmanager
+def checked_out(revision: str, folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder with the files of a commit, as git checks them out, without submodules.
+
+    It is no worktree that the repository knows of: nothing is written to the repository, no hook runs, and a
+    kill leaves nothing but the temporary folder. Raises ConfigError.
+    """
+    with tempfile.TemporaryDirectory(prefix="qbench-against-") as temporary:
+        tree = Path(temporary).resolve() / "tree"
+        tree.mkdir()
+        command = [*_GIT, "-c", "core.sparseCheckout=false", f"--work-tree={tree}"]
+        done = processes.run(
+            [*command, "read-tree", "--reset", "-u", revision],
+            timeout_s=_CHECKOUT_S,
+            folder=folder,
+            environment={**os.environ, "GIT_INDEX_FILE": str(tree.with_name("index"))},
+        )
+        if not done.exit.ok:
+            said = done.errors.decode("utf-8", "replace").strip().splitlines()
+            raise ConfigError(f"git can't check out {revision[:12]}: {said[-1] if said else done.exit}")
+        yield tree
+
+
 def _ask(folder: Path, *arguments: str) -> str | None:
     """Return what git answers; None if it can't be started, fails or takes too long.
 
     It takes no locks of the repository, and starts no file monitor that its settings name.
     """
-    command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", *arguments]
+    command = [*_GIT, *arguments]
     try:
         done = processes.run(command, timeout_s=_TIMEOUT_S, folder=folder, kept_bytes=_KEPT_BYTES)
     except (OSError, ValueError):  # a name may hold a null byte

@@ -47,6 +47,7 @@ def run(
     batch: int = 1,
     shape: Shape | Sequence[Shape] = (),
     signature: str | Sequence[str] = (),
+    against: Model | None = None,
     trust_model: bool = False,
     wait_s: float | None = None,
     results: PathText = "results",
@@ -66,6 +67,8 @@ def run(
     signature: which one of a model that has several.
     budget_s: the longest timed work per cell, in seconds.
     precision: stop once the 95 % interval of the speedup is this narrow; 0.01 is ±1 %.
+    against: a value of --against, or a model object: another side, measured in the same turns. The result's
+        `sides` compares them.
     results: the folder of stored runs.
     tags: texts by name, stored with the run; `runs` finds it by them.
     progress: True shows a progress bar on stderr.
@@ -89,6 +92,7 @@ def run(
         batch=batch,
         shapes=given.shapes("shape", shape),
         signatures=given.names("signature", signature),
+        against=_plain(against),
         trust_model=trust_model,
         wait_s=wait_s,
         results=given.path("results", results),
@@ -148,19 +152,10 @@ def compare(
     Raises ResultsError if a run can't be read, or if they have no cell in common.
     """
     from harness.analysis.comparison import compare_runs
-    from harness.record.comparison import Limits
     from harness.session.comparing import open_side
 
     folder = given.path("results", results)
-    limits = Limits(
-        within=given.fraction("within", within),
-        by=given.choice("by", by, "both", "latency", "speedup"),
-        latency=None if fail_over is None else given.fraction("fail_over", fail_over),
-        size=None if fail_size is None else given.fraction("fail_size", fail_size),
-        memory=None if fail_memory is None else given.fraction("fail_memory", fail_memory),
-        ops=None if fail_ops is None else given.whole_numbers("fail_ops", fail_ops)[0],
-        undecided=given.choice("undecided", undecided, "warn", "fail"),
-    )
+    limits = given.limits(within, fail_over, fail_size, fail_memory, fail_ops, undecided, by)
     sides = [
         run.side() if isinstance(run, Run) else open_side(str(given.path(name, run)), folder, _warn)
         for name, run in (("base", base), ("head", head))

@@ -8,9 +8,12 @@ from functools import partial
 from operator import index
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, SupportsIndex, TypeVar
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar
 
 from harness.errors import ConfigError
+
+if TYPE_CHECKING:
+    from harness.record.comparison import Limits
 
 T = TypeVar("T")
 
@@ -88,6 +91,29 @@ def fraction(name: str, given: Any) -> float:
     if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given < math.inf:
         raise ConfigError(f"{name}: a number from 0 upwards expected (0.05 is 5 %), found {given!r}")
     return float(given)
+
+
+def limits(
+    within: object,
+    fail_over: object,
+    fail_size: object,
+    fail_memory: object,
+    fail_ops: object,
+    undecided: str,
+    by: str = "both",
+) -> Limits:
+    """What counts as the same, and the gates of a comparison. Raises ConfigError."""
+    from harness.record.comparison import Limits
+
+    return Limits(
+        within=fraction("within", within),
+        by=choice("by", by, "both", "latency", "speedup"),
+        latency=None if fail_over is None else fraction("fail_over", fail_over),
+        size=None if fail_size is None else fraction("fail_size", fail_size),
+        memory=None if fail_memory is None else fraction("fail_memory", fail_memory),
+        ops=None if fail_ops is None else whole_numbers("fail_ops", fail_ops)[0],
+        undecided=choice("undecided", undecided, "warn", "fail"),
+    )
 
 
 def choice(name: str, given: Any, *choices: T) -> T:

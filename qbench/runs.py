@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import record
+from harness.errors import ResultsError
+from qbench import given
+from qbench.comparisons import Comparison
 from qbench.lookup import find
 
 if TYPE_CHECKING:
@@ -57,9 +60,42 @@ class Run:
 
         The key is a variant, followed by as many of delegate, device and model as it takes to be unique; an
         integer is a number of threads. The cell's id works, too. Raises CellNotFound, a KeyError, if no cell
-        or more than one matches.
+        or more than one matches. Of a run with two sides, it is HEAD's; BASE's are in `base`.
         """
-        return find(self.rows, key)
+        named = [row for row in self.rows if row.side != "base" or row.id == key]
+        return find(named, key)
+
+    @property
+    def base(self) -> Run:
+        """The BASE side of a run that was measured with `against`, as a run of its own: `run.base["int8"]`.
+
+        Raises ResultsError if the run has no sides.
+        """
+        from harness.analysis import document_of, has_sides, run_of
+
+        stored, document = self.side()
+        if not has_sides(document):
+            raise ResultsError(f"{self.id} has no BASE side: it was measured without against")
+        return Run(run_of(stored, "base"), document_of(document, "base"), self.folder)
+
+    def sides(
+        self,
+        *,
+        within: float = 0.02,
+        fail_over: float | None = None,
+        fail_size: float | None = None,
+        fail_memory: float | None = None,
+        fail_ops: int | None = None,
+        undecided: str = "warn",
+    ) -> Comparison:
+        """Compare the two sides of a run that was measured with `against`, launch by launch.
+
+        The options are those of `qbench.compare`. Raises ResultsError if the run has no sides.
+        """
+        from harness.analysis.comparison import compare_sides
+
+        asked = given.limits(within, fail_over, fail_size, fail_memory, fail_ops, undecided)
+        return Comparison(compare_sides(*self.side(), asked))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result document, as `qbench run --json` writes it."""

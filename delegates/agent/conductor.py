@@ -11,7 +11,7 @@ import resource
 import threading
 import time
 from time import perf_counter_ns
-from typing import Callable, List, Optional, Sequence
+from typing import Callable, Dict, List, Optional, Sequence
 
 from ..probe.machine import available_memory_bytes
 from ..wire import Job, Message, Progress, Request
@@ -151,8 +151,24 @@ class Group:
 
 
 def batches(jobs: Sequence[Job], baseline: Optional[Job], room: int) -> List[List[Job]]:
-    """Split jobs into batches of at most `room`. If the baseline is one of them, every batch contains it."""
-    first = [job for job in jobs if job is baseline]
-    others = [job for job in jobs if job is not baseline]
-    size = max(1, room - len(first))
-    return [first + others[i : i + size] for i in range(0, len(others), size)] or [first]
+    """Split jobs into batches of at most `room`. Pairs stay together, and every batch contains the baseline.
+
+    room: of a pair and the baseline with the other of its own, there may be more.
+    """
+    known = {job.id: job for job in jobs}
+    seconds = {job.pair for job in jobs}
+    units = [[job, *_second(job, known)] for job in jobs if job.id not in seconds]
+    first = next((unit for unit in units if baseline in unit), [])
+    found: List[List[Job]] = []
+    for unit in units:
+        if unit is not first:
+            if found and len(found[-1]) + len(unit) <= room:
+                found[-1] += unit
+            else:
+                found.append([*first, *unit])
+    return found or [first]
+
+
+def _second(job: Job, known: Dict[str, Job]) -> List[Job]:
+    """Return the second job of a pair, if it is known."""
+    return [known[job.pair]] if job.pair is not None and job.pair in known else []

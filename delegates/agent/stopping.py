@@ -1,7 +1,7 @@
 """The stopping rule: decides which jobs of a group need another launch, and how much it is to time.
 
-A job is finished once the interval of its shown figure is as narrow as asked, once its budget of timed work
-is spent, or once it has cost a multiple of that.
+A job is finished once the intervals of its shown figures are as narrow as asked, once its budget of timed
+work is spent, or once it has cost a multiple of that. The first job of a pair decides for both.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ class StoppingRule:
         self._measured: Dict[str, Measured] = {job.id: Measured() for job in jobs}
         self._failed: Set[str] = set()
         self._needed_ns: Optional[float] = None  # timed work; None: to be found anew
+        known = {job.id: job for job in jobs}
+        self._second = {job.id: known[job.pair] for job in jobs if job.pair in known}  # of a pair, by first
+        self._first = {self._second[job.id].id: job for job in jobs if job.id in self._second}
 
     def is_new(self, job: Job) -> bool:
         """Return whether the job has had no launch yet."""
@@ -58,15 +61,29 @@ class StoppingRule:
         self._needed_ns = None
 
     def unfinished(self) -> List[Job]:
-        """Return the jobs that need another launch, and the baseline to compare them with."""
-        unfinished = {job.id for job in self.jobs if self._is_unfinished(job)}
-        return [job for job in self.jobs if job.id in unfinished or (unfinished and self._accompanies(job))]
+        """Return the jobs that need another launch, and the ones to compare them with."""
+        wanted = {job.id for job in self.jobs if self._is_unfinished(job)}
+        if wanted and self.baseline is not None and self.baseline.id not in self._failed:
+            wanted.add(self.baseline.id)
+        for job in self.jobs:
+            second = self._paired_with(job)
+            if second is not None and not wanted.isdisjoint((job.id, second.id)):
+                wanted |= {job.id, second.id} - self._failed
+        return [job for job in self.jobs if job.id in wanted]
 
     def blocks(self, job: Job) -> int:
-        """Return how many blocks the job's next launch is to time. The baseline keeps up with the others."""
+        """Return how many blocks the job's next launch is to time.
+
+        The baseline keeps up with the others, the second of a pair with the first.
+        """
+        first = self._first.get(job.id)
+        if first is not None and first.id not in self._failed:
+            return self.blocks(first)
         if job is not self.baseline:
             return self._planned(job)
         others = [other for other in self.jobs if other is not job and self._is_unfinished(other)]
+        if self._paired_with(job) is not None:
+            others.append(job)
         return max(map(self._planned, others), default=0) or self._planned(job)
 
     def progress_s(self, now_ns: int) -> Tuple[float, float]:
@@ -82,37 +99,52 @@ class StoppingRule:
             return False
         if one.launches < request.min_launches:
             return True
-        if one.launches >= request.max_launches or (job is self.baseline and len(self.jobs) > 1):
-            return False  # the baseline is launched whenever others are
+        if one.launches >= request.max_launches or self._accompanies(job):
+            return False
         if one.cost_ns >= _COST_PER_BUDGET * self.budget_ns:
             return False
         if one.launches < _GOOD_LAUNCHES and one.cost_ns < self.budget_ns:
             return True
-        return not stats.is_narrow(self._shown(job), _AIM * request.precision)
+        return not all(stats.is_narrow(shown, _AIM * request.precision) for shown in self._shown(job))
 
     def _accompanies(self, job: Job) -> bool:
-        return job is self.baseline and job.id not in self._failed
+        """Return whether the job is launched only because others are: a pair's second, or the baseline."""
+        first = self._first.get(job.id)
+        if first is not None and first.id not in self._failed:
+            return True
+        return job is self.baseline and len(self.jobs) > 1 and self._paired_with(job) is None
 
-    def _compared_with(self, job: Job) -> Job:
-        """Return the baseline, or the job itself if there is none: then its floor is what is shown."""
-        alone = self.baseline is None or job is self.baseline or self.baseline.id in self._failed
-        return job if alone or self.baseline is None else self.baseline
+    def _paired_with(self, job: Job) -> Optional[Job]:
+        """Return the second job of a pair for its first, unless it has failed or spent its budget."""
+        second = self._second.get(job.id)
+        if second is None or second.id in self._failed:
+            return None
+        return second if self._measured[second.id].spent_ns < self.budget_ns else None
 
-    def _shown(self, job: Job) -> Optional[stats.Interval]:
-        """Return the job's figure as home will show it, with its interval."""
-        theirs, ours = self._comparable(job)
-        if self._compared_with(job) is job:
-            return stats.typical_floor(ours.values())
-        return stats.speedup(theirs, ours)
+    def _compared_with(self, job: Job) -> List[Job]:
+        """Return the baseline and the other of its pair, or itself if it has neither.
 
-    def _comparable(self, job: Job) -> Tuple[stats.Floors, stats.Floors]:
-        return stats.comparable(
-            self._measured[self._compared_with(job).id].floors, self._measured[job.id].floors
-        )
+        Then its floor is what is shown.
+        """
+        others = [self._paired_with(job)]
+        if job is not self.baseline and self.baseline is not None and self.baseline.id not in self._failed:
+            others.append(self.baseline)
+        return [other for other in others if other is not None] or [job]
+
+    def _shown(self, job: Job) -> List[Optional[stats.Interval]]:
+        """Return the job's figures as home will show them, with their intervals."""
+        return [self._figure(job, other) for other in self._compared_with(job)]
+
+    def _figure(self, job: Job, other: Job) -> Optional[stats.Interval]:
+        theirs, ours = stats.comparable(self._measured[other.id].floors, self._measured[job.id].floors)
+        return stats.typical_floor(ours.values()) if other is job else stats.speedup(theirs, ours)
 
     def _planned(self, job: Job) -> int:
         """Return how many blocks are best for the job's next launch."""
-        other, one = self._measured[self._compared_with(job).id], self._measured[job.id]
+        return max(self._planned_for(job, other) for other in self._compared_with(job))
+
+    def _planned_for(self, job: Job, compared: Job) -> int:
+        other, one = self._measured[compared.id], self._measured[job.id]
         kind = int(stats.by_cpu_time(other.floors, one.floors))
         if other is one:
             values = [math.log(floor) for floor in one.floors[kind].values() if floor > 0]
@@ -129,9 +161,9 @@ class StoppingRule:
         if not one.launches:
             return _GOOD_LAUNCHES * self.launch_budget_ns
         launches = float(_GOOD_LAUNCHES)
-        shown = self._shown(job)
-        if one.launches >= self._request.min_launches and shown and shown.low and shown.high:
-            half = math.log(shown.high / shown.low) / 2
-            aim = _AIM * self._request.precision
-            launches = max(launches, one.launches * (half / aim) ** 2 if aim else math.inf)
+        for shown in self._shown(job) if one.launches >= self._request.min_launches else ():
+            if shown and shown.low and shown.high:
+                half = math.log(shown.high / shown.low) / 2
+                aim = _AIM * self._request.precision
+                launches = max(launches, one.launches * (half / aim) ** 2 if aim else math.inf)
         return min(left_ns, max(1.0, launches - one.launches) * one.spent_ns / one.launches)

@@ -13,9 +13,13 @@ INTERRUPTED = 130
 _PRECEDENCE = (INTERRUPTED, QbenchError.exit_code, 4, 1, 3, 0)  # if several apply, the first wins
 
 
+def first_of(*codes: int) -> int:
+    """Return the exit code that takes precedence."""
+    return min(codes, key=_PRECEDENCE.index)
+
+
 def end(code: int, problems: Sequence[str] = ()) -> None:
     """Print `problems` and exit with `code`, or with 2 if there are problems and 2 takes precedence."""
     for problem in problems:
         output.say(problem)
-    codes = [code, *(QbenchError.exit_code for _ in problems)]
-    raise typer.Exit(min(codes, key=_PRECEDENCE.index))
+    raise typer.Exit(first_of(code, *(QbenchError.exit_code for _ in problems)))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from delegates.wire import DEFAULT_BUDGET_S, DEFAULT_PRECISION
-from harness.cli.ending import INTERRUPTED, end
+from harness.cli import gates
+from harness.cli.ending import INTERRUPTED, end, first_of
 from harness.cli.options import (
     Batch,
     Calibration,
@@ -24,6 +26,7 @@ from harness.cli.options import (
     read_tags,
     read_threads,
 )
+from harness.errors import ConfigError
 from harness.report import output
 from harness.session.options import LONGEST_BUDGET_S, SHORTEST_BUDGET_S, Options
 
@@ -78,6 +81,23 @@ def run(
             " either side.",
         ),
     ] = f"{100 * DEFAULT_PRECISION:g}%",
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REV|DIR|FILE|python=PATH",
+            help="Measure another side in the same turns, and compare: the models of a git revision or of"
+            " another folder, another model, or the same on another Python (python=PATH) or runtime"
+            " (runtime=NAME).",
+        ),
+    ] = None,
+    within: gates.Within = None,
+    fail_over: gates.FailOver = None,
+    fail_size: gates.FailSize = None,
+    fail_memory: gates.FailMemory = None,
+    fail_ops: gates.FailOps = None,
+    undecided: gates.OnUndecided = None,
+    markdown: gates.Markdown = None,
+    junit: gates.Junit = None,
     threads: Annotated[
         str | None,
         typer.Option(metavar="N[,N…]", help="Thread counts to measure, instead of those of the profiles."),
@@ -112,8 +132,13 @@ def run(
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Measure a model's variants on devices and store the run."""
+    """Measure a model's variants on devices and store the run.
+
+    With --against, another side is measured with them, and the gates (--fail-…) make it fail with exit code 1
+    if this one got worse.
+    """
     from harness.analysis import exit_code
+    from harness.analysis.comparison import compare_sides
     from harness.report.progress import ProgressBar
     from harness.report.table import render
     from harness.session import run as session
@@ -137,18 +162,36 @@ def run(
         wait_s=wait,
         results=results,
         tags=read_tags(tag or []),
+        against=against,
     )
+    asked = (within, fail_over, fail_size, fail_memory, fail_ops, undecided)
+    limits = gates.read_limits(*asked)
+    if against is None and any(one is not None for one in (*asked, markdown, junit)):
+        raise ConfigError(
+            "gates, --within, --markdown and --junit need something to compare with: add --against, or use"
+            " qbench compare"
+        )
     config = read_config(devices_file)
-    output.check_target(json_file)
+    for option, path in (("--markdown", markdown), ("--junit", junit), ("--json", json_file)):
+        output.check_target(None if path is None else str(path), option)
     with ProgressBar(quiet) as progress:
         outcome = session.run(options, config, progress)
     document = outcome.document
+    found = None if against is None else compare_sides(outcome.run, document, limits)
+    shown: list[Callable[[], object]] = [lambda: render(document, output.console(), outcome.folder)]
+    if found is not None:
+        shown += [lambda: output.put_text("\n"), gates.writer(found, gates.Format.TABLE)]
     problems = output.problems(
-        None if json_file == "-" else lambda: render(document, output.console(), outcome.folder),
+        *([] if json_file == "-" else shown),
         None if json_file is None else lambda: output.write_json(document, json_file),
+        *([] if found is None else gates.files(found, markdown, junit)),
     )
     if outcome.problem is not None:
         problems.append(outcome.problem)
     elif problems:
         problems[-1] += f"; the run is stored in {outcome.folder}"
-    end(INTERRUPTED if document.interrupted else exit_code(document), problems)
+    if found is not None:
+        gates.say_outcome(found)
+    failed = found is not None and found.failed
+    code = INTERRUPTED if document.interrupted else exit_code(document)
+    end(first_of(code, gates.FAILED if failed else 0), problems)

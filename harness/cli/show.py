@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli import gates
 from harness.cli.options import JsonFile, Results
 from harness.report import output
 
@@ -30,13 +31,17 @@ def show(
         bool, typer.Option("--force", help="Pool runs although they differ in what was measured.")
     ] = False,
 ) -> None:
-    """Print a stored run's table again."""
+    """Print a stored run's table again; of one with --against, also the comparison of its sides."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy would start threads that nothing here needs
     from harness.report.table import render
+    from harness.session.comparing import compare_stored_sides
     from harness.session.stored import open_runs
 
-    document = open_runs(which or [], results, force=force, note=output.say).document
+    opened = open_runs(which or [], results, force=force, note=output.say)
     if json_file is not None:
-        output.write_json(document, json_file)
-    else:
-        output.put(lambda: render(document, output.console(), None))
+        output.write_json(opened.document, json_file)
+        return
+    output.put(lambda: render(opened.document, output.console(), None))
+    if (found := compare_stored_sides(opened)) is not None:
+        output.put_text("\n")
+        output.put(gates.writer(found, gates.Format.TABLE))

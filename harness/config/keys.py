@@ -44,7 +44,7 @@ def device(name: str, table: Any, folder: Path) -> DeviceProfile:
         raise InvalidValue(f'key "{next(iter(reach))}" applies to place = "ssh" only')
     if "python" in values:
         home = "~" if "ssh" in values else str(folder)
-        values["python"] = _python(values["python"], home)
+        values["python"] = python_command(values["python"], home)
     values["delegates"] = tuple(replace(spec, folder=folder) for spec in values["delegates"])
     return DeviceProfile(name=name, **values)
 
@@ -96,7 +96,7 @@ def _target(values: Values, folder: Path) -> SshTarget:
     return SshTarget(folder=folder, **values)
 
 
-def _python(command: str, base: str) -> str:
+def python_command(command: str, base: str) -> str:
     """Return a path joined to `base`; bare names and `~` are left for the device to resolve."""
     return str(Path(base) / command) if "/" in command and not command.startswith("~") else command
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.record import Side
 from harness.record.plain import JsonObject
 
 MOST_THREADS = 1024
@@ -51,6 +52,12 @@ class DeviceProfile:
     timeout_s: float = 60.0  # a worker that is silent for longer counts as hung
     env: Mapping[str, str] = field(default_factory=dict)
     note: str | None = None  # shown beside the device's figures
+    side: Side | None = None  # where it exists once per side, with different Pythons or runtimes
+
+    @property
+    def key(self) -> str:
+        """Its name, with its side if it has one."""
+        return self.name if self.side is None else f"{self.name}/{self.side}"
 
 
 @dataclass(frozen=True)

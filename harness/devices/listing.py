@@ -66,7 +66,7 @@ def _probed(
     return ProbedDevice(
         **msgspec.structs.asdict(_listed(profile)),
         machine=None if facts is None else {**facts.machine, **facts.changing},
-        found=machine.answers[profile.name],
+        found=machine.answers[profile.key],
         problem=machine.problem,
         lock=machine.transport.lock_holder,
         compiler=msgspec.UNSET if compiler is None else compiler,

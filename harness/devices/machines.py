@@ -31,7 +31,7 @@ class Machine:
     profiles: list[DeviceProfile]
     transport: Transport
     facts: SystemInfo | None = None
-    answers: dict[str, ProbeResult] = field(default_factory=dict)  # by profile name
+    answers: dict[str, ProbeResult] = field(default_factory=dict)  # by profile key
     problem: str | None = None  # why it can't be reached
 
     @property
@@ -70,7 +70,8 @@ def _name_apart(boards: Sequence[Machine]) -> None:
     hosts = [board.name for board in boards]
     for board in boards:
         if hosts.count(board.name) > 1:
-            board.transport.name += f" ({', '.join(profile.name for profile in board.profiles)})"
+            names = dict.fromkeys(profile.name for profile in board.profiles)
+            board.transport.name += f" ({', '.join(names)})"
 
 
 def _transport(
@@ -79,7 +80,7 @@ def _transport(
     built = bundle.build()
     if target is None:
         return LocalTransport(built, note)
-    python = next((profile.python for profile in profiles if profile.python), None)
+    python = next((profile.python for profile in profiles if profile.python and profile.side != "base"), None)
     return SshTransport(target, built, python, note, timeouts)
 
 
@@ -111,7 +112,7 @@ def probe_all(
         pool.shutdown()
     for machine in machines:
         for profile in machine.profiles:
-            answer = machine.answers[profile.name]
+            answer = machine.answers[profile.key]
             if note and answer.error is None and answer.python != machine.transport.python(profile.python):
                 note(f"device {profile.name}: using {answer.python}, because python3 there can't run models")
 
@@ -126,7 +127,7 @@ def _probe(machine: Machine, look: str) -> None:
         machine.problem = str(error)
         answers = [ProbeResult(p.python or "", error=machine.problem) for p in machine.profiles]
     for profile, answer in zip(machine.profiles, answers, strict=True):
-        machine.answers[profile.name] = replace(answer, error=_explained(answer, profile.ssh))
+        machine.answers[profile.key] = replace(answer, error=_explained(answer, profile.ssh))
 
 
 def _requests(machine: Machine, look: str) -> list[ProbeRequest]:

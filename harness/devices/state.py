@@ -24,7 +24,7 @@ def profile_as_used(profile: DeviceProfile) -> Profile:
 
 def device_state(profile: DeviceProfile, machine: Machine) -> DeviceState:
     """Return the state of a device as probing found it."""
-    answer: ProbeResult = machine.answers[profile.name]
+    answer: ProbeResult = machine.answers[profile.key]
     facts = {} if machine.facts is None else machine.facts.machine
     return DeviceState(
         name=profile.name,
@@ -41,4 +41,5 @@ def device_state(profile: DeviceProfile, machine: Machine) -> DeviceState:
         runtime=answer.runtime.name if answer.runtime else None,
         runtime_version=answer.runtime.version if answer.runtime else None,
         profile=profile_as_used(profile),
+        side=profile.side,
     )

@@ -6,12 +6,12 @@ import difflib
 import os
 import re
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from harness import cache
-from harness.errors import ModelError
+from harness.errors import ConfigError, ModelError
 from harness.models.applications import APPLICATIONS, application_name
 from harness.models.objects import is_model, name_of
 
@@ -24,7 +24,31 @@ DIGITS_RECIPE = "digits 1"  # raise it when another model is trained
 
 _KERAS_SUFFIXES = {".keras", ".h5", ".hdf5"}
 _CALLABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_LFS = b"version https://git-lfs.github.com/spec/"
 _WANTED = "a .keras, .h5 or .tflite file, a SavedModel folder, a folder of .tflite files"
+
+
+@dataclass(frozen=True)
+class OtherTree:
+    """A tree of files in which models of another tree are found anew.
+
+    folder: in it, what the working directory is in `original`.
+    """
+
+    root: Path
+    original: Path
+    folder: Path
+
+    def counterpart(self, path: Path) -> Path | None:
+        """Return what a path of the original is in this tree, there or not; None for a path outside."""
+        for one in (Path(os.path.abspath(path)), path.resolve()):  # noqa: PTH100 - it follows no links
+            if one.is_relative_to(self.original):
+                return self.root / one.relative_to(self.original)
+        return None
+
+    def as_texts(self) -> tuple[str, str, str]:
+        """Return its fields in order."""
+        return str(self.root), str(self.original), str(self.folder)
 
 
 @dataclass(frozen=True)
@@ -33,7 +57,7 @@ class ModelSource:
 
     source: as the user gave it; of an object, what it is. path: of the file or folder, if there is one.
     sha256: of the content; None if that is known only once it is built, saved or (.tflite) read. held: the
-    object itself, or the content of a .tflite.
+    object itself, or the content of a .tflite. tree: where a callable is imported from, if not from here.
     """
 
     name: str  # short, for tables and file names
@@ -42,6 +66,12 @@ class ModelSource:
     path: Path | None
     sha256: str | None
     held: object = field(default=None, repr=False, compare=False)
+    tree: OtherTree | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it is a .tflite or a folder of them, so that no variants are made of it."""
+        return self.kind in ("tflite", "tflite_folder")
 
 
 def resolve_model(model: object, base: Path) -> ModelSource:
@@ -54,7 +84,7 @@ def resolve_model(model: object, base: Path) -> ModelSource:
     if isinstance(model, str):
         return _named(model, base)
     if isinstance(model, os.PathLike):
-        return _at(str(model), base / Path(model).expanduser())
+        return model_at(str(model), base / Path(model).expanduser())
     if isinstance(model, (bytes, bytearray, memoryview)):
         return ModelSource("model", "tflite", "bytes", None, None, bytes(model))
     kind = f"{type(model).__name__} object"
@@ -77,13 +107,35 @@ def _named(text: str, base: Path) -> ModelSource:
     path = base / Path(text).expanduser()
     if is_callable(text) and not path.exists():
         return ModelSource(text.rpartition(":")[2].rpartition(".")[2], "callable", text, None, None)
-    return _at(text, path)
+    return model_at(text, path)
 
 
-def _at(text: str, path: Path) -> ModelSource:
+def found_anew(source: ModelSource, tree: OtherTree, where: str) -> ModelSource:
+    """Return the model of the same path or import in another tree, which messages call `where`.
+
+    Raises ModelError if it has none, ConfigError for a model that has no file.
+    """
+    if source.kind == "callable":
+        if not tree.folder.is_dir():
+            raise ModelError(f"{source.source}: {where} has no folder like the working directory")
+        return replace(source, tree=tree)
+    if source.path is None:
+        what = "a built-in model, the same everywhere" if source.held is None else "no file"
+        raise ConfigError(f"{source.source} is {what}: it can't be found anew in {where}")
+    path = tree.counterpart(source.path)
+    if path is None:
+        raise ModelError(f"{source.source}: it lies outside {tree.original}, so it can't be in {where}")
+    if not path.exists():
+        raise ModelError(f"{source.source}: {where} does not have it; it may be untracked, or newer")
+    return model_at(source.source, path)
+
+
+def model_at(text: str, path: Path) -> ModelSource:
+    """Return the model in a file or folder, which messages call `text`. Raises ModelError."""
     if path.is_dir():
         return _folder(text, path)
     if path.is_file():
+        _check_no_pointer(text, path)
         return _file(text, path)
     raise ModelError(_unknown(text, path))
 
@@ -135,9 +187,22 @@ def _folder(text: str, path: Path) -> ModelSource:
     name = path.resolve().name
     if (path / "saved_model.pb").is_file():
         return ModelSource(name, "saved_model", text, path, digest_source(path))
-    if tflite_files(path):
+    if files := tflite_files(path):
+        for file in files:
+            _check_no_pointer(f"{text}/{file.name}", file)
         return ModelSource(name, "tflite_folder", text, path, None)
     raise ModelError(f"{text}: the folder holds neither saved_model.pb nor a .tflite file")
+
+
+def _check_no_pointer(text: str, path: Path) -> None:
+    """Raise ModelError for the pointer that Git LFS leaves in place of a file that it has not fetched."""
+    try:
+        with path.open("rb") as file:
+            is_pointer = file.read(len(_LFS)) == _LFS
+    except OSError:
+        return  # reading it as a model says why
+    if is_pointer:
+        raise ModelError(f"{text}: not the model but a pointer of Git LFS to it; `git lfs pull` fetches it")
 
 
 def _unknown(text: str, path: Path) -> str:

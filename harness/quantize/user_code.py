@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from harness.errors import ModelError
+from harness.models import OtherTree
 
 
 def find(text: str) -> Callable[[], Any]:
@@ -35,3 +36,19 @@ def find(text: str) -> Callable[[], Any]:
     if not callable(found):
         raise ModelError(f"it is not callable but of type {type(found).__name__}")
     return found  # type: ignore[no-any-return]
+
+
+def check_origin(modules: Iterable[str], tree: OtherTree) -> None:
+    """Raise ModelError if a module comes from the original of `tree` although the tree has it, too.
+
+    An editable install does that: both sides would be made by the same code.
+    """
+    for name in sorted(modules):
+        file = getattr(sys.modules.get(name), "__file__", None)
+        there = None if file is None else tree.counterpart(Path(file))
+        if there is not None and there.exists():
+            where = there.relative_to(tree.root)
+            raise ModelError(
+                f"module {name} is imported from {file}, not from {where} of the other side: is it installed"
+                " from there?"
+            )

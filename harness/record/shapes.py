@@ -50,16 +50,18 @@ def read_sweep(texts: Sequence[str]) -> list[Shapes]:
     return list(dict.fromkeys(tuple(itertools.chain(*point)) for point in points)) if by_names else []
 
 
-def _read(text: str) -> Shapes:
+def _read(given: str) -> Shapes:
     shapes: dict[str, Dims] = {}
-    for part in text.split(","):
+    for part in given.split(","):
         name, _, dims = part.rpartition("=")
         sizes = tuple(map(int, dims.strip().split("x"))) if _DIMS.fullmatch(dims.strip()) else (0,)
         if min(sizes) < 1 or name.strip() in shapes or not name.isprintable():
-            raise ConfigError(f"--shape {text}: NAME=1x224x224x3 expected, with whole numbers from 1 upwards")
+            raise ConfigError(
+                f"--shape {given}: NAME=1x224x224x3 expected, with whole numbers from 1 upwards"
+            )
         shapes[name.strip()] = sizes
     if "" in shapes and len(shapes) > 1:
-        raise ConfigError(f"--shape {text}: name every input of several; sizes are joined by x")
+        raise ConfigError(f"--shape {given}: name every input of several; sizes are joined by x")
     return tuple(shapes.items())
 
 
@@ -70,31 +72,31 @@ def fit(asked: Shapes, inputs: Sequence[ModelInput]) -> Mapping[int, Dims]:
     """
     found = {_index(name, dims, inputs): (name, dims) for name, dims in asked}
     if len(found) < len(asked):
-        raise ModelError(f"--shape {_text(asked)}: names one input twice")
+        raise ModelError(f"--shape {as_text(asked)}: names one input twice")
     for index, (_, dims) in found.items():
         own = inputs[index]
         if own.shape is not None and not _fits(dims, own.shape):
-            raise ModelError(f"--shape {_text(((own.names[0], dims),))}: the model's input is {own}")
+            raise ModelError(f"--shape {as_text(((own.names[0], dims),))}: the model's input is {own}")
     return {index: found[index][1] for index in sorted(found)}
 
 
 def named(fitted: Mapping[int, Dims], inputs: Sequence[ModelInput]) -> str | None:
     """Return the shapes with the inputs' own names: "a=1x8,b=1x4"; None for none."""
-    return _text([(inputs[index].names[0], dims) for index, dims in fitted.items()]) or None
+    return as_text([(inputs[index].names[0], dims) for index, dims in fitted.items()]) or None
 
 
 def _index(name: str, dims: Dims, inputs: Sequence[ModelInput]) -> int:
     listed = ", ".join(map(str, inputs))
     if not name:
         if len(inputs) != 1:
-            raise ModelError(f"--shape {_text((('', dims),))}: name the input; the model has {listed}")
+            raise ModelError(f"--shape {as_text((('', dims),))}: name the input; the model has {listed}")
         return 0
     for index, one in enumerate(inputs):
         if name in one.names:
             return index
     near = difflib.get_close_matches(name, [one.names[0] for one in inputs], n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
-    raise ModelError(f"--shape {_text(((name, dims),))}: no such input{hint}; the model has {listed}")
+    raise ModelError(f"--shape {as_text(((name, dims),))}: no such input{hint}; the model has {listed}")
 
 
 def _fits(dims: Dims, own: tuple[int | None, ...]) -> bool:
@@ -103,5 +105,6 @@ def _fits(dims: Dims, own: tuple[int | None, ...]) -> bool:
     )
 
 
-def _text(shapes: Sequence[tuple[str, Dims]]) -> str:
+def as_text(shapes: Sequence[tuple[str, Dims]]) -> str:
+    """Return shapes as --shape takes them: "a=1x8,b=1x4"."""
     return ",".join((f"{name}=" if name else "") + "x".join(map(str, dims)) for name, dims in shapes)

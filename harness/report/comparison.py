@@ -27,7 +27,7 @@ def render(comparison: Comparison, console: Console) -> None:
         console.print()
         console.print(Text(f"!! {seen.alarm}", style="bold red"))
     console.print()
-    console.print(Text("What differs between the runs" if seen.facts else "No fact differs", style="bold"))
+    console.print(Text(seen.title if seen.facts else "No fact differs", style="bold"))
     for line in seen.facts:
         print_indented(line, 4, console)
     for grid in seen.grids:

@@ -20,7 +20,7 @@ def render(comparison: Comparison) -> str:
         parts.append(f"> [!CAUTION]\n> **{escape(seen.alarm)}**")
     parts += _section("Failed", seen.failures)
     parts += _section("Can't tell", seen.undecided)
-    parts += _section("What differs between the runs", seen.facts)
+    parts += _section(seen.title, seen.facts)
     parts += [_grid(grid) for grid in seen.grids]
     parts.append(f"**{escape(summary(comparison))}**")
     parts += [_paragraph(paragraph) for paragraph in seen.remarks]

@@ -21,6 +21,7 @@ _ALONE = (
     "No baseline of theirs is the same in both runs, so nothing shows how the machine itself differed; from"
     " one run to another it does, by more than these intervals hold."
 )
+_CHANCE = "Nothing differs that could do this; of 20 such intervals about one is wrong by chance."
 _UNCHANGED = "What changed here is the machine, its system, or what else ran on it."
 
 
@@ -90,15 +91,18 @@ def _ops(base: CellFigures, head: CellFigures) -> str:
 
 def _of_times(comparison: Comparison, several: bool) -> Iterator[Paragraph]:
     cells = [cell for cell in comparison.cells if cell.device not in comparison.other_machines]
-    yield from _yardsticks(cells, comparison.limits.by)
+    paired = comparison.against is not None
+    if not paired:
+        yield from _yardsticks(cells, comparison.limits.by)
     alone = [cell for cell in cells if cell.ratio is not None and not cell.relative and not cell.yardstick]
-    if alone and comparison.limits.by != "latency":
+    if alone and not paired and comparison.limits.by != "latency":
         yield Paragraph("Compared as measured only", _names(alone, several), (_ALONE,))
     unchanged = [cell for cell in cells if cell.same_file and cell.verdict in ("faster", "slower")]
     if unchanged:
-        yield Paragraph("Same file, same runtime", _names(unchanged, several), (_UNCHANGED,))
+        why = _CHANCE if paired else _UNCHANGED
+        yield Paragraph("Same file, same runtime", _names(unchanged, several), (why,))
     yield from _reasons(comparison.cells, several)
-    if comparison.base.run_id == comparison.head.run_id:
+    if comparison.base.run_id == comparison.head.run_id and not paired:
         yield Paragraph("BASE and HEAD are the same run")
     text = f"same: the whole interval is within ±{limit(comparison.limits.within)}"
     yield Paragraph(f"{text}; faster, slower: it excludes 0; can't tell: the rest", tone="dim")

@@ -41,6 +41,7 @@ class Grid:
 class View:
     """A comparison as texts. alarm: what must not be overlooked, or None."""
 
+    title: str  # of the facts
     runs: tuple[str, str]
     alarm: str | None
     facts: tuple[str, ...]
@@ -56,7 +57,8 @@ def view(comparison: Comparison) -> View:
     for cell in comparison.cells:
         groups.setdefault((subject(cell), cell.device), []).append(cell)
     return View(
-        runs=(f"BASE {_run(comparison.base)}", f"HEAD {_run(comparison.head)}"),
+        title=f"What differs between the {'runs' if comparison.against is None else 'sides'}",
+        runs=_runs(comparison),
         alarm=_alarm(comparison),
         facts=tuple(_facts(comparison.facts)),
         grids=tuple(_grid(cells, comparison.limits.within) for cells in groups.values()),
@@ -75,6 +77,16 @@ def summary(comparison: Comparison) -> str:
     ordered = [name for name in VERDICTS if name in counts]
     texts = [f"{counts[name]} {words.get(name, name.replace('_', ' '))}" for name in ordered]
     return ", ".join([*texts, *(["on different machines"] if comparison.other_machines else [])])
+
+
+def _runs(comparison: Comparison) -> tuple[str, str]:
+    """Return one line for each run; of the sides of one run, what --against named, and the run."""
+    base, head = comparison.base, comparison.head
+    if comparison.against is None:
+        return f"BASE {_run(base)}", f"HEAD {_run(head)}"
+    commit = f" ({base.revision[:12]})" if base.revision else ""
+    named = f"BASE --against {comparison.against}{commit}", f"HEAD in the same turns, run {head.run_id}"
+    return clean(named[0]), clean(named[1])
 
 
 def _run(run: ComparedRun) -> str:

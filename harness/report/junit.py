@@ -24,7 +24,10 @@ def render(comparison: Comparison) -> str:
     if comparison.head.started_at is not None:
         suite.set("timestamp", clean(comparison.head.started_at).removesuffix("Z"))
     properties = ElementTree.SubElement(suite, "properties")
-    for name, value in (("base", comparison.base.run_id), ("head", comparison.head.run_id)):
+    named = {"base": comparison.base.run_id, "head": comparison.head.run_id}
+    if comparison.against is not None:
+        named["against"] = comparison.against
+    for name, value in named.items():
         ElementTree.SubElement(properties, "property", name=name, value=clean(value))
     cases = [_case(suite, cell, comparison) for cell in comparison.cells]
     for element in (root, suite):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
+from harness.analysis.sides import document_of, has_sides
 from harness.record import Document, Row, Warning
 from harness.report import samples
 from harness.report.columns import glyph
@@ -17,9 +19,13 @@ Groups = dict[tuple[str, str], list[Row]]  # (heading, sentence) -> the cells it
 
 
 def paragraphs(document: Document) -> list[Paragraph]:
-    """Return the notes: what outputs were compared with, reasons, warnings, interruption."""
-    rows = document.cells
-    reference = samples.compared_with(document)
+    """Return the notes: what outputs were compared with, reasons, warnings, interruption.
+
+    Of a run with two sides, those of HEAD, then what BASE has to say otherwise.
+    """
+    own = document_of(document, "head")
+    rows = own.cells
+    reference = samples.compared_with(own)
     text = f"SQNR: signal to quantization noise of the outputs against {reference}"
     interrupted = "Interrupted: what was measured until then is shown and stored."
     tags = ", ".join(f"{name}={value}" for name, value in document.tags.items())
@@ -27,9 +33,20 @@ def paragraphs(document: Document) -> list[Paragraph]:
         *([Paragraph(text, tone="dim")] if reference else []),
         *_paragraphs(_reasons(rows), rows),
         *_paragraphs(_warnings(rows), rows),
+        *_of_base(document, rows),
         *([Paragraph(interrupted, tone="plain")] if document.interrupted else []),
         *([Paragraph(clean(f"tags: {tags}"), tone="dim")] if tags else []),
     ]
+
+
+def _of_base(document: Document, head: Sequence[Row]) -> list[Paragraph]:
+    """Return the reasons and warnings of BASE that HEAD does not have."""
+    if not has_sides(document):
+        return []
+    rows = document_of(document, "base").cells
+    known = [*_paragraphs(_reasons(head), head), *_paragraphs(_warnings(head), head)]
+    found = [*_paragraphs(_reasons(rows), rows), *_paragraphs(_warnings(rows), rows)]
+    return [replace(one, head=f"BASE: {one.head}") for one in found if one not in known]
 
 
 def _paragraphs(groups: Groups, every: Sequence[Row]) -> list[Paragraph]:

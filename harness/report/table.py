@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.analysis.conclusion import conclude
+from harness.analysis.sides import document_of
 from harness.record import Document, Row
 from harness.report import conclusions, notes, output
 from harness.report.blocks import Block, blocks
@@ -31,9 +32,12 @@ _HEADS = {"strong": "bold", "dim": "dim", "plain": ""}
 
 
 def render(document: Document, console: Console, stored: object = None) -> None:
-    """Print a result document. stored: the folder to name as its place, if any."""
-    concluded = conclude(document)
-    shown = blocks(document)
+    """Print a result document; of one with two sides, HEAD, with the notes of both.
+
+    stored: the folder to name as its place, if any.
+    """
+    concluded, own = conclude(document), document_of(document, "head")
+    shown = blocks(own)
     best = [conclusion.cell for conclusion in concluded if conclusion.cell is not None]
     for block, table in zip(shown, _fitting(shown, best, console), strict=True):
         console.print(_title(block))
@@ -41,7 +45,7 @@ def render(document: Document, console: Console, stored: object = None) -> None:
             console.print(Text(block.note, style="yellow"))
         console.print(table, crop=False)
         console.print()
-    for paragraph in (*conclusions.paragraphs(concluded, document.cells), *notes.paragraphs(document)):
+    for paragraph in (*conclusions.paragraphs(concluded, own.cells), *notes.paragraphs(document)):
         _print(paragraph, console)
     if stored is not None:
         console.print(Text(f"results: {clean(stored)}"), soft_wrap=True)

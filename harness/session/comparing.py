@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness import store
-from harness.analysis.comparison import Side, compare_runs
+from harness.analysis import has_sides
+from harness.analysis.comparison import Side, compare_runs, compare_sides
 from harness.errors import ResultsError
 from harness.record import Run
 from harness.record.comparison import Comparison, Limits
-from harness.session.stored import Note, open_runs
+from harness.session.stored import Note, StoredRun, open_runs
 
 
 def compare_stored(
@@ -31,6 +32,13 @@ def open_side(name: str, results: Path, note: Note = store.ignore) -> Side:
     together = all(names) and not Path(name).exists()
     opened = open_runs(names if together else [name], results, note=note)
     return with_samples(opened.run, opened.folder), opened.document
+
+
+def compare_stored_sides(opened: StoredRun, limits: Limits | None = None) -> Comparison | None:
+    """Compare the two sides of a stored run; None if it has none."""
+    if not has_sides(opened.run):
+        return None
+    return compare_sides(with_samples(opened.run, opened.folder), opened.document, limits or Limits())
 
 
 def with_samples(run: Run, folder: Path) -> Run:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from delegates.wire import Job, Request
 from harness.accelerators import ACCELERATORS
 from harness.analysis.baseline import baselines
+from harness.analysis.names import key
 from harness.devices.machines import Machine
-from harness.record import Header, subject
+from harness.record import Cell, Header, Run, subject
 from harness.session.options import Options
 from harness.session.plan import CellPlan, Plan, runnable
 
@@ -31,18 +32,36 @@ class Task:
 
 def make_tasks(plan: Plan, header: Header, opened: Iterable[Machine], options: Options) -> list[Task]:
     """Return one task per machine with a cell to measure. Their agents will take the lock for this run."""
-    baseline_ids = {cell.id for cell in baselines(plan.as_run(header)).values()}
+    baseline_ids = _baselines(plan.as_run(header))
     tasks = []
     for machine in opened:
         cells = runnable(plan, (profile.name for profile in machine.profiles))
         if not cells:
             continue
         machine.transport.lock_for(header.run_id, options.wait_s)
-        jobs = [_job(cell, machine, baseline_ids) for cell in cells]
+        pairs = _pairs([plan.cell for plan in cells])
+        jobs = [replace(_job(plan, machine, baseline_ids), pair=pairs.get(plan.cell.id)) for plan in cells]
         tasks.append(
             Task(machine, Request("run", jobs=jobs, budget_s=options.budget_s, precision=options.precision))
         )
     return tasks
+
+
+def _baselines(run: Run) -> set[str]:
+    """Return the ids of the cells that the agents compare the others with: HEAD's, if a subject has sides."""
+    found = baselines(run).values()
+    of_head = {subject(cell) for cell in found if cell.side == "head"}
+    return {cell.id for cell in found if cell.side != "base" or subject(cell) not in of_head}
+
+
+def _pairs(cells: Sequence[Cell]) -> dict[str, str]:
+    """Return the id of BASE's cell by that of the same cell of HEAD."""
+    ids = {key(cell): cell.id for cell in cells}
+    return {
+        cell.id: ids[*key(cell)[:2], "base"]
+        for cell in cells
+        if cell.side == "head" and (*key(cell)[:2], "base") in ids
+    }
 
 
 def _job(plan: CellPlan, machine: Machine, baseline_ids: Collection[str]) -> Job:

@@ -187,7 +187,7 @@ class Measuring:
 
 
 def _names(machine: Machine) -> tuple[str, ...]:
-    return tuple(profile.name for profile in machine.profiles)
+    return tuple(dict.fromkeys(profile.name for profile in machine.profiles))
 
 
 def _gave_up(machine: Machine) -> _Failed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from delegates.wire import DEFAULT_BUDGET_S, DEFAULT_PRECISION
 from harness.config.profiles import MOST_THREADS
 from harness.devices.timeouts import Timeouts
 from harness.errors import ConfigError
-from harness.record.shapes import Shapes, read_sweep
+from harness.record.shapes import Shapes, as_text, read_sweep
 
 SHORTEST_BUDGET_S = 0.01
 LONGEST_BUDGET_S = 86_400.0  # one day
@@ -39,6 +39,7 @@ class Options:
     batch: int = 1
     shapes: Sequence[str] = ()  # what --shape takes
     signatures: Sequence[str] = ()
+    against: Any = None  # what --against takes, or a model object
     budget_s: float = DEFAULT_BUDGET_S
     precision: float = DEFAULT_PRECISION
     wait_s: float | None = None  # longest wait for a machine in use; None: for ever
@@ -61,6 +62,15 @@ class Options:
             raise ConfigError(f"baseline: VARIANT[/DELEGATE][@DEVICE] expected, found {self.baseline!r}")
         for name, value in self.tags.items():
             _check_tag(name, value)
+
+    def points(self) -> list[Options]:
+        """Return the options of each point of a sweep, in which every model has one shape and signature."""
+        return [
+            replace(
+                self, shapes=[as_text(shapes)] if shapes else [], signatures=[] if name is None else [name]
+            )
+            for shapes, name in self.inputs()
+        ]
 
     def inputs(self) -> list[tuple[Shapes, str | None]]:
         """Return what each model is measured with: shapes of inputs and a signature, once or for a sweep."""

@@ -1,4 +1,4 @@
-"""The plan of a run: one cell per variant, delegate, device and number of threads."""
+"""The plan of a run: one cell per variant, delegate, device, number of threads and side."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Plan:
     def as_event(self) -> Planned:
         """Return the event that stores the plan."""
         return Planned(
-            models=tuple({made.model.name: made.model for made in self.models}.values()),
+            models=tuple({(made.model.name, made.model.side): made.model for made in self.models}.values()),
             variants=tuple(one.variant for made in self.models for one in made.variants),
             failed=tuple(failed for made in self.models for failed in made.failed),
             devices=tuple(device.state for device in self.devices),
@@ -163,12 +163,15 @@ def runnable(plan: Plan, names: Iterable[str]) -> list[CellPlan]:
 
 def _cell(variant: Variant | FailedVariant, device: Device, spec: DelegateSpec, threads: int) -> Cell:
     names = variant.model, variant.name, spec.name, device.profile.name, str(threads)
+    side = variant.side or device.state.side
+    asked = (one for one in (variant.signature, variant.shape, side) if one is not None)
     return Cell(
-        id=_id(*names, *(one for one in (variant.signature, variant.shape) if one is not None)),
+        id=_id(*names, *asked),
         variant=variant,
         device=device.state,
         delegate=Delegate(spec.name, plain_object(spec.options)),
         threads=threads,
+        side=side,
     )
 
 
@@ -186,6 +189,7 @@ def _as_planned(plan: CellPlan) -> PlannedCell:
         expected=cell.expected,
         artifact=cell.artifact,
         ended=plan.ended,
+        side=cell.side,
     )
 
 

@@ -46,17 +46,23 @@ def probing(opened: Sequence[Machine], options: Options, note: Note) -> Iterator
 
 
 def used_profiles(opened: Sequence[Machine], options: Options) -> list[DeviceProfile]:
-    """Return the profiles that were asked for, or else those that can run. Raises ConfigError if none can."""
+    """Return the profiles that were asked for, or else those that can run. Raises ConfigError if none can.
+
+    A profile that is used for HEAD is used for BASE, too.
+    """
     profiles = [profile for machine in opened for profile in machine.profiles]
-    return profiles if options.devices else usable(profiles, _answers(opened))
+    if options.devices:
+        return profiles
+    names = {one.name for one in usable([one for one in profiles if one.side != "base"], _answers(opened))}
+    return [profile for profile in profiles if profile.name in names]
 
 
 def note_left_out(opened: Sequence[Machine], used: Sequence[DeviceProfile], note: Note) -> None:
     """Note for each profile that is not used why it can't run."""
     answers = _answers(opened)
     for profile in (profile for machine in opened for profile in machine.profiles):
-        if profile not in used:
-            note(f"device {profile.name} left out: {why_not(profile, answers[profile.name])}")
+        if profile not in used and profile.side != "base":
+            note(f"device {profile.name} left out: {why_not(profile, answers[profile.key])}")
 
 
 def _probe(opened: Sequence[Machine], options: Options, note: Note, lost: Note) -> tuple[int, int] | None:
@@ -65,9 +71,9 @@ def _probe(opened: Sequence[Machine], options: Options, note: Note, lost: Note) 
     if len(problems) == len(opened):
         raise DeviceError("; ".join(problems))
     answers = _answers(opened)
-    return oldest_limiting(answers[profile.name].runtime for profile in used_profiles(opened, options))
+    return oldest_limiting(answers[profile.key].runtime for profile in used_profiles(opened, options))
 
 
 def _answers(opened: Sequence[Machine]) -> dict[str, ProbeResult]:
-    """Return what each profile's Python offers, by profile name."""
+    """Return what each profile's Python offers, by profile key."""
     return {name: answer for machine in opened for name, answer in machine.answers.items()}

@@ -101,6 +101,7 @@ class Cells:
 
 def _most_launches(request: Request, id: str) -> int:
     """Return how many launches of a job a device may send."""
-    # A baseline is launched with every batch of the others, of which there may be as many as jobs.
-    batches = len(request.jobs) if any(job.id == id and job.baseline for job in request.jobs) else 1
+    # A baseline is launched with every batch of the others, and so is its pair; there may be as many as jobs.
+    always = any(job.baseline and id in (job.id, job.pair) for job in request.jobs)
+    batches = len(request.jobs) if always else 1
     return 2 * request.max_launches * batches  # twice: the request may be repeated once, after a lost link

@@ -16,7 +16,8 @@ from harness.devices.machines import Machine
 from harness.devices.state import device_state
 from harness.errors import ResultsError
 from harness.record import Document, Header, Run
-from harness.session import selection, variants
+from harness.session import against, selection, sides, variants
+from harness.session.against import Base
 from harness.session.indexing import remember
 from harness.session.jobs import Task, make_tasks
 from harness.session.measuring import Measuring
@@ -38,13 +39,18 @@ class Outcome:
 
 def run(options: Options, config: Config, watcher: Watcher) -> Outcome:
     """Make the variants, measure every cell, store everything. Raises QbenchError."""
-    profiles = selection.devices(config, options)
+    with against.opened(options) as base:
+        return _run(options, config, base, watcher)
+
+
+def _run(options: Options, config: Config, base: Base, watcher: Watcher) -> Outcome:
+    profiles = base.profiles(selection.devices(config, options))
     variants.sources(options)  # a missing model raises ModelError before any device is waited for
-    header = _header(options)
+    header = _header(options, base)
     writer = store.create(options.results, header)
     with machines.open_all(profiles, watcher.note, options.timeouts) as opened:
         try:
-            plan = _plan(options, config, opened, header, watcher)
+            plan = _plan(options, config, base, opened, header, watcher)
             tasks = make_tasks(plan, header, opened, options)
         except BaseException:
             writer.discard()  # nothing was measured: leave no empty run behind
@@ -56,7 +62,7 @@ def run(options: Options, config: Config, watcher: Watcher) -> Outcome:
             return _outcome(writer, options.results, watcher.note)
 
 
-def _header(options: Options) -> Header:
+def _header(options: Options, base: Base) -> Header:
     return Header(
         run_id=store.new_run_id(),
         started_at=_now(),
@@ -67,18 +73,26 @@ def _header(options: Options) -> Header:
         baseline=options.baseline,
         git=git.state(Path.cwd()),
         tags=options.tags,
+        against=base.given,
+        base_revision=base.revision,
     )
 
 
 def _plan(
-    options: Options, config: Config, opened: Sequence[Machine], header: Header, watcher: Watcher
+    options: Options,
+    config: Config,
+    base: Base,
+    opened: Sequence[Machine],
+    header: Header,
+    watcher: Watcher,
 ) -> Plan:
     """Make the variants, and probe the devices meanwhile. Raises QbenchError."""
     watcher.step("looking at the devices")
     with probing(opened, options, watcher.note) as oldest_runtime:
-        models = variants.make_all(options, config, oldest_runtime, watcher)
+        models = sides.make_both(options, config, base, oldest_runtime, watcher)
         oldest_runtime.result()  # also where no variant depends on it: from now on all is known
     used = used_profiles(opened, options)
+    against.check_usable(base, used, opened)
     plan = make_plan(models, _devices(used, opened), default_cache(), watcher.step)
     check_baseline(plan.as_run(header))
     note_left_out(opened, used, watcher.note)
@@ -86,10 +100,8 @@ def _plan(
 
 
 def _devices(profiles: Sequence[DeviceProfile], opened: Sequence[Machine]) -> list[Device]:
-    machine_of = {profile.name: machine for machine in opened for profile in machine.profiles}
-    return [
-        Device(p, device_state(p, machine_of[p.name]), machine_of[p.name].answers[p.name]) for p in profiles
-    ]
+    machine_of = {profile.key: machine for machine in opened for profile in machine.profiles}
+    return [Device(p, device_state(p, machine_of[p.key]), machine_of[p.key].answers[p.key]) for p in profiles]
 
 
 def _measure(writer: store.Writer, tasks: Sequence[Task], watcher: Watcher) -> bool:

@@ -90,10 +90,11 @@ def unique_names(sources: Sequence[ModelSource]) -> list[ModelSource]:
 def unique_sets(sets: Sequence[VariantSet]) -> list[VariantSet]:
     """Return the sets with unique model names: of models that share one, the second becomes "NAME-2"."""
     names = _unique([made.model.name for made in sets])
-    return [_renamed(made, name) for made, name in zip(sets, names, strict=True)]
+    return [renamed(made, name) for made, name in zip(sets, names, strict=True)]
 
 
-def _renamed(made: VariantSet, name: str) -> VariantSet:
+def renamed(made: VariantSet, name: str) -> VariantSet:
+    """Return the set as the variants of a model of this name."""
     return replace(
         made,
         model=structs.replace(made.model, name=name),

@@ -14,12 +14,12 @@ def usable(profiles: Sequence[DeviceProfile], answers: Mapping[str, ProbeResult]
     """Return the profiles that can run; of profiles with accelerators, those that have at least one.
 
     If none has, return those that can run on the CPU. Raises ConfigError if nothing can run at all.
-    answers: what each profile's Python offers, by profile name.
+    answers: what each profile's Python offers, by profile key.
     """
-    running = [profile for profile in profiles if answers[profile.name].error is None]
+    running = [profile for profile in profiles if answers[profile.key].error is None]
     if not running:
         raise ConfigError("none of the device profiles can run here; see `qbench devices --probe`")
-    return [p for p in running if why_not(p, answers[p.name]) is None] or running
+    return [p for p in running if why_not(p, answers[p.key]) is None] or running
 
 
 def why_not(profile: DeviceProfile, answer: ProbeResult) -> str | None:

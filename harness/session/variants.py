@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,6 @@ from harness.models import ModelSource, resolve_model
 from harness.quantize import VariantSet, make_variants
 from harness.quantize.calibration import as_source
 from harness.quantize.separate import separate
-from harness.record.shapes import Shapes
 from harness.session import selection
 from harness.session.options import Options
 from harness.session.watcher import Watcher
@@ -29,29 +29,35 @@ def make_all(options: Options, config: Config, oldest_runtime: Oldest, watcher: 
 
     oldest_runtime: major and minor version of the oldest runtime that has to load them, or a future of it.
     """
-    options = replace(  # several models may need the data, and an iterator is read once only
-        options, calibration=as_source(options.calibration), dataset=as_source(options.dataset)
-    )
-    found, made = sources(options), list[VariantSet]()
-    for shapes, signature in options.inputs():
-        sets: list[VariantSet] = []
-        for source in found:
-            sets += _make(source, shapes, signature, options, config, oldest_runtime, watcher)
-        made += selection.unique_sets(sets)
+
+    def made(point: Options) -> list[VariantSet]:
+        sets = [make(source, point, config, oldest_runtime, watcher) for source in sources(point)]
+        return selection.unique_sets([one for of_source in sets for one in of_source])
+
+    return swept(with_sources(options), made)
+
+
+def swept(options: Options, make_point: Callable[[Options], list[VariantSet]]) -> list[VariantSet]:
+    """Make the variants for each point of a sweep (see `Options.points`), and return them model by model."""
+    made = [one for point in options.points() for one in make_point(point)]
     models = [*dict.fromkeys(one.model.name for one in made)]
     return sorted(made, key=lambda one: models.index(one.model.name))
 
 
-def _make(
+def with_sources(options: Options) -> Options:
+    """Return the options with their data as sources: several models may need an iterator's, read once."""
+    return replace(options, calibration=as_source(options.calibration), dataset=as_source(options.dataset))
+
+
+def make(
     source: ModelSource,
-    shapes: Shapes,
-    signature: str | None,
     options: Options,
     config: Config,
     oldest_runtime: Oldest,
     watcher: Watcher,
 ) -> list[VariantSet]:
-    """Make the variants of one source, which may be a folder of several models."""
+    """Make the variants of one source, which may be a folder of several models, at one point of a sweep."""
+    ((shapes, signature),) = options.inputs()
     variants = make_variants(
         source,
         selection.variants(config, options.variants),

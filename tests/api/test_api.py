@@ -311,3 +311,24 @@ def test_a_run_may_be_made_in_any_thread(tmp_path):
     with ThreadPoolExecutor(1) as pool:
         made = pool.submit(qbench.run, model, devices="cpu", budget_s=BUDGET_S).result()
     assert [row.status for row in made.rows] == ["ok"]
+
+
+def test_two_sides(tmp_path):
+    models = {name: dense_model(seed=1, inputs=128, outputs=n) for name, n in (("new", 512), ("old", 128))}
+    run = qbench.run(models["new"], against=models["old"], devices="cpu", budget_s=BUDGET_S)
+    found = run.sides(fail_over=0.05)
+    assert isinstance(found, qbench.Comparison) and found.failed
+    assert found["float32", "cpu"].verdict == "slower"
+    head, base = run["float32", "cpu"], run.base["float32", "cpu"]
+    assert head is run.rows[0] and head.size_bytes > base.size_bytes
+    assert run[f"{head.id.removesuffix('head')}base"] is run.rows[1]
+    assert list(run.to_frame().side) == ["head", "base"]
+    assert set(run.samples().side) == {"head", "base"}
+    assert list(run.samples()) == list(pd.read_csv(run.folder / "samples.csv.gz"))
+    assert "side" not in run.base.samples()
+    again = qbench.load()
+    assert again.sides(fail_over=0.05).to_dict() == found.to_dict()
+    with pytest.raises(qbench.ResultsError, match="measured without"):
+        run.base.sides()
+    with pytest.raises(qbench.ResultsError, match="has no BASE side"):
+        _ = run.base.base

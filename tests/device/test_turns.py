@@ -86,3 +86,18 @@ def test_long_inferences_carry_the_time_the_process_had_itself(runner, slow, net
     own, wall = min(map(min, found["long"].cpu_time_ns)), min(map(min, found["long"].blocks_ns))
     assert wall / 4 < own < wall * 1.1  # on a busy machine it had less than passed, never more
     assert found["two threads"].cpu_time_ns == []
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_a_pair_has_the_same_launches_even_in_several_batches(monkeypatch, slow, tmp_path, exclusive):
+    monkeypatch.setattr(conductor, "available_memory_bytes", lambda: 400_000_000)
+    (tmp_path / "bundle.pyz").write_bytes(bundle.build().data)
+    workers = Workers([str(tmp_path / "bundle.pyz")])
+    pairs = {"A": "a", "B": "b"}
+    jobs = [job(slow, id=n, baseline=n == "A", pair=pairs.get(n), exclusive=exclusive) for n in "ABab"]
+    found = []
+    request = run(jobs, budget_s=0.2, launches=2)
+    Group(jobs, request, workers, found.append).run(threading.Event())
+    numbers = {n: [m.launch for m in found if isinstance(m, Launch) and m.job == n] for n in "ABab"}
+    assert numbers["A"] == numbers["a"] and numbers["B"] == numbers["b"]
+    assert len(numbers["B"]) >= 2 and set(numbers["B"]) <= set(numbers["A"])

@@ -8,13 +8,17 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from delegates.wire import Request
+from harness.errors import ConfigError
 from tests.cli.conftest import COMMAND, environment
+from tests.models import dense_model
 from tests.ssh.board import wait_for
 from tests.ssh.conftest import Watching, exit_code
 
@@ -188,4 +192,23 @@ def test_an_owner_whose_home_was_killed_leaves_the_board(board, tmp_path, cache,
     process.kill()
     process.wait()
     assert board.is_clean(seconds=10)
+    assert board.is_free()
+
+
+def test_both_sides_on_a_board(measure, board, tmp_path):
+    """Files of both sides are sent; another Python is one on the board."""
+    (tmp_path / "old.tflite").write_bytes(dense_model(seed=1, inputs=64, outputs=64))
+    document = measure(board.profile(), against=str(tmp_path / "old.tflite")).document
+    head, base = document["cells"]
+    assert (head["side"], head["status"], base["side"], base["status"]) == ("head", "ok", "base", "ok")
+    assert base["size_bytes"] > head["size_bytes"]
+    bare = board.home / "other"
+    bare.symlink_to(Path(sys.executable).parents[1])
+    document = measure(board.profile(), against=f"python={bare}/bin/python").document
+    assert [(d["name"], d["side"]) for d in document["devices"]] == [("board", "head"), ("board", "base")]
+    assert [cell["status"] for cell in document["cells"]] == ["ok", "ok"]
+    assert all(device["facts_after"] for device in document["devices"])
+    none = board.home / "none" / "python"
+    with pytest.raises(ConfigError, match=f"--against python={none}: "):
+        measure(board.profile(), against=f"python={none}")
     assert board.is_free()

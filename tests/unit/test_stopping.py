@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from delegates import stats
 from delegates.agent.conductor import batches
 from delegates.agent.planning import FIRST_BLOCKS
 from delegates.agent.stopping import StoppingRule
@@ -143,6 +146,71 @@ def test_a_failed_job_is_finished_and_without_its_baseline_a_job_converges_by_it
     for number in range(10):
         add_launches(rule, number, other=[1.0])
     assert unfinished(rule) == []
+
+
+def paired(*names):
+    """A rule with pairs: of each name with a capital, such as A, the second is a."""
+    rule = stopping_rule(*names)
+    jobs = [
+        replace(j, baseline=j.id == "A", pair=j.id.lower() if j.id.isupper() else None) for j in rule.jobs
+    ]
+    return StoppingRule(jobs, Request("run", jobs, budget_s=1.0, precision=0.01))
+
+
+def test_a_pair_goes_on_together_until_its_own_ratio_is_steady_too():
+    rule = paired("A", "B", "a", "b")
+    for number in range(10):
+        add_launches(rule, number, A=[2], B=[1], a=[2], b=[1 + number % 2 / 2])
+    assert unfinished(rule) == ["A", "B", "a", "b"]  # where the baseline goes, its second goes along
+    number = 10
+    while unfinished(rule):
+        add_launches(rule, number, A=[2], B=[1], a=[2], b=[1])
+        number += 1
+    assert 10 < number < 100
+    shown = stats.speedup(rule._measured["b"].floors[0], rule._measured["B"].floors[0])
+    assert stats.is_narrow(shown, 0.01)
+
+
+def test_a_pair_without_a_baseline_of_others_is_measured_like_any_ratio():
+    rule = paired("A", "a")
+    for number in range(10):
+        assert unfinished(rule) == ["A", "a"]
+        add_launches(rule, number, A=[1 + number], a=[2 + 2 * number])  # both meet the same machine
+    assert unfinished(rule) == []
+
+
+@pytest.mark.parametrize(("failed", "left"), [("b", ["A", "B", "a"]), ("B", ["A", "a", "b"])])
+def test_the_rest_of_a_pair_of_which_one_fails_is_measured_as_if_alone(failed, left):
+    rule = paired("A", "B", "a", "b")
+    rule.give_up(next(job for job in rule.jobs if job.id == failed))
+    for number in range(10):
+        assert unfinished(rule) == left
+        add_launches(rule, number, **{name: [2 + number] for name in left})
+    assert unfinished(rule) == []
+
+
+def test_a_second_that_has_spent_its_budget_does_not_go_on():
+    rule = paired("A", "B", "a", "b")
+    add_launches(rule, 0, A=[1], B=[1], a=[1], b=[1000])
+    assert unfinished(rule) == ["A", "B", "a"]
+
+
+def test_the_second_of_a_pair_times_as_many_blocks_as_the_first():
+    rule, rng = paired("A", "B", "a", "b"), np.random.default_rng(1)
+    for number in range(8):
+        add_noisy(rule, number, rng, 0.03, 0.003)
+    blocks = {job.id: rule.blocks(job) for job in rule.jobs}
+    assert blocks["B"] == blocks["b"] and blocks["A"] == blocks["a"] == max(blocks.values())
+
+
+@pytest.mark.parametrize(
+    ("room", "expected"),
+    [(100, ["AaBbc"]), (4, ["AaBb", "Aac"]), (5, ["AaBbc"]), (2, ["AaBb", "Aac"])],
+)
+def test_pairs_are_in_one_batch(room, expected):
+    jobs = paired("A", "B", "a", "b", "c").jobs
+    found = ["".join(job.id for job in batch) for batch in batches(jobs, jobs[0], room)]
+    assert found == expected
 
 
 def test_batches_fit_the_room_and_each_has_the_baseline():

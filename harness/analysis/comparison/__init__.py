@@ -1,26 +1,54 @@
-"""Compare two runs cell by cell: pure functions from their records to one document."""
+"""Compare two runs, or the two sides of one, cell by cell: pure functions from records to one document."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from harness import record
+from harness.analysis import sides
 from harness.analysis.comparison.cells import compared_cells
 from harness.analysis.comparison.facts import differing_facts, other_machines
 from harness.analysis.comparison.gates import judged
+from harness.analysis.comparison.latency import of_sides
 from harness.analysis.comparison.side import parts
 from harness.errors import ResultsError
 from harness.record import Document, Run, subject
-from harness.record.comparison import ComparedRun, Comparison, Limits
+from harness.record.comparison import ComparedCell, ComparedRun, Comparison, Limits
 
 Side = tuple[Run, Document]  # the document is derived from the run
 
 
 def compare_runs(base: Side, head: Side, limits: Limits) -> Comparison:
-    """Compare two runs. Raises ResultsError if they have no cell in common."""
+    """Compare two runs; of a run with two sides, HEAD. Raises ResultsError if they have no cell in common."""
+    base, head = (_side(*one, "head") for one in (base, head))
     here, there = parts(*base), parts(*head)
     if not here.keys() & there.keys():
         told = " and ".join(f"{run.header.run_id} has {_named(run)}" for run, _ in (base, head))
         raise ResultsError(f"the runs have no cell in common: {told}")
+    return _compared(base, head, limits, compared_cells(here, there, limits))
+
+
+def compare_sides(run: Run, document: Document, limits: Limits) -> Comparison:
+    """Compare the two sides of a run that was measured with `--against`, launch by launch.
+
+    document: derived from the run. Raises ResultsError if the run has no sides.
+    """
+    if not sides.has_sides(run):
+        raise ResultsError(f"{run.header.run_id} has no sides to compare: it was measured without --against")
+    base, head = _side(run, document, "base"), _side(run, document, "head")
+    found = _compared(base, head, limits, compared_cells(parts(*base), parts(*head), limits, of_sides))
+    return replace(
+        found,
+        base=replace(found.base, side="base", revision=run.header.base_revision),
+        head=replace(found.head, side="head"),
+        against=run.header.against,
+    )
+
+
+def _compared(base: Side, head: Side, limits: Limits, cells: Sequence[ComparedCell]) -> Comparison:
     elsewhere = other_machines(base[0], head[0])
-    cells = compared_cells(here, there, limits)
     judgements = tuple(judged(cell, limits, cell.device in elsewhere) for cell in cells)
     return Comparison(
         base=_run(base[0]),
@@ -31,6 +59,10 @@ def compare_runs(base: Side, head: Side, limits: Limits) -> Comparison:
         cells=judgements,
         failed=any(cell.failed for cell in judgements),
     )
+
+
+def _side(run: Run, document: Document, side: record.Side) -> Side:
+    return sides.run_of(run, side), sides.document_of(document, side)
 
 
 def _run(run: Run) -> ComparedRun:

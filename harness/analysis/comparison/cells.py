@@ -9,7 +9,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from harness.analysis.comparison import shift
-from harness.analysis.comparison.latency import Compared, Parts, compare, yardsticks
+from harness.analysis.comparison.latency import Compared, Parts, Times, of_runs
 from harness.analysis.comparison.side import Part, same_file
 from harness.record import Interval, Row
 from harness.record.comparison import CellFigures, ComparedCell, FidelityChange, Limits, Verdict
@@ -17,17 +17,20 @@ from harness.record.comparison import CellFigures, ComparedCell, FidelityChange,
 N = TypeVar("N", int, float)
 
 
-def compared_cells(base: Parts, head: Parts, limits: Limits) -> tuple[ComparedCell, ...]:
-    """Return every cell of either run: in HEAD's order, then those that only BASE has."""
-    controls = {} if limits.by == "latency" else yardsticks(base, head)
+def compared_cells(
+    base: Parts, head: Parts, limits: Limits, times: Times = of_runs
+) -> tuple[ComparedCell, ...]:
+    """Return every cell of either run: in HEAD's order, then those that only BASE has.
+
+    times: what tells how many times faster each cell of both is.
+    """
+    compared = times(base, head, limits)
     names = [*head, *(name for name in base if name not in head)]
     cells = []
     for name in names:
         known = _named(base.get(name), head.get(name))
         if name in base and name in head:
-            compared = compare(name, controls.get(name), base, head, limits.by)
-            yardstick = name in controls.values()
-            known = _in_both(known, base[name], head[name], compared, yardstick, limits.within)
+            known = _in_both(known, base[name], head[name], compared[name], limits.within)
         cells.append(known)
     return tuple(cells)
 
@@ -50,18 +53,16 @@ def _named(base: Part | None, head: Part | None) -> ComparedCell:
     )
 
 
-def _in_both(
-    known: ComparedCell, base: Part, head: Part, compared: Compared, yardstick: bool, within: float
-) -> ComparedCell:
+def _in_both(known: ComparedCell, base: Part, head: Part, compared: Compared, within: float) -> ComparedCell:
     return replace(
         known,
-        verdict=_verdict(base, head, compared.ratio, within, yardstick),
+        verdict=_verdict(base, head, compared.ratio, within, compared.yardstick),
         ratio=compared.ratio,
         as_measured=compared.as_measured,
         relative=compared.relative,
         relative_to=compared.relative_to,
         clock=compared.clock,
-        yardstick=yardstick,
+        yardstick=compared.yardstick,
         same_file=same_file(base, head),
         reason=compared.reason,
         size_change=_relative(base.row.size_bytes, head.row.size_bytes),

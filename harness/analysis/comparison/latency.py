@@ -3,21 +3,23 @@
 Two runs can be compared in two ways. Floors as they were measured hold whatever the machine itself did
 otherwise on another day. Speedups over a cell that is the same in both runs are free of that, but hold what
 that cell did otherwise. Nothing in the two runs tells which is more, so the interval spans both
-(docs/statistics.md, "Comparing runs").
+(docs/statistics.md, "Comparing runs"). The two sides of one run met the same machine in the same turns: the
+ratio of their launches is all there is.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from harness.analysis.comparison import shift
 from harness.analysis.comparison.side import Part, on_one_machine, same_file, same_machine
 from harness.analysis.names import Key
+from harness.analysis.speedup import paired
 from harness.analysis.timing import Timing
 from harness.record import BaselineName, Interval
-from harness.record.comparison import By, Clock
+from harness.record.comparison import By, Clock, Limits
 
 Parts = Mapping[Key, Part]
 
@@ -34,9 +36,39 @@ class Compared(NamedTuple):
     relative_to: BaselineName | None = None
     clock: Clock | None = None
     reason: str | None = None
+    yardstick: bool = False  # others are compared relative to this one
 
 
+Times = Callable[[Parts, Parts, Limits], Mapping[Key, Compared]]
 _Logs = list[float]  # logarithms of speeds, one per launch, in one run
+
+
+def of_runs(base: Parts, head: Parts, limits: Limits) -> dict[Key, Compared]:
+    """Compare the cells that two runs have in common."""
+    controls = {} if limits.by == "latency" else yardsticks(base, head)
+    used = set(controls.values())
+    return {
+        name: compare(name, controls.get(name), base, head, limits.by)._replace(yardstick=name in used)
+        for name in base.keys() & head.keys()
+    }
+
+
+def of_sides(base: Parts, head: Parts, _: Limits) -> dict[Key, Compared]:
+    """Compare the cells that both sides of a run have, launch by launch, as speedups are."""
+    return {name: _paired(base[name], head[name]) for name in base.keys() & head.keys()}
+
+
+def _paired(base: Part, head: Part) -> Compared:
+    problem = _problem(base, head)
+    if problem is not None:
+        return Compared(reason=problem)
+    shared = set(base.timing.floors) & set(head.timing.floors)
+    if not shared:
+        return Compared(reason="they have no launch in common" if base.timing.floors else _NOT_STORED)
+    ratio = paired(base.timing, head.timing)
+    clock = _clock((one, shared) for one in (base.timing, head.timing))
+    unknown = ratio is None or ratio.low is None
+    return Compared(ratio, as_measured=ratio, clock=clock, reason=_NO_INTERVAL if unknown else None)
 
 
 def yardsticks(base: Parts, head: Parts) -> dict[Key, Key]:

@@ -96,7 +96,7 @@ class Conversion:
     def _pool(self) -> WorkerPool:
         if self._on_begin is not None:
             self._on_begin()
-        pool = WorkerPool(self._scratch, own_code=self.source.kind == "callable")
+        pool = WorkerPool(self._scratch, own_code=self.source.kind == "callable", tree=self.source.tree)
         self._cleanup.callback(pool.close)
         self._oldest.add_done_callback(lambda oldest: pool.stop() if oldest.exception() else None)
         return pool
@@ -178,7 +178,8 @@ class Conversion:
             if kind == "saved_model":
                 wanted = structs.replace(wanted, signature=None)  # the only one that was saved
         source, folder = self.source.source, str(self._cache.absolute())
-        return Prepare(kind, source, str(path) if path else None, wanted, folder, str(out), trust)
+        tree = None if self.source.tree is None else self.source.tree.as_texts()
+        return Prepare(kind, source, str(path) if path else None, wanted, folder, str(out), trust, tree)
 
     def _copied(self) -> Path | None:
         """Copy the user's file, folder or object, so that it cannot change; None if there is none.

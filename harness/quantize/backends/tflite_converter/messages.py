@@ -39,6 +39,7 @@ class Prepare(Struct, frozen=True, tag="prepare"):
     cache: str
     out: str
     trust: bool  # run code in the model's file
+    tree: tuple[str, str, str] | None = None  # an OtherTree that a callable has to be imported from
 
 
 class Convert(Struct, frozen=True, tag="convert"):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
 
 from harness.errors import ModelError
+from harness.models import OtherTree
 from harness.models.applications import APPLICATIONS, application_name
 from harness.quantize.backends.tflite_converter.digits import ensure_digits
 from harness.quantize.backends.tflite_converter.messages import Wanted
@@ -24,7 +26,7 @@ from harness.quantize.backends.tflite_converter.trust import (
     refusal,
     weights_elsewhere,
 )
-from harness.quantize.user_code import find
+from harness.quantize.user_code import check_origin, find
 from harness.record.shapes import Shapes
 from harness.versions import release
 
@@ -39,15 +41,17 @@ def load(
     cache: Path,
     trust: bool = False,
     wanted: Wanted = _ANY,
+    tree: OtherTree | None = None,
 ) -> Loaded:
     """Build or load the model, or one of its signatures; code in its file runs only with `trust`.
 
-    Raises ModelError, or any exception of the model's own code.
+    tree: where a callable has to be imported from. Raises ModelError, or any exception of the
+    model's own code.
     """
     import tensorflow as tf
 
     if kind == "callable":
-        return from_object(*call(source), wanted.signature)
+        return from_object(*call(source, tree), wanted.signature)
     if kind == "application":
         return from_keras(_application(source, wanted.shapes), wanted.signature)
     if kind == "builtin":
@@ -60,11 +64,15 @@ def load(
     return from_keras(_load_keras(path, trust), wanted.signature)
 
 
-def call(source: str) -> tuple[Any, list[Any]]:
-    """Call `package.module:callable`, seeded; return the result and the variables that it created."""
+def call(source: str, tree: OtherTree | None = None) -> tuple[Any, list[Any]]:
+    """Call `package.module:callable`, seeded; return the result and the variables that it created.
+
+    Raises ModelError if it imports modules of the original of `tree`.
+    """
     import keras
     import tensorflow as tf
 
+    already = set(sys.modules)
     found = find(source)
     variables: list[Any] = []
 
@@ -74,7 +82,10 @@ def call(source: str) -> tuple[Any, list[Any]]:
 
     keras.utils.set_random_seed(0)
     with tf.variable_creator_scope(keep):
-        return found(), variables
+        made = found()
+    if tree is not None:
+        check_origin(sys.modules.keys() - already, tree)
+    return made, variables
 
 
 def _application(source: str, shapes: Shapes) -> Any:

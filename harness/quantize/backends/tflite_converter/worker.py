@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from delegates.probe.machine import die_with_parent
 from harness.errors import ModelError
+from harness.models import OtherTree
 from harness.quantize.backends.tflite_converter.messages import (
     Answer,
     Convert,
@@ -91,8 +92,9 @@ def _prepare(request: Prepare) -> Prepared:
     from harness.quantize.backends.tflite_converter import sources, tracing
 
     path = Path(request.path) if request.path else None
-    wanted = request.wanted
-    loaded = sources.load(request.kind, request.source, path, Path(request.cache), request.trust, wanted)
+    cache, wanted = Path(request.cache), request.wanted
+    tree = None if request.tree is None else OtherTree(*map(Path, request.tree))
+    loaded = sources.load(request.kind, request.source, path, cache, request.trust, wanted, tree)
     made = tracing.write_canonical(loaded, wanted, Path(request.out))
     inputs = tuple(InputSpec(s.name, s.dtype.name, tuple(s.shape.as_list())) for s in made.inputs)
     recurrent = tuple(tracing.recurrent_layers(loaded.owner))

@@ -11,7 +11,9 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TypeVar
 
+import harness
 from delegates.probe.machine import available_memory_bytes
+from harness.models import OtherTree
 from harness.processes import Exit, Process
 from harness.quantize.backends.tflite_converter.messages import (
     Answer,
@@ -33,11 +35,15 @@ A = TypeVar("A", Prepared, Converted)
 class Worker:
     """One converter process. If it fails or dies, the answer is `Failed`."""
 
-    def __init__(self, scratch: Path, own_code: bool) -> None:
-        """scratch: the folder for its temporary files. own_code: it will run the user's code."""
+    def __init__(self, scratch: Path, own_code: bool, tree: OtherTree | None = None) -> None:
+        """scratch: the folder for its temporary files. own_code: it will run the user's code.
+
+        tree: where that is imported from, if not from the working directory.
+        """
         hidden = () if own_code else KERAS_EXTRAS
         command = [sys.executable, "-P", "-m", "harness.quantize.backends.tflite_converter.worker", *hidden]
-        self.process = Process(command, environment=_environment(scratch))
+        folder = None if tree is None else tree.folder
+        self.process = Process(command, folder=folder, environment=_environment(scratch, tree))
 
     def ask(self, request: Request, timeout_s: float = TIMEOUT_S) -> Answer:
         """Send a request and return the answer: `Failed` if the process dies or takes too long."""
@@ -64,12 +70,12 @@ class Worker:
 class WorkerPool:
     """Several converter processes, started when there is work."""
 
-    def __init__(self, scratch: Path, own_code: bool = False) -> None:
+    def __init__(self, scratch: Path, own_code: bool = False, tree: OtherTree | None = None) -> None:
         """scratch: the folder for temporary files: TensorFlow leaves some behind when it is killed.
 
-        own_code: the workers will run the user's code, so they import all of Keras.
+        own_code: the workers will run the user's code, so they import all of Keras. tree: see Worker.
         """
-        self._scratch, self._own_code = scratch, own_code
+        self._scratch, self._own_code, self._tree = scratch, own_code, tree
         self._idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
         self._all: list[Worker] = []
         self._stopped = False
@@ -117,7 +123,7 @@ class WorkerPool:
             worker.process.close()
 
     def _started(self) -> Worker:
-        worker = Worker(self._scratch, self._own_code)
+        worker = Worker(self._scratch, self._own_code, self._tree)
         self._all.append(worker)
         if self._stopped:  # perhaps just before it was in the list
             worker.stop()
@@ -135,17 +141,30 @@ def _is_out_of_memory(end: Exit) -> bool:
     return end.signal == "SIGKILL" and end.late_s is None
 
 
-def _environment(scratch: Path) -> Mapping[str, str]:
+def _environment(scratch: Path, tree: OtherTree | None) -> Mapping[str, str]:
     """Return the environment: this process's modules, no GPU, few log lines, a fixed hash seed."""
-    path = [entry or str(Path.cwd()) for entry in sys.path]
+    path = [Path(entry or Path.cwd()) for entry in sys.path]
+    if tree is not None:
+        path = _moved(path, tree)
     return {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join(path),
+        "PYTHONPATH": os.pathsep.join(map(str, path)),
         "TMPDIR": str(scratch),
         "PYTHONHASHSEED": "0",
         "CUDA_VISIBLE_DEVICES": "-1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
+
+
+def _moved(path: Sequence[Path], tree: OtherTree) -> list[Path]:
+    """Return where modules are looked for: in `tree` instead of its original, where it has the folder.
+
+    This program itself stays the same, even if it lies in the original.
+    """
+    own = Path(harness.__file__).parents[1]
+    moved = [tree.counterpart(entry) for entry in path]
+    others = [there if there and there.exists() else here for here, there in zip(path, moved, strict=True)]
+    return [own, *others] if tree.counterpart(own) else others
 
 
 def _error_part(line: str) -> str | None:

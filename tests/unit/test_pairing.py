@@ -1,0 +1,65 @@
+"""Which variants of two sides are compared: `harness.session.sides.paired`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import ModelError
+from harness.quantize import MadeVariant, VariantSet
+from harness.record import Converter, FailedVariant, Model, Variant
+from harness.session.sides import paired
+
+KERAS = Converter("tensorflow", "2.21.0")
+
+
+def made(model: str, *names: str, converter: Converter | None = None, failed: str = "") -> VariantSet:
+    """Variants of a model; ready files, unless a converter made them."""
+    variants = [Variant(model, name, converter=converter) for name in names]
+    return VariantSet(
+        Model(model),
+        tuple(MadeVariant(one, Path(f"{model}-{one.name}")) for one in variants),
+        tuple(FailedVariant(model, name, "no") for name in failed),
+        {name: Path("inputs") for name in names},
+    )
+
+
+def found(*arguments) -> list[str]:
+    """The variants of all sets: "side model name"."""
+    return [
+        f"{one.side} {one.model} {one.name}"
+        for each in paired(*arguments)
+        for one in (*(variant.variant for variant in each.variants), *each.failed)
+    ]
+
+
+def test_single_files_are_compared_whatever_they_are_called():
+    (head, base) = paired([[made("new", "int8")]], [[made("old", "float32")]])
+    assert base.model.name == "new" and base.variants[0].variant.name == "int8"
+    assert base.variants[0].path == Path("old-float32") and list(base.inputs) == ["int8"]
+    assert (head.model.side, base.model.side) == ("head", "base")
+
+
+def test_variants_of_a_converter_are_compared_by_name():
+    head, base = made("new", "a", "b", converter=KERAS, failed="c"), made("old", "b", "c", converter=KERAS)
+    assert found([[head]], [[base]]) == [
+        *("head new a", "head new b", "head new c", "base new b", "base new c"),
+    ]
+    one, other = made("new", "a", converter=KERAS), made("old", "b", converter=KERAS)
+    with pytest.raises(ModelError, match=r"^nothing to compare: new a here, old b there$"):
+        paired([[one]], [[other]])
+
+
+def test_only_the_variants_asked_for_are_kept():
+    assert found([[made("m", "b")]], [[made("m", "a", "b", "c")]], ["b"]) == ["head m b", "base m b"]
+
+
+def test_models_of_one_folder_are_compared_by_name_and_others_keep_names_of_their_own():
+    heads = [[made("x", "a"), made("y", "b")], [made("x", "a"), made("z", "b")]]
+    bases = [[made("y", "b"), made("z", "c")], [made("x", "a"), made("z", "b")]]
+    assert found(heads, bases) == [
+        *("head x a", "head y b", "base y b"),
+        *("head x-2 a", "head z b", "base x-2 a", "base z b"),
+        "base z-2 c",
+    ]
