@@ -58,6 +58,7 @@ def make(
 ) -> list[VariantSet]:
     """Make the variants of one source, which may be a folder of several models, at one point of a sweep."""
     ((shapes, signature),) = options.inputs()
+    named = " ".join((source.name, *options.signatures, *options.shapes))
     variants = make_variants(
         source,
         selection.variants(config, options.variants),
@@ -68,7 +69,7 @@ def make(
         shapes=shapes,
         signature=signature,
         oldest_runtime=oldest_runtime,
-        on_begin=lambda: watcher.step(f"making variants of {source.name}"),
+        on_begin=lambda: watcher.step(f"making variants of {named}"),
         on_progress=watcher.converted,
     )
     sets = separate(selection.filter_variants(variants, options.variants))
