@@ -57,6 +57,7 @@ class Job:
     timeout_s: float = 60.0  # a worker that does not answer for so long counts as hung
     baseline: bool = False  # the one of its group that the others are compared with
     pair: Optional[str] = None  # the job that this one is launched with and also compared with
+    own_copy: bool = False  # each launch opens a copy of the model, which no other process shares
     exclusive: bool = False  # no other worker may run beside it: it starts and ends around its turn
 
 

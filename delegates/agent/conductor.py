@@ -15,6 +15,7 @@ from typing import Callable, Dict, List, Optional, Sequence
 
 from ..probe.machine import available_memory_bytes
 from ..wire import Job, Message, Progress, Request
+from .copies import size_bytes
 from .link import WorkerLost
 from .running import RunningLaunch
 from .stopping import StoppingRule
@@ -140,7 +141,8 @@ class Group:
         if not 0 < most < _MOST_DESCRIPTORS:
             most = _MOST_DESCRIPTORS
         room = (most - _OTHER_DESCRIPTORS) // _WORKER_DESCRIPTORS
-        return max(2, room if free is None else min(room, int(free * 0.8 / _WORKER_BYTES)))
+        own = max((size_bytes(job.model) for job in self._jobs if job.own_copy), default=0)
+        return max(2, room if free is None else min(room, int(free * 0.8 / (_WORKER_BYTES + own))))
 
     def _tell(self, launches: Sequence[RunningLaunch]) -> None:
         now = time.monotonic()

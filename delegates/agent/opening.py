@@ -11,6 +11,7 @@ from ..backends.runtime import Opened
 from ..probe.machine import affinity, pin
 from ..wire import Job, Ops
 from . import samples, timing
+from .copies import own_copy
 from .messages import Ready
 
 StageStep = Tuple[str, Callable[[], None]]
@@ -69,8 +70,9 @@ class Opening:
 
     def _open_model(self) -> None:
         job = self.job
+        model = own_copy(job.model) if job.own_copy and self.delegate.on_cpu else job.model
         self.init_ns, self.interpreter = timing.timed(
-            lambda: self.delegate.open(self.runtime, job.model, job.threads, job.options)
+            lambda: self.delegate.open(self.runtime, model, job.threads, job.options)
         )
 
     def _allocate(self) -> None:

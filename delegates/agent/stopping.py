@@ -90,7 +90,7 @@ class StoppingRule:
         """Return the seconds of timed work done and expected. now_ns: work done by running launches."""
         done = sum(one.spent_ns for one in self._measured.values()) + now_ns
         if self._needed_ns is None:  # else it is as before: with many launches it takes milliseconds
-            self._needed_ns = sum(self._expected_ns(job) for job in self.jobs if self._is_unfinished(job))
+            self._needed_ns = sum(map(self._expected_of, self.jobs))
         return done / 1e9, max(done, done - now_ns + self._needed_ns) / 1e9
 
     def _is_unfinished(self, job: Job) -> bool:
@@ -153,6 +153,13 @@ class StoppingRule:
             values = stats.log_ratios(other.floors[kind], one.floors[kind])
             found = planning.spread(values, one.blocks, one.halves(kind), other.halves(kind))
         return planning.blocks_per_launch(found, one.cost)
+
+    def _expected_of(self, job: Job) -> float:
+        """Return how much timed work a job still needs; of a pair, the first that of both."""
+        first = self._first.get(job.id)
+        if not self._is_unfinished(job) or (first is not None and self._is_unfinished(first)):
+            return 0.0
+        return self._expected_ns(job) * (1 if self._paired_with(job) is None else 2)
 
     def _expected_ns(self, job: Job) -> float:
         """Return how much timed work the job still needs: an interval narrows with the square root of it."""

@@ -6,14 +6,15 @@ import difflib
 import os
 import re
 import shutil
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from harness import cache
-from harness.errors import ConfigError, ModelError
+from harness.errors import ModelError
 from harness.models.applications import APPLICATIONS, application_name
 from harness.models.objects import is_model, name_of
+from harness.models.trees import OtherTree
 
 Kind = Literal[
     "keras", "saved_model", "callable", "tflite", "tflite_folder", "builtin", "application", "object"
@@ -26,29 +27,6 @@ _KERAS_SUFFIXES = {".keras", ".h5", ".hdf5"}
 _CALLABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _LFS = b"version https://git-lfs.github.com/spec/"
 _WANTED = "a .keras, .h5 or .tflite file, a SavedModel folder, a folder of .tflite files"
-
-
-@dataclass(frozen=True)
-class OtherTree:
-    """A tree of files in which models of another tree are found anew.
-
-    folder: in it, what the working directory is in `original`.
-    """
-
-    root: Path
-    original: Path
-    folder: Path
-
-    def counterpart(self, path: Path) -> Path | None:
-        """Return what a path of the original is in this tree, there or not; None for a path outside."""
-        for one in (Path(os.path.abspath(path)), path.resolve()):  # noqa: PTH100 - it follows no links
-            if one.is_relative_to(self.original):
-                return self.root / one.relative_to(self.original)
-        return None
-
-    def as_texts(self) -> tuple[str, str, str]:
-        """Return its fields in order."""
-        return str(self.root), str(self.original), str(self.folder)
 
 
 @dataclass(frozen=True)
@@ -108,26 +86,6 @@ def _named(text: str, base: Path) -> ModelSource:
     if is_callable(text) and not path.exists():
         return ModelSource(text.rpartition(":")[2].rpartition(".")[2], "callable", text, None, None)
     return model_at(text, path)
-
-
-def found_anew(source: ModelSource, tree: OtherTree, where: str) -> ModelSource:
-    """Return the model of the same path or import in another tree, which messages call `where`.
-
-    Raises ModelError if it has none, ConfigError for a model that has no file.
-    """
-    if source.kind == "callable":
-        if not tree.folder.is_dir():
-            raise ModelError(f"{source.source}: {where} has no folder like the working directory")
-        return replace(source, tree=tree)
-    if source.path is None:
-        what = "a built-in model, the same everywhere" if source.held is None else "no file"
-        raise ConfigError(f"{source.source} is {what}: it can't be found anew in {where}")
-    path = tree.counterpart(source.path)
-    if path is None:
-        raise ModelError(f"{source.source}: it lies outside {tree.original}, so it can't be in {where}")
-    if not path.exists():
-        raise ModelError(f"{source.source}: {where} does not have it; it may be untracked, or newer")
-    return model_at(source.source, path)
 
 
 def model_at(text: str, path: Path) -> ModelSource:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ModelError
-from harness.models import OtherTree
+from harness.models.trees import OtherTree
 
 
 def find(text: str) -> Callable[[], Any]:

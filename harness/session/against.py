@@ -13,7 +13,9 @@ from harness.config import DeviceProfile
 from harness.config.keys import RUNTIMES, python_command
 from harness.devices.machines import Machine
 from harness.errors import ConfigError
-from harness.models import ModelSource, OtherTree, found_anew, is_callable, resolve_model, tflite_files
+from harness.models import ModelSource, is_callable, resolve_model, tflite_files
+from harness.models.anew import found_anew
+from harness.models.trees import OtherTree
 from harness.session.options import Options
 
 _FORMS = "a git revision, a folder, a model, python=PATH or runtime=NAME expected"

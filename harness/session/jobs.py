@@ -10,7 +10,7 @@ from harness.accelerators import ACCELERATORS
 from harness.analysis.baseline import baselines
 from harness.analysis.names import key
 from harness.devices.machines import Machine
-from harness.record import Cell, Header, Run, subject
+from harness.record import Header, Run, subject
 from harness.session.options import Options
 from harness.session.plan import CellPlan, Plan, runnable
 
@@ -39,8 +39,7 @@ def make_tasks(plan: Plan, header: Header, opened: Iterable[Machine], options: O
         if not cells:
             continue
         machine.transport.lock_for(header.run_id, options.wait_s)
-        pairs = _pairs([plan.cell for plan in cells])
-        jobs = [replace(_job(plan, machine, baseline_ids), pair=pairs.get(plan.cell.id)) for plan in cells]
+        jobs = _paired([_job(cell, machine, baseline_ids) for cell in cells], cells)
         tasks.append(
             Task(machine, Request("run", jobs=jobs, budget_s=options.budget_s, precision=options.precision))
         )
@@ -54,14 +53,21 @@ def _baselines(run: Run) -> set[str]:
     return {cell.id for cell in found if cell.side != "base" or subject(cell) not in of_head}
 
 
-def _pairs(cells: Sequence[Cell]) -> dict[str, str]:
-    """Return the id of BASE's cell by that of the same cell of HEAD."""
-    ids = {key(cell): cell.id for cell in cells}
-    return {
-        cell.id: ids[*key(cell)[:2], "base"]
-        for cell in cells
-        if cell.side == "head" and (*key(cell)[:2], "base") in ids
-    }
+def _paired(jobs: Sequence[Job], cells: Sequence[CellPlan]) -> list[Job]:
+    """Return the jobs, each of HEAD with that of the same cell of BASE.
+
+    Where the two have different files, each launch gets a copy of its own (delegates/agent/copies.py).
+    """
+    found = {key(plan.cell): job for job, plan in zip(jobs, cells, strict=True)}
+    paired = []
+    for job, plan in zip(jobs, cells, strict=True):
+        names = key(plan.cell)[:2]
+        head, base = found.get((*names, "head")), found.get((*names, "base"))
+        if head is not None and base is not None:
+            own = head.model != base.model
+            job = replace(job, pair=base.id if job is head else None, own_copy=own)  # noqa: PLW2901
+        paired.append(job)
+    return paired
 
 
 def _job(plan: CellPlan, machine: Machine, baseline_ids: Collection[str]) -> Job:

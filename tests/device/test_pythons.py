@@ -36,8 +36,12 @@ def test_what_old_and_new_boards_have_measures(tmp_path, version, packages):
     assert found.error is None
     assert found.delegates == {"cpu": None, "xnnpack": None}
     jobs = [
-        replace(job(tmp_path / "dense.tflite", id=name, delegate=name, runtime="auto"), python=python)
-        for name in ("cpu", "xnnpack")
+        replace(
+            job(tmp_path / "dense.tflite", id=name, delegate=name, runtime="auto"),
+            python=python,
+            own_copy=own,
+        )
+        for name, own in (("cpu", True), ("xnnpack", False))
     ]
     answers = conduct(tmp_path, python, run(jobs, budget_s=0.02, launches=2))
     assert not [m for m in answers if isinstance(m, Failure)]

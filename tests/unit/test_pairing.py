@@ -8,10 +8,15 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from delegates.wire import Job
 from harness.errors import ModelError
 from harness.quantize import MadeVariant, VariantSet
 from harness.record import Converter, FailedVariant, Model, Variant
+from harness.session.jobs import _paired
+from harness.session.plan import CellPlan
 from harness.session.sides import paired
+from tests.unit.comparing import made as built
+from tests.unit.test_sides import both
 
 KERAS = Converter("tensorflow", "2.21.0")
 
@@ -76,3 +81,22 @@ def test_inputs_of_base_are_named_as_heads_are():
 
     (head, base) = paired([[at(made("new", "int8"), "x=1x8")]], [[at(made("old", "int8"), "input=1x8")]])
     assert head.variants[0].variant.shape == base.variants[0].variant.shape == "x=1x8"
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_launches_of_different_files_get_copies_of_their_own(same):
+    """Of the same file they need none: it lies in one place for both sides."""
+    run = both(built(1), built(2))
+    cells = [CellPlan(entry.cell, None, None) for entry in run.cells]
+    jobs = [
+        Job(one.cell.id, "g", one.cell.variant.name if same else one.cell.id, None, "cpu", "auto", "python3")
+        for one in cells
+    ]
+    found = {job.id: job for job in _paired(jobs[:-1], cells[:-1])}
+    alone = cells[-1].cell.id.replace("base", "head")
+    assert {job.pair for job in found.values() if job.id.endswith("base")} == {None}
+    for job in found.values():
+        if job.id.endswith("head") and job.id != alone:
+            assert job.pair == job.id.replace("head", "base")
+        assert job.own_copy is (not same and job.id != alone)
+    assert found[alone].pair is None

@@ -140,6 +140,18 @@ def test_progress_ends_where_it_expects_to():
     assert done == expected
 
 
+def test_progress_of_pairs_ends_where_it_expects_to():
+    rule, rng = paired("A", "B", "a", "b"), np.random.default_rng(2)
+    assert rule.progress_s(0) == (0, pytest.approx(2))
+    number = 0
+    while rule.unfinished():
+        add_noisy(rule, number, rng, 0.01, 0.01)
+        number += 1
+        done, expected = rule.progress_s(0)
+        assert done <= expected <= 4.2
+    assert done == expected
+
+
 def test_a_failed_job_is_finished_and_without_its_baseline_a_job_converges_by_itself():
     rule = stopping_rule("base", "other")
     rule.give_up(rule.jobs[0])

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ModelError
-from harness.models import OtherTree
 from harness.models.applications import APPLICATIONS, application_name
+from harness.models.trees import OtherTree
 from harness.quantize.backends.tflite_converter.digits import ensure_digits
 from harness.quantize.backends.tflite_converter.messages import Wanted
 from harness.quantize.backends.tflite_converter.reasons import one_line

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from delegates.probe.machine import die_with_parent
 from harness.errors import ModelError
-from harness.models import OtherTree
+from harness.models.trees import OtherTree
 from harness.quantize.backends.tflite_converter.messages import (
     Answer,
     Convert,

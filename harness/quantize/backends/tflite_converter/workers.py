@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import harness
 from delegates.probe.machine import available_memory_bytes
-from harness.models import OtherTree
+from harness.models.trees import OtherTree
 from harness.processes import Exit, Process
 from harness.quantize.backends.tflite_converter.messages import (
     Answer,
