@@ -96,12 +96,13 @@ def _like(head: VariantSet, other: VariantSet, asked: Sequence[str]) -> VariantS
 
 def _with_shape(made: VariantSet, like: VariantSet) -> VariantSet:
     known = [*(one.variant.shape for one in like.variants), *(one.shape for one in like.failed)]
+    shape = known[0] if known else None
     return replace(
         made,
         variants=tuple(
-            replace(one, variant=structs.replace(one.variant, shape=known[0])) for one in made.variants
+            replace(one, variant=structs.replace(one.variant, shape=shape)) for one in made.variants
         ),
-        failed=tuple(structs.replace(one, shape=known[0]) for one in made.failed),
+        failed=tuple(structs.replace(one, shape=shape) for one in made.failed),
     )
 
 
