@@ -26,4 +26,7 @@ def found_anew(source: ModelSource, tree: OtherTree, where: str) -> ModelSource:
         raise ModelError(f"{source.source}: it lies outside {tree.original}, so it can't be in {where}")
     if not path.exists():
         raise ModelError(f"{source.source}: {where} does not have it; it may be untracked, or newer")
-    return model_at(source.source, path)
+    try:
+        return model_at(source.source, path)
+    except ModelError as error:
+        raise ModelError(f"{where}: {error}") from None

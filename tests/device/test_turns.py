@@ -88,7 +88,7 @@ def test_long_inferences_carry_the_time_the_process_had_itself(runner, slow, net
     assert found["two threads"].cpu_time_ns == []
 
 
-@pytest.mark.parametrize("exclusive", [False, True])
+@pytest.mark.parametrize("exclusive", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_pair_has_the_same_launches_even_in_several_batches(monkeypatch, slow, tmp_path, exclusive):
     monkeypatch.setattr(conductor, "available_memory_bytes", lambda: 400_000_000)
     (tmp_path / "bundle.pyz").write_bytes(bundle.build().data)
