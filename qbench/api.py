@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Model = Any  # a value of --model, or an object: a Keras model, a tf.Module, a concrete function
 Samples = Any  # a value of --calibration, or an object: arrays, a tf.data.Dataset, an iterable of samples
+Shape = str | Mapping[str, Sequence[int]]  # a value of --shape, or dimensions by the input's name
 PathText = str | PathLike[str]
 Device = Union[str, "DeviceProfile"]
 StoredRun = Union[str, "PathLike[str]", Run]
@@ -45,6 +46,8 @@ def run(
     budget_s: float = DEFAULT_BUDGET_S,
     precision: float = DEFAULT_PRECISION,
     batch: int = 1,
+    shape: Shape | Sequence[Shape] = (),
+    signature: str | Sequence[str] = (),
     against: Model | None = None,
     trust_model: bool = False,
     wait_s: float | None = None,
@@ -61,6 +64,8 @@ def run(
     variants, delegates, threads: only these, one or several. Empty: all.
     calibration, dataset: a value of --calibration or --dataset, or an object: a numpy array (samples first),
         a dict of arrays by input name, a tf.data.Dataset.
+    shape: the shapes of inputs with free dimensions: "1x96x96x3", {"x": (1, 96, 96, 3)}. Several are a sweep.
+    signature: which one of a model that has several.
     budget_s: the longest timed work per cell, in seconds.
     precision: stop once the 95 % interval of the speedup is this narrow; 0.01 is ±1 %.
     against: a value of --against, or a model object: another side, measured in the same turns. The result's
@@ -86,6 +91,8 @@ def run(
         budget_s=budget_s,
         precision=precision,
         batch=batch,
+        shapes=given.shapes("shape", shape),
+        signatures=given.names("signature", signature),
         against=_plain(against),
         trust_model=trust_model,
         wait_s=wait_s,
@@ -215,6 +222,8 @@ def history(
     device: str | Sequence[str] = (),
     delegate: str | Sequence[str] = (),
     threads: int | Sequence[int] = (),
+    shape: str | Sequence[str] = (),
+    signature: str | Sequence[str] = (),
     tags: Mapping[str, str | None] | None = None,
     since: str | None = None,
     until: str | None = None,
@@ -226,8 +235,8 @@ def history(
 ) -> History:
     """Show how cells moved over the stored runs, and where they took a step.
 
-    model, variant, device, delegate, threads: only these cells. tags, since, until: only these runs, as for
-        `runs`.
+    model, variant, device, delegate, threads, shape, signature: only these cells. tags, since, until: only
+        these runs, as for `runs`.
     limit: the newest ones only; None is all.
     figure: "latency", "median", "speedup", "size", "memory", "sqnr" or "ops" (those left on the CPU).
     within: levels that differ by no more are no step; 0.02 is 2 %.
@@ -252,6 +261,8 @@ def history(
             devices=given.names("device", device),
             delegates=given.names("delegate", delegate),
             threads=given.whole_numbers("threads", threads),
+            shapes=given.names("shape", shape),
+            signatures=given.names("signature", signature),
         ),
         figure=given.choice("figure", figure, *FIGURES),
         within=given.fraction("within", within),
@@ -269,6 +280,8 @@ def quantize(
     calibration: Samples = None,
     trust_model: bool = False,
     batch: int = 1,
+    shape: Shape | Sequence[Shape] = (),
+    signature: str | Sequence[str] = (),
     for_runtime: tuple[int, int] | None = None,
     out: PathText | None = None,
     devices_file: PathText | None = None,
@@ -291,6 +304,8 @@ def quantize(
         calibration=calibration,
         trust_model=trust_model,
         batch=batch,
+        shapes=given.shapes("shape", shape),
+        signatures=given.names("signature", signature),
     )
     folder = None if out is None else given.path("out", out)
     config, _ = _config(devices_file)
@@ -305,12 +320,17 @@ def inspect(
     file: PathText,
     *,
     devices: Device | Sequence[Device] = (),
+    shape: Shape = "",
+    signature: str | None = None,
     devices_file: PathText | None = None,
 ) -> Inspection:
     """Describe a .tflite file op by op, and predict which ops the delegates of these devices will run.
 
+    shape, signature: describe the file with these, as for `run`.
+
     Raises ModelError if the file can't be read, ConfigError if a device has no profile.
     """
+    from harness.record.shapes import read_sweep
     from harness.session import inspection, selection
     from harness.session.options import Options
 
@@ -318,7 +338,8 @@ def inspect(
     if devices:
         config, wanted = _config(devices_file, devices)
         profiles = selection.devices(config, Options(devices=wanted))
-    return inspection.inspect(given.path("file", file), profiles)
+    shapes = read_sweep(given.shapes("shape", shape or ()))
+    return inspection.inspect(given.path("file", file), profiles, shapes[0] if shapes else (), signature)
 
 
 def compat(
@@ -329,6 +350,8 @@ def compat(
     calibration: Samples = None,
     trust_model: bool = False,
     batch: int = 1,
+    shape: Shape | Sequence[Shape] = (),
+    signature: str | Sequence[str] = (),
     results: PathText = "results",
     devices_file: PathText | None = None,
 ) -> CompatReport:
@@ -346,6 +369,8 @@ def compat(
         calibration=calibration,
         trust_model=trust_model,
         batch=batch,
+        shapes=given.shapes("shape", shape),
+        signatures=given.names("signature", signature),
         results=given.path("results", results),
     )
     return predict(options, config, _silent())

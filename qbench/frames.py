@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import pandas as pd
 
-from harness.analysis.sides import has_sides
 from harness.record import CellRun, Document, Run
 
 _NESTED = ("warnings", "ops", "compiled", "delegate_facts", "refusal")  # not a single figure
+_EXTRA = ("side", "shape", "signature")  # columns that are there only where a cell has one
 _TEXTS = ["model", "variant", "delegate", "device"]
 
 
@@ -31,9 +31,8 @@ def rows_frame(document: Document) -> pd.DataFrame:
 
 def samples_frame(run: Run) -> pd.DataFrame:
     """Return one row per timed inference, with the columns of samples.csv.gz (docs/results.md)."""
-    columns = [*_TEXTS, "threads", "launch", "block", "run_ns", "own_ns"]
-    if has_sides(run):
-        columns.insert(0, "side")
+    extra = [name for name in _EXTRA if any(getattr(entry.cell, name) for entry in run.cells)]
+    columns = [*extra, *_TEXTS, "threads", "launch", "block", "run_ns", "own_ns"]
     frames = [pd.DataFrame(block, columns=columns) for cell in run.cells for block in _blocks(cell)]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
 
@@ -45,8 +44,8 @@ def _blocks(entry: CellRun) -> Iterator[dict[str, Any]]:
     for launch in entry.launches:
         own = list(chain(*launch.cpu_time_ns)) if launch.cpu_time_ns else None
         yield {
+            **{name: getattr(cell, name) for name in _EXTRA},
             **dict(zip(_TEXTS, names, strict=True)),
-            "side": cell.side,
             "threads": cell.threads,
             "launch": launch.launch,
             "block": [number for number, block in enumerate(launch.blocks_ns) for _ in block],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from functools import partial
 from operator import index
 from os import PathLike, fspath
 from pathlib import Path
@@ -53,6 +54,20 @@ def tags(name: str, given: object) -> dict[str, str]:
     if not isinstance(given, Mapping):
         raise ConfigError(f"{name}: a dict of texts expected, found {given!r}")
     return dict(given)
+
+
+def shapes(name: str, given: object) -> tuple[str, ...]:
+    """Return shapes as --shape takes them, given so or as dicts of dimensions by name. Raises ConfigError."""
+    each = (given,) if isinstance(given, str | Mapping) else listed(given)
+    return tuple(map(partial(_shape, name), each))
+
+
+def _shape(name: str, given: object) -> str:
+    if isinstance(given, str):
+        return given
+    if isinstance(given, Mapping) and given:
+        return ",".join(f"{key}={'x'.join(map(str, listed(dims)))}" for key, dims in given.items())
+    raise ConfigError(f'{name}: "x=1x96x96x3", or a dict of dimensions expected, found {given!r}')
 
 
 def path(name: str, given: Any) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from harness.errors import CellNotFound
+from harness.record import subject
 
 _LISTED = 8  # most cells named in an error message
 
@@ -37,25 +38,36 @@ class Named(Protocol):
     def threads(self) -> int:
         """Its number of threads."""
 
+    @property
+    def shape(self) -> str | None:
+        """The shape asked for."""
+
+    @property
+    def signature(self) -> str | None:
+        """The signature asked for."""
+
 
 T = TypeVar("T", bound=Named)
 
 
 def find(cells: Sequence[T], key: str | tuple[str | int, ...]) -> T:
-    """Return the cell that a key names: its id, or variant, delegate, device and model, and threads.
+    """Return the cell that a key names: its id, or variant, delegate, device, model and signature.
 
-    As many of the names are needed as it takes to be unique; an integer is a number of threads. Raises
-    CellNotFound, a KeyError, if no cell or more than one matches.
+    As many of the names are needed as it takes to be unique. Anywhere among them, an integer is a number of
+    threads, and one of the cells' shapes ("x=1x96x96x3") is a shape. Raises CellNotFound, a KeyError, if no
+    cell or more than one matches.
     """
     asked = key if isinstance(key, tuple) else (key,)
     by_id = [cell for cell in cells if cell.id == key]
-    names = [part for part in asked if isinstance(part, str)]
+    shapes = [part for part in asked if part in {cell.shape for cell in cells}]
+    names = [part for part in asked if isinstance(part, str) and part not in shapes]
     threads = [part for part in asked if not isinstance(part, str)]
     matching = by_id or [
         cell
         for cell in cells
-        if [cell.variant, cell.delegate, cell.device, cell.model][: len(names)] == names
+        if [cell.variant, cell.delegate, cell.device, cell.model, cell.signature][: len(names)] == names
         and all(cell.threads == number for number in threads)
+        and all(cell.shape == shape for shape in shapes)
     ]
     if len(matching) == 1:
         return matching[0]
@@ -68,4 +80,4 @@ def find(cells: Sequence[T], key: str | tuple[str | int, ...]) -> T:
 
 def _label(cell: Named) -> str:
     threads = f" with {cell.threads} threads" if cell.threads > 1 else ""
-    return f"{cell.model} {cell.variant}/{cell.delegate}@{cell.device}{threads}"
+    return f"{subject(cell)} {cell.variant}/{cell.delegate}@{cell.device}{threads}"

@@ -85,3 +85,65 @@ def _chain(tensors: list[schema.TensorT], ops: dict[str, list[int]], first_outpu
         graph.operators.append(op)
     model.buffers = [buffer(b""), buffer(np.zeros(1, np.float32).tobytes())]
     return pack(model)
+
+
+def free_model(outputs: int = 3) -> bytes:
+    """(?, ?, 4) -> RELU -> (?, ?, 4) -> FULLY_CONNECTED that keeps dimensions -> (?, ?, outputs)."""
+    weights = dense_weights(7, 4, outputs)
+    tensors = [
+        tensor("serving_default_x:0", [1, 1, 4]),
+        tensor("positive", [1, 1, 4]),
+        tensor("weights", [outputs, 4], buffer=1),
+        tensor("output", [1, 1, outputs]),
+    ]
+    for one in (tensors[0], tensors[1], tensors[3]):
+        one.shapeSignature = [-1, -1, one.shape[-1]]
+    relu, dense = schema.OperatorT(), schema.OperatorT()
+    relu.opcodeIndex, relu.inputs, relu.outputs = 0, [0], [1]
+    dense.opcodeIndex, dense.inputs, dense.outputs = 1, [1, 2, -1], [3]
+    dense.builtinOptionsType = schema.BuiltinOptions.FullyConnectedOptions
+    dense.builtinOptions = schema.FullyConnectedOptionsT()
+    dense.builtinOptions.keepNumDims = True
+    graph, model = schema.SubGraphT(), schema.ModelT()
+    graph.tensors, graph.operators, graph.inputs, graph.outputs = tensors, [relu, dense], [0], [3]
+    model.version, model.subgraphs = 3, [graph]
+    model.operatorCodes = [_code("RELU", 1), _code("FULLY_CONNECTED", 5)]
+    model.buffers = [buffer(b""), buffer(weights.tobytes())]
+    return pack(model)
+
+
+def signatures_model(*sizes: tuple[str, int, int], after: str | None = None) -> bytes:
+    """One dense graph per (signature, inputs, outputs), each `x` -> `y`. after: one that calls the first."""
+    model = schema.ModelT()
+    model.version, model.subgraphs, model.signatureDefs = 3, [], []
+    model.operatorCodes = [_code("FULLY_CONNECTED", 1), _code("CALL_ONCE", 1)]
+    model.buffers = [buffer(b"")]
+    for number, (name, inputs, outputs) in enumerate(sizes):
+        one = schema.ModelT.InitFromPackedBuf(dense_model(number, inputs, outputs), 0)
+        graph = one.subgraphs[0]
+        graph.tensors[1].buffer = number + 1
+        model.buffers.append(one.buffers[1])
+        if name == after:
+            call = schema.OperatorT()
+            call.opcodeIndex, call.inputs, call.outputs = 1, [], []
+            call.builtinOptionsType = schema.BuiltinOptions.CallOnceOptions
+            call.builtinOptions = schema.CallOnceOptionsT()
+            graph.operators.append(call)
+        model.subgraphs.append(graph)
+        model.signatureDefs.append(_signature(name, number))
+    return pack(model)
+
+
+def _signature(name: str, subgraph: int) -> schema.SignatureDefT:
+    signature, x, y = schema.SignatureDefT(), schema.TensorMapT(), schema.TensorMapT()
+    x.name, x.tensorIndex, y.name, y.tensorIndex = "x", 0, "y", 2
+    signature.signatureKey, signature.inputs, signature.outputs = name, [x], [y]
+    signature.subgraphIndex = subgraph
+    return signature
+
+
+def _code(name: str, version: int) -> schema.OperatorCodeT:
+    code = schema.OperatorCodeT()
+    code.builtinCode = getattr(schema.BuiltinOperator, name)
+    code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), version
+    return code

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from harness.analysis.names import name
 from harness.analysis.sides import run_of
 from harness.errors import ConfigError
-from harness.record import Cell, CellRun, Done, Pending, Run, Variant
+from harness.record import Cell, CellRun, Done, Pending, Run, Variant, subject
 
 
 def check_baseline(run: Run) -> None:
@@ -34,11 +34,11 @@ def check_baseline(run: Run) -> None:
 def baselines(run: Run) -> dict[str, Cell]:
     """Return the baseline of every cell, by the cell's id. Cells without a baseline are left out.
 
-    Each model has one baseline per side and machine (local profiles share one), or a single one if
+    Each subject has one baseline per side and machine (local profiles share one), or a single one if
     --baseline names a cell together with its device.
     """
     baseline_of: dict[str, Cell] = {}
-    for of_model in _grouped(run.cells, lambda cell: f"{cell.side} {cell.model}"):
+    for of_model in _grouped(run.cells, lambda cell: (cell.side, subject(cell))):
         for here in _grouped(of_model, machine_of):
             chosen = _choose(here, of_model, run.header.baseline)
             if chosen is not None:
@@ -79,8 +79,8 @@ def machine_of(cell: Cell) -> str:
     return cell.device.machine or ("local" if cell.device.place == "local" else f"@{cell.device.name}")
 
 
-def _grouped(cells: Iterable[CellRun], key: Callable[[Cell], str]) -> list[list[CellRun]]:
-    groups: dict[str, list[CellRun]] = {}
+def _grouped(cells: Iterable[CellRun], key: Callable[[Cell], Hashable]) -> list[list[CellRun]]:
+    groups: dict[Hashable, list[CellRun]] = {}
     for entry in cells:
         groups.setdefault(key(entry.cell), []).append(entry)
     return list(groups.values())

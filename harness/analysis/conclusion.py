@@ -18,7 +18,7 @@ from harness.analysis import intervals, ties
 from harness.analysis.distance import is_far
 from harness.analysis.intervals import could_be_one
 from harness.analysis.sides import document_of
-from harness.record import BaselineName, Document, Row
+from harness.record import BaselineName, Document, Row, Subject, subject
 
 __all__ = ["NO_WINNERS", "Conclusion", "Verdict", "barred_by", "conclude", "could_be_one"]
 
@@ -36,14 +36,14 @@ NO_WINNERS = barring() | {
 
 @dataclass(frozen=True)
 class Conclusion:
-    """The conclusion of one model and baseline.
+    """The conclusion of one subject and baseline.
 
     `cell` gets the star. The verdict says why: it is "fastest"; it is "tied" with others and has the best
     fidelity of them; it is the "baseline", and all others are slower; it is the baseline because no other
     is shown to be faster ("not-shown"). If all cells are barred, it is None and the verdict "none".
     """
 
-    model: str
+    subject: Subject
     verdict: Verdict
     cell: Row | None
     reason: str | None = None  # what decided among ties: SQNR, top-1, ops, size or speed
@@ -55,7 +55,9 @@ class Conclusion:
     def by_id(self) -> record.Conclusion:
         """Return the conclusion as the result document stores it, with cells named by id."""
         return record.Conclusion(
-            model=self.model,
+            model=self.subject.model,
+            shape=self.subject.shape,
+            signature=self.subject.signature,
             verdict=self.verdict,
             cell=None if self.cell is None else self.cell.id,
             reason=self.reason,
@@ -67,11 +69,11 @@ class Conclusion:
 
 
 def conclude(document: Document) -> list[Conclusion]:
-    """Return one conclusion per model and baseline; none for a model with a single cell, none about BASE."""
-    groups: dict[tuple[str, BaselineName], list[Row]] = {}
+    """Return one conclusion per subject and baseline; none for one with a single cell, none about BASE."""
+    groups: dict[tuple[Subject, BaselineName], list[Row]] = {}
     for row in document_of(document, "head").cells:
         if row.speedup is not None:
-            groups.setdefault((row.model, row.speedup.baseline), []).append(row)
+            groups.setdefault((subject(row), row.speedup.baseline), []).append(row)
     precision = DEFAULT_PRECISION if document.precision is None else document.precision
     return [_of_group(group, precision, document.budget_s) for group in groups.values() if len(group) > 1]
 
@@ -93,7 +95,7 @@ def _ids(rows: Iterable[Row]) -> tuple[str, ...]:
 
 
 def _of_group(group: Sequence[Row], precision: float, budget_s: float | None) -> Conclusion:
-    model = group[0].model
+    about = subject(group[0])
     real = [row for row in group if not barred_by(row)]
     out = [row for row in group if row not in real]
     alone = not any(row.baseline for row in real)  # the baseline itself is barred, or a fallback
@@ -101,20 +103,20 @@ def _of_group(group: Sequence[Row], precision: float, budget_s: float | None) ->
     if alone:  # prefer cells with an interval; without any, a single launch has to do
         shown = [row for row in real if intervals.has_interval(row)] or real
     if not shown:
-        return Conclusion(model, "none", None, barred=intervals.fastest_first(out))
+        return Conclusion(about, "none", None, barred=intervals.fastest_first(out))
     first = intervals.fastest_first(shown)[0]
     barred = intervals.fastest_first(row for row in out if intervals.value(row) > intervals.value(first))
     if first.baseline:
-        return _baseline(model, first, real, precision, budget_s, barred)
+        return _baseline(about, first, real, precision, budget_s, barred)
     alike = [row for row in real if row is first or intervals.may_be_as_fast(row, first)]
     winner, reason = ties.pick([row for row in alike if row in shown])
     equal = intervals.fastest_first(row for row in alike if row is not winner)
     verdict: Verdict = "tied" if equal else "fastest"
-    return Conclusion(model, verdict, winner, reason if equal else None, equal, barred=barred)
+    return Conclusion(about, verdict, winner, reason if equal else None, equal, barred=barred)
 
 
 def _baseline(
-    model: str,
+    about: Subject,
     baseline: Row,
     real: Sequence[Row],
     precision: float,
@@ -123,12 +125,12 @@ def _baseline(
 ) -> Conclusion:
     equal = [row for row in real if not row.baseline and could_be_one(intervals.of(row))]
     if not equal:
-        return Conclusion(model, "baseline", baseline, barred=barred)
+        return Conclusion(about, "baseline", baseline, barred=barred)
     undecided = intervals.fastest_first(
         row for row in equal if not stats.is_narrow(intervals.bounds(row), precision)
     )
     needed = _budget(undecided[0], precision, budget_s) if undecided else None
-    return Conclusion(model, "not-shown", baseline, undecided=undecided, budget_s=needed, barred=barred)
+    return Conclusion(about, "not-shown", baseline, undecided=undecided, budget_s=needed, barred=barred)
 
 
 def _budget(row: Row, precision: float, budget_s: float | None) -> float | None:

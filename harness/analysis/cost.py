@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from delegates.wire import Launch, Request
 from harness.analysis.rows import document
-from harness.record import Cell, CellRun, Document, Done, FailedVariant, Row, Run
+from harness.record import Cell, CellRun, Document, Done, FailedVariant, Row, Run, subject
 
 _RUNS = 3  # the newest ones that measured a cell
 _OTHER_NS = 25_000_000  # of a launch that did not say its cost: starting a process, taking turns
@@ -83,7 +83,7 @@ def _is_same(stored: Cell, run: Run, cell: Cell, model_sha256: str | None) -> bo
     if not isinstance(cell.variant, FailedVariant):
         return stored.variant.sha256 == cell.variant.sha256
     models = {(model.name, model.side): model.sha256 for model in run.models}
-    named = (stored.model, stored.variant.name) == (cell.model, cell.variant.name)
+    named = (subject(stored), stored.variant.name) == (subject(cell), cell.variant.name)
     return named and model_sha256 is not None and models.get((stored.model, stored.side)) == model_sha256
 
 
@@ -123,7 +123,7 @@ def _half_widths(derived: Document) -> dict[str, float]:
     widest: dict[str, float] = {}
     for row in derived.cells:
         if row.baseline and row.id:
-            others = [own[o.id] for o in derived.cells if o.model == row.model and o.id in own]
+            others = [own[o.id] for o in derived.cells if subject(o) == subject(row) and o.id in own]
             widest[row.id] = max(others, default=0.0)
     return own | widest
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from harness.analysis.sides import SIDES, has_sides, run_of
-from harness.record import CellRun, DeviceState, Run
+from harness.record import CellRun, DeviceState, Run, subject
 
 _OF_DEVICE = ("place", "os", "arch", "cpu", "cores", "memory_bytes", "python", "runtime", "runtime_version")
 _OF_PROFILE = ("delegates", "affinity", "env")
@@ -44,7 +44,7 @@ def _of_sides(one: Run, other: Run) -> list[str]:
 
 
 def _differences(one: Run, other: Run, *, resumed: bool = False) -> list[str]:
-    here, there = (sorted({variant.model for variant in run.variants}) for run in (one, other))
+    here, there = (sorted({str(subject(variant)) for variant in run.variants}) for run in (one, other))
     if not set(here) & set(there):
         return [f"they measured {some(here, ', ')} and {some(there, ', ')}"]
     alone = () if resumed else _in_one_only(one, other)
@@ -69,18 +69,18 @@ def _in_one_only(one: Run, other: Run) -> Iterator[str]:
 def _names(entry: CellRun) -> tuple[str, str, str]:
     """Return the names by which a cell is reported missing: of its variant, its device, the cell itself."""
     cell = entry.cell
-    variant = f"{cell.model} {cell.variant.name}"
+    variant = f"{subject(cell)} {cell.variant.name}"
     full = f"{variant}/{cell.delegate.name}@{cell.device.name} with threads {cell.threads}"
     return variant, f"device {cell.device.name}", full
 
 
 def _other_files(one: Run, other: Run) -> Iterator[str]:
-    there = {(variant.model, variant.name): variant.sha256 for variant in other.variants}
+    there = {(subject(variant), variant.name): variant.sha256 for variant in other.variants}
     for variant in one.variants:
-        mine, theirs = variant.sha256, there.get((variant.model, variant.name), variant.sha256)
+        mine, theirs = variant.sha256, there.get((subject(variant), variant.name), variant.sha256)
         if mine != theirs:
             digests = f"sha256 {str(mine)[:8]}… and {str(theirs)[:8]}…"
-            yield f"{variant.model} {variant.name}: another file ({digests})"
+            yield f"{subject(variant)} {variant.name}: another file ({digests})"
 
 
 def _other_facts(one: Run, other: Run, resumed: bool) -> Iterator[str]:

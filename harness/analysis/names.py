@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from harness.record import BaselineName, Cell, Row, Side
+from harness.record import BaselineName, Cell, Row, Side, Subject, subject
 
-Key = tuple[str, BaselineName, Side | None]  # model, cell name and side: unique in a run
+Key = tuple[Subject, BaselineName, Side | None]  # subject, cell name and side: unique in a run
 
 
 def name(cell: Cell) -> BaselineName:
@@ -14,9 +14,9 @@ def name(cell: Cell) -> BaselineName:
 
 def key(cell: Cell) -> Key:
     """Return a key that is the same for the same cell in several runs."""
-    return cell.model, name(cell), cell.side
+    return subject(cell), name(cell), cell.side
 
 
 def key_of_row(row: Row) -> Key:
     """Return the key of a row's cell."""
-    return row.model, BaselineName(row.variant, row.delegate, row.device, row.threads), row.side
+    return subject(row), BaselineName(row.variant, row.delegate, row.device, row.threads), row.side

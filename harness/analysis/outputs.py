@@ -10,7 +10,7 @@ from harness.analysis.distance import ENOUGH_SAMPLES, is_far
 from harness.analysis.fidelity import compare, count_nonfinite, decode, samples_of, unlike
 from harness.analysis.names import name
 from harness.analysis.reference import reference, same_on_cpu
-from harness.record import Cell, CellRun, Fidelity, Run, Variant, Warning
+from harness.record import Cell, CellRun, Fidelity, Run, Subject, Variant, Warning, subject
 
 
 class Outputs:
@@ -20,7 +20,7 @@ class Outputs:
         sent = [(entry.cell, decode(_outputs_of(entry))) for entry in run.cells]
         self._values = {cell.id: values for cell, values in sent}
         self._cells = [cell for cell, values in sent if values]
-        self._most = {model.name: self._samples_for_all(model.name) for model in run.models}
+        self._most = {one: self._samples_for_all(one) for one in {subject(cell) for cell in self._cells}}
         references = {cell.id: reference(cell, self._cells) for cell, _ in sent}
         self._references = {key: cell for key, cell in references.items() if cell is not None}
         self.fidelity = {
@@ -43,7 +43,7 @@ class Outputs:
         if figures is None:
             yield output_warnings.not_compared(self._why_not_compared(cell))
         else:
-            yield from output_warnings.of_samples(figures.samples or 0, self._most.get(cell.model, 0))
+            yield from output_warnings.of_samples(figures.samples or 0, self._most.get(subject(cell), 0))
         of_delegate = list(self._of_delegate(cell))
         yield from of_delegate or output_warnings.of_variant(figures, finite=not self.nonfinite(cell))
 
@@ -65,7 +65,7 @@ class Outputs:
             named=str(name(against)),
             classifier=not _reproduces_input(against),
             labels=_labels(against),
-            most=self._most.get(cell.model, 0),
+            most=self._most.get(subject(cell), 0),
         )
 
     def _why_not_compared(self, cell: Cell) -> str:
@@ -76,12 +76,12 @@ class Outputs:
             return "neither float32 nor this variant on cpu brought any to compare with"
         return unlike(self._values[against.id], values) or "no reason known"
 
-    def _samples_for_all(self, model: str) -> int:
-        """Return the number of samples on which all cells of a model are compared.
+    def _samples_for_all(self, wanted: Subject) -> int:
+        """Return the number of samples on which all cells of a subject are compared.
 
         It is the smallest number that a cell had time for; cells with too few samples are not considered.
         """
-        counts = [samples_of(self._values[cell.id]) for cell in self._cells if cell.model == model]
+        counts = [samples_of(self._values[cell.id]) for cell in self._cells if subject(cell) == wanted]
         enough = min(ENOUGH_SAMPLES, max(counts, default=0))
         return min((count for count in counts if count >= enough), default=0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.analysis.baseline import float_rank
-from harness.record import Cell
+from harness.record import Cell, subject
 
 
 def reference(cell: Cell, cells: Iterable[Cell]) -> Cell | None:
@@ -13,18 +13,18 @@ def reference(cell: Cell, cells: Iterable[Cell]) -> Cell | None:
 
     If no float32 was measured (ready files), the same variant on `cpu`. cells: those that sent outputs.
     """
-    of_model = [other for other in cells if other.model == cell.model]
+    alike = [other for other in cells if subject(other) == subject(cell)]
     return min(
-        (other for other in of_model if float_rank(other) < 2),
+        (other for other in alike if float_rank(other) < 2),
         key=lambda other: (float_rank(other), other.delegate.name != "cpu", _elsewhere(other, cell)),
         default=None,
-    ) or same_on_cpu(cell, of_model)
+    ) or same_on_cpu(cell, alike)
 
 
 def same_on_cpu(cell: Cell, cells: Iterable[Cell]) -> Cell | None:
     """Return the same variant on the `cpu` delegate, preferably on the same device."""
-    wanted = (cell.model, cell.variant.name, "cpu")
-    same = [other for other in cells if (other.model, other.variant.name, other.delegate.name) == wanted]
+    wanted = (subject(cell), cell.variant.name, "cpu")
+    same = [other for other in cells if (subject(other), other.variant.name, other.delegate.name) == wanted]
     return min(same, key=lambda other: _elsewhere(other, cell), default=None)
 
 

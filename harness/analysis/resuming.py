@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from harness.analysis.baseline import baselines, machine_of
 from harness.analysis.names import Key, key
 from harness.analysis.reference import reference, same_on_cpu
-from harness.record import Cell, CellRun, Done, Ended, Pending, Run, Unavailable
+from harness.record import Cell, CellRun, Done, Ended, Pending, Run, Unavailable, subject
 
 
 def lacking(runs: Sequence[Run]) -> set[Key]:
@@ -34,16 +34,16 @@ def _lacks(entry: CellRun, run: Run) -> bool:
 
 
 def _is_over(cell: Cell, run: Run) -> bool:
-    """Return whether a machine had finished with the model of a cell: it measures one after the other.
+    """Return whether a machine had finished with the subject of a cell: it measures one after the other.
 
     Then the stopping rule was satisfied, however few launches there are.
     """
     if run.finished_at is not None and not run.interrupted:
         return True
-    models = [model.name for model in run.models]
-    later = models[models.index(cell.model) + 1 :]
+    subjects = [*dict.fromkeys(subject(entry.cell) for entry in run.cells)]
+    later = subjects[subjects.index(subject(cell)) + 1 :]
     return any(
-        entry.launches and entry.cell.model in later and machine_of(entry.cell) == machine_of(cell)
+        entry.launches and subject(entry.cell) in later and machine_of(entry.cell) == machine_of(cell)
         for entry in run.cells
     )
 

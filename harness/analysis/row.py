@@ -71,6 +71,8 @@ class _Context:
             if launches
             else self.devices.get(cell.device.name, cell.device).runtime,
             threads=cell.threads,
+            shape=cell.shape,
+            signature=cell.signature,
             baseline=baseline is not None and baseline.id == cell.id,
             status=word,
             reason=reason,

@@ -11,6 +11,7 @@ from harness.analysis.sides import document_of
 from harness.record import DeviceState, Document, Fidelity, Row, Speedup
 from harness.record.site import SiteCell, SiteFidelity, SiteOps, SitePoint, SiteRun, SiteSetup, SiteSpeedup
 from harness.record.variant import Warning
+from harness.store.index import CellEntry
 
 T = TypeVar("T", bound=Hashable)
 
@@ -23,6 +24,13 @@ class CellName(NamedTuple):
     delegate: str
     device: str
     threads: int
+    shape: str | None
+    signature: str | None
+
+
+def cell_name(of: Row | CellEntry) -> CellName:
+    """Return what the cell of a row, or of an entry of the index, is called."""
+    return CellName(of.model, of.variant, of.delegate, of.device, of.threads, of.shape, of.signature)
 
 
 @dataclass
@@ -42,7 +50,7 @@ class Courses:
         devices = {device.name: device for device in document.devices}
         setups = {name: self._setup(device) for name, device in devices.items()}
         for row in document.cells:
-            name = CellName(row.model, row.variant, row.delegate, row.device, row.threads)
+            name = cell_name(row)
             setup = setups.get(row.device)
             if setup is None:
                 setup = setups[row.device] = self._setup(DeviceState(row.device))

@@ -15,6 +15,8 @@ from harness.cli.options import (
     Models,
     Quiet,
     Results,
+    Shape,
+    Signature,
     TrustModel,
     Variants,
 )
@@ -38,6 +40,8 @@ def compat(
     calibration: Calibration = None,
     trust_model: TrustModel = False,
     batch: Batch = 1,
+    shape: Shape = None,
+    signature: Signature = None,
     devices_file: DevicesFile = None,
     results: Results = Path("results"),
     markdown: Annotated[
@@ -77,6 +81,8 @@ def compat(
         calibration=calibration,
         trust_model=trust_model,
         batch=batch,
+        shapes=shape or [],
+        signatures=signature or [],
         results=results,
     )
     config = read_config(devices_file)

@@ -35,6 +35,12 @@ def history(
     threads: Annotated[
         str | None, typer.Option(metavar="N[,N…]", help="Only these numbers of threads.")
     ] = None,
+    shape: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=1x96x96x3", help="Only this shape. Repeatable.")
+    ] = None,
+    signature: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this signature. Repeatable.")
+    ] = None,
     since: Annotated[
         str | None,
         typer.Option(metavar="DATE", help="Only runs from then on: 2026-11-21 or 2026-11-21T14:30, in UTC."),
@@ -91,6 +97,8 @@ def history(
             devices=tuple(device or ()),
             delegates=tuple(delegate or ()),
             threads=tuple(read_threads(threads)),
+            shapes=tuple(shape or ()),
+            signatures=tuple(signature or ()),
         ),
         figure=figure.value,  # type: ignore[arg-type]
         within=read_percent("--within", within),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import DevicesFile, JsonFile, TrustModel
+from harness.cli.options import DevicesFile, JsonFile, Shape, Signature, TrustModel, one_point
 from harness.report import output
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ def inspect(
         ),
     ] = None,
     trust_model: TrustModel = False,  # accepted but not needed: a .tflite holds no code
+    shape: Shape = None,
+    signature: Signature = None,
     devices_file: DevicesFile = None,
     json_file: JsonFile = None,
 ) -> None:
@@ -36,7 +38,7 @@ def inspect(
     from harness.session import inspection
 
     output.check_target(json_file)
-    result = inspection.inspect(file, _profiles(device, devices_file))
+    result = inspection.inspect(file, _profiles(device, devices_file), *one_point(shape, signature))
     if json_file is not None:
         output.write_json(result.to_json(), json_file)
     else:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from harness.errors import ConfigError
+from harness.record.shapes import Shapes
 from harness.versions import minor
 
 Models = Annotated[
@@ -40,6 +41,18 @@ TrustModel = Annotated[
     ),
 ]
 Batch = Annotated[int, typer.Option(min=1, metavar="N", help="Batch size that input shapes are fixed to.")]
+Shape = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[NAME=]1x96x96x3",
+        help="Shape of an input, for models with free dimensions; of several, joined by commas. Repeated for"
+        " one input: a sweep.",
+    ),
+]
+Signature = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Which signature of a model that has several. Repeatable."),
+]
 DevicesFile = Annotated[
     Path | None,
     typer.Option(
@@ -58,6 +71,16 @@ JsonFile = Annotated[
         "--json", metavar="FILE|-", help="Write JSON to FILE instead of a table to stdout; - is stdout."
     ),
 ]
+
+
+def one_point(shape: Sequence[str] | None, signature: Sequence[str] | None) -> tuple[Shapes, str | None]:
+    """Return the shapes and the signature that --shape and --signature give once. Raises ConfigError."""
+    from harness.session.options import Options
+
+    points = Options(shapes=shape or (), signatures=signature or ()).inputs()
+    if len(points) > 1:
+        raise ConfigError("--shape, --signature: one point expected here, not a sweep")
+    return points[0]
 
 
 def read_threads(text: str | None) -> list[int]:

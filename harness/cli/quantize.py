@@ -15,10 +15,13 @@ from harness.cli.options import (
     DevicesFile,
     Models,
     Quiet,
+    Shape,
+    Signature,
     TrustModel,
     Variants,
     read_version,
 )
+from harness.record import Subject, subject
 from harness.report import output
 
 if TYPE_CHECKING:
@@ -34,6 +37,8 @@ def quantize(
     calibration: Calibration = None,
     trust_model: TrustModel = False,
     batch: Batch = 1,
+    shape: Shape = None,
+    signature: Signature = None,
     for_runtime: Annotated[
         str | None,
         typer.Option(
@@ -57,6 +62,8 @@ def quantize(
         calibration=calibration,
         trust_model=trust_model,
         batch=batch,
+        shapes=shape or [],
+        signatures=signature or [],
     )
     with ProgressBar(quiet) as progress:
         sets = make_all(options, config, read_version(for_runtime), progress)
@@ -66,16 +73,16 @@ def quantize(
         _print_warnings(sets)
     failed = [failure for made in sets for failure in made.failed]
     for failure in failed:
-        output.say(f"{failure.model} {failure.name}: {failure.reason}")
+        output.say(f"{subject(failure)} {failure.name}: {failure.reason}")
     too_new = any(w.code == "too-new" for made in sets for one in made.variants for w in one.variant.warnings)
     end(3 if failed or too_new else 0, problems)
 
 
 def _print_warnings(sets: Sequence[VariantSet]) -> None:
-    """Print the variants' warnings, each sentence once per model."""
-    variants: dict[tuple[str, str], list[str]] = {}  # (model, sentence) -> names
+    """Print the variants' warnings, each sentence once per subject."""
+    variants: dict[tuple[Subject, str], list[str]] = {}  # (subject, sentence) -> names
     for variant in (one.variant for made in sets for one in made.variants):
         for warning in variant.warnings:
-            variants.setdefault((variant.model, warning.message), []).append(variant.name)
-    for (model, message), names in variants.items():
-        output.say(f"{model} {', '.join(names)}: {message}")
+            variants.setdefault((subject(variant), warning.message), []).append(variant.name)
+    for (about, message), names in variants.items():
+        output.say(f"{about} {', '.join(names)}: {message}")

@@ -18,6 +18,8 @@ from harness.cli.options import (
     Models,
     Quiet,
     Results,
+    Shape,
+    Signature,
     TrustModel,
     Variants,
     read_percent,
@@ -136,6 +138,8 @@ def run(
     ] = None,
     trust_model: TrustModel = False,
     batch: Batch = 1,
+    shape: Shape = None,
+    signature: Signature = None,
     devices_file: DevicesFile = None,
     results: Results = Path("results"),
     json_file: Annotated[
@@ -174,6 +178,8 @@ def run(
         devices_file=None if devices_file is None else str(devices_file),
         baseline=baseline,
         batch=batch,
+        shapes=shape or [],
+        signatures=signature or [],
         budget_s=budget,
         precision=read_percent("--precision", precision),
         wait_s=wait,
@@ -248,6 +254,8 @@ _FIELDS = {
     "variant": "variants",
     "delegate": "delegates",
     "budget": "budget_s",
+    "shape": "shapes",
+    "signature": "signatures",
 }
 
 

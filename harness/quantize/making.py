@@ -16,7 +16,7 @@ from harness.errors import ModelError
 from harness.models import ModelSource
 from harness.quantize import sample_inputs
 from harness.quantize.backends.tflite_converter.conversion import Conversion, Progress
-from harness.quantize.backends.tflite_converter.messages import Settings
+from harness.quantize.backends.tflite_converter.messages import Settings, Wanted
 from harness.quantize.backends.tflite_converter.results import ConversionResult, Oldest, Task, Version
 from harness.quantize.calibration import as_source
 from harness.quantize.data import Data, choose_data, of_spec
@@ -25,6 +25,7 @@ from harness.quantize.variant_warnings import warnings_of
 from harness.quantize.variants import MadeVariant, VariantSet, described, inputs_of
 from harness.record import FailedVariant, Model, Variant, Warning
 from harness.record.plain import plain_object
+from harness.record.shapes import Shapes, as_text
 
 
 def make_variants(  # noqa: PLR0913 - each is an option of the command
@@ -36,6 +37,8 @@ def make_variants(  # noqa: PLR0913 - each is an option of the command
     trust_model: bool = False,
     batch: int = 1,
     convert: bool = True,
+    shapes: Shapes = (),
+    signature: str | None = None,
     oldest_runtime: Version | Oldest | None = None,
     cache: Path | None = None,
     on_begin: Callable[[], None] | None = None,
@@ -55,6 +58,8 @@ def make_variants(  # noqa: PLR0913 - each is an option of the command
         them runs no code of the model.
     batch: the size that open batch dimensions get.
     convert: make the variants that the cache lacks. False: they are `missing` in the set.
+    shapes: of inputs, by name, as `read_sweep` returns them; all free dimensions but the batch need one.
+    signature: which one of several.
     oldest_runtime: major and minor version of the oldest TFLite runtime that must load the variants; one
         that needs a newer runtime is made again in the older form, with a warning. A future is waited for
         only when it is needed; its error ends the conversion, and is raised.
@@ -71,12 +76,14 @@ def make_variants(  # noqa: PLR0913 - each is an option of the command
     folder = cache or store.default_cache()
     asked, compared = as_source(calibration), as_source(dataset)
     if source.kind in ("tflite", "tflite_folder"):
-        return take_ready(source, asked, compared, folder)
+        return take_ready(source, asked, compared, folder, shapes, signature)
     oldest = oldest_runtime if isinstance(oldest_runtime, Future) else _known(oldest_runtime)
-    making = Conversion(source, batch, folder, len(specs), oldest, trust_model, on_begin)
+    wanted = Wanted(batch, shapes, signature)
+    making = Conversion(source, wanted, folder, len(specs), oldest, trust_model, on_begin)
     if not (convert or making.is_prepared):
         every = {spec.name: place for place, spec in enumerate(specs)}
-        return VariantSet(Model(source.name, source.sha256, source.source), missing=every)
+        model, shape = Model(source.name, source.sha256, source.source), as_text(shapes) or None
+        return VariantSet(model, missing=every, shape=shape, signature=signature)
     with making as conversion:
         data = choose_data(source, asked, compared, conversion.inputs, folder)
         tasks = {s: _task(s, data, conversion, folder) for s in specs if _is_possible(s, data)}
@@ -89,6 +96,8 @@ def make_variants(  # noqa: PLR0913 - each is an option of the command
         source_sha256=(source.path and conversion.source.sha256) or conversion.content,
         converter=conversion.converter,
         settings={"batch": batch},
+        shape=conversion.shape,
+        signature=signature,
     )
     failed = {spec.name: data.problem for spec in specs if spec not in tasks}
     variants: list[MadeVariant] = []
@@ -101,15 +110,18 @@ def make_variants(  # noqa: PLR0913 - each is an option of the command
         else:
             warnings = warnings_of(source.kind, spec, task.calibration, result, oldest.result())
             variants.append(MadeVariant(_finished(blank, task, result, result.path, warnings), result.path))
+    blank_failure = FailedVariant(source.name, "", "", shape=blank.shape, signature=signature)
     inputs: dict[str, Path] = {}
     if data.compared_on is not None:
         inputs = sample_inputs.write(data.compared_on, inputs_of(variants), folder)
     return VariantSet(
         Model(source.name, blank.source_sha256, source.source, data.samples),
         tuple(variants),
-        tuple(FailedVariant(source.name, s.name, failed[s.name]) for s in specs if s.name in failed),
+        tuple(replace(blank_failure, name=s.name, reason=failed[s.name]) for s in specs if s.name in failed),
         inputs,
         missing,
+        blank.shape,
+        signature,
     )
 
 

@@ -16,16 +16,24 @@ from harness.quantize.calibration import HeldData
 from harness.quantize.separate import digest_of, named_apart
 from harness.quantize.variants import MadeVariant, VariantSet, described, inputs_of
 from harness.record import FailedVariant, Model, Variant
+from harness.record.shapes import Shapes
+from harness.tflite.asked import as_asked
 
 
 def take_ready(
-    source: ModelSource, calibration: str | HeldData | None, dataset: str | HeldData | None, folder: Path
+    source: ModelSource,
+    calibration: str | HeldData | None,
+    dataset: str | HeldData | None,
+    folder: Path,
+    shapes: Shapes = (),
+    signature: str | None = None,
 ) -> VariantSet:
     """Return the variants of a .tflite, of its bytes, or of a folder of such files.
 
     A single file is named after its scheme. Files of a folder are named after their stems, or their whole
     file names if stems are the same (a.tflite and a.TFLITE). Files that are different models have different
-    `model`s; `separate` splits them into sets. Raises ModelError.
+    `model`s; `separate` splits them into sets. With shapes or a signature, each variant is a copy that has
+    those (see `as_asked`). Raises ModelError.
     """
     copies = folder / "copies"
     if source.kind == "tflite":
@@ -34,6 +42,10 @@ def take_ready(
     else:
         variants, failed = _of_folder(source, copies)
         sha256 = digest_of(variants, failed)
+    if shapes or signature is not None:
+        variants = [_as_asked(made, copies, shapes, signature) for made in variants]
+        shape = variants[0].variant.shape if variants else None
+        failed = [replace(failure, shape=shape, signature=signature) for failure in failed]
     cache.prune(copies)
     inputs, samples = sample_inputs.of_ready_files(inputs_of(variants), calibration, dataset, folder)
     model = Model(source.name, sha256, source.source, samples)
@@ -85,6 +97,14 @@ def _of_content(blank: Variant, data: bytes, where: str) -> Variant:
 def _kept(found: Variant, data: bytes, copies: Path, given: Path | None) -> MadeVariant:
     """Copy a variant's file: the user may rebuild it during a measurement."""
     return MadeVariant(found, cache.keep(copies / f"{found.sha256}.tflite", data), given)
+
+
+def _as_asked(made: MadeVariant, copies: Path, shapes: Shapes, signature: str | None) -> MadeVariant:
+    """Return a variant with these shapes and this signature. Raises ModelError if they don't fit."""
+    where = str(made.given or made.variant.model)
+    asked = as_asked(files.read(made.path), where, shapes, signature)
+    variant = replace(made.variant, shape=asked.shape, signature=signature, warnings=())
+    return _kept(described(variant, asked.data, where), asked.data, copies, None)
 
 
 def _printable(name: str) -> str:

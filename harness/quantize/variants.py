@@ -1,16 +1,17 @@
 """Variants whose files are on this machine."""
+# ruff: noqa: RUF001 (the typographic sign is meant)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from harness import cache
-from harness.record import FailedVariant, Model, Tensor, Variant
-from harness.tflite import as_tensor, read_model
+from harness.record import FailedVariant, Model, Tensor, Variant, Warning
+from harness.tflite import ModelInfo, as_tensor, read_model
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class VariantSet:
     failed: tuple[FailedVariant, ...] = ()
     inputs: Mapping[str, Path] = field(default_factory=dict)  # variant name -> .npz of sample inputs
     missing: Mapping[str, int] = field(default_factory=dict)  # not in the cache: name -> place among all
+    shape: str | None = None  # of what is missing, as of all variants
+    signature: str | None = None
 
 
 def described(variant: Variant, data: bytes, where: str) -> Variant:
@@ -44,7 +47,28 @@ def described(variant: Variant, data: bytes, where: str) -> Variant:
         inputs=tuple(map(as_tensor, info.inputs)),
         outputs=tuple(map(as_tensor, info.outputs)),
         custom_ops=tuple(sorted({op.name for op in info.ops if op.custom})),
+        warnings=(*variant.warnings, *_of_inputs(info)),
     )
+
+
+def _of_inputs(info: ModelInfo) -> Iterator[Warning]:
+    """Warn about what nobody chose: sizes of free dimensions but the batch, one of several signatures."""
+    free = [tensor for tensor in info.inputs if -1 in tensor.shape_signature[1:]]
+    if free:
+        shapes = ", ".join("×".join(map(str, tensor.shape)) for tensor in free)
+        yield Warning(
+            "free-dimensions",
+            f"its inputs have free dimensions; measured at {shapes}, the sizes in the file",
+            "choose sizes with --shape",
+        )
+    if len(info.signatures) > 1:
+        first = next((one.name for one in info.signatures if one.subgraph == 0), "none of them")
+        names = ", ".join(one.name for one in info.signatures)
+        yield Warning(
+            "several-signatures",
+            f"it has the signatures {names}; measured is {first}",
+            "choose one with --signature",
+        )
 
 
 def inputs_of(variants: Sequence[MadeVariant]) -> dict[str, tuple[Tensor, ...]]:

@@ -30,6 +30,7 @@ from harness.record.row import (
     Warning,
 )
 from harness.record.run import Asked, Header, Run
+from harness.record.subject import HasSubject, Subject, subject
 from harness.record.variant import (
     Calibration,
     Converter,
@@ -66,6 +67,7 @@ __all__ = [
     "Fidelity",
     "FidelitySamples",
     "Git",
+    "HasSubject",
     "Header",
     "Host",
     "Interval",
@@ -81,10 +83,12 @@ __all__ = [
     "Skipped",
     "Speedup",
     "Status",
+    "Subject",
     "Tensor",
     "TimedOut",
     "Unavailable",
     "Variant",
     "Warning",
     "WorkerEnd",
+    "subject",
 ]

@@ -63,6 +63,16 @@ class Cell(Struct, frozen=True):
         """The model's name."""
         return self.variant.model
 
+    @property
+    def shape(self) -> str | None:
+        """The shape asked for."""
+        return self.variant.shape
+
+    @property
+    def signature(self) -> str | None:
+        """The signature asked for."""
+        return self.variant.signature
+
 
 class CellRun(Struct, frozen=True):
     """A cell, its launches so far, and how it ended.

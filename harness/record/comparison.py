@@ -113,6 +113,8 @@ class ComparedCell(Struct, frozen=True, kw_only=True):
     head: CellFigures | None = None
     failed: tuple[Gate, ...] = ()
     undecided: tuple[Gate, ...] = ()  # gates that the data can't decide
+    shape: str | None = None
+    signature: str | None = None
 
 
 class Comparison(Struct, frozen=True, kw_only=True):

@@ -45,6 +45,8 @@ class Conclusion(Struct, frozen=True):
     undecided: tuple[str, ...] = ()
     budget_s: float | None = None  # about the budget that would decide the first undecided cell
     barred: tuple[str, ...] = ()
+    shape: str | None = None
+    signature: str | None = None
 
 
 class Document(Struct, frozen=True, kw_only=True):

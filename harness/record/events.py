@@ -42,6 +42,7 @@ class PlannedCell(Struct, frozen=True):
     """A planned cell, by the names of its variant, device and delegate in the same event.
 
     side: where variants or devices of one name exist once per side, the cell's are those of its side.
+    So with shape and signature: variants of one name exist once per shape and signature that were asked for.
     """
 
     id: str
@@ -54,6 +55,8 @@ class PlannedCell(Struct, frozen=True):
     artifact: Artifact | None = None
     ended: HowItEnded | None = None  # set if it will not be measured
     side: Side | None = None
+    shape: str | None = None
+    signature: str | None = None
 
 
 class Started(Struct, frozen=True, tag_field="event", tag="started"):

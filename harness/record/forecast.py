@@ -21,6 +21,8 @@ class ForecastCell(Struct, frozen=True, kw_only=True):
     delegate: str
     threads: int
     side: Side | None = None
+    shape: str | None = None
+    signature: str | None = None
     plan: PlannedStatus
     reason: str | None = None  # why it would not be measured
     make: Literal["convert", "compile"] | None = None  # what comes first; it may fail

@@ -45,7 +45,7 @@ class Step(Struct, frozen=True, kw_only=True):
     of the levels, or the states in words.
     change: after / before - 1, with its 95 % interval; None where a ratio says nothing. relative: the same
     relative to the others. moved, of: how many cells of the group (those on
-    its machine; for speedups, of its model there) moved at this point.
+    its machine; for speedups, of its subject there) moved at this point.
     """
 
     at: int
@@ -76,6 +76,8 @@ class Course(Struct, frozen=True, kw_only=True):
     device: str
     delegate: str
     threads: int
+    shape: str | None = None
+    signature: str | None = None
     host: str
     machine: str | None = None
     points: tuple[Point, ...]

@@ -107,6 +107,8 @@ class Row(Struct, frozen=True, kw_only=True):
     runtime: str | None = None
     threads: int
     side: Side | None = None
+    shape: str | None = None
+    signature: str | None = None
     baseline: bool
     status: Status
     reason: str | None

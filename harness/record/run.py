@@ -26,6 +26,8 @@ class Asked(Struct, frozen=True):
     calibration: str | None = None
     dataset: str | None = None
     batch: int = 1
+    shapes: tuple[str, ...] = ()
+    signatures: tuple[str, ...] = ()
     devices_file: str | None = None  # that --devices-file named
 
 

@@ -96,6 +96,8 @@ class SiteCell(Struct, frozen=True, kw_only=True):
     delegate: str
     device: str
     threads: int
+    shape: str | None = None
+    signature: str | None = None
     figures: Figures = "measured"
     points: tuple[SitePoint, ...]
     messages: tuple[Warning, ...]

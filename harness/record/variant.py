@@ -72,6 +72,8 @@ class Variant(Struct, frozen=True):
     custom_ops: tuple[str, ...] = ()  # names of ops that TensorFlow Lite does not define
     warnings: tuple[Warning, ...] = ()
     side: Side | None = None
+    shape: str | None = None  # as asked for, with the names of its inputs: see Subject
+    signature: str | None = None  # as asked for
 
 
 class FailedVariant(Struct, frozen=True):
@@ -81,6 +83,8 @@ class FailedVariant(Struct, frozen=True):
     name: str = field(name="variant")
     reason: str
     side: Side | None = None
+    shape: str | None = None
+    signature: str | None = None
 
 
 class FidelitySamples(Struct, frozen=True):

@@ -1,11 +1,11 @@
-"""The blocks of a run's table: one per model and device."""
+"""The blocks of a run's table: one per subject and device."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.record import DeviceState, Document, Row
+from harness.record import DeviceState, Document, Row, Subject, subject
 from harness.report import figures
 from harness.report.cells import hardware
 from harness.report.columns import Units, one_delegate, one_thread_count, units
@@ -14,7 +14,7 @@ from harness.report.figures import clean
 
 @dataclass(frozen=True)
 class Block:
-    """The cells of one model on one device, and the title above them."""
+    """The cells of one subject on one device, and the title above them."""
 
     title: str  # digits on cpu
     about: str  # "AMD EPYC, 2 cores, ai-edge-litert 2.3.0, 1 thread"; may be empty
@@ -27,18 +27,20 @@ def blocks(document: Document) -> list[Block]:
     """Group the cells of a document into blocks, in the order of its cells."""
     devices = {device.name: device for device in document.devices}
     models: dict[str, list[Row]] = {}
-    groups: dict[tuple[str, str], list[Row]] = {}
+    groups: dict[tuple[Subject, str], list[Row]] = {}
     for row in document.cells:
         models.setdefault(row.model, []).append(row)
-        groups.setdefault((row.model, row.device), []).append(row)
+        groups.setdefault((subject(row), row.device), []).append(row)
     shared = {model: units(rows) for model, rows in models.items()}
-    return [_block(rows, devices.get(device), shared[model]) for (model, device), rows in groups.items()]
+    return [
+        _block(rows, devices.get(device), shared[about.model]) for (about, device), rows in groups.items()
+    ]
 
 
 def _block(rows: Sequence[Row], device: DeviceState | None, unit: Units) -> Block:
-    model, name = figures.short(rows[0].model), figures.short(rows[0].device)
+    about, name = figures.short_subject(rows[0]), figures.short(rows[0].device)
     note = clean(device.note) if device is not None and device.note else None
-    return Block(f"{model} on {name}", _about(rows, device), note, tuple(rows), unit)
+    return Block(f"{about} on {name}", _about(rows, device), note, tuple(rows), unit)
 
 
 def _about(rows: Sequence[Row], device: DeviceState | None) -> str:

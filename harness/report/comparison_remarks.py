@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from harness.analysis.conclusion import NO_WINNERS
-from harness.record import Interval
+from harness.record import Interval, subject
 from harness.record.comparison import CellFigures, ComparedCell, Comparison
 from harness.report import figures
 from harness.report.changes import cell_name, change, limit, percent, slowdown
@@ -27,7 +27,7 @@ _UNCHANGED = "What changed here is the machine, its system, or what else ran on 
 
 def paragraphs(comparison: Comparison) -> list[Paragraph]:
     """Return what else changed, then remarks on the times."""
-    several = len({cell.model for cell in comparison.cells}) > 1
+    several = len({subject(cell) for cell in comparison.cells}) > 1
     changed: dict[str, list[ComparedCell]] = {}
     for cell in comparison.cells:
         for text in _changes(cell, comparison.limits.within):
@@ -124,7 +124,7 @@ def _yardsticks(cells: Sequence[ComparedCell], by: str) -> Iterator[Paragraph]:
     how = "The others are compared relative to it." if by == "speedup" else _SPANNING
     for cell in cells:
         if cell.yardstick:
-            name = f"{clean(cell.model)} {cell_name(cell, threads=cell.threads > 1)}"
+            name = f"{clean(subject(cell))} {cell_name(cell, threads=cell.threads > 1)}"
             moved = figures.NONE if cell.ratio is None else change(slowdown(cell.ratio))
             line = f"Its own time changed by {moved}: that is the machine. {how}"
             yield Paragraph(f"Yardstick: {name} is the same in both runs", lines=(line,))
@@ -133,5 +133,7 @@ def _yardsticks(cells: Sequence[ComparedCell], by: str) -> Iterator[Paragraph]:
 def _names(cells: Iterable[ComparedCell], several: bool) -> str:
     listed = [*cells]
     threads = any(cell.threads > 1 for cell in listed)
-    names = [(f"{clean(one.model)} " if several else "") + cell_name(one, threads=threads) for one in listed]
+    names = [
+        (f"{clean(subject(one))} " if several else "") + cell_name(one, threads=threads) for one in listed
+    ]
     return figures.some(names, _NAMED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from harness.record import Subject, subject
 from harness.record.comparison import ComparedCell, ComparedRun, Comparison, DifferingFact
 from harness.report import comparison_remarks as remarks
 from harness.report import figures, gate_lines
@@ -52,9 +53,9 @@ class View:
 
 def view(comparison: Comparison) -> View:
     """Return the comparison as texts, which are single printable lines."""
-    groups: dict[tuple[str, str], list[ComparedCell]] = {}
+    groups: dict[tuple[Subject, str], list[ComparedCell]] = {}
     for cell in comparison.cells:
-        groups.setdefault((cell.model, cell.device), []).append(cell)
+        groups.setdefault((subject(cell), cell.device), []).append(cell)
     return View(
         title=f"What differs between the {'runs' if comparison.against is None else 'sides'}",
         runs=_runs(comparison),
@@ -127,7 +128,7 @@ def _grid(cells: Sequence[ComparedCell], within: float) -> Grid:
     )
     threads = len({cell.threads for cell in cells}) > 1
     headers = tuple(text.format(unit=unit[0]) for text in _HEADERS if threads or text != "thr")
-    title = f"{figures.short(cells[0].model)} on {figures.short(cells[0].device)}"
+    title = f"{figures.short_subject(cells[0])} on {figures.short(cells[0].device)}"
     lines = tuple(_line(cell, unit, within, threads) for cell in cells)
     return Grid(title, ("", *headers), lines, left=(1, 2, len(headers)))
 

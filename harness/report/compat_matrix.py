@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.analysis.compat import CompatCell, Standing, standing
-from harness.report.figures import brief, clean, factor, short
+from harness.record import Subject, subject
+from harness.report.figures import brief, clean, factor, short_subject
 
 PREDICTED, SEEN, DIFFERS = "○", "●", "≠"
 SIGNS = {
@@ -80,7 +81,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Matrix:
-    """All cells of one model."""
+    """All cells of one subject."""
 
     model: str
     columns: tuple[Column, ...]
@@ -88,11 +89,11 @@ class Matrix:
 
 
 def matrices(cells: Iterable[CompatCell]) -> list[Matrix]:
-    """Return one matrix per model, in the order of the cells."""
-    models: dict[str, dict[str, dict[_Key, CompatCell]]] = {}
+    """Return one matrix per subject, in the order of the cells."""
+    subjects: dict[Subject, dict[str, dict[_Key, CompatCell]]] = {}
     for cell in cells:
-        models.setdefault(cell.model, {}).setdefault(cell.variant, {})[_key(cell)] = cell
-    return [_matrix(model, lines) for model, lines in models.items()]
+        subjects.setdefault(subject(cell), {}).setdefault(cell.variant, {})[_key(cell)] = cell
+    return [_matrix(about, lines) for about, lines in subjects.items()]
 
 
 def legend(cells: Iterable[CompatCell], *, marks: bool) -> str:
@@ -105,10 +106,10 @@ def _key(cell: CompatCell) -> _Key:
     return cell.device, cell.delegate, cell.runtime, cell.runtime_version
 
 
-def _matrix(model: str, lines: dict[str, dict[_Key, CompatCell]]) -> Matrix:
+def _matrix(about: Subject, lines: dict[str, dict[_Key, CompatCell]]) -> Matrix:
     keys = [*dict.fromkeys(key for cells in lines.values() for key in cells)]
     return Matrix(
-        short(model),
+        short_subject(about),
         tuple(_column(key, keys) for key in keys),
         tuple(
             Line(brief(clean(variant), _NAME), tuple(entry(standing(cells[key])) for key in keys))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.analysis.compat import CellName, CompatCell
+from harness.analysis.compat import CellName, CompatCell, Judged
+from harness.record import subject
 from harness.report.figures import short, some
 
-Pair = tuple[str, str]  # model, variant
+Pair = tuple[str, str]  # subject, variant
 ALL = "all variants"
 EVERY_MODEL = "every model"
 _NAMED = 12  # names in a list
@@ -60,6 +61,11 @@ def named(pairs: Iterable[Pair], every: Collection[Pair]) -> str:
         listed(group.variants, "and") + (f" ({group.models})" if group.models else "")
         for group in by_models(pairs, every)
     )
+
+
+def pair(of: CompatCell | CellName | Judged) -> Pair:
+    """Return the subject and variant of a cell."""
+    return str(subject(of)), of.variant
 
 
 def places(cells: Iterable[CompatCell]) -> dict[Pair, set[tuple[str | None, str | None]]]:

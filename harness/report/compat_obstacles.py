@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from harness.analysis.compat import CellName, CompatCell, Obstacle, ObstacleReason, standing
+from harness.record import subject
 from harness.report.compat_matrix import entry
-from harness.report.compat_names import Pair, listed, named, place, places
+from harness.report.compat_names import Pair, listed, named, pair, place, places
 from harness.report.figures import clean, short, some
 
 _OPS = 6  # kinds of ops that a reason names
@@ -41,7 +42,7 @@ def differences(cells: Sequence[CompatCell]) -> list[str]:
     """Return a line for each cell that a run observed otherwise than predicted, or that failed."""
     every = places(cells)
     return [
-        clean(f"{cell.model} {cell.variant} on {place(cell, every)}: {_difference(cell)}")
+        clean(f"{subject(cell)} {cell.variant} on {place(cell, every)}: {_difference(cell)}")
         for cell in cells
         if cell.failure is not None or (cell.observed is not None and cell.observed.matches is False)
     ]
@@ -98,10 +99,10 @@ def _where(names: Iterable[CellName], cells: Sequence[CompatCell]) -> str:
     runtimes = places(cells)
     mine: dict[str, list[Pair]] = {}
     for name in names:
-        mine.setdefault(place(name, runtimes), []).append((name.model, name.variant))
+        mine.setdefault(place(name, runtimes), []).append(pair(name))
     every: dict[str, list[Pair]] = {}
     for cell in cells:
-        every.setdefault(place(cell, runtimes), []).append((cell.model, cell.variant))
+        every.setdefault(place(cell, runtimes), []).append(pair(cell))
     together: dict[str, list[str]] = {}
     for where, pairs in mine.items():
         together.setdefault(named(pairs, every[where]), []).append(where)

@@ -8,9 +8,11 @@ from harness.analysis.compat import (
     CompatDevice,
     CompatModel,
     CompatReport,
+    CompatVariant,
     ObservedDevice,
     ObservedRun,
 )
+from harness.record import subject
 from harness.report.compat_obstacles import sources
 from harness.report.figures import clean, plural, short, some
 
@@ -70,7 +72,7 @@ def _device(device: CompatDevice) -> str:
 
 def _model(report: CompatReport, model: CompatModel) -> str:
     mine = [variant for variant in report.variants if variant.model == model.name]
-    files = ", ".join(f"{short(variant.name)} {_hash(variant.sha256)}" for variant in mine)
+    files = ", ".join(f"{short(_file(variant))} {_hash(variant.sha256)}" for variant in mine)
     makers = dict.fromkeys(f"{v.converter.name} {v.converter.version}" for v in mine if v.converter)
     data = dict.fromkeys(
         f"{v.calibration.samples} samples of {_base(v.calibration.source)}" for v in mine if v.calibration
@@ -83,6 +85,11 @@ def _model(report: CompatReport, model: CompatModel) -> str:
         f"calibrated on {', '.join(data)}" if data else "",
     )
     return "; ".join(filter(None, facts))
+
+
+def _file(variant: CompatVariant) -> str:
+    """Return a variant's name, with signature and shape if they were asked for."""
+    return str(subject(variant)._replace(model=variant.name))
 
 
 def _with_source(model: CompatModel) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.analysis.compat import CompatReport, CompatVariant, NeedingOp
-from harness.report.figures import NONE, clean, short, some
+from harness.record import subject
+from harness.report.figures import NONE, clean, short, short_subject, some
 from harness.report.inspection import op_and_version
 from harness.versions import release
 
@@ -25,16 +26,16 @@ class Releases:
 
 def releases(report: CompatReport) -> Releases:
     """Return the oldest release of TensorFlow Lite that loads each variant."""
-    models = list(dict.fromkeys(variant.model for variant in report.variants))
-    found = {(variant.model, variant.name): variant for variant in report.variants}
+    subjects = list(dict.fromkeys(map(subject, report.variants)))
+    found = {(subject(variant), variant.name): variant for variant in report.variants}
     names = dict.fromkeys(variant.name for variant in report.variants)
     lines = []
     for name in names:
-        mine = [found.get((model, name)) for model in models]
+        mine = [found.get((about, name)) for about in subjects]
         ops = dict.fromkeys(op for variant in mine if variant and variant.needs for op in variant.needs.ops)
         lines.append((short(name), *map(_release, mine), some([*map(_op, ops)], _OPS)))
     return Releases(
-        ("variant", *(short(model) for model in models), "because of"), tuple(lines), _note(report.variants)
+        ("variant", *map(short_subject, subjects), "because of"), tuple(lines), _note(report.variants)
     )
 
 

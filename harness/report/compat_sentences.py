@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from harness.accelerators import ACCELERATORS
 from harness.analysis.compat import Clause, DelegateVerdict, DeviceVerdict, Judged
-from harness.report.compat_names import ALL, Pair, by_models, listed
+from harness.report.compat_names import ALL, Pair, by_models, listed, pair
 from harness.report.figures import factor, short
 
 _Phrase = Callable[[str, bool], str]  # names of variants and whether they are several -> a clause
@@ -47,7 +47,7 @@ def _known(labels: Counter[str]) -> str:
 def _delegate(part: DelegateVerdict, verdict: DeviceVerdict, *, named: bool) -> str:
     """Return the clauses about one delegate. named: begin with how its cells are known."""
     cells = _cells(part)
-    every = [(cell.model, cell.variant) for cell in cells]
+    every = [*map(pair, cells)]
     labels = Counter(map(label, cells))
     usual = labels.most_common(1)[0][0]
     clauses = [_clause(clause, part.delegate, every, usual) for clause in part.clauses]
@@ -75,10 +75,10 @@ def _clause(clause: Clause, delegate: str, every: Sequence[Pair], usual: str) ->
         groups.setdefault(label(cell), []).append(cell)
     texts = []
     for known, cells in groups.items():
-        named = {(cell.model, cell.variant): cell for cell in cells}
+        named = {pair(cell): cell for cell in cells}
         said = known != usual or len(groups) > 1  # else it would seem to be known like the next group
         for group in by_models(named, every):
-            speed = _speed([named[pair] for pair in group.pairs])
+            speed = _speed([named[one] for one in group.pairs])
             about = "; ".join(filter(None, (group.models, known if said else "", speed)))
             texts.append(listed(group.variants, word) + (f" ({about})" if about else ""))
     several = len({cell.variant for cell in clause.cells}) > 1 or texts[0].startswith(ALL)

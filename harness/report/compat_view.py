@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.analysis.compat import CompatReport, DeviceVerdict
+from harness.record import subject
 from harness.report.compat_matrix import Matrix, legend, matrices
 from harness.report.compat_obstacles import Remark, differences, remarks
 from harness.report.compat_origin import moment, origin
@@ -49,7 +50,7 @@ def view(report: CompatReport) -> View:
         legend_in_words=legend(report.cells, marks=False),
         differences=tuple(differences(report.cells)),
         obstacles=tuple(remarks(report.obstacles, report.cells)),
-        failed=tuple(clean(f"{one.model} {one.name}: {one.reason}") for one in report.failed),
+        failed=tuple(clean(f"{subject(one)} {one.name}: {one.reason}") for one in report.failed),
         releases=releases(report),
         origin=tuple(origin(report)),
     )

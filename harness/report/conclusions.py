@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from harness.analysis.conclusion import Conclusion, barred_by
 from harness.analysis.distance import ENOUGH_SAMPLES
-from harness.record import Row
+from harness.record import Row, subject
 from harness.report import figures
 from harness.report.cells import delegate_on_device, on_threads
 from harness.report.figures import clean
@@ -28,8 +28,8 @@ def _headline(conclusion: Conclusion, rows: Sequence[Row]) -> str:
     """Return "★ digits: int8 on xnnpack is fastest: 3.42× [3.37–3.47] against float32/cpu@cpu; …"."""
     best = conclusion.cell
     if best is None:
-        return f"{clean(conclusion.model)}: no cell has the star"
-    who = f"★ {clean(conclusion.model)}: {_name(best, rows)}"
+        return f"{clean(conclusion.subject)}: no cell has the star"
+    who = f"★ {clean(conclusion.subject)}: {_name(best, rows)}"
     if conclusion.verdict == "baseline":
         return f"{who}, the baseline: nothing is faster"
     if conclusion.verdict == "not-shown" or best.speedup is None:
@@ -67,7 +67,7 @@ def _undecided(conclusion: Conclusion, rows: Sequence[Row]) -> str:
 
 
 def _name(row: Row, rows: Sequence[Row]) -> str:
-    threads = {other.threads for other in rows if other.model == row.model}
+    threads = {other.threads for other in rows if subject(other) == subject(row)}
     shown = on_threads(row) if len(threads) > 1 else ""
     return clean(f"{row.variant} on {delegate_on_device(row)}{shown}")
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from delegates.wire import Ops
-from harness.record import Fidelity, Interval, Speedup
+from harness.record import Fidelity, HasSubject, Interval, Speedup, subject
 from harness.record.site import SiteFidelity
 
 NONE = "–"
@@ -94,6 +94,12 @@ def printable(text: str) -> str:
 def short(name: object) -> str:
     """Return a name as one printable line that is short enough for a table or title."""
     return brief(clean(name), LONGEST_NAME)
+
+
+def short_subject(of: HasSubject) -> str:
+    """Return model, signature and shape in short, for a title."""
+    about = subject(of)
+    return " ".join(short(part) for part in (about.model, about.signature, about.shape) if part is not None)
 
 
 def brief(text: str, longest: int) -> str:

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.record import Side
+from harness.record import Side, Subject, subject
 from harness.record.forecast import Forecast, ForecastCell
-from harness.report.figures import NONE, clean, plural, short
+from harness.report.figures import NONE, clean, plural, short, short_subject
 from harness.report.lines import print_indented
 
 _STYLES = {"measure": "", "skipped": "dim", "unavailable": "yellow", "refused": "yellow"}
@@ -19,13 +19,13 @@ _FIRST = {"convert": "convert, measure", "compile": "compile, measure"}
 
 
 def render(forecast: Forecast, console: Console) -> None:
-    """Print one block per model and device, then reasons, then how long it would take."""
+    """Print one block per subject and device, then reasons, then how long it would take."""
     about = {(device.name, device.side): device.about for device in forecast.devices}
-    blocks: dict[tuple[str, str, Side | None], list[ForecastCell]] = {}
+    blocks: dict[tuple[Subject, str, Side | None], list[ForecastCell]] = {}
     for cell in forecast.cells:
-        blocks.setdefault((cell.model, cell.device, cell.side), []).append(cell)
-    for (model, device, side), cells in blocks.items():
-        title = Text(f"{short(model)} on {short(device)}", style="bold")
+        blocks.setdefault((subject(cell), cell.device, cell.side), []).append(cell)
+    for (_, device, side), cells in blocks.items():
+        title = Text(f"{short_subject(cells[0])} on {short(device)}", style="bold")
         known = about.get((device, side)) or about.get((device, None))
         of_side = f", {side.upper()}" if side else ""
         title.append(of_side + (f" — {clean(known)}" if known else ""), style="not bold")
@@ -45,7 +45,7 @@ def summary(forecast: Forecast) -> Iterator[str]:
     others = [cell.plan for cell in forecast.cells if cell.plan != "measure"]
     parts = [f"{others.count(plan)} {plan}" for plan in dict.fromkeys(others)]
     yield ", ".join([f"{plural(len(measured), 'cell')} to measure", *parts])
-    making = {(cell.model, cell.side, cell.variant) for cell in measured if cell.make == "convert"}
+    making = {(subject(cell), cell.side, cell.variant) for cell in measured if cell.make == "convert"}
     if making:
         yield f"{plural(len(making), 'variant')} to convert; whether that succeeds is not known before"
     known = sum(cell.stored_runs > 0 for cell in measured)
@@ -100,7 +100,7 @@ def _reasons(cells: Sequence[ForecastCell]) -> Iterator[tuple[str, str, str]]:
         if cell.reason is not None:
             where = f"{cell.delegate}@{cell.device}"
             by_place = groups.setdefault((cell.plan, cell.reason), {})
-            by_place.setdefault(f"{cell.model} on {where}", []).append(cell.variant)
+            by_place.setdefault(f"{subject(cell)} on {where}", []).append(cell.variant)
     for (plan, reason), by_place in groups.items():
         names = [f"{place}: {', '.join(dict.fromkeys(variants))}" for place, variants in by_place.items()]
         yield plan, clean("; ".join(names)), clean(reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.record import subject
 from harness.record.comparison import ComparedCell, Comparison, Gate, Limits
 from harness.report import figures
 from harness.report.changes import cell_name, change, limit, percent, slowdown
@@ -25,7 +26,7 @@ def undecided(comparison: Comparison) -> list[str]:
 
 def _line(cell: ComparedCell, gate: Gate, comparison: Comparison) -> str:
     name = cell_name(cell, threads=cell.threads > 1)
-    return f"{clean(cell.model)} {name}: {describe(cell, gate, comparison)}"
+    return f"{clean(subject(cell))} {name}: {describe(cell, gate, comparison)}"
 
 
 def describe(cell: ComparedCell, gate: Gate, comparison: Comparison) -> str:

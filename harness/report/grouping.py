@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from harness.record import Row
+from harness.record import Row, subject
 from harness.report.cells import delegate_on_device, on_threads
 
 
@@ -15,10 +15,10 @@ def name_cells(rows: Sequence[Row], every: Sequence[Row]) -> str:
     every: all cells of the run. "all variants" replaces a full list. Models and threads are named only if it
     takes them to tell the cells from others.
     """
-    several_models = len({row.model for row in every}) > 1
+    several_models = len({subject(row) for row in every}) > 1
     together: dict[tuple[str, str], list[str]] = {}
     for (model, where), variants in _variants_by_delegate(rows, every).items():
-        there = {row.variant for row in every if row.model == model and where in _names(row)}
+        there = {row.variant for row in every if str(subject(row)) == model and where in _names(row)}
         names = "all variants" if len(variants) == len(there) > 1 else ", ".join(variants)
         together.setdefault((model, names), []).append(where)
     return "; ".join(
@@ -34,7 +34,7 @@ def _variants_by_delegate(rows: Sequence[Row], every: Sequence[Row]) -> dict[tup
     for row in rows:
         key = _without_threads(row)
         where = _names(row)[chosen[key] < total[key]]
-        variants = groups.setdefault((row.model, where), [])
+        variants = groups.setdefault((str(subject(row)), where), [])
         if row.variant not in variants:
             variants.append(row.variant)
     return groups
@@ -47,4 +47,4 @@ def _names(row: Row) -> tuple[str, str]:
 
 
 def _without_threads(row: Row) -> tuple[str, str, str]:
-    return row.model, row.variant, delegate_on_device(row)
+    return str(subject(row)), row.variant, delegate_on_device(row)

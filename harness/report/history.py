@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.record import subject
 from harness.record.history import Course, History, Step
 from harness.report import figures, output
 from harness.report.changes import percent
@@ -55,11 +56,11 @@ def as_text(history: History) -> str:
 
 
 def _groups(history: History) -> dict[str, list[Course]]:
-    """Return the courses by model, device and machine."""
+    """Return the courses by subject, device and machine."""
     groups: dict[str, list[Course]] = {}
     for course in history.cells:
         machine = "" if course.machine is None else f" — {figures.short(course.machine)}"
-        title = f"{figures.short(course.model)} on {figures.short(course.device)}{machine}"
+        title = f"{figures.short_subject(course)} on {figures.short(course.device)}{machine}"
         groups.setdefault(title, []).append(course)
     return groups
 
@@ -109,7 +110,7 @@ def _draw(course: Course, history: History, console: Console) -> None:
     console.print()
     threads = f", {figures.plural(course.threads, 'thread')}" if several_threads(history) else ""
     machine = "" if course.machine is None else f" ({course.machine})"
-    title = f"{course.model} {course.variant} on {course.delegate}@{course.device}{machine}{threads}"
+    title = f"{subject(course)} {course.variant} on {course.delegate}@{course.device}{machine}{threads}"
     console.print(Text(figures.short(title), style="bold"))
     for line in plot(course, min(console.width, 100), lambda value: value_text(value, history.figure)):
         console.print(Text(line), no_wrap=True, crop=False)

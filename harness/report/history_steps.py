@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from harness.record import subject
 from harness.record.comparison import DifferingFact
 from harness.record.history import Course, Figure, History, Point, Step
 from harness.report import figures
@@ -61,7 +62,7 @@ def cell_name(course: Course, *, threads: bool) -> str:
     where = course.delegate if course.delegate == course.device else f"{course.delegate}@{course.device}"
     about = [] if not threads else [plural(course.threads, "thread")]
     about += [] if course.machine is None else [course.machine]
-    return clean(f"{course.model} {course.variant} on {where}") + (
+    return clean(f"{subject(course)} {course.variant} on {where}") + (
         f" ({clean('; '.join(about))})" if about else ""
     )
 

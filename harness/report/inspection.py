@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich import box
 from rich.console import Console
@@ -56,7 +56,18 @@ def _head(inspection: Inspection) -> list[str]:
         lines.append(f"custom  {', '.join(map(short, custom))}")
     if model.subgraphs > 1:
         lines.append(f"note    {model.subgraphs} subgraphs; the ops shown are those of the first")
-    return lines + [_package(package) for package in packages(model)]
+    return [*lines, *_of_inputs(model), *(_package(package) for package in packages(model))]
+
+
+def _of_inputs(model: ModelInfo) -> Iterator[str]:
+    """Yield what else could be shown: other shapes, other signatures."""
+    free = [tensor for tensor in model.inputs if -1 in tensor.shape_signature]
+    if free:
+        shapes = ", ".join("×".join(map(str, tensor.shape)) for tensor in free)
+        yield f"note    ? is a free dimension; MACs are for {shapes}, --shape chooses others"
+    if len(model.signatures) > 1:
+        names = ", ".join(short(one.name) for one in model.signatures)
+        yield f"note    signatures {names}; --signature chooses one"
 
 
 def _work(model: ModelInfo) -> str:

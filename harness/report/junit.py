@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+from harness.record import subject
 from harness.record.comparison import ComparedCell, Comparison
 from harness.report.changes import change, slowdown
 from harness.report.comparison_view import VERDICTS
@@ -43,7 +44,7 @@ def render(comparison: Comparison) -> str:
 def _case(suite: ElementTree.Element, cell: ComparedCell, comparison: Comparison) -> ElementTree.Element:
     threads = f" ({plural(cell.threads, 'thread')})" if cell.threads > 1 else ""
     name = clean(f"{cell.variant}/{cell.delegate}{threads}")
-    classname = clean(f"{cell.model}.{cell.device}")
+    classname = clean(f"{subject(cell)}.{cell.device}")
     case = ElementTree.SubElement(suite, "testcase", classname=classname, name=name, time="0")
     texts = {gate: describe(cell, gate, comparison) for gate in (*cell.failed, *cell.undecided)}
     if cell.failed:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from harness.record import subject
 from harness.record.site import Site, SiteCell, SitePoint, SiteRun
 from harness.report import figures
 from harness.report.columns import Shown, Tone, status_shown
@@ -127,7 +128,7 @@ def _line(cell: SiteCell, site: Site) -> Line:
     point = cell.points[-1]
     run, found = site.runs[point.run], point.speedup
     threads = f" ({plural(cell.threads, 'thread')})" if cell.threads > 1 else ""
-    names = (cell.model, cell.variant, cell.delegate, cell.device + threads)
+    names = (str(subject(cell)), cell.variant, cell.delegate, cell.device + threads)
     note = site.setups[point.setup].note
     warned = ", ".join((*(["note"] if note else []), *point.warnings)) or ("why" if point.reason else NONE)
     texts = (

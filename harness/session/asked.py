@@ -22,6 +22,8 @@ _FLAGS: Mapping[str, str] = {
     "calibration": "--calibration",
     "dataset": "--dataset",
     "batch": "--batch",
+    "shapes": "--shape",
+    "signatures": "--signature",
     "devices_file": "--devices-file",
 }
 _FLAGS_OF_HEADER: Mapping[str, str] = {
@@ -73,7 +75,9 @@ def _likely(run: Run) -> str:
     words += [f"--device {device.name}" for device in run.devices]
     sources = {variant.calibration.source for variant in run.variants if variant.calibration}
     words += [f"--calibration {source}" for source in sorted(sources - {"built-in", "generate"})]
-    return " ".join([*words, "and what else there was (--variant, --delegate, --threads, --dataset, …)"])
+    return " ".join(
+        [*words, "and what else there was (--variant, --delegate, --threads, --dataset, --shape, …)"]
+    )
 
 
 def _words(value: object) -> str:

@@ -11,7 +11,7 @@ from harness.analysis.cost import Asked, Cost, Costs
 from harness.config import Config
 from harness.devices import machines
 from harness.errors import ResultsError
-from harness.record import Run, Skipped, Unavailable
+from harness.record import Run, Skipped, Unavailable, subject
 from harness.record.forecast import Forecast, ForecastCell, ForecastDevice, PlannedStatus
 from harness.session.options import Options
 from harness.session.plan import CellPlan, Device, Plan
@@ -81,6 +81,8 @@ def _cell(plan: CellPlan, cost: Cost) -> ForecastCell:
         delegate=cell.delegate.name,
         threads=cell.threads,
         side=cell.side,
+        shape=cell.shape,
+        signature=cell.signature,
         plan=status,
         reason=getattr(plan.ended, "reason", None),
         make=plan.make if measured else None,
@@ -115,11 +117,11 @@ def _device(device: Device) -> ForecastDevice:
 def _making_s(plan: Plan) -> float:
     """Return the seconds that making variants takes, by rules of thumb."""
     missing, compiled = (
-        {(one.cell.model, one.cell.side, one.cell.variant.name) for one in plan.cells if one.make == how}
+        {(subject(one.cell), one.cell.side, one.cell.variant.name) for one in plan.cells if one.make == how}
         for how in ("convert", "compile")
     )
-    models = {(model, side) for model, side, _ in missing}
-    return _CONVERTER_S * len(models) + _VARIANT_S * len(missing) + _COMPILE_S * len(compiled)
+    conversions = {(about, side) for about, side, _ in missing}
+    return _CONVERTER_S * len(conversions) + _VARIANT_S * len(missing) + _COMPILE_S * len(compiled)
 
 
 def _measuring_s(cells: Sequence[ForecastCell], devices: Sequence[Device]) -> float:

@@ -11,7 +11,7 @@ from msgspec import structs
 from harness import git, store
 from harness.analysis.history import courses
 from harness.errors import ResultsError
-from harness.record import Row, Run
+from harness.record import Row, Run, subject
 from harness.record.comparison import DifferingFact
 from harness.record.history import Course, Figure, History, Step
 from harness.session.indexing import NewestCells, newest_cells
@@ -143,6 +143,6 @@ def _concerns(fact: DifferingFact, course: Course) -> bool:
         "machine": course.device,
         "device": course.device,
         "model": course.model,
-        "variant": f"{course.model} {course.variant}",
+        "variant": f"{subject(course)} {course.variant}",
     }
     return fact.what not in _OF_NO_EFFECT and about.get(fact.kind, fact.about) == fact.about

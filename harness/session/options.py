@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from harness.config.profiles import MOST_THREADS
 from harness.devices.timeouts import Timeouts
 from harness.errors import ConfigError
 from harness.record import Cell
+from harness.record.shapes import Shapes, as_text, read_sweep
 
 SHORTEST_BUDGET_S = 0.01
 LONGEST_BUDGET_S = 86_400.0  # one day
@@ -38,6 +40,8 @@ class Options:
     devices_file: str | None = None  # that --devices-file named; stored with the run
     baseline: str | None = None  # VARIANT[/DELEGATE][@DEVICE]
     batch: int = 1
+    shapes: Sequence[str] = ()  # what --shape takes
+    signatures: Sequence[str] = ()
     against: Any = None  # what --against takes, or a model object
     budget_s: float = DEFAULT_BUDGET_S
     precision: float = DEFAULT_PRECISION
@@ -53,6 +57,7 @@ class Options:
         _check("budget_s", self.budget_s, float, SHORTEST_BUDGET_S, LONGEST_BUDGET_S)
         _check("precision", self.precision, float, 0, 1)
         _check("batch", self.batch, int, 1, math.inf)
+        read_sweep(self.shapes)
         for number in self.threads:
             _check("threads", number, int, 1, MOST_THREADS)
         if self.wait_s is not None:
@@ -61,6 +66,20 @@ class Options:
             raise ConfigError(f"baseline: VARIANT[/DELEGATE][@DEVICE] expected, found {self.baseline!r}")
         for name, value in self.tags.items():
             _check_tag(name, value)
+
+    def points(self) -> list[Options]:
+        """Return the options of each point of a sweep, in which every model has one shape and signature."""
+        return [
+            replace(
+                self, shapes=[as_text(shapes)] if shapes else [], signatures=[] if name is None else [name]
+            )
+            for shapes, name in self.inputs()
+        ]
+
+    def inputs(self) -> list[tuple[Shapes, str | None]]:
+        """Return what each model is measured with: shapes of inputs and a signature, once or for a sweep."""
+        signatures: Sequence[str | None] = [*dict.fromkeys(self.signatures)] or [None]
+        return [*itertools.product(read_sweep(self.shapes) or [()], signatures)]
 
 
 def _check_tag(name: object, value: object) -> None:

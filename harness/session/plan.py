@@ -29,8 +29,10 @@ from harness.record import (
     Refused,
     Run,
     Skipped,
+    Subject,
     Unavailable,
     Variant,
+    subject,
 )
 from harness.record.events import Planned, PlannedCell
 from harness.record.plain import plain_object
@@ -77,7 +79,7 @@ class Plan:
     def as_event(self) -> Planned:
         """Return the event that stores the plan."""
         return Planned(
-            models=tuple(made.model for made in self.models),
+            models=tuple({(made.model.name, made.model.side): made.model for made in self.models}.values()),
             variants=tuple(one.variant for made in self.models for one in made.variants),
             failed=tuple(failed for made in self.models for failed in made.failed),
             devices=tuple(device.state for device in self.devices),
@@ -123,14 +125,16 @@ def _with_cells(
     models: Sequence[VariantSet], devices: Sequence[Device], cells: Sequence[Cell]
 ) -> tuple[tuple[VariantSet, ...], tuple[Device, ...]]:
     """Return the models and devices that have cells; of the models, the variants that have."""
-    variants = {(cell.model, cell.variant.name) for cell in cells}
+    wanted = {(subject(cell), cell.variant.name) for cell in cells}
     devices_used = {cell.device.name for cell in cells}
     filtered = [
         dataclasses.replace(
             made,
-            variants=tuple(one for one in made.variants if (one.variant.model, one.variant.name) in variants),
-            failed=tuple(one for one in made.failed if (one.model, one.name) in variants),
-            missing={name: at for name, at in made.missing.items() if (made.model.name, name) in variants},
+            variants=tuple(
+                one for one in made.variants if (subject(one.variant), one.variant.name) in wanted
+            ),
+            failed=tuple(one for one in made.failed if (subject(one), one.name) in wanted),
+            missing={name: at for name, at in made.missing.items() if (_subject(made), name) in wanted},
         )
         for made in models
     ]
@@ -138,6 +142,10 @@ def _with_cells(
         tuple(made for made in filtered if made.variants or made.failed or made.missing),
         tuple(device for device in devices if device.profile.name in devices_used),
     )
+
+
+def _subject(made: VariantSet) -> Subject:
+    return Subject(made.model.name, made.shape, made.signature)
 
 
 class _Planner:
@@ -159,7 +167,14 @@ class _Planner:
             self._plan_made(cell, device, spec, one, made.inputs) for cell, one in cells if self._wants(cell)
         ]
         for name, place in made.missing.items():
-            missing = FailedVariant(made.model.name, name, "not made yet", side=made.model.side)
+            missing = FailedVariant(
+                made.model.name,
+                name,
+                "not made yet",
+                side=made.model.side,
+                shape=made.shape,
+                signature=made.signature,
+            )
             plans.insert(place, _plan_missing(_cell(missing, device, spec, threads), device, spec))
         return [
             *(plan for plan in plans if plan.make is None or self._wants(plan.cell)),
@@ -237,10 +252,11 @@ def _every(_: Cell) -> bool:
 
 
 def _cell(variant: Variant | FailedVariant, device: Device, spec: DelegateSpec, threads: int) -> Cell:
+    names = variant.model, variant.name, spec.name, device.profile.name, str(threads)
     side = variant.side or device.state.side
-    names = (variant.model, variant.name, spec.name, device.profile.name, str(threads))
+    asked = (one for one in (variant.signature, variant.shape, side) if one is not None)
     return Cell(
-        id=_id(*names, *([] if side is None else [side])),
+        id=_id(*names, *asked),
         variant=variant,
         device=device.state,
         delegate=Delegate(spec.name, plain_object(spec.options)),
@@ -258,6 +274,8 @@ def _as_planned(plan: CellPlan) -> PlannedCell:
         device=cell.device.name,
         delegate=cell.delegate.name,
         threads=cell.threads,
+        shape=cell.shape,
+        signature=cell.signature,
         expected=cell.expected,
         artifact=cell.artifact,
         ended=plan.ended,

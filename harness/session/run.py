@@ -16,7 +16,7 @@ from harness.devices import host, machines
 from harness.devices.machines import Machine
 from harness.devices.state import device_state
 from harness.errors import ResultsError
-from harness.record import Document, Header, Run
+from harness.record import Document, Header, Run, subject
 from harness.session import against, selection, sides, variants
 from harness.session.against import Base
 from harness.session.asked import asked_of
@@ -140,10 +140,10 @@ def plan_run(
 
 
 def _baselines(run: Run) -> set[str]:
-    """Return the ids of the cells that the agents compare the others with: HEAD's, if a model has sides."""
+    """Return the ids of the cells that the agents compare the others with: HEAD's, if a subject has sides."""
     found = baselines(run).values()
-    of_head = {cell.model for cell in found if cell.side == "head"}
-    return {cell.id for cell in found if cell.side != "base" or cell.model not in of_head}
+    of_head = {subject(cell) for cell in found if cell.side == "head"}
+    return {cell.id for cell in found if cell.side != "base" or subject(cell) not in of_head}
 
 
 def _devices(profiles: Sequence[DeviceProfile], opened: Sequence[Machine]) -> list[Device]:

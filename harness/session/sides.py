@@ -37,24 +37,27 @@ def make_both(
     """
     if base.sources is None:
         return variants.make_all(options, config, oldest_runtime, watcher, convert=convert)
-    options = variants.with_sources(options)
+    of_base = base.sources
 
-    def made(source: ModelSource, asked: Sequence[str]) -> list[VariantSet]:
-        wanted = replace(options, variants=asked)
+    def made(source: ModelSource, point: Options, asked: Sequence[str]) -> list[VariantSet]:
+        wanted = replace(point, variants=asked)
         return variants.make(source, wanted, config, oldest_runtime, watcher, convert)
 
-    asked = variants.asked(options)
-    heads = [made(source, names) for source, names in asked]
-    try:
-        bases = [
-            made(one, () if one.is_ready else names)
-            for one, (_, names) in zip(base.sources, asked, strict=True)
-        ]
-        sets = paired(heads, bases, options.variants)
-    except ModelError as error:
-        raise ModelError(f"--against {base.given}: {error}") from None
-    _note_equal(sets, watcher)
-    return sets
+    def both(point: Options) -> list[VariantSet]:
+        asked = variants.asked(point)
+        heads = [made(source, point, names) for source, names in asked]
+        try:
+            bases = [
+                made(one, point, () if one.is_ready else names)
+                for one, (_, names) in zip(of_base, asked, strict=True)
+            ]
+            sets = paired(heads, bases, options.variants)
+        except ModelError as error:
+            raise ModelError(f"--against {base.given}: {error}") from None
+        _note_equal(sets, watcher)
+        return sets
+
+    return variants.swept(variants.with_sources(options), both)
 
 
 def paired(heads: Sequence[Sets], bases: Sequence[Sets], asked: Sequence[str] = ()) -> list[VariantSet]:
@@ -89,8 +92,8 @@ def _matched(own: Sets, others: Sets) -> tuple[list[tuple[VariantSet, VariantSet
 
 
 def _like(head: VariantSet, other: VariantSet, asked: Sequence[str]) -> VariantSet:
-    """Return BASE's set with the names of HEAD's."""
-    other = selection.renamed(other, head.model.name)
+    """Return BASE's set with the names of HEAD's, those of inputs in its shape, too."""
+    other = _with_shape(selection.renamed(other, head.model.name), head)
     if _is_one_file(head) and _is_one_file(other):
         (one,), (name,) = other.variants, _names(head)
         variant = structs.replace(one.variant, name=name)
@@ -101,6 +104,19 @@ def _like(head: VariantSet, other: VariantSet, asked: Sequence[str]) -> VariantS
         variants=tuple(one for one in other.variants if not asked or one.variant.name in asked),
         failed=tuple(one for one in other.failed if not asked or one.name in asked),
         missing={name: at for name, at in other.missing.items() if not asked or name in asked},
+    )
+
+
+def _with_shape(made: VariantSet, like: VariantSet) -> VariantSet:
+    known = [*(one.variant.shape for one in like.variants), *(one.shape for one in like.failed), like.shape]
+    shape = known[0]
+    return replace(
+        made,
+        variants=tuple(
+            replace(one, variant=structs.replace(one.variant, shape=shape)) for one in made.variants
+        ),
+        failed=tuple(structs.replace(one, shape=shape) for one in made.failed),
+        shape=shape,
     )
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness import __version__, analysis, store
-from harness.analysis.site import CellName, Courses
+from harness.analysis.site import CellName, Courses, cell_name
 from harness.errors import ResultsError
 from harness.record import Document
 from harness.record.site import Site, SiteRun
@@ -80,7 +80,7 @@ def _newest(runs: Sequence[RunEntry], cells: Sequence[CellEntry], limit: int) ->
     kept, known = set[str](), set[str]()
     for cell in cells:  # of the newest run first
         known.add(cell.folder)
-        name = CellName(cell.model, cell.variant, cell.delegate, cell.device, cell.threads)
+        name = cell_name(cell)
         counts[name] += 1
         if counts[name] <= limit:
             kept.add(cell.folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -38,12 +38,22 @@ def make_all(
     convert: False leaves out those that are not in the cache.
     oldest_runtime: major and minor version of the oldest runtime that has to load them, or a future of it.
     """
-    options = with_sources(options)
-    made = [
-        make(source, replace(options, variants=names), config, oldest_runtime, watcher, convert)
-        for source, names in asked(options)
-    ]
-    return selection.unique_sets([one for sets in made for one in sets])
+
+    def made(point: Options) -> list[VariantSet]:
+        sets = [
+            make(source, replace(point, variants=names), config, oldest_runtime, watcher, convert)
+            for source, names in asked(point)
+        ]
+        return selection.unique_sets([one for of_source in sets for one in of_source])
+
+    return swept(with_sources(options), made)
+
+
+def swept(options: Options, make_point: Callable[[Options], list[VariantSet]]) -> list[VariantSet]:
+    """Make the variants for each point of a sweep (see `Options.points`), and return them model by model."""
+    made = [one for point in options.points() for one in make_point(point)]
+    models = [*dict.fromkeys(one.model.name for one in made)]
+    return sorted(made, key=lambda one: models.index(one.model.name))
 
 
 def with_sources(options: Options) -> Options:
@@ -59,7 +69,9 @@ def make(
     watcher: Watcher,
     convert: bool,
 ) -> list[VariantSet]:
-    """Make the variants of one source, which may be a folder of several models."""
+    """Make the variants of one source, which may be a folder of several models, at one point of a sweep."""
+    ((shapes, signature),) = options.inputs()
+    named = " ".join((source.name, *options.signatures, *options.shapes))
     variants = make_variants(
         source,
         selection.variants(config, options.variants),
@@ -67,9 +79,11 @@ def make(
         dataset=options.dataset,
         trust_model=options.trust_model,
         batch=options.batch,
+        shapes=shapes,
+        signature=signature,
         convert=convert,
         oldest_runtime=oldest_runtime,
-        on_begin=lambda: watcher.step(f"making variants of {source.name}"),
+        on_begin=lambda: watcher.step(f"making variants of {named}"),
         on_progress=watcher.converted,
     )
     sets = separate(selection.filter_variants(variants, options.variants))

@@ -24,9 +24,11 @@ from harness.record import (
     Run,
     Side,
     Skipped,
+    Subject,
     TimedOut,
     Unavailable,
     Variant,
+    subject,
 )
 
 _UNANSWERED = (
@@ -45,7 +47,7 @@ _FAILED: Mapping[str, type[Unavailable | Refused | Crashed | TimedOut]] = {
 
 def run_of(document: Document) -> Run:
     """Rebuild the run that a document was exported from, without its launches."""
-    variants = {(variant.model, variant.name, variant.side): variant for variant in document.variants}
+    variants = {(subject(variant), variant.name, variant.side): variant for variant in document.variants}
     devices = {(device.name, device.side): device for device in document.devices}
     cells = tuple(_cell(row, variants, devices, document) for row in document.cells)
     failed = dict.fromkeys(c.cell.variant for c in cells if isinstance(c.cell.variant, FailedVariant))
@@ -80,13 +82,13 @@ def _header(document: Document) -> Header:
 
 def _cell(
     row: Row,
-    variants: Mapping[tuple[str, str, Side | None], Variant],
+    variants: Mapping[tuple[Subject, str, Side | None], Variant],
     devices: Mapping[tuple[str, Side | None], DeviceState],
     document: Document,
 ) -> CellRun:
-    names, failed = (
-        (row.model, row.variant),
-        FailedVariant(row.model, row.variant, row.reason or "", row.side),
+    names = (subject(row), row.variant)
+    failed = FailedVariant(
+        row.model, row.variant, row.reason or "", row.side, shape=row.shape, signature=row.signature
     )
     device = devices.get((row.device, row.side)) or devices.get((row.device, None)) or DeviceState(row.device)
     cell = Cell(

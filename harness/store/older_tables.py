@@ -18,14 +18,14 @@ from harness.store.tables import (
     CELL_COLUMNS,
     COLUMNS,
     COPIES_CSV,
+    EXTRA_COLUMNS,
     LAUNCHES_CSV,
     SAMPLES_CSV,
-    SIDE_COLUMN,
 )
 
 _NEWER = "launcher"  # a column that their tables lack
 
-_Key = tuple[str, ...]  # of a cell, its side last; of a launch, with its number at the end
+_Key = tuple[str, ...]  # of a cell, its extra columns last; of a launch, with its number at the end
 _Table = Mapping[_Key, Sequence[Sequence[str]]]  # the other columns, row by row, by launch
 
 
@@ -98,16 +98,18 @@ def _read(path: Path) -> _Table:
         lines = csv.reader(io.TextIOWrapper(file, "utf-8", newline=""))
         header = next(lines, [])
         key_of = [header.index(column) for column in CELL_COLUMNS]
-        side = header.index(SIDE_COLUMN) if SIDE_COLUMN in header else None
+        extra_of = [header.index(column) if column in header else None for column in EXTRA_COLUMNS]
         rest_of = [header.index(column) for column in COLUMNS[path.name] if column != _NEWER]
         for line in lines:
             *cell, number = [line[index] for index in key_of]
-            key = (*cell, "" if side is None else line[side], number)
+            extra = ("" if index is None else line[index] for index in extra_of)
+            key = (*cell, *extra, number)
             rows.setdefault(key, []).append([line[index] for index in rest_of])
     return rows
 
 
 def _key(row: Row) -> _Key:
     """Return a cell's key as the tables spell it, including names that are not UTF-8."""
-    named = (row.model, row.variant, row.delegate, row.device, str(row.threads), row.side or "")
-    return tuple(name.encode("utf-8", "backslashreplace").decode() for name in named)
+    named = (row.model, row.variant, row.delegate, row.device, str(row.threads))
+    extra = [getattr(row, column) or "" for column in EXTRA_COLUMNS]
+    return tuple(name.encode("utf-8", "backslashreplace").decode() for name in (*named, *extra))

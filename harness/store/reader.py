@@ -22,14 +22,16 @@ from harness.record import (
     Pending,
     Run,
     Side,
+    Subject,
     Variant,
     events,
+    subject,
 )
 from harness.store import chunks
 from harness.store.document import check_schema, parse
 from harness.store.growing import EVENTS
 
-_Variants = Mapping[tuple[str, str, Side | None], Variant | FailedVariant]  # by model, name and side
+_Variants = Mapping[tuple[Subject, str, Side | None], Variant | FailedVariant]  # by subject, name and side
 _Devices = dict[tuple[str, Side | None], DeviceState]  # by name and side
 
 
@@ -226,12 +228,12 @@ class _Reading:
 
 def _variants(plan: events.Planned) -> _Variants:
     variants: Sequence[Variant | FailedVariant] = (*plan.variants, *plan.failed)
-    return {(variant.model, variant.name, variant.side): variant for variant in variants}
+    return {(subject(variant), variant.name, variant.side): variant for variant in variants}
 
 
 def _variant(cell: events.PlannedCell, variants: _Variants) -> Variant | FailedVariant:
     """Return the variant of a cell's side, or else that of both sides. Raises KeyError."""
-    names = cell.model, cell.variant
+    names = subject(cell), cell.variant
     return variants.get((*names, cell.side)) or variants[*names, None]
 
 

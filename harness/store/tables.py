@@ -18,7 +18,7 @@ SAMPLES_CSV = "samples.csv.gz"
 LAUNCHES_CSV = "launches.csv"
 COPIES_CSV = "copies.csv.gz"
 CELL_COLUMNS = ("model", "variant", "delegate", "device", "threads", "launch")
-SIDE_COLUMN = "side"
+EXTRA_COLUMNS = ("side", "shape", "signature")  # each only where a cell has one
 COLUMNS = {
     SAMPLES_CSV: ("block", "run_ns", "own_ns"),
     LAUNCHES_CSV: (
@@ -40,7 +40,7 @@ COLUMNS = {
 def write_tables(run: Run, folder: Path) -> None:
     """Write the tables of all launches, each file completely or not at all. Raises OSError.
 
-    Tables of a run with two sides have a column `side`.
+    The columns `side`, `shape` and `signature` are there only where a cell of the run has one.
     """
     for name, rows in _ROWS.items():
         with replacing(folder / name) as file:
@@ -53,12 +53,19 @@ def write_tables(run: Run, folder: Path) -> None:
 
 def _write(run: Run, name: str, rows: _Rows, file: BinaryIO | gzip.GzipFile) -> None:
     """Write one table. The columns that all rows of a launch share are formatted once per launch."""
-    sides = any(entry.cell.side for entry in run.cells)
-    file.write(csv_line((*([SIDE_COLUMN] if sides else []), *CELL_COLUMNS, *COLUMNS[name])))
+    extra = extra_columns(run)
+    file.write(csv_line((*extra, *CELL_COLUMNS, *COLUMNS[name])))
     for cell in run.cells:
         for launch in cell.launches:
-            begin = csv_line((*([cell.cell.side] if sides else []), *_key(cell.cell), launch.launch))[:-1]
+            begin = csv_line((*(getattr(cell.cell, one) for one in extra), *_key(cell.cell), launch.launch))[
+                :-1
+            ]
             file.writelines(rows(begin, launch))
+
+
+def extra_columns(run: Run) -> list[str]:
+    """Return those of `EXTRA_COLUMNS` that a cell of the run has."""
+    return [name for name in EXTRA_COLUMNS if any(getattr(entry.cell, name) for entry in run.cells)]
 
 
 def _key(cell: Cell) -> Sequence[Any]:

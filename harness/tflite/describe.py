@@ -79,6 +79,7 @@ class Description(Struct, frozen=True):
     description: str
     min_runtime_version: str | None
     subgraphs: int
+    signatures: tuple[str, ...]
     inputs: tuple[DescribedTensor, ...]
     outputs: tuple[DescribedTensor, ...]
     parameters: int | None
@@ -101,6 +102,7 @@ def describe(model: ModelInfo) -> Description:
         description=model.description,
         min_runtime_version=model.min_runtime_version,
         subgraphs=model.subgraphs,
+        signatures=tuple(one.name for one in model.signatures),
         inputs=tuple(map(_tensor, model.inputs)),
         outputs=tuple(map(_tensor, model.outputs)),
         parameters=None if compiled else work.total_parameters(model),

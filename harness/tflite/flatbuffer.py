@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from harness.record import Quantization
 from harness.tflite.bounded import BoundedReader, Corrupt
-from harness.tflite.model import ModelInfo, OpInfo, TensorInfo
+from harness.tflite.model import ModelInfo, OpInfo, Signature, TensorInfo
 from harness.tflite.op_options import enum_names, read_options
 from harness.tflite.scheme import detect_scheme
 
@@ -79,7 +79,6 @@ class _Parser:
         (ops, tensors), graph = graphs[0], self._model.Subgraphs(0)
         inputs = tuple(tensors[i] for i in self._read.indices(graph, "Inputs", len(tensors)))
         outputs = tuple(tensors[i] for i in self._read.indices(graph, "Outputs", len(tensors)))
-        self._check_signatures()
         return ModelInfo(
             ops=ops,
             tensors=tensors,
@@ -93,6 +92,7 @@ class _Parser:
             elsewhere=frozenset(
                 (op.name, op.version) for others, _ in graphs[1:] for op in others if not op.custom
             ),
+            signatures=tuple(self._signatures()),
         )
 
     def _graph(self, graph: Any, codes: list[tuple[str, int, bool]]) -> Graph:
@@ -197,15 +197,18 @@ class _Parser:
         self._read.spend(array.nbytes)
         return bytes(array.tobytes())
 
-    def _check_signatures(self) -> None:
-        """Check that the names in signatures are UTF-8: runtimes read them when they open the file."""
+    def _signatures(self) -> Iterator[Signature]:
+        """Read the signatures, whose names have to be UTF-8: runtimes read them when they open the file."""
         for i in range(self._read.length(self._model, "SignatureDefs")):
             signature = self._model.SignatureDefs(i)
-            self._read.name(signature.SignatureKey(), f"signature {i}")
-            for field in ("Inputs", "Outputs"):
+            name = self._read.name(signature.SignatureKey(), f"signature {i}")
+            names: dict[str, dict[int, str]] = {"Inputs": {}, "Outputs": {}}
+            for field, found in names.items():
                 for j in range(self._read.length(signature, field)):
                     entry = getattr(signature, field)(j)
-                    self._read.name(entry.Name(), f"one of the {field.lower()} of signature {i}")
+                    whose = f"one of the {field.lower()} of signature {i}"
+                    found[entry.TensorIndex()] = self._read.name(entry.Name(), whose)
+            yield Signature(name, signature.SubgraphIndex(), names["Inputs"])
 
     def _min_runtime_version(self) -> str | None:
         """Read the version, which the converter pads with NULs to 16 bytes."""

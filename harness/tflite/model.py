@@ -36,6 +36,15 @@ class OpInfo:
 
 
 @dataclass(frozen=True)
+class Signature:
+    """A signature: a name for a subgraph. inputs: their names in it, by index of the tensor."""
+
+    name: str
+    subgraph: int
+    inputs: Mapping[int, str]
+
+
+@dataclass(frozen=True)
 class ModelInfo:
     """The primary subgraph of a .tflite file; `scheme` is that of all of them."""
 
@@ -49,6 +58,7 @@ class ModelInfo:
     subgraphs: int
     size_bytes: int = 0
     elsewhere: frozenset[tuple[str, int]] = frozenset()  # builtin ops of other subgraphs, their versions
+    signatures: tuple[Signature, ...] = ()  # of all subgraphs
 
 
 def as_tensor(info: TensorInfo) -> Tensor:

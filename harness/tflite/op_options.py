@@ -31,7 +31,9 @@ def enum_names(enum: Any) -> dict[int, str]:
 @cache
 def _scalar_fields(cls: Any) -> tuple[str, ...]:
     """Return the accessors of a generated table that take no argument, except those of vectors."""
-    names = [name for name in vars(cls) if name[0].isupper() and not name.startswith(("GetRoot", "Init"))]
+    names = [
+        name for name in vars(cls) if name[0].isupper() and not name.startswith("GetRoot") and name != "Init"
+    ]
     vectors = {name.removesuffix("Length") for name in names if name.endswith("Length")}
     of_vectors = {vector + end for vector in vectors for end in ("", "Length", "AsNumpy", "IsNone")}
     return tuple(name for name in names if name not in of_vectors and "BufferHasIdentifier" not in name)

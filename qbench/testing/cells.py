@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.errors import CellNotFound, ConfigError
-from harness.record import BaselineName, Fidelity, Row, Status, Warning
+from harness.record import BaselineName, Fidelity, Row, Status, Warning, subject
 from qbench.estimates import Effort, Estimate, Undecided
 from qbench.testing.marks import Wanted, named
 from qbench.testing.outcomes import MEASURED, check_measured, end
@@ -40,7 +40,7 @@ class MeasuredCell:
         self._wanted, self._stored, self._settings = wanted, stored, settings
 
     def __repr__(self) -> str:
-        return f"{self.row.model} {self.name}"
+        return f"{subject(self.row)} {self.name}"
 
     @property
     def name(self) -> BaselineName:
@@ -138,8 +138,8 @@ class MeasuredCell:
         """The SHA-256 of the file that ran."""
         if self.row.compiled is not None:
             return self.row.compiled.sha256
-        names = (self.row.model, self.row.variant)
-        found = (v.sha256 for v in self._stored.document.variants if (v.model, v.name) == names)
+        names = (subject(self.row), self.row.variant)
+        found = (v.sha256 for v in self._stored.document.variants if (subject(v), v.name) == names)
         return next(found, None)
 
     @property
@@ -165,8 +165,8 @@ class MeasuredCell:
     def against(self) -> ComparedCell | None:
         """How it compares with the same cell of --qbench-against; None without that."""
         cells = () if self.comparison is None else self.comparison.cells
-        names = (self.row.model, self.name)
-        return next((cell for cell in cells if (cell.model, _name(cell)) == names), None)
+        names = (subject(self.row), self.name)
+        return next((cell for cell in cells if (subject(cell), _name(cell)) == names), None)
 
     def samples_s(self) -> list[float]:
         """Return some thousands of the timed inferences, evenly spaced, in seconds."""
@@ -217,13 +217,14 @@ class MeasuredCell:
         row = self._find(name)
         if row is None:
             advice = f'add baseline="{name}" to the marker'
-            raise CellNotFound(f"{name} of {self.row.model} was not asked for: {advice}")
+            raise CellNotFound(f"{name} of {subject(self.row)} was not asked for: {advice}")
         check_measured(row, self._settings)
         return row
 
     def _find(self, name: BaselineName) -> Row | None:
         rows = self._stored.document.cells
-        return next((row for row in rows if row.model == self.row.model and name == _name(row)), None)
+        about = subject(self.row)
+        return next((row for row in rows if subject(row) == about and name == _name(row)), None)
 
     @cached_property
     def _timing(self) -> Timing:

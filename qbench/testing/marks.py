@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
@@ -12,6 +12,7 @@ import pytest
 
 from harness.errors import ConfigError
 from harness.record import BaselineName
+from qbench.given import names, shapes
 from qbench.testing.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ ARGUMENTS = (
     "calibration",
     "dataset",
     "batch",
+    "shape",
+    "signature",
     "trust_model",
     "budget_s",
     "precision",
@@ -53,6 +56,8 @@ class Wanted:
     calibration: Any
     dataset: Any
     batch: int
+    shapes: tuple[str, ...]  # as --shape takes them, of one point
+    signatures: tuple[str, ...]  # none or one
     trust_model: bool
     budget_s: float
     precision: float
@@ -61,7 +66,8 @@ class Wanted:
     def run_key(self) -> tuple[object, ...]:
         """Return what must be equal for two cells to be measured in one run."""
         data = (identity(self.calibration), identity(self.dataset))
-        return *data, self.batch, self.trust_model, self.budget_s, self.precision
+        inputs = (self.batch, self.shapes, self.signatures)
+        return *data, *inputs, self.trust_model, self.budget_s, self.precision
 
     def names(self, variant: str | None) -> tuple[str | None, str, str, int]:
         """Return the names of this cell, or of another variant's in its place."""
@@ -113,12 +119,26 @@ def wanted(given: Mapping[str, Any], config: Config, settings: Settings) -> Want
         calibration=_rooted(given.get("calibration"), settings),
         dataset=_rooted(given.get("dataset"), settings),
         batch=given.get("batch", 1),
+        shapes=_given(shapes, "shape", given),
+        signatures=_given(names, "signature", given),
         trust_model=bool(given.get("trust_model", False)),
         budget_s=given.get("budget_s", settings.budget_s),
         precision=given.get("precision", settings.precision),
     )
-    Options(**{name: getattr(found, name) for name in _NUMBERS}, threads=(threads,))  # checks their ranges
+    numbers = {name: getattr(found, name) for name in _NUMBERS}
+    options = Options(  # checks their ranges
+        **numbers, threads=(threads,), shapes=found.shapes, signatures=found.signatures
+    )
+    if len(options.inputs()) > 1:
+        raise ConfigError("shape, signature: several are a sweep; a test has one cell")
     return found
+
+
+def _given(
+    read: Callable[[str, Any], tuple[str, ...]], name: str, given: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """Return the texts of an argument; none if it is not given. Raises ConfigError."""
+    return () if given.get(name) is None else read(name, given[name])
 
 
 def named(text: str, device: DeviceProfile, delegate: str, threads: int) -> BaselineName:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from harness.record import Row
+from harness.record import Row, subject
 from qbench.estimates import Undecided
 from qbench.testing.settings import Settings
 
@@ -21,7 +21,7 @@ def check_measured(row: Row, settings: Settings) -> None:
     if row.status in MEASURED:
         return
     name = f"{row.variant}/{row.delegate}@{row.device}"
-    text = f"{row.model} {name} was not measured: {row.status}: {row.reason}"
+    text = f"{subject(row)} {name} was not measured: {row.status}: {row.reason}"
     unavailable = row.status == "unavailable"
     end(text, skip=row.status == "skipped" or (unavailable and settings.skip_unavailable))
 

@@ -108,6 +108,8 @@ def options_of(batch: Batch, settings: Settings, results: Path) -> Options:
         dataset=first.dataset,
         trust_model=first.trust_model,
         batch=first.batch,
+        shapes=first.shapes,
+        signatures=first.signatures,
         budget_s=first.budget_s if settings.timed else _SHORTEST_BUDGET_S,
         precision=first.precision if settings.timed else 1.0,
         against=settings.against,

@@ -82,6 +82,8 @@ def extra_info(cell: MeasuredCell) -> dict[str, Any]:
         "delegate": row.delegate,
         "device": row.device,
         "threads": row.threads,
+        "shape": row.shape,
+        "signature": row.signature,
         "runtime": row.runtime,
         "status": row.status,
         "reason": row.reason,

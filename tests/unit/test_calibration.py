@@ -604,3 +604,9 @@ def test_a_tf_data_dataset(module):
 )
 def test_anchored(text, expected):
     assert anchored(text, Path("/etc/q")) == expected
+
+
+def test_random_samples_that_do_not_fit_into_memory_are_one_line(tmp_path):
+    inputs = [InputSpec("x", "float32", (1, 10**6, 10**6, 3))]
+    with pytest.raises(ModelError, match=r"32 samples of 1000000x1000000x3 do not fit into memory"):
+        generate(inputs, 32, tmp_path)

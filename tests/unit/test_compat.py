@@ -172,8 +172,8 @@ def test_the_keys_of_the_json(model):
     }
     variant, cell = made["variants"][1], made["cells"][1]
     keys = ["model", "variant", "scheme", "sha256", "size_bytes", "needs", "warnings"]
-    assert [*variant] == [*keys, "converter", "calibration"]
-    assert [*made["failed"][0]] == ["model", "variant", "reason", "side"]
+    assert [*variant] == [*keys, "converter", "calibration", "shape", "signature"]
+    assert [*made["failed"][0]] == ["model", "variant", "reason", "side", "shape", "signature"]
     assert cell["predicted"] == {
         "outcome": "partly",
         "target": "ai-edge-litert 2.3.0",

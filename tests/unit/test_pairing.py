@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from delegates.wire import Job
 from harness.errors import ModelError
@@ -68,6 +70,17 @@ def test_models_of_one_folder_are_compared_by_name_and_others_keep_names_of_thei
         *("head x-2 a", "head z b", "base x-2 a", "base z b"),
         "base z-2 c",
     ]
+
+
+def test_inputs_of_base_are_named_as_heads_are():
+    def at(each: VariantSet, shape: str) -> VariantSet:
+        variants = tuple(
+            dataclasses.replace(one, variant=replace(one.variant, shape=shape)) for one in each.variants
+        )
+        return dataclasses.replace(each, variants=variants)
+
+    (head, base) = paired([[at(made("new", "int8"), "x=1x8")]], [[at(made("old", "int8"), "input=1x8")]])
+    assert head.variants[0].variant.shape == base.variants[0].variant.shape == "x=1x8"
 
 
 @pytest.mark.parametrize("same", [True, False])

@@ -391,7 +391,10 @@ def test_a_keras_2_file_that_keras_3_refuses(files, cache):
     ("model", "said"),
     [
         ("zoo:crash", "SIGSEGV"),
-        ("zoo:open_sized", "input image has the open shape"),
+        (
+            "zoo:open_sized",
+            "has free dimensions; fix them with --shape, for example --shape image=1x224x224x3",
+        ),
         ("junk.keras", "a .keras file is a zip archive"),
     ],
 )

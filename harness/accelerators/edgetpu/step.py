@@ -13,7 +13,7 @@ from harness.accelerators.edgetpu.compiler import Installation
 from harness.accelerators.edgetpu.remote import Host
 from harness.config import DelegateSpec, SshTarget
 from harness.errors import ModelError
-from harness.record import Artifact, Refused, Unavailable, Variant
+from harness.record import Artifact, Refused, Unavailable, Variant, subject
 from harness.record.listing import ListedCompiler
 from harness.record.plain import JsonObject
 from harness.tflite import read_model
@@ -92,7 +92,7 @@ class EdgeTpuCompiler:
         timeout_s = options.get("compiler_timeout", edgetpu.TIMEOUT_S)
 
         def make() -> CompiledFile:
-            self._begun(f"compiling {variant.model} {variant.name} for the Edge TPU")
+            self._begun(f"compiling {subject(variant)} {variant.name} for the Edge TPU")
             return edgetpu.compile_model(path, compiler, self._folder, arguments, timeout_s)
 
         return _once(self._made, (variant.sha256, compiler, arguments, timeout_s), make)

@@ -14,7 +14,7 @@ from harness.analysis.comparison.gates import judged
 from harness.analysis.comparison.latency import of_sides
 from harness.analysis.comparison.side import parts
 from harness.errors import ResultsError
-from harness.record import Document, Run
+from harness.record import Document, Run, subject
 from harness.record.comparison import ComparedCell, ComparedRun, Comparison, Limits
 
 Side = tuple[Run, Document]  # the document is derived from the run
@@ -77,4 +77,4 @@ def _named(run: Run) -> str:
     if cell is None:
         return "none"
     more = f" and {len(run.cells) - 1} more" if len(run.cells) > 1 else ""
-    return f"{cell.model} {cell.variant.name}/{cell.delegate.name}@{cell.device.name}{more}"
+    return f"{subject(cell)} {cell.variant.name}/{cell.delegate.name}@{cell.device.name}{more}"

@@ -45,6 +45,8 @@ def _named(base: Part | None, head: Part | None) -> ComparedCell:
         device=row.device,
         delegate=row.delegate,
         threads=row.threads,
+        shape=row.shape,
+        signature=row.signature,
         verdict="only_head" if base is None else "only_base",
         base=None if base is None else _figures(base.row),
         head=None if head is None else _figures(head.row),

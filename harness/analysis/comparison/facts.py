@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from harness.analysis.differences import plain_profile, words
 from harness.analysis.machines import same_machine, same_memory
-from harness.record import Calibration, DeviceState, Git, Row, Run, Variant
+from harness.record import Calibration, DeviceState, Git, Row, Run, Variant, subject
 from harness.record.comparison import DifferingFact
 from harness.record.interface import Interface, interface
 
@@ -39,7 +39,7 @@ def differing_facts(
         samples = [one.fidelity_samples for one in (model, other)]
         told = [None if one is None else f"{one.samples} of {one.source} ({one.how})" for one in samples]
         yield from _differing("model", name, "fidelity samples", *told)
-    variants = [{f"{one.model} {one.name}": one for one in run.variants} for run in (base, head)]
+    variants = [{f"{subject(one)} {one.name}": one for one in run.variants} for run in (base, head)]
     for name, (variant, other_variant) in _in_both(*variants).items():
         yield from _variant(name, variant, other_variant)
 

@@ -115,7 +115,7 @@ def report(
     return CompatReport(
         schema=SCHEMA,
         qbench_version=__version__,
-        models=tuple(CompatModel(read.model.name, read.model.source, read.model.sha256) for read in models),
+        models=tuple({read.model.name: _model(read.model) for read in models}.values()),
         devices=tuple(map(_device, targets)),
         variants=tuple(_variant(variant, info) for variant, info in pairs),
         failed=tuple(failure for read in models for failure in read.failed),
@@ -146,6 +146,10 @@ def _runs(cells: Iterable[CompatCell], documents: Iterable[Document]) -> Iterato
             )
 
 
+def _model(model: Model) -> CompatModel:
+    return CompatModel(model.name, model.source, model.sha256)
+
+
 def _device(target: Target) -> CompatDevice:
     profile = target.profile
     names = tuple(delegate.name for delegate in profile.delegates)
@@ -163,6 +167,8 @@ def _variant(variant: Variant, info: ModelInfo) -> CompatVariant:
         warnings=variant.warnings,
         converter=variant.converter,
         calibration=variant.calibration,
+        shape=variant.shape,
+        signature=variant.signature,
     )
 
 
@@ -183,6 +189,8 @@ def _cells(variant: Variant, info: ModelInfo, target: Target, seen: observed.See
                 observed=latest and replace(latest, matches=_matches(prediction, latest)),
                 in_the_way=in_the_way(info, prediction),
                 failure=failure,
+                shape=variant.shape,
+                signature=variant.signature,
             )
 
 

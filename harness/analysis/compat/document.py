@@ -119,6 +119,8 @@ class CompatCell(Struct, frozen=True):
     observed: Observed | None
     in_the_way: tuple[OpsInTheWay, ...]
     failure: Failure | None = None  # of the latest run of this cell, if it failed
+    shape: str | None = None
+    signature: str | None = None
 
 
 class CompatModel(Struct, frozen=True):
@@ -151,6 +153,8 @@ class CompatVariant(Struct, frozen=True):
     warnings: tuple[Warning, ...]
     converter: Converter | None = None  # None: the user gave a ready .tflite
     calibration: Calibration | None = None
+    shape: str | None = None
+    signature: str | None = None
 
 
 class ObservedDevice(Struct, frozen=True):

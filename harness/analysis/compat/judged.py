@@ -22,6 +22,8 @@ class Judged(Struct, frozen=True):
     speedup: float | None = None  # 1 for the baseline
     software: bool = False
     compared: bool = True
+    shape: str | None = None
+    signature: str | None = None
 
 
 class Clause(Struct, frozen=True):
@@ -57,6 +59,8 @@ class CellName(Struct, frozen=True):
     delegate: str
     runtime: str | None
     runtime_version: str | None
+    shape: str | None = None
+    signature: str | None = None
 
 
 class ObstacleReason(Struct, frozen=True):

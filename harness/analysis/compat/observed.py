@@ -14,7 +14,7 @@ from harness.analysis.compat.document import Failure, Observed, Outcome
 from harness.analysis.compat.targets import needs_runtime
 from harness.analysis.distance import is_far
 from harness.config import DelegateSpec
-from harness.record import DeviceState, Document, Row, Warning
+from harness.record import DeviceState, Document, Row, Warning, subject
 from harness.record.plain import JsonObject, plain_object
 
 _OUTCOMES: dict[str, Outcome] = {"ok": "all", "partial": "partly", "fallback": "none", "refused": "refused"}
@@ -41,10 +41,10 @@ def collect(documents: Iterable[Document]) -> Seen:
     """Collect observations and failures from documents, oldest first."""
     seen: dict[Key, list[Observed | Failure]] = {}
     for document in documents:
-        files = {(variant.model, variant.name): variant.sha256 for variant in document.variants}
+        files = {(subject(variant), variant.name): variant.sha256 for variant in document.variants}
         devices = {device.name: device for device in document.devices}
         for row in document.cells:
-            sha256, device = files.get((row.model, row.variant)), devices.get(row.device)
+            sha256, device = files.get((subject(row), row.variant)), devices.get(row.device)
             options = None if device is None else _options(device, row.delegate)
             if sha256 is None or device is None or options is None:
                 continue

@@ -65,7 +65,16 @@ def _effect(found: _Found, remedy: str | None, cell: CompatCell, blocks: list[_B
 
 
 def _name(cell: CompatCell) -> CellName:
-    return CellName(cell.model, cell.variant, cell.device, cell.delegate, cell.runtime, cell.runtime_version)
+    return CellName(
+        cell.model,
+        cell.variant,
+        cell.device,
+        cell.delegate,
+        cell.runtime,
+        cell.runtime_version,
+        cell.shape,
+        cell.signature,
+    )
 
 
 def _rank(remedy: str | None, found: _Found) -> tuple[bool, int, int, int]:

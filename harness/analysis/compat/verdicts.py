@@ -60,4 +60,6 @@ def _judged(cell: CompatCell, stands: Standing) -> Judged:
         speedup=stands.speedup.value if stands.speedup else 1.0 if stands.baseline else None,
         software=stands.software,
         compared=stands.compared,
+        shape=cell.shape,
+        signature=cell.signature,
     )

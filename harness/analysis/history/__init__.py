@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 from msgspec import structs
 
@@ -11,6 +11,7 @@ from harness.analysis.history import exact
 from harness.analysis.history.courses import Line, Name, lines
 from harness.analysis.history.judging import judged
 from harness.analysis.history.steps import FEWEST
+from harness.record import subject
 from harness.record.history import Course, Figure, Step
 from harness.store.index import CellEntry, CellFilter, RunEntry
 
@@ -34,7 +35,7 @@ def courses(
     shown = [line for line in found if wanted.has(line.name)]
     if figure in _EXACT:
         return tuple(_course(line, exact.changes(line.points, figure), None) for line in shown)
-    groups: dict[tuple[str | None, ...], list[Line]] = {}
+    groups: dict[tuple[Hashable, ...], list[Line]] = {}
     for line in found:
         groups.setdefault(_group(line, figure), []).append(line)
     steps_of: dict[Name, list[Step]] = {}
@@ -45,10 +46,10 @@ def courses(
     return tuple(_course(line, _placed(line, steps_of[line.name]), _note(line, order)) for line in shown)
 
 
-def _group(line: Line, figure: Figure) -> tuple[str | None, ...]:
+def _group(line: Line, figure: Figure) -> tuple[Hashable, ...]:
     """Return what names the cells that move together: those of a machine, or those with one baseline."""
     name = line.name
-    return (name.model if figure == "speedup" else None, line.host, name.machine)
+    return (subject(name) if figure == "speedup" else None, line.host, name.machine)
 
 
 def _logs(line: Line, figure: Figure) -> dict[int, float]:
@@ -80,6 +81,8 @@ def _course(line: Line, steps: Sequence[Step], note: str | None) -> Course:
         device=name.device,
         delegate=name.delegate,
         threads=name.threads,
+        shape=name.shape,
+        signature=name.signature,
         host=line.host,
         machine=name.machine,
         points=line.points,

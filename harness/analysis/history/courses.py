@@ -22,6 +22,8 @@ class Name(NamedTuple):
     device: str
     delegate: str
     threads: int
+    shape: str | None
+    signature: str | None
     machine: str | None
 
 
@@ -65,6 +67,8 @@ def lines(
             cell.device,
             cell.delegate,
             cell.threads,
+            cell.shape,
+            cell.signature,
             machines.get((run.folder, cell.device)),
         )
         ids.setdefault(name, cell.id)

@@ -14,6 +14,9 @@ from harness.quantize.calibration.request import Request, parse
 from harness.quantize.calibration.samples import InputSpec, Samples, short_name
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from harness.quantize.calibration.arrays import Arrays
 
 __all__ = [
@@ -122,13 +125,25 @@ def generate(
     for spec in inputs:
         kind = np.dtype(sample_dtype(spec, "calibration generate")).kind
         low, high = (ranges or {}).get(spec.name) or _range(spec)
-        values = rng.uniform(low, high, (samples, *spec.shape[1:]))
+        values = _uniform(rng, low, high, (samples, *spec.shape[1:]))
         arrays[spec.name] = (
             values if kind == "f" else np.floor(values).astype("bool" if kind == "b" else "int64")
         )
         said.append(f"{spec.name} in [{low:g}, {high:g})")
     sha256, path = store(finish(arrays, inputs, "calibration generate", samples)[0], cache)
     return Samples("generate", samples, sha256, path, True, f"uniform random: {', '.join(said)}")
+
+
+def _uniform(
+    rng: np.random.Generator, low: float, high: float, shape: tuple[int, ...]
+) -> npt.NDArray[np.float64]:
+    try:
+        return rng.uniform(low, high, shape)
+    except MemoryError:
+        sizes = "x".join(map(str, shape[1:]))
+        raise ModelError(
+            f"calibration generate: {shape[0]} samples of {sizes} do not fit into memory"
+        ) from None
 
 
 def subsampled(data: Samples, cache: Path, count: int) -> Samples:

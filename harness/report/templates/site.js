@@ -83,7 +83,7 @@
     const box = element("input", {type: "checkbox", value: nameOf(cell), "aria-label": `draw ${nameOf(cell)}`});
     box.checked = chosen.has(nameOf(cell));
     const shown = [
-      [element("label", {}, box, cell.model)], [cell.variant], [cell.delegate], [deviceOf(cell)],
+      [element("label", {}, box, subjectOf(cell))], [cell.variant], [cell.delegate], [deviceOf(cell)],
       [`${GLYPHS[point.status] ?? "✗"} ${statusOf(point)}`, TONES[point.status] ?? "bad"],
       [withUnit(point.latency_ms, TIME_UNITS)], [speedup(point), toneOf(point.speedup)],
       [withUnit(point.size_bytes, SIZE_UNITS)], [factor(point.size_ratio)], [sqnr(fidelity)],

@@ -57,4 +57,5 @@ function element(name, attributes = {}, ...children) {
 
 const statusOf = (point) => point.status + (point.software ? " (software)" : "");
 const deviceOf = (cell) => cell.device + (cell.threads > 1 ? ` (${cell.threads} threads)` : "");
-const nameOf = (cell) => `${cell.model} ${cell.variant}/${cell.delegate}@${deviceOf(cell)}`;
+const subjectOf = ({model, signature, shape}) => [model, signature, shape].filter((part) => part != null).join(" ");
+const nameOf = (cell) => `${subjectOf(cell)} ${cell.variant}/${cell.delegate}@${deviceOf(cell)}`;

@@ -52,6 +52,8 @@ class CellEntry(Struct, frozen=True):
     device: str
     delegate: str
     threads: int
+    shape: str | None
+    signature: str | None
     side: Side | None
     status: str
     runtime: str | None
@@ -86,6 +88,8 @@ def cell_entry(folder: str, row: Row) -> CellEntry:
         delegate=utf8(row.delegate),
         threads=row.threads,
         side=row.side,
+        shape=row.shape,
+        signature=row.signature,
         status=row.status,
         runtime=None if row.runtime is None else utf8(row.runtime),
         latency_ms=None if row.latency_ms is None else row.latency_ms.median,

@@ -16,8 +16,8 @@ import msgspec
 from harness.cache import default_cache, digest
 from harness.store.index.tables import Index
 
-FILE = ".qbench-index-2.sqlite"  # the number is raised if the tables or the entries change
-EARLIER = (".qbench-index-1.sqlite",)  # of older qbench
+FILE = ".qbench-index-3.sqlite"  # the number is raised if the tables or the entries change
+EARLIER = (".qbench-index-1.sqlite", ".qbench-index-2.sqlite")  # of older qbench
 Note = Callable[[str], None]
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-KEY = ("model", "variant", "device", "delegate", "threads", "side")
+KEY = ("model", "variant", "device", "delegate", "threads", "shape", "signature", "side")
 """The columns that identify a cell within a run."""
 
 
@@ -40,16 +40,20 @@ class CellFilter(Struct, frozen=True, kw_only=True):
     devices: tuple[str, ...] = ()
     delegates: tuple[str, ...] = ()
     threads: tuple[int, ...] = ()
+    shapes: tuple[str, ...] = ()
+    signatures: tuple[str, ...] = ()
     base: bool = False
 
     def has(self, cell: Named) -> bool:
         """Return whether a cell is asked for."""
-        asked: tuple[tuple[Sequence[str | int], str | int], ...] = (
+        asked: tuple[tuple[Sequence[str | int], str | int | None], ...] = (
             (self.models, cell.model),
             (self.variants, cell.variant),
             (self.devices, cell.device),
             (self.delegates, cell.delegate),
             (self.threads, cell.threads),
+            (self.shapes, cell.shape),
+            (self.signatures, cell.signature),
         )
         return all(not names or name in names for names, name in asked)
 
@@ -76,6 +80,14 @@ class Named(Protocol):
     @property
     def threads(self) -> int:
         """Its number of threads."""
+
+    @property
+    def shape(self) -> str | None:
+        """The shape asked for."""
+
+    @property
+    def signature(self) -> str | None:
+        """The signature asked for."""
 
 
 def run_condition(wanted: RunFilter) -> tuple[str, list[str | None]]:
@@ -112,6 +124,8 @@ def cell_condition(wanted: CellFilter) -> tuple[str, list[str | int]]:
         wanted.devices,
         wanted.delegates,
         wanted.threads,
+        wanted.shapes,
+        wanted.signatures,
     )
     parts, values = ["1" if wanted.base else "cells.side IS NOT 'base'"], list[str | int]()
     for column, names in zip(KEY, asked, strict=False):  # all but the side

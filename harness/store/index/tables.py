@@ -11,8 +11,8 @@ import msgspec
 from harness.store.index.entries import CellEntry, RunEntry
 from harness.store.index.filters import KEY, CellFilter, RunFilter, cell_condition, marks, run_condition
 
-_FIGURES = CellEntry.__struct_fields__[8:]  # what follows folder, id and key
-_VERSION = 2
+_FIGURES = CellEntry.__struct_fields__[10:]  # what follows folder, id and key
+_VERSION = 3
 
 _TABLES = f"""
 CREATE TABLE runs (

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import msgspec
 from msgspec import structs
 
 from harness import cache
@@ -25,6 +26,7 @@ from harness.quantize.backends.tflite_converter.messages import (
     Prepare,
     Prepared,
     Request,
+    Wanted,
 )
 from harness.quantize.backends.tflite_converter.reasons import with_unrolling
 from harness.quantize.backends.tflite_converter.results import (
@@ -48,7 +50,7 @@ class Conversion:
     def __init__(
         self,
         source: ModelSource,
-        batch: int,
+        wanted: Wanted,
         folder: Path,
         tasks: int,
         oldest: Oldest,
@@ -64,12 +66,12 @@ class Conversion:
         """
         self.converter = installed.converter()
         self._oldest, self._on_begin = oldest, on_begin
-        self.source, self._batch, self._cache, self._trust = source, batch, folder, trust
+        self.source, self._wanted, self._cache, self._trust = source, wanted, folder, trust
         self._workers = how_many(tasks)
         self._cleanup = contextlib.ExitStack()
         self._canonical: Path | None = None  # written in this run
         self._recurrent: Sequence[str] = ()  # its recurrent layers, if it is known to have some
-        self._results = ResultCache(folder, lambda: self.content, self.converter)
+        self._results = ResultCache(folder, self._converted, self.converter)
 
     def __enter__(self) -> Self:
         """Read the model's inputs and the hash of its content, from the cache if it has them."""
@@ -150,11 +152,17 @@ class Conversion:
     def _use(self, prepared: Prepared) -> None:
         """Set the inputs and the hash of the content: of the file or name, or else of the graph."""
         self.inputs: tuple[InputSpec, ...] = prepared.inputs
+        self.shape = prepared.shape
         self.content = cache.key(
             structure=self.source.sha256 or prepared.structure,
             values=prepared.values,
             made_by=self._made_by(),
         )
+
+    def _converted(self) -> str:
+        """Return the hash of what is converted: the content, with the shapes of its inputs."""
+        inputs = [(one.name, one.dtype, one.shape) for one in self.inputs]
+        return cache.key(content=self.content, inputs=inputs, signature=self._wanted.signature)
 
     def _prepare(self) -> Prepared:
         # A callable or object has to be built or loaded before the cache can be searched.
@@ -172,12 +180,14 @@ class Conversion:
         return answer
 
     def _request(self, path: Path | None, out: Path) -> Prepare:
-        kind, trust = self.source.kind, self._trust
+        kind, trust, wanted = self.source.kind, self._trust, self._wanted
         if path is not None and kind == "object":
             kind, trust = "keras" if path.is_file() else "saved_model", True
+            if kind == "saved_model":
+                wanted = structs.replace(wanted, signature=None)  # the only one that was saved
         source, folder = self.source.source, str(self._cache.absolute())
         tree = None if self.source.tree is None else self.source.tree.as_texts()
-        return Prepare(kind, source, str(path) if path else None, self._batch, folder, str(out), trust, tree)
+        return Prepare(kind, source, str(path) if path else None, wanted, folder, str(out), trust, tree)
 
     def _copied(self) -> Path | None:
         """Copy the user's file, folder or object, so that it cannot change; None if there is none.
@@ -189,7 +199,7 @@ class Conversion:
             from harness.quantize.backends.tflite_converter.saving import save
 
             folder.mkdir(exist_ok=True)
-            return save(self.source.held, folder)
+            return save(self.source.held, folder, self._wanted.signature)
         if self.source.path is None:
             return None
         folder.mkdir()
@@ -199,7 +209,8 @@ class Conversion:
 
     def _prepared_file(self) -> Path:
         source = self.source
-        key = cache.key(source=source.sha256, kind=source.kind, batch=self._batch, made_by=self._made_by())
+        wanted = msgspec.to_builtins(self._wanted)
+        key = cache.key(source=source.sha256, kind=source.kind, wanted=wanted, made_by=self._made_by())
         return self._cache / "models" / f"{key}.json"
 
     def _made_by(self) -> dict[str, str | int | None]:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from harness.quantize.calibration.samples import InputSpec
+from harness.record.shapes import Shapes
 
 
 class Settings(Struct, frozen=True):
@@ -20,13 +21,21 @@ class Settings(Struct, frozen=True):
     inference_output_type: str | None = None
 
 
+class Wanted(Struct, frozen=True):
+    """What the canonical model has: the size of open batches, shapes of inputs, one of the signatures."""
+
+    batch: int = 1
+    shapes: Shapes = ()
+    signature: str | None = None
+
+
 class Prepare(Struct, frozen=True, tag="prepare"):
     """Write a model as the canonical SavedModel (see `tracing`) to `out`. Answer: `Prepared`."""
 
     kind: str  # a models.Kind
     source: str  # as the user named it
     path: str | None
-    batch: int
+    wanted: Wanted
     cache: str
     out: str
     trust: bool  # run code in the model's file
@@ -51,6 +60,7 @@ class Prepared(Struct, frozen=True, tag="prepared"):
     values: str  # SHA-256 of its variables and constants
     structure: str  # SHA-256 of its graph
     recurrent: tuple[str, ...] = ()  # names of Keras layers that are loops in it
+    shape: str | None = None  # the shapes asked for, with the names of their inputs
 
 
 class Converted(Struct, frozen=True, tag="converted"):

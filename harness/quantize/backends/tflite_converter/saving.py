@@ -19,18 +19,19 @@ from harness.quantize.backends.tflite_converter.reasons import one_line
 _KERAS = re.compile(r"(tf_)?keras(\.\w+)*|builtins")
 
 
-def save(model: Any, folder: Path) -> Path:
+def save(model: Any, folder: Path, signature: str | None = None) -> Path:
     """Save a Keras model, a tf.Module or a function in `folder`: a .keras file or a SavedModel.
 
     A Keras model of nothing but Keras' own layers is saved as a .keras file; anything else as its graph,
-    for which a converter process needs none of the user's classes. Raises ModelError.
+    for which a converter process needs none of the user's classes. signature: which one of several. Raises
+    ModelError.
     """
     try:
         if is_keras(model):
             path = folder / "model.keras"
             if _save_keras(model, path):
                 return path
-        return _save_graph(model, folder / "model")
+        return _save_graph(model, folder / "model", signature)
     except ModelError:
         raise
     except Exception as error:
@@ -62,9 +63,9 @@ def _needs_user_code(config: object) -> bool:
     return any(map(_needs_user_code, config.values()))
 
 
-def _save_graph(model: Any, folder: Path) -> Path:
+def _save_graph(model: Any, folder: Path, signature: str | None) -> Path:
     from harness.quantize.backends.tflite_converter.tracing import from_object, write_saved_model
 
-    loaded = from_object(model, [model])
+    loaded = from_object(model, [model], signature)
     write_saved_model(loaded, loaded.inputs, folder)
     return folder

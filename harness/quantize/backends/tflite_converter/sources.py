@@ -11,6 +11,7 @@ from harness.errors import ModelError
 from harness.models.applications import APPLICATIONS, application_name
 from harness.models.trees import OtherTree
 from harness.quantize.backends.tflite_converter.digits import ensure_digits
+from harness.quantize.backends.tflite_converter.messages import Wanted
 from harness.quantize.backends.tflite_converter.reasons import one_line
 from harness.quantize.backends.tflite_converter.tracing import (
     Loaded,
@@ -26,15 +27,23 @@ from harness.quantize.backends.tflite_converter.trust import (
     weights_elsewhere,
 )
 from harness.quantize.user_code import check_origin, find
+from harness.record.shapes import Shapes
 from harness.versions import release
 
+_ANY = Wanted()
 SAFE_KERAS = (3, 12)  # older versions run the Lambda layers of an .h5 despite `safe_mode`
 
 
 def load(
-    kind: str, source: str, path: Path | None, cache: Path, trust: bool = False, tree: OtherTree | None = None
+    kind: str,
+    source: str,
+    path: Path | None,
+    cache: Path,
+    trust: bool = False,
+    wanted: Wanted = _ANY,
+    tree: OtherTree | None = None,
 ) -> Loaded:
-    """Build or load the model; code in its file runs only with `trust`.
+    """Build or load the model, or one of its signatures; code in its file runs only with `trust`.
 
     tree: where a callable has to be imported from. Raises ModelError, or any exception of the
     model's own code.
@@ -42,17 +51,17 @@ def load(
     import tensorflow as tf
 
     if kind == "callable":
-        return from_object(*call(source, tree))
+        return from_object(*call(source, tree), wanted.signature)
     if kind == "application":
-        return from_keras(_application(source))
+        return from_keras(_application(source, wanted.shapes), wanted.signature)
     if kind == "builtin":
-        return from_keras(_load_keras(ensure_digits(cache).model, trust=False))
+        return from_keras(_load_keras(ensure_digits(cache).model, trust=False), wanted.signature)
     assert path is not None
     if kind == "saved_model":
         if not trust and (code := code_in_saved_model(path)):
             raise refusal(code)
-        return from_signatures(tf.saved_model.load(str(path)))
-    return from_keras(_load_keras(path, trust))
+        return from_signatures(tf.saved_model.load(str(path)), wanted.signature)
+    return from_keras(_load_keras(path, trust), wanted.signature)
 
 
 def call(source: str, tree: OtherTree | None = None) -> tuple[Any, list[Any]]:
@@ -79,8 +88,10 @@ def call(source: str, tree: OtherTree | None = None) -> tuple[Any, list[Any]]:
     return made, variables
 
 
-def _application(source: str) -> Any:
+def _application(source: str, shapes: Shapes) -> Any:
     """Build an architecture with seeded random weights that keep activations in a sane range.
+
+    shapes: its images may have another height and width than usual.
 
     With plain random weights the signal fades layer by layer (to 1e-5 at the end of MobileNetV2), and
     runtimes refuse the quantized model. One forward pass gives the batch normalizations suitable statistics.
@@ -90,7 +101,8 @@ def _application(source: str) -> Any:
 
     spec = APPLICATIONS[application_name(source) or source]
     keras.utils.set_random_seed(0)
-    shape = (spec.side, spec.side, 3)
+    images_are = [dims[1:3] for _, dims in shapes if len(dims) == 4]
+    shape = (*(images_are[0] if images_are else (spec.side, spec.side)), 3)
     model = getattr(keras.applications, spec.class_name)(weights=None, input_shape=shape)
     layers = model._flatten_layers()
     norms = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]

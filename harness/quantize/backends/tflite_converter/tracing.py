@@ -12,12 +12,14 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.errors import ModelError
+from harness.quantize.backends.tflite_converter.messages import Wanted
+from harness.record.shapes import Dims, ModelInput, fit, named
 
 Graph = Callable[..., Any]  # takes one tensor per input, by position
 
@@ -33,17 +35,26 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Canonical:
-    """The canonical SavedModel's inputs (TensorSpecs) and the hashes of its content."""
+    """The canonical SavedModel's inputs (TensorSpecs), the hashes of its content, the shapes asked for."""
 
     inputs: Sequence[Any]
     values: str
     structure: str
+    shape: str | None
 
 
-def write_canonical(loaded: Loaded, batch: int, out: Path) -> Canonical:
-    """Write the model as a SavedModel of static shapes with one signature."""
-    inputs = [_static(spec, batch) for spec in loaded.inputs]
-    return Canonical(inputs, *_digests(write_saved_model(loaded, inputs, out)))
+def write_canonical(loaded: Loaded, wanted: Wanted, out: Path) -> Canonical:
+    """Write the model as a SavedModel of static shapes with one signature. Raises ModelError."""
+    described = [_described(spec) for spec in loaded.inputs]
+    fitted = fit(wanted.shapes, described)
+    inputs = [_static(spec, wanted.batch, fitted.get(i)) for i, spec in enumerate(loaded.inputs)]
+    digests = _digests(write_saved_model(loaded, inputs, out))
+    return Canonical(inputs, *digests, named(fitted, described))
+
+
+def _described(spec: Any) -> ModelInput:
+    names = (spec.name, f"serving_default_{spec.name}:0")
+    return ModelInput(names, None if spec.shape.rank is None else tuple(spec.shape.as_list()))
 
 
 def write_saved_model(loaded: Loaded, inputs: Sequence[Any], out: Path) -> Any:
@@ -92,31 +103,39 @@ def _renumbered(graph: bytes) -> bytes:
     )
 
 
-def from_object(made: Any, variables: Sequence[Any] = ()) -> Loaded:
+def from_object(made: Any, variables: Sequence[Any] = (), signature: str | None = None) -> Loaded:
     """Return a Keras model, a tf.Module or a function to trace; `variables` are kept for a function.
 
-    Raises ModelError for anything else.
+    signature: which one of a module. Raises ModelError for anything else.
     """
     import tensorflow as tf
 
     if isinstance(made, tf.types.experimental.ConcreteFunction):
+        _check_none(signature, "function")
         return from_concrete(made, variables)
     if isinstance(made, tf.types.experimental.PolymorphicFunction):
+        _check_none(signature, "function")
         return from_function(made, variables)
     if hasattr(made, "layers") and callable(made):  # a model of Keras 3 or Keras 2
-        return from_keras(made)
+        return from_keras(made, signature)
     if isinstance(made, tf.Module):
-        return from_module(made)
+        return from_module(made, signature)
     raise ModelError(
         f"an object of type {type(made).__name__} is not a model; expected a Keras model, a tf.Module with a "
         "signature or a concrete function"
     )
 
 
-def from_keras(model: Any) -> Loaded:
-    """Return a model of Keras 3 or Keras 2, called for inference."""
+def _check_none(signature: str | None, what: str) -> None:
+    if signature is not None:
+        raise ModelError(f"--signature {signature}: a {what} has no signatures; leave the option out")
+
+
+def from_keras(model: Any, signature: str | None = None) -> Loaded:
+    """Return a model of Keras 3 or Keras 2, called for inference. Raises ModelError for a signature."""
     import tensorflow as tf
 
+    _check_none(signature, "Keras model")
     tensors = getattr(model, "inputs", None) or _called_with(model)
     names = _input_names([tensor.name or "" for tensor in tensors])
     inputs = [tf.TensorSpec(t.shape, t.dtype, name=n) for t, n in zip(tensors, names, strict=True)]
@@ -149,12 +168,12 @@ def _called_with(model: Any) -> list[Any]:
     )
 
 
-def from_module(module: Any) -> Loaded:
-    """Return the module's signatures, else its `__call__`, else its only tf.function with a signature."""
+def from_module(module: Any, signature: str | None = None) -> Loaded:
+    """Return one of the module's signatures, else of its functions: `__call__` or the only one by default."""
     import tensorflow as tf
 
     if getattr(module, "signatures", None):
-        return from_signatures(module)
+        return from_signatures(module, signature)
     found = {}
     for name in dir(type(module)) + list(vars(module)):
         value = getattr(module, name, None)
@@ -162,26 +181,30 @@ def from_module(module: Any) -> Loaded:
             found[name] = from_concrete(value, module)
         elif isinstance(value, tf.types.experimental.PolymorphicFunction) and value.input_signature:
             found[name] = from_function(value, module)
-    if "__call__" in found:
-        return found["__call__"]
-    if len(found) == 1:
-        return next(iter(found.values()))
-    which = f"several ({', '.join(sorted(found))})" if found else "none"
-    raise ModelError(
-        f"the tf.Module needs one tf.function with an input_signature, or one named __call__; it has {which}"
-    )
+    if not found:
+        raise ModelError("the tf.Module needs a tf.function with an input_signature; it has none")
+    return found[_chosen(signature, found, "__call__", "tf.Module")]
 
 
-def from_signatures(loaded: Any) -> Loaded:
-    """Return the serving_default of a loaded SavedModel, or its only signature."""
+def from_signatures(loaded: Any, signature: str | None = None) -> Loaded:
+    """Return a signature of a loaded SavedModel: by default serving_default, or its only one."""
     signatures = dict(loaded.signatures)
-    chosen = signatures.get("serving_default") or (
-        next(iter(signatures.values())) if len(signatures) == 1 else None
-    )
-    if chosen is None:
-        which = f"only {', '.join(sorted(signatures))}" if signatures else "none"
-        raise ModelError(f"the SavedModel has no signature serving_default ({which}); save it with one")
-    return from_concrete(chosen, loaded)
+    if not signatures:
+        raise ModelError("the SavedModel has no signature; save it with one")
+    return from_concrete(signatures[_chosen(signature, signatures, "serving_default", "SavedModel")], loaded)
+
+
+def _chosen(asked: str | None, names: Iterable[str], usual: str, what: str) -> str:
+    """Return the name asked for, else the usual or the only one. Raises ModelError, which lists the names."""
+    there = sorted(names)
+    if asked is not None and asked not in there:
+        raise ModelError(f"--signature {asked}: no such signature; the {what} has {', '.join(there)}")
+    if asked is None and usual not in there and len(there) > 1:
+        raise ModelError(
+            f"the {what} has several signatures, and none is {usual}: choose one with --signature:"
+            f" {', '.join(there)}"
+        )
+    return asked or (usual if usual in there else there[0])
 
 
 def from_function(function: Any, owner: Any) -> Loaded:
@@ -234,22 +257,27 @@ def _input_names(names: Sequence[str]) -> list[str]:
     return fresh
 
 
-def _static(spec: Any, batch: int) -> Any:
-    """Return the input with its batch dimension fixed. Raises ModelError if another dimension is open."""
+def _static(spec: Any, batch: int, shape: Dims | None) -> Any:
+    """Return the input with a shape that was asked for, or else with its batch dimension fixed.
+
+    Raises ModelError if another dimension is open.
+    """
     import tensorflow as tf
 
+    if shape is not None:
+        return tf.TensorSpec(shape, spec.dtype, name=spec.name)
     if spec.shape.rank is None:
-        raise ModelError(f"input {spec.name} has no fixed number of dimensions; build the model with a shape")
-    shape = spec.shape.as_list()
-    if shape and shape[0] is None:
-        shape[0] = batch
-    elif batch != 1 and shape and shape[0] != batch:
+        raise ModelError(f"input {spec.name} has no fixed number of dimensions; give them with --shape")
+    sizes = spec.shape.as_list()
+    if sizes and sizes[0] is None:
+        sizes[0] = batch
+    elif batch != 1 and sizes and sizes[0] != batch:
         raise ModelError(
-            f"input {spec.name} is built for a batch of {shape[0]}; a batch of {batch} needs None"
+            f"input {spec.name} is built for a batch of {sizes[0]}; a batch of {batch} needs None"
         )
-    if None in shape:
+    if None in sizes:
         raise ModelError(
-            f"input {spec.name} has the open shape {tuple(spec.shape.as_list())}; only the first dimension "
-            "may be None: build the model with a fixed size"
+            f"input {_described(spec)} has free dimensions; fix them with --shape,"
+            f" for example --shape {spec.name}={'x'.join(str(size or 224) for size in sizes)}"
         )
-    return tf.TensorSpec(shape, spec.dtype, name=spec.name)
+    return tf.TensorSpec(sizes, spec.dtype, name=spec.name)

@@ -92,12 +92,13 @@ def _prepare(request: Prepare) -> Prepared:
     from harness.quantize.backends.tflite_converter import sources, tracing
 
     path = Path(request.path) if request.path else None
-    cache = Path(request.cache)
+    cache, wanted = Path(request.cache), request.wanted
     tree = None if request.tree is None else OtherTree(*map(Path, request.tree))
-    loaded = sources.load(request.kind, request.source, path, cache, request.trust, tree)
-    made = tracing.write_canonical(loaded, request.batch, Path(request.out))
+    loaded = sources.load(request.kind, request.source, path, cache, request.trust, wanted, tree)
+    made = tracing.write_canonical(loaded, wanted, Path(request.out))
     inputs = tuple(InputSpec(s.name, s.dtype.name, tuple(s.shape.as_list())) for s in made.inputs)
-    return Prepared(inputs, made.values, made.structure, tuple(tracing.recurrent_layers(loaded.owner)))
+    recurrent = tuple(tracing.recurrent_layers(loaded.owner))
+    return Prepared(inputs, made.values, made.structure, recurrent, made.shape)
 
 
 def _convert(request: Convert) -> Converted:
