@@ -9,7 +9,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
-from delegates.wire import DEFAULT_BUDGET_S, DEFAULT_PRECISION
+from delegates.wire import DEFAULT_ACCURACY_PRECISION, DEFAULT_BUDGET_S, DEFAULT_PRECISION
 from harness.errors import ConfigError
 from qbench import given
 from qbench.comparisons import Comparison
@@ -40,6 +40,8 @@ def run(
     threads: int | Sequence[int] = (),
     calibration: Samples = None,
     dataset: Samples = None,
+    metric: str | None = None,
+    accuracy_precision: float = DEFAULT_ACCURACY_PRECISION,
     baseline: str | None = None,
     budget_s: float = DEFAULT_BUDGET_S,
     precision: float = DEFAULT_PRECISION,
@@ -58,7 +60,10 @@ def run(
     devices: names of profiles, or profiles made with `qbench.device`. Empty: all local ones that can run.
     variants, delegates, threads: only these, one or several. Empty: all.
     calibration, dataset: a value of --calibration or --dataset, or an object: a numpy array (samples first),
-        a dict of arrays by input name, a tf.data.Dataset.
+        a dict of arrays by input name, a tf.data.Dataset. With labels in the dataset, (x, y) or an array
+        `labels` of a dict, the accuracy is measured.
+    metric: of the accuracy, "top1", "top5", "mse", "mae" or "package.module:callable". None: what fits.
+    accuracy_precision: a slow device stops evaluating once the drop's interval is this narrow; 0.01 is ±1 %.
     budget_s: the longest timed work per cell, in seconds.
     precision: stop once the 95 % interval of the speedup is this narrow; 0.01 is ±1 %.
     results: the folder of stored runs.
@@ -78,6 +83,8 @@ def run(
         threads=given.whole_numbers("threads", threads),
         calibration=calibration,
         dataset=dataset,
+        metric=metric,
+        accuracy_precision=accuracy_precision,
         baseline=baseline,
         budget_s=budget_s,
         precision=precision,

@@ -11,6 +11,7 @@ from harness.analysis.names import name
 from harness.analysis.parts import part
 from harness.analysis.speedup import Compared, compare
 from harness.record import (
+    Accuracy,
     Cell,
     CellRun,
     Compiled,
@@ -79,6 +80,7 @@ class _Context:
             throughput_per_s=timed.throughput_per_s,
             speedup=None if compared is None else compared.speedup,
             fidelity=self._fidelity(cell),
+            accuracy=self._accuracy(cell),
             warnings=tuple(self._warnings(entry, ops, compared)),
         )
 
@@ -93,6 +95,11 @@ class _Context:
         """Return the fidelity in the first run that compared the cell's outputs."""
         by_run = (one.fidelity(cell) for one in self.parts)
         return next((fidelity for fidelity in by_run if fidelity is not None), None)
+
+    def _accuracy(self, cell: Cell) -> Accuracy | None:
+        """Return the accuracy in the first run that evaluated the cell."""
+        by_run = (one.accuracy(cell) for one in self.parts)
+        return next((accuracy for accuracy in by_run if accuracy is not None), None)
 
     def _warnings(self, entry: CellRun, ops: Ops | None, compared: Compared | None) -> list[Warning]:
         """Return the warnings of each run, each code once, then those about all launches together."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from delegates.wire import DEFAULT_BUDGET_S, DEFAULT_PRECISION
+from delegates.wire import DEFAULT_ACCURACY_PRECISION, DEFAULT_BUDGET_S, DEFAULT_PRECISION
 from harness.cli.ending import INTERRUPTED, end
 from harness.cli.options import (
     Batch,
@@ -50,9 +50,25 @@ def run(
         typer.Option(
             metavar="SOURCE",
             help="Samples that outputs are compared on (SQNR), named as for --calibration. Default: some held"
-            " back from calibration.",
+            " back from calibration. With labels (a folder of class folders, an .npz with labels, (x, y) of a"
+            " callable), the accuracy is measured, too.",
         ),
     ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METRIC",
+            help="Of the accuracy: top1, top5, mse, mae or package.module:callable. Default: what fits.",
+        ),
+    ] = None,
+    accuracy_precision: Annotated[
+        str,
+        typer.Option(
+            metavar="N%",
+            help="A slow device evaluates no more samples once the 95 % interval of the drop is no wider than"
+            " this to either side; 0%: all samples.",
+        ),
+    ] = f"{100 * DEFAULT_ACCURACY_PRECISION:g}%",
     baseline: Annotated[
         str | None,
         typer.Option(
@@ -123,6 +139,8 @@ def run(
         threads=read_threads(threads),
         calibration=calibration,
         dataset=dataset,
+        metric=metric,
+        accuracy_precision=read_percent("--accuracy-precision", accuracy_precision),
         trust_model=trust_model,
         baseline=baseline,
         batch=batch,

@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from harness import cache
+from harness.quantize.evaluation import EvaluationSet
 from harness.record import FailedVariant, Model, Tensor, Variant
 from harness.tflite import as_tensor, read_model
 
@@ -30,6 +31,7 @@ class VariantSet:
     variants: tuple[MadeVariant, ...] = ()
     failed: tuple[FailedVariant, ...] = ()
     inputs: Mapping[str, Path] = field(default_factory=dict)  # variant name -> .npz of sample inputs
+    evaluation: EvaluationSet | None = None
 
 
 def described(variant: Variant, data: bytes, where: str) -> Variant:

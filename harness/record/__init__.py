@@ -19,8 +19,10 @@ from harness.record.ended import (
     WorkerEnd,
 )
 from harness.record.row import (
+    Accuracy,
     BaselineName,
     Compiled,
+    Drop,
     Fidelity,
     Interval,
     Latency,
@@ -33,6 +35,7 @@ from harness.record.run import Header, Run
 from harness.record.variant import (
     Calibration,
     Converter,
+    Evaluation,
     FailedVariant,
     FidelitySamples,
     Model,
@@ -43,6 +46,7 @@ from harness.record.variant import (
 
 __all__ = [
     "SCHEMA",
+    "Accuracy",
     "Artifact",
     "BaselineName",
     "Calibration",
@@ -57,7 +61,9 @@ __all__ = [
     "DeviceState",
     "Document",
     "Done",
+    "Drop",
     "Ended",
+    "Evaluation",
     "ExpectedOps",
     "Facts",
     "FailedVariant",

@@ -87,6 +87,21 @@ class FidelitySamples(Struct, frozen=True):
     calibrated_on: int = 0  # how many of a dataset's samples were also used for calibration
 
 
+METRICS = ("top1", "top5", "mse", "mae")  # a user's own is package.module:callable
+
+
+class Evaluation(Struct, frozen=True):
+    """The samples and the metric of a model's accuracy (docs/accuracy.md)."""
+
+    source: str  # as the user gave it, or "built-in"
+    samples: int
+    metric: str  # top1, top5, mse, mae, or package.module:callable
+    sha256: str | None = None  # of the samples and labels
+    how: str | None = None  # how they were made to fit, such as "resized to 96x96, scaled to [0, 1]"
+    excluded: int = 0  # samples that were left out because something was calibrated on them
+    problem: str | None = None  # why nothing can be evaluated
+
+
 class Model(Struct, frozen=True):
     """A model as the user named it."""
 
@@ -94,3 +109,4 @@ class Model(Struct, frozen=True):
     sha256: str | None = None
     source: str | None = None
     fidelity_samples: FidelitySamples | None = None
+    evaluation: Evaluation | None = None  # None: there are no labels

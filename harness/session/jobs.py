@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from delegates.wire import Job, Request
+from delegates.wire import Evaluation, Job, Request
 from harness.accelerators import ACCELERATORS
-from harness.analysis.baseline import baselines
+from harness.analysis.baseline import baselines, float_rank
+from harness.analysis.reference import reference
 from harness.devices.machines import Machine
 from harness.record import Header
 from harness.session.options import Options
@@ -38,14 +39,37 @@ def make_tasks(plan: Plan, header: Header, opened: Iterable[Machine], options: O
         if not cells:
             continue
         machine.transport.lock_for(header.run_id, options.wait_s)
-        jobs = [_job(cell, machine, baseline_ids) for cell in cells]
+        evaluations = _evaluations(plan, cells, machine, options.accuracy_precision)
+        jobs = [_job(cell, machine, baseline_ids, evaluations.get(cell.cell.id)) for cell in cells]
         tasks.append(
             Task(machine, Request("run", jobs=jobs, budget_s=options.budget_s, precision=options.precision))
         )
     return tasks
 
 
-def _job(plan: CellPlan, machine: Machine, baseline_ids: Collection[str]) -> Job:
+def _evaluations(
+    plan: Plan, cells: Iterable[CellPlan], machine: Machine, precision: float
+) -> dict[str, Evaluation]:
+    """Return what the cells of a machine are to be evaluated on, by their ids."""
+    sets = {made.model.name: made.evaluation for made in plan.models if made.evaluation is not None}
+    wanted = [cell.cell for cell in cells if cell.cell.model in sets]
+    reference_ids = {found.id for cell in wanted if (found := reference(cell, wanted)) is not None}
+    evaluations = {}
+    for cell in wanted:
+        data = sets[cell.model]
+        evaluations[cell.id] = Evaluation(
+            inputs=machine.transport.remote_path(data.inputs[cell.variant.name]),
+            samples=data.record.samples,
+            keep=data.keep,
+            precision=precision,
+            reference=cell.id in reference_ids and float_rank(cell) < 2,
+        )
+    return evaluations
+
+
+def _job(
+    plan: CellPlan, machine: Machine, baseline_ids: Collection[str], evaluation: Evaluation | None
+) -> Job:
     """Return the job that measures a cell. Cells of one model form a group, because they are compared."""
     cell, profile, transport = plan.cell, plan.device.profile, machine.transport
     assert plan.path is not None
@@ -64,4 +88,5 @@ def _job(plan: CellPlan, machine: Machine, baseline_ids: Collection[str]) -> Job
         timeout_s=profile.timeout_s,
         baseline=cell.id in baseline_ids,
         exclusive=ACCELERATORS[cell.delegate.name].exclusive,
+        evaluation=evaluation,
     )

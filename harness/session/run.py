@@ -51,6 +51,9 @@ def run(options: Options, config: Config, watcher: Watcher) -> Outcome:
             raise
         with writer:
             writer.planned(plan.as_event())
+            for model in plan.models:
+                if model.evaluation is not None and model.evaluation.labels is not None:
+                    writer.labelled(model.model.name, model.evaluation.labels)
             interrupted = _measure(writer, tasks, watcher)
             writer.finished(_now(), interrupted)
             return _outcome(writer, options.results, watcher.note)
@@ -64,6 +67,7 @@ def _header(options: Options) -> Header:
         host=host.describe(),
         budget_s=options.budget_s,
         precision=options.precision,
+        accuracy_precision=options.accuracy_precision,
         baseline=options.baseline,
         git=git.state(Path.cwd()),
         tags=options.tags,
@@ -76,7 +80,7 @@ def _plan(
     """Make the variants, and probe the devices meanwhile. Raises QbenchError."""
     watcher.step("looking at the devices")
     with probing(opened, options, watcher.note) as oldest_runtime:
-        models = variants.make_all(options, config, oldest_runtime, watcher)
+        models = variants.make_all(options, config, oldest_runtime, watcher, evaluated=True)
         oldest_runtime.result()  # also where no variant depends on it: from now on all is known
     used = used_profiles(opened, options)
     plan = make_plan(models, _devices(used, opened), default_cache(), watcher.step)

@@ -10,6 +10,7 @@ from harness.config import Config
 from harness.models import ModelSource, resolve_model
 from harness.quantize import VariantSet, make_variants
 from harness.quantize.calibration import as_source
+from harness.quantize.evaluation import with_evaluation
 from harness.quantize.separate import separate
 from harness.session import selection
 from harness.session.options import Options
@@ -23,17 +24,23 @@ def sources(options: Options) -> list[ModelSource]:
     return selection.unique_names([resolve_model(text, Path.cwd()) for text in options.models])
 
 
-def make_all(options: Options, config: Config, oldest_runtime: Oldest, watcher: Watcher) -> list[VariantSet]:
+def make_all(
+    options: Options, config: Config, oldest_runtime: Oldest, watcher: Watcher, *, evaluated: bool = False
+) -> list[VariantSet]:
     """Make the variants of every selected model. Raises QbenchError.
 
     oldest_runtime: major and minor version of the oldest runtime that has to load them, or a future of it.
+    evaluated: add the labelled samples that they are evaluated on, if there are any.
     """
     options = replace(  # several models may need the data, and an iterator is read once only
         options, calibration=as_source(options.calibration), dataset=as_source(options.dataset)
     )
     made: list[VariantSet] = []
     for source in sources(options):
-        made += _make(source, options, config, oldest_runtime, watcher)
+        sets = _make(source, options, config, oldest_runtime, watcher)
+        if evaluated:
+            sets = [with_evaluation(one, source, options.dataset, options.metric) for one in sets]
+        made += sets
     return selection.unique_sets(made)
 
 
