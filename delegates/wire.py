@@ -196,7 +196,7 @@ class Progress:
     group: str
     done_s: float
     total_s: float
-    evaluated: str = ""  # the job that is being evaluated, and how far: "ID: 100 of 360 samples"
+    evaluated: str = ""  # instead of both: which job is being evaluated, "ID: 100 of 360 samples"
 
 
 @dataclass(frozen=True)

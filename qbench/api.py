@@ -132,6 +132,7 @@ def compare(
     fail_over: float | None = None,
     fail_size: float | None = None,
     fail_memory: float | None = None,
+    fail_accuracy: float | None = None,
     fail_ops: int | None = None,
     undecided: str = "warn",
     results: PathText = "results",
@@ -141,8 +142,8 @@ def compare(
     within: times that differ by no more count as the same; 0.02 is ±2 %.
     by: compare times as measured ("latency"), relative to a baseline that is the same in both runs
         ("speedup"), or by intervals that span "both".
-    fail_over, fail_size, fail_memory, fail_ops: the gates of `qbench compare`. The result's `failed` says
-        whether one failed; fractions, but for fail_ops.
+    fail_over, fail_size, fail_memory, fail_accuracy, fail_ops: the gates of `qbench compare`. The result's
+        `failed` says whether one failed; fractions, but for fail_ops.
     undecided: "fail" if a gate that the data can't decide counts as failed.
 
     Raises ResultsError if a run can't be read, or if they have no cell in common.
@@ -158,6 +159,7 @@ def compare(
         latency=None if fail_over is None else given.fraction("fail_over", fail_over),
         size=None if fail_size is None else given.fraction("fail_size", fail_size),
         memory=None if fail_memory is None else given.fraction("fail_memory", fail_memory),
+        accuracy=None if fail_accuracy is None else given.fraction("fail_accuracy", fail_accuracy),
         ops=None if fail_ops is None else given.whole_numbers("fail_ops", fail_ops)[0],
         undecided=given.choice("undecided", undecided, "warn", "fail"),
     )

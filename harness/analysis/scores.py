@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from delegates.wire import CLASSES, MEAN_ABSOLUTE, MEAN_SQUARED, Evaluated, Output
 from harness.record import CellRun, Run, Variant
+from harness.record.variant import SCORES
 
-SCORES = "scores"  # what a user's metric gave the samples
 _KEPT = (CLASSES, MEAN_SQUARED, MEAN_ABSOLUTE, SCORES)
 _TOP_5 = 5
 

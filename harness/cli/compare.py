@@ -70,6 +70,10 @@ def compare(
     fail_over: Annotated[str | None, _gate("--fail-over", "an inference takes over N% longer")] = None,
     fail_size: Annotated[str | None, _gate("--fail-size", "a file is over N% larger")] = None,
     fail_memory: Annotated[str | None, _gate("--fail-memory", "the peak memory is over N% more")] = None,
+    fail_accuracy: Annotated[
+        str | None,
+        _gate("--fail-accuracy", "over N% more of the samples are wrong, or an error is over N% larger"),
+    ] = None,
     fail_ops: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="Fail where over N more ops stay on the CPU.")
     ] = None,
@@ -108,6 +112,7 @@ def compare(
         latency=_limit("--fail-over", fail_over),
         size=_limit("--fail-size", fail_size),
         memory=_limit("--fail-memory", fail_memory),
+        accuracy=_limit("--fail-accuracy", fail_accuracy),
         ops=fail_ops,
         undecided=undecided.value,
     )

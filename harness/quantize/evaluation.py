@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,30 +17,14 @@ from harness.errors import ModelError
 from harness.models import ModelSource
 from harness.quantize.calibration import HeldData, Labelled, load_labelled
 from harness.quantize.sample_inputs import digests, named_for, specs_of
+from harness.quantize.variants import EvaluationSet, VariantSet
 from harness.record import Evaluation, Variant
 
 if TYPE_CHECKING:
     from harness.quantize.calibration.arrays import Arrays
-    from harness.quantize.variants import VariantSet
 
 _SEED = 0
 _MOST_VALUES = 1 << 22  # of outputs that are kept whole, per cell
-
-
-@dataclass(frozen=True)
-class EvaluationSet:
-    """Labelled samples in a fixed random order, as files for the variants.
-
-    keep: what is kept of outputs (delegates.wire). labels: the classes, for the record; None for other
-    metrics.
-    given: the labels as they were given, for a user's metric.
-    """
-
-    record: Evaluation
-    keep: str
-    inputs: Mapping[str, Path] = field(default_factory=dict)  # variant name -> .npz
-    labels: Output | None = None
-    given: Any = field(default=None, repr=False, compare=False)
 
 
 def with_evaluation(

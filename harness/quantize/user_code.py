@@ -12,7 +12,7 @@ from typing import Any
 from harness.errors import ModelError
 
 
-def find(text: str) -> Callable[[], Any]:
+def find(text: str) -> Callable[..., Any]:
     """Find the callable; modules of the working directory can be imported.
 
     Raises ModelError if there is no such module or callable, and whatever importing the module raises.

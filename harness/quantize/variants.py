@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from msgspec.structs import replace
 
+from delegates.wire import Output
 from harness import cache
-from harness.quantize.evaluation import EvaluationSet
-from harness.record import FailedVariant, Model, Tensor, Variant
+from harness.record import Evaluation, FailedVariant, Model, Tensor, Variant
 from harness.tflite import as_tensor, read_model
 
 
@@ -21,6 +22,22 @@ class MadeVariant:
     variant: Variant
     path: Path  # in the cache, where it does not change
     given: Path | None = None  # the user's ready .tflite, of which `path` is a copy
+
+
+@dataclass(frozen=True)
+class EvaluationSet:
+    """Labelled samples in a fixed random order, as files for the variants.
+
+    keep: what is kept of outputs (delegates.wire). labels: the classes, for the record; None for other
+    metrics.
+    given: the labels as they were given, for a user's metric.
+    """
+
+    record: Evaluation
+    keep: str
+    inputs: Mapping[str, Path] = field(default_factory=dict)  # variant name -> .npz
+    labels: Output | None = None
+    given: Any = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,7 @@ class FidelitySamples(Struct, frozen=True):
     calibrated_on: int = 0  # how many of a dataset's samples were also used for calibration
 
 
+SCORES = "scores"  # what is kept of samples that a user's own metric has scored
 METRICS = ("top1", "top5", "mse", "mae")  # a user's own is package.module:callable
 
 

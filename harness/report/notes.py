@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from harness.record import Document, Row, Warning
-from harness.report import samples
+from harness.report import accuracy, samples
 from harness.report.columns import glyph
 from harness.report.figures import clean, some
 from harness.report.grouping import name_cells
@@ -25,6 +25,7 @@ def paragraphs(document: Document) -> list[Paragraph]:
     tags = ", ".join(f"{name}={value}" for name, value in document.tags.items())
     return [
         *([Paragraph(text, tone="dim")] if reference else []),
+        *accuracy.paragraph(document),
         *_paragraphs(_reasons(rows), rows),
         *_paragraphs(_warnings(rows), rows),
         *([Paragraph(interrupted, tone="plain")] if document.interrupted else []),

@@ -23,6 +23,7 @@ from harness.session.measuring import Measuring
 from harness.session.options import Options
 from harness.session.plan import Device, Plan, make_plan
 from harness.session.probing import note_left_out, probing, used_profiles
+from harness.session.scoring import score_all
 from harness.session.watcher import Watcher
 
 
@@ -55,6 +56,7 @@ def run(options: Options, config: Config, watcher: Watcher) -> Outcome:
                 if model.evaluation is not None and model.evaluation.labels is not None:
                     writer.labelled(model.model.name, model.evaluation.labels)
             interrupted = _measure(writer, tasks, watcher)
+            score_all(plan, writer, watcher.note)
             writer.finished(_now(), interrupted)
             return _outcome(writer, options.results, watcher.note)
 

@@ -1,0 +1,57 @@
+"""Score the outputs that were kept for a user's metric, once nothing is measured any more."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+from delegates.wire import OUTPUTS, Evaluated, Output
+from harness.errors import ModelError
+from harness.quantize import VariantSet
+from harness.record import CellRun
+from harness.record.variant import SCORES
+from harness.session.plan import Plan
+from harness.store import Writer
+
+
+def score_all(plan: Plan, writer: Writer, note: Callable[[str], None]) -> None:
+    """Append the scores of every cell whose outputs were kept. What the metric can't score is noted."""
+    sets = {
+        made.model.name: made for made in plan.models if made.evaluation and made.evaluation.keep == OUTPUTS
+    }
+    if not sets:
+        return
+    for entry in writer.run().cells:
+        made = sets.get(entry.cell.model)
+        if made is not None and entry.evaluated:
+            try:
+                writer.evaluated(_scored(entry, made))
+            except ModelError as error:
+                note(f"{entry.cell.id}: {error}")
+
+
+def _scored(entry: CellRun, made: VariantSet) -> Evaluated:
+    from harness.quantize.scoring import score
+
+    assert made.evaluation is not None
+    outputs = _joined(entry)
+    labels = made.evaluation.given[: len(outputs[0])]
+    scores = score(made.evaluation.record.metric, labels, outputs)
+    data = base64.b64encode(scores.astype("<f4").tobytes()).decode("ascii")
+    return Evaluated(entry.cell.id, 0, SCORES, [Output(SCORES, [len(scores)], data)])
+
+
+def _joined(entry: CellRun) -> list[Any]:
+    """Return each output for all samples, from the first one, without a batch dimension of one."""
+    import numpy as np
+
+    columns: list[list[Any]] = []
+    end = 0
+    for part in sorted(entry.evaluated, key=lambda part: part.first):
+        arrays = [np.frombuffer(base64.b64decode(one.data), "<f4").reshape(one.shape) for one in part.outputs]
+        if part.keep == OUTPUTS and part.first <= end < part.first + len(arrays[0]):
+            columns.append([array[end - part.first :] for array in arrays])
+            end = part.first + len(arrays[0])
+    joined = [np.concatenate(column) for column in zip(*columns, strict=True)]
+    return [array[:, 0] if array.ndim > 1 and array.shape[1] == 1 else array for array in joined]
