@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -21,9 +21,9 @@ class Accuracies:
         self._run = run
         self._scores = scores(run)
         self._models = {model.name: model.evaluation for model in run.models}
-        self._floats = [
-            entry.cell for entry in run.cells if entry.cell.id in self._scores and float_rank(entry.cell) < 2
-        ]
+        evaluated = [entry.cell for entry in run.cells if entry.cell.id in self._scores]
+        names = {cell.model: _float_variant(cell.model, evaluated) for cell in evaluated}
+        self._floats = [cell for cell in evaluated if cell.variant.name == names[cell.model]]
         self.accuracy = {
             entry.cell.id: self._of(entry.cell) for entry in run.cells if entry.cell.id in self._scores
         }
@@ -41,7 +41,7 @@ class Accuracies:
         yield from warnings.of_not_finite(mine.not_finite, len(mine.values), mine.shares)
         if found is None:
             return
-        is_float = float_rank(cell) < 2
+        is_float = cell in self._floats
         if mine.shares and (is_float or found.drop is None):
             yield from warnings.of_chance(found, self._most_frequent(cell.model, len(mine.values)))
         yield from warnings.of_drop(found, mine.is_error, is_float)
@@ -76,7 +76,7 @@ class Accuracies:
         comes after those that have as many.
         """
         count = len(self._scores[cell.id].values)
-        own = float_rank(cell) < 2
+        own = cell in self._floats
         candidates = [
             other
             for other in self._floats
@@ -92,7 +92,6 @@ class Accuracies:
         def rank(other: Cell) -> tuple[object, ...]:
             return (
                 -min(count, len(self._scores[other.id].values)),
-                float_rank(other),
                 not (_same_device(other, cell) and other.delegate.name == cell.delegate.name),
                 not (_same_device(other, cell) and other.delegate.name == "cpu"),
                 machine_of(other) != machine_of(cell),
@@ -117,6 +116,13 @@ class Accuracies:
         """Return the share of the most frequent of the first labels."""
         labels = labels_of(self._run, model)[:count]
         return float(np.unique(labels, return_counts=True)[1].max() / len(labels)) if len(labels) else 0.0
+
+
+def _float_variant(model: str, cells: Iterable[Cell]) -> str | None:
+    """Return the variant that counts as float32: the one of that name, else the first of that scheme."""
+    floats = [cell for cell in cells if cell.model == model and float_rank(cell) < 2]
+    found = min(floats, key=float_rank, default=None)
+    return None if found is None else found.variant.name
 
 
 def worse_by(reference: Scores, mine: Scores) -> Interval:
