@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
+from harness.models.builtin import need_digits
 from tests.models import dense_of
 
 Z = 1.959964
@@ -175,3 +178,79 @@ def test_labels_that_do_not_belong_to_the_outputs_are_said(qbench, flipping, tmp
     )
     strict = qbench(*asked, "--metric", "top1")
     assert strict.returncode == 2 and "tells 4 classes apart, numbered from 0" in strict.stderr
+
+
+PROFILE = """
+[devices.all]
+delegates = ["cpu", "xnnpack", {{ name = "gpu", fallback = true }}]
+runtime = "ai-edge-litert"
+env = {env}
+"""
+
+# Evaluates a variant with the runtime alone, on its own kernels or on XNNPACK, sample by sample.
+INDEPENDENT = """
+import json, sys
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+def evaluate(path, images, plain):
+    kernels = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES if plain else OpResolverType.AUTO
+    net = Interpreter(path, experimental_op_resolver_type=kernels)
+    net.allocate_tensors()
+    (source,), (target,) = net.get_input_details(), net.get_output_details()
+    found = []
+    for image in images:
+        scale, zero = source["quantization"]
+        if scale:
+            ends = np.iinfo(source["dtype"])
+            image = np.clip(np.round(image / np.float64(scale)) + zero, ends.min, ends.max)
+        net.set_tensor(source["index"], image.astype(source["dtype"])[np.newaxis])
+        net.invoke()
+        found.append(int(net.get_tensor(target["index"])[0].argmax()))
+    return found
+
+images, *paths = sys.argv[1:]
+x = np.load(images)["x"]
+print(json.dumps({path: [evaluate(path, x, plain) for plain in (True, False)] for path in paths}))
+"""
+
+
+def test_the_built_in_model_on_every_delegate_is_right_in_exactly_these_samples(
+    qbench, cache, tmp_path, software_gpu
+):
+    """Against the runtime driven by a script of ours, and for float32 against Keras itself."""
+    profile = "{" + ", ".join(f'{key} = "{value}"' for key, value in software_gpu.items()) + "}"
+    (tmp_path / "devices.toml").write_text(PROFILE.format(env=profile))
+    assert qbench("quantize", "--out", "made").returncode == 0
+    found = cells_of(qbench("run", "--device", "all", "--budget", "0.02", "--json", "-"))
+    data = need_digits(cache).evaluation
+    labels = np.load(data)["y"]
+    paths = {path.stem.removeprefix("digits_"): str(path) for path in (tmp_path / "made").glob("*.tflite")}
+    script = [sys.executable, "-c", INDEPENDENT, str(data), *paths.values()]
+    guesses = json.loads(subprocess.run(script, capture_output=True, text=True, check=True).stdout)
+    assert len(paths) == 7
+    for variant, path in paths.items():
+        right = [int(np.sum(np.array(guessed) == labels)) for guessed in guesses[path]]
+        for delegate, count in zip(("cpu", "xnnpack"), right, strict=True):
+            accuracy = found[variant, delegate]["accuracy"]
+            assert (round(accuracy["value"] * 360, 6), accuracy["samples"]) == (count, 360), (
+                variant,
+                delegate,
+            )
+        on_gpu = found[variant, "gpu"]["accuracy"]
+        assert round(on_gpu["value"] * 360, 6) == right[0], variant
+    keras = [sys.executable, "-c", KERAS, str(need_digits(cache).model), str(data)]
+    exact = int(subprocess.run(keras, capture_output=True, text=True, check=True).stdout.split()[-1])
+    assert {round(found["float32", d]["accuracy"]["value"] * 360) for d in ("cpu", "xnnpack", "gpu")} == {
+        exact
+    }
+
+
+KERAS = """
+import sys
+import keras
+import numpy as np
+
+data = np.load(sys.argv[2])
+print(int(np.sum(keras.models.load_model(sys.argv[1]).predict(data["x"], verbose=0).argmax(1) == data["y"])))
+"""
