@@ -76,6 +76,7 @@ class Job:
     baseline: bool = False  # the one of its group that the others are compared with
     exclusive: bool = False  # no other worker may run beside it: it starts and ends around its turn
     evaluation: Optional[Evaluation] = None
+    timed: bool = True  # else it is evaluated only
 
 
 @dataclass(frozen=True)

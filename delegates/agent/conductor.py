@@ -35,7 +35,7 @@ class Group:
     """The jobs that are compared with each other, and their running workers."""
 
     def __init__(self, jobs: Sequence[Job], request: Request, workers: Workers, emit: Emit) -> None:
-        self._jobs, self._rule = list(jobs), StoppingRule(jobs, request)
+        self._jobs, self._rule = list(jobs), StoppingRule([job for job in jobs if job.timed], request)
         self._workers, self._emit = workers, emit
         self._alive: List[RunningLaunch] = []
         self._told_at = 0.0  # when progress was last sent

@@ -21,7 +21,8 @@ class Accuracies:
         self._run = run
         self._scores = scores(run)
         self._models = {model.name: model.evaluation for model in run.models}
-        evaluated = [entry.cell for entry in run.cells if entry.cell.id in self._scores]
+        every = (*run.cells, *run.references)
+        evaluated = [entry.cell for entry in every if entry.cell.id in self._scores]
         names = {cell.model: _float_variant(cell.model, evaluated) for cell in evaluated}
         self._floats = [cell for cell in evaluated if cell.variant.name == names[cell.model]]
         self.accuracy = {

@@ -42,11 +42,11 @@ class Scores:
 
 
 def scores(run: Run) -> dict[str, Scores]:
-    """Return the scores of every cell of a run that was evaluated, by the cell's id."""
+    """Return the scores of every cell and reference of a run that was evaluated, by the cell's id."""
     metrics = {model.name: model.evaluation.metric for model in run.models if model.evaluation is not None}
     labels = {model: labels_of(run, model) for model in run.labels}
     found = {}
-    for entry in run.cells:
+    for entry in (*run.cells, *run.references):
         metric = metrics.get(entry.cell.model)
         one = None if metric is None else _scores(entry, metric, labels.get(entry.cell.model))
         if one is not None and len(one.values):

@@ -67,6 +67,7 @@ class Planned(Struct, frozen=True, tag_field="event", tag="planned"):
     failed: tuple[FailedVariant, ...]
     devices: tuple[DeviceState, ...]
     cells: tuple[PlannedCell, ...]
+    references: tuple[PlannedCell, ...] = ()  # evaluated only, where no cell can be what drops are against
 
 
 class SystemFacts(Struct, frozen=True, tag_field="event", tag="system_facts"):

@@ -37,6 +37,7 @@ class Run(Struct, frozen=True):
     failed: tuple[FailedVariant, ...]
     devices: tuple[DeviceState, ...]
     cells: tuple[CellRun, ...]
+    references: tuple[CellRun, ...] = ()  # float32 on machines that have no such cell: evaluated only
     finished_at: str | None = None
     interrupted: bool = False
     exported: Document | None = None  # the stored document of a run without events, by an older qbench

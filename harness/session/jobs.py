@@ -25,7 +25,7 @@ class Task:
     def planned_s(self) -> dict[str, float]:
         """Return the seconds of timed work that are planned, by group."""
         seconds: dict[str, float] = {}
-        for job in self.request.jobs:
+        for job in (one for one in self.request.jobs if one.timed):
             seconds[job.group] = seconds.get(job.group, 0.0) + self.request.budget_s
         return seconds
 
@@ -39,12 +39,22 @@ def make_tasks(plan: Plan, header: Header, opened: Iterable[Machine], options: O
         if not cells:
             continue
         machine.transport.lock_for(header.run_id, options.wait_s)
+        cells += _references(plan, cells)
         evaluations = _evaluations(plan, cells, machine, options.accuracy_precision)
-        jobs = [_job(cell, machine, baseline_ids, evaluations.get(cell.cell.id)) for cell in cells]
+        jobs = [
+            _job(cell, machine, baseline_ids, evaluations.get(cell.cell.id), cell not in plan.references)
+            for cell in cells
+        ]
         tasks.append(
             Task(machine, Request("run", jobs=jobs, budget_s=options.budget_s, precision=options.precision))
         )
     return tasks
+
+
+def _references(plan: Plan, cells: Iterable[CellPlan]) -> list[CellPlan]:
+    """Return what is evaluated only, on the machine that has these cells."""
+    devices = {one.cell.device.name for one in cells}
+    return [one for one in plan.references if one.cell.device.name in devices]
 
 
 def _evaluations(
@@ -68,7 +78,11 @@ def _evaluations(
 
 
 def _job(
-    plan: CellPlan, machine: Machine, baseline_ids: Collection[str], evaluation: Evaluation | None
+    plan: CellPlan,
+    machine: Machine,
+    baseline_ids: Collection[str],
+    evaluation: Evaluation | None,
+    timed: bool,
 ) -> Job:
     """Return the job that measures a cell. Cells of one model form a group, because they are compared."""
     cell, profile, transport = plan.cell, plan.device.profile, machine.transport
@@ -89,4 +103,5 @@ def _job(
         baseline=cell.id in baseline_ids,
         exclusive=ACCELERATORS[cell.delegate.name].exclusive,
         evaluation=evaluation,
+        timed=timed,
     )

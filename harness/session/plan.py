@@ -61,6 +61,7 @@ class Plan:
     models: tuple[VariantSet, ...]
     devices: tuple[Device, ...]
     cells: tuple[CellPlan, ...]
+    references: tuple[CellPlan, ...] = ()  # evaluated only: see session.references
 
     def as_event(self) -> Planned:
         """Return the event that stores the plan."""
@@ -70,6 +71,7 @@ class Plan:
             failed=tuple(failed for made in self.models for failed in made.failed),
             devices=tuple(device.state for device in self.devices),
             cells=tuple(_as_planned(plan) for plan in self.cells),
+            references=tuple(_as_planned(plan) for plan in self.references),
         )
 
     def as_run(self, header: Header) -> Run:

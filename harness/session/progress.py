@@ -74,7 +74,9 @@ class Cells:
         All cells of such a model are measured again: only launches that took turns can be compared. If only
         evaluations are missing, nothing is timed.
         """
-        open_ = {job.group for job in request.jobs if self._cells[job.id].lacks(request.min_launches)}
+        open_ = {
+            job.group for job in request.jobs if job.timed and self._cells[job.id].lacks(request.min_launches)
+        }
         jobs = [j for j in request.jobs if j.group in open_ and self._cells[j.id].ended is None]
         last = max((n for job in request.jobs for n in self._cells[job.id].launches), default=-1)
         if not jobs:
@@ -91,7 +93,7 @@ class Cells:
     def lose(self, request: Request, stage: str, reason: str) -> list[tuple[str, Ended]]:
         """End the cells that lack launches because their machine was lost. Returns their ids and ends."""
         return self._end(
-            request.jobs,
+            [job for job in request.jobs if job.timed],
             lambda cell: cell.lacks(request.min_launches),
             lambda job: of_failure(Failure(job.id, 0, stage, reason)),
         )

@@ -23,6 +23,7 @@ from harness.session.measuring import Measuring
 from harness.session.options import Options
 from harness.session.plan import Device, Plan, make_plan
 from harness.session.probing import note_left_out, probing, used_profiles
+from harness.session.references import with_references
 from harness.session.scoring import score_all
 from harness.session.watcher import Watcher
 
@@ -87,6 +88,7 @@ def _plan(
     used = used_profiles(opened, options)
     plan = make_plan(models, _devices(used, opened), default_cache(), watcher.step)
     check_baseline(plan.as_run(header))
+    plan = with_references(plan, opened)
     note_left_out(opened, used, watcher.note)
     return plan
 

@@ -22,7 +22,8 @@ def score_all(plan: Plan, writer: Writer, note: Callable[[str], None]) -> None:
     }
     if not sets:
         return
-    for entry in writer.run().cells:
+    run = writer.run()
+    for entry in (*run.cells, *run.references):
         made = sets.get(entry.cell.model)
         if made is not None and entry.evaluated:
             try:

@@ -207,19 +207,24 @@ class _Reading:
             variants=self._plan.variants,
             failed=self._plan.failed,
             devices=tuple(self._devices.values()),
-            cells=tuple(cell.run(variants, self._devices) for cell in self._cells.values()),
+            cells=self._runs(self._plan.cells, variants),
+            references=self._runs(self._plan.references, variants),
             finished_at=None if self._finished is None else self._finished.finished_at,
             interrupted=self._finished is not None and self._finished.interrupted,
             labels=self._labels,
             damage=tuple(self.damage),
         )
 
+    def _runs(self, planned: Sequence[events.PlannedCell], variants: _Variants) -> tuple[CellRun, ...]:
+        return tuple(self._cells[id].run(variants, self._devices) for id in {one.id: None for one in planned})
+
     def _apply_plan(self, plan: events.Planned) -> None:
         variants, devices = _variants(plan), {device.name: device for device in plan.devices}
-        for cell in plan.cells:  # raises KeyError for an unknown name
+        cells = (*plan.cells, *plan.references)
+        for cell in cells:  # raises KeyError for an unknown name
             _ = variants[cell.model, cell.variant], devices[cell.device]
         self._plan, self._devices = plan, devices
-        self._cells = {cell.id: _Cell(cell) for cell in plan.cells}
+        self._cells = {cell.id: _Cell(cell) for cell in cells}
 
     def _apply_facts(self, facts: events.SystemFacts) -> None:
         """Apply a machine's facts to its devices in the plan.

@@ -23,7 +23,8 @@ def scored(run: Run) -> dict[str, Scored]:
     """Return the scores of every cell of a run that was evaluated, by the cell's id."""
     samples = {model.name: model.evaluation.sha256 for model in run.models if model.evaluation is not None}
     models = {entry.cell.id: entry.cell.model for entry in run.cells}
-    return {id: Scored(one, samples.get(models[id])) for id, one in scores(run).items()}
+    found = scores(run)
+    return {id: Scored(found[id], samples.get(model)) for id, model in models.items() if id in found}
 
 
 def accuracy_change(base: Scored | None, head: Scored | None) -> Interval | None:
