@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,9 +62,11 @@ def labels_of(run: Run, model: str) -> Array:
 
 
 def _scores(entry: CellRun, metric: str, labels: Array | None) -> Scores | None:
-    keep, kept = _joined([part for part in entry.evaluated if part.keep in _KEPT])
-    if kept is None or (keep == CLASSES and labels is None):
+    found = joined(entry.evaluated, _KEPT)
+    keep = next((part.keep for part in entry.evaluated if part.keep in _KEPT), "")
+    if not found or (keep == CLASSES and labels is None):
         return None
+    kept = found[0].reshape(len(found[0]), -1)
     if keep != CLASSES or labels is None:
         values = kept[:, 0].astype(np.float64)
         return Scores(metric, values, False, int(np.count_nonzero(~np.isfinite(values))))
@@ -83,17 +86,31 @@ def _classes(entry: CellRun, kept: Array) -> Array:
     return np.where(kept < 0, kept, (kept > 0.5).astype(kept.dtype))
 
 
-def _joined(parts: list[Evaluated]) -> tuple[str, Array | None]:
-    """Return what was kept of the samples from the first one up to the first that is missing."""
-    kept: list[Array] = []
+def joined(parts: Sequence[Evaluated], keep: Collection[str]) -> list[Array]:
+    """Return each kept array for the samples from the first one up to the first that is missing.
+
+    keep: what it may be of; the first part with one of these decides. What does not fit it is left out.
+    """
+    wanted = [part for part in parts if part.keep in keep and part.outputs and _is_whole(part)]
+    columns: list[list[Array]] = []
     end = 0
-    for part in sorted(parts, key=lambda part: part.first):
-        values = _array(part.outputs[0])
-        values = values.reshape(len(values), math.prod(values.shape[1:]))
-        if part.first <= end < part.first + len(values):
-            kept.append(values[end - part.first :])
-            end = part.first + len(values)
-    return parts[0].keep if parts else "", np.concatenate(kept) if kept else None
+    for part in sorted(wanted, key=lambda part: part.first):
+        arrays = [_array(output) for output in part.outputs]
+        fits = part.keep == wanted[0].keep and _shapes(arrays) == _shapes(columns[0] if columns else arrays)
+        if fits and part.first <= end < part.first + len(arrays[0]):
+            columns.append([array[end - part.first :] for array in arrays])
+            end = part.first + len(arrays[0])
+    return [np.concatenate(column) for column in zip(*columns, strict=True)]
+
+
+def _is_whole(part: Evaluated) -> bool:
+    """Return whether all arrays have values of the same number of samples."""
+    shapes = [output.shape for output in part.outputs]
+    return len({tuple(shape[:1]) for shape in shapes}) == 1 and all(map(math.prod, shapes)) and all(shapes)
+
+
+def _shapes(arrays: Sequence[Array]) -> list[tuple[int, ...]]:
+    return [array.shape[1:] for array in arrays]
 
 
 def _array(output: Output) -> Array:

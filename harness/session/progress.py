@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from delegates.wire import Evaluated, Failure, Job, Launch, Request
 from harness.record import Done, Ended
 from harness.record.ended import of_failure
+
+_MOST_VALUES = 1 << 24  # of an evaluation that a device may send; home asks for a quarter of it
 
 
 @dataclass
@@ -17,6 +20,7 @@ class CellProgress:
     launches: set[int] = field(default_factory=set)  # by number
     has_outputs: bool = False
     evaluated: int = 0  # samples
+    values: int = 0  # that were kept of them
     ended: Ended | None = None
 
     def lacks(self, launches: int) -> bool:
@@ -56,6 +60,9 @@ class Cells:
         end = part.first + part.outputs[0].shape[0]
         # A request that is repeated after a lost link begins anew, and its parts may end elsewhere.
         if not part.first <= cell.evaluated < end <= asked.samples:
+            return False
+        cell.values += sum(math.prod(output.shape) for output in part.outputs)
+        if cell.values > _MOST_VALUES:
             return False
         cell.evaluated = end
         return True

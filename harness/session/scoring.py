@@ -36,23 +36,16 @@ def _scored(entry: CellRun, made: VariantSet) -> Evaluated:
     from harness.quantize.scoring import score
 
     assert made.evaluation is not None
-    outputs = _joined(entry)
+    outputs = _outputs(entry)
     labels = made.evaluation.given[: len(outputs[0])]
     scores = score(made.evaluation.record.metric, labels, outputs)
     data = base64.b64encode(scores.astype("<f4").tobytes()).decode("ascii")
     return Evaluated(entry.cell.id, 0, SCORES, [Output(SCORES, [len(scores)], data)])
 
 
-def _joined(entry: CellRun) -> list[Any]:
+def _outputs(entry: CellRun) -> list[Any]:
     """Return each output for all samples, from the first one, without a batch dimension of one."""
-    import numpy as np
+    from harness.analysis.scores import joined
 
-    columns: list[list[Any]] = []
-    end = 0
-    for part in sorted(entry.evaluated, key=lambda part: part.first):
-        arrays = [np.frombuffer(base64.b64decode(one.data), "<f4").reshape(one.shape) for one in part.outputs]
-        if part.keep == OUTPUTS and part.first <= end < part.first + len(arrays[0]):
-            columns.append([array[end - part.first :] for array in arrays])
-            end = part.first + len(arrays[0])
-    joined = [np.concatenate(column) for column in zip(*columns, strict=True)]
-    return [array[:, 0] if array.ndim > 1 and array.shape[1] == 1 else array for array in joined]
+    arrays = joined(entry.evaluated, (OUTPUTS,))
+    return [array[:, 0] if array.ndim > 1 and array.shape[1] == 1 else array for array in arrays]

@@ -47,6 +47,7 @@ _LONGEST_PATH = 40
 _LONGEST_STDERR = 16 * 1024  # stored, but never shown
 _LARGEST_RANK = 16
 _MOST_EVALUATED = 1 << 31  # samples of a dataset
+_MOST_KEPT = 5  # values of a sample
 _KEPT = (CLASSES, MEAN_ABSOLUTE, MEAN_SQUARED, OUTPUTS)
 _NO_TEXT = frozenset((int, float, bool, type(None)))  # lists of these hold no text
 
@@ -176,7 +177,10 @@ def _check_evaluated(m: Evaluated) -> None:
         _check_output(output)
     counts = {output.shape[0] for output in m.outputs}
     _need(len(counts) == 1 and 0 not in counts, "Evaluated.outputs")
-    _need(m.keep == OUTPUTS or len(m.outputs) == 1, "Evaluated.outputs")
+    shapes = [output.shape for output in m.outputs]
+    one_row = len(shapes) == 1 and len(shapes[0]) == 2 and 0 < shapes[0][1] <= _MOST_KEPT
+    _need(m.keep == OUTPUTS or one_row, "Evaluated.outputs")
+    _need(all(map(math.prod, shapes)), "Evaluated.outputs")
 
 
 def _check_ops(ops: Ops) -> None:
