@@ -53,9 +53,7 @@ def run(options: Options, config: Config, watcher: Watcher) -> Outcome:
             raise
         with writer:
             writer.planned(plan.as_event())
-            for model in plan.models:
-                if model.evaluation is not None and model.evaluation.labels is not None:
-                    writer.labelled(model.model.name, model.evaluation.labels)
+            record_labels(writer, plan)
             interrupted = _measure(writer, tasks, watcher)
             score_all(plan, writer, watcher.note)
             writer.finished(_now(), interrupted)
@@ -98,6 +96,13 @@ def _devices(profiles: Sequence[DeviceProfile], opened: Sequence[Machine]) -> li
     return [
         Device(p, device_state(p, machine_of[p.name]), machine_of[p.name].answers[p.name]) for p in profiles
     ]
+
+
+def record_labels(writer: store.Writer, plan: Plan) -> None:
+    """Record the labels of the samples that models are evaluated on."""
+    for made in plan.models:
+        if made.evaluation is not None and made.evaluation.labels is not None:
+            writer.labelled(made.model.name, made.evaluation.labels)
 
 
 def _measure(writer: store.Writer, tasks: Sequence[Task], watcher: Watcher) -> bool:
