@@ -92,9 +92,16 @@ class Cells:
         return replace(request, jobs=jobs, first_launch=last + 1)
 
     def _without_evaluation(self, request: Request) -> list[Job]:
-        """Return the jobs of all groups in which a cell that has not ended was not evaluated as asked."""
+        """Return the jobs of all groups with a cell that has not ended and lacks samples of its evaluation.
+
+        A slow one may lack them because it had enough: then it stops again where it did.
+        """
         going = [job for job in request.jobs if self._cells[job.id].ended is None]
-        groups = {job.group for job in going if job.evaluation and not self._cells[job.id].evaluated}
+        groups = {
+            job.group
+            for job in going
+            if job.evaluation and self._cells[job.id].evaluated < job.evaluation.samples
+        }
         return [job for job in going if job.group in groups]
 
     def lose(self, request: Request, stage: str, reason: str) -> list[tuple[str, Ended]]:
