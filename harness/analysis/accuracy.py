@@ -25,6 +25,7 @@ class Accuracies:
         evaluated = [entry.cell for entry in every if entry.cell.id in self._scores]
         names = {cell.model: _float_variant(cell.model, evaluated) for cell in evaluated}
         self._floats = [cell for cell in evaluated if cell.variant.name == names[cell.model]]
+        self._sound = {cell.id for cell in self._floats if self._is_sound(cell)}
         self.accuracy = {
             entry.cell.id: self._of(entry.cell) for entry in run.cells if entry.cell.id in self._scores
         }
@@ -88,7 +89,7 @@ class Accuracies:
         ]
         if own and cell.delegate.name == "cpu":
             return None
-        sound = [other for other in candidates if self._is_sound(other)] or candidates
+        sound = [other for other in candidates if other.id in self._sound] or candidates
 
         def rank(other: Cell) -> tuple[object, ...]:
             return (

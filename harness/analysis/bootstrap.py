@@ -14,14 +14,14 @@ Array = npt.NDArray[np.float64]
 
 _SEED = 0
 _RESAMPLES = 2000
-_MOST = 4000  # samples that are resampled; the mean of more is as good as normally distributed
+_MOST = 1000  # samples that are resampled; the mean of more is as good as normally distributed
 _NORMAL = NormalDist()
 
 
 def mean(values: Array) -> Interval:
     """Return the mean with its BCa bootstrap interval; without bounds for fewer than two values.
 
-    Values of a pair's difference give the paired interval. Above 4000 values: the normal distribution's.
+    Values of a pair's difference give the paired interval. Above 1000 values: the normal distribution's.
     Source: Efron & Tibshirani, "An Introduction to the Bootstrap" (1993), section 14.3.
     """
     value, count = float(values.mean()), len(values)

@@ -25,10 +25,12 @@ def is_share(accuracy: Accuracy) -> bool:
 
 
 def value(accuracy: Accuracy | None) -> str:
-    """Format the value: a share in percent, others with three digits."""
+    """Format the value: a share in percent, rounded down (100.0 means all), others with three digits."""
     if accuracy is None:
         return NONE
-    return f"{100 * accuracy.value:.1f}" if is_share(accuracy) else number(accuracy.value)
+    if not is_share(accuracy):
+        return number(accuracy.value)
+    return f"{math.floor(1000 * accuracy.value + 1e-9) / 10:.1f}"
 
 
 def unit(accuracy: Accuracy) -> str:
