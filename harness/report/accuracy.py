@@ -126,9 +126,11 @@ def _count(rows: Iterable[Row]) -> str:
 
 
 def _against(rows: Iterable[Row]) -> str:
-    """Return what the change is against: "; change: against float32/cpu@cpu, sample by sample"."""
+    """Return "; change: against float32/cpu@cpu, sample by sample, with its 95 % interval"."""
     named = {clean(row.accuracy.drop.reference) for row in rows if row.accuracy and row.accuracy.drop}
-    return f"; change: against {some(sorted(named), _REFERENCES)}, sample by sample" if named else ""
+    if not named:
+        return ""
+    return f"; change: against {some(sorted(named), _REFERENCES)}, sample by sample, with its 95 % interval"
 
 
 def _with_unit(told: str, accuracy: Accuracy) -> str:

@@ -144,12 +144,12 @@ def _accuracy(block: Sequence[Row], wide: bool) -> list[Column]:
     if first is None:
         return []
     unit, of = accuracy.unit(first), "%" if accuracy.is_share(first) else ""
-    bounds = "[95 %]" if wide else "± 95 %"
+    bounds = f"{unit} [95 %]".lstrip() if wide else unit or "± 95 %"
     return [
         Column(
             "accuracy", f"{accuracy.metric(first)}\n{of}", lambda row: Shown(accuracy.value(row.accuracy))
         ),
-        Column("change", f"change {unit}".rstrip() + f"\n{bounds}", lambda row: _change(row, wide)),
+        Column("change", f"change\n{bounds}", lambda row: _change(row, wide)),
     ]
 
 
