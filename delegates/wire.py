@@ -1,7 +1,7 @@
 """The messages between home and device, and the terms they use.
 
-Home sends one Request. The device answers with SystemInfo, ProbeResult, Launch, Failure and Progress, and
-finally Done. Each message is one line of JSON.
+Home sends one Request. The device answers with SystemInfo, ProbeResult, Launch, Evaluated, Failure and
+Progress, and finally Done. Each message is one line of JSON.
 
 cell      one variant of a model with one delegate and number of threads on one device; its Job measures it
 group     the jobs that are compared with each other: their workers take turns
@@ -24,19 +24,38 @@ from . import codec
 from .codec import MAX_LINE_BYTES, WireError
 
 __all__ = [
-    "DEFAULT_BUDGET_S", "DEFAULT_PRECISION", "MAX_LINE_BYTES", "STAGES", "Done", "Failure", "Job", "Launch",
-    "Message", "OpGroup", "Ops", "Output", "ProbeRequest", "ProbeResult", "Progress", "Request", "Runtime",
-    "SystemInfo", "WireError", "build", "decode", "encode", "printable",
+    "CLASSES", "DEFAULT_ACCURACY_PRECISION", "DEFAULT_BUDGET_S", "DEFAULT_PRECISION", "MAX_LINE_BYTES",
+    "MEAN_ABSOLUTE", "MEAN_SQUARED", "OUTPUTS", "STAGES", "TARGETS", "Done", "Evaluated", "Evaluation",
+    "Failure", "Job", "Launch", "Message", "OpGroup", "Ops", "Output", "ProbeRequest", "ProbeResult",
+    "Progress", "Request", "Runtime", "SystemInfo", "WireError", "build", "decode", "encode", "printable",
 ]  # fmt: skip
 
 # The defaults of a run.
 DEFAULT_BUDGET_S = 2.0  # seconds of timed work per job
 DEFAULT_PRECISION = 0.01  # half the width of the interval, as a part of the value
+DEFAULT_ACCURACY_PRECISION = 0.01  # half the width of the interval of the drop
+
+# What is kept of a sample's outputs (Evaluation.keep).
+CLASSES = "classes"  # the indices of the largest values, the largest first; -1 where outputs are not finite
+MEAN_SQUARED, MEAN_ABSOLUTE = "mse", "mae"  # the error against the targets
+OUTPUTS = "outputs"  # all of them
+TARGETS = "targets of "  # begins the names of the arrays of targets: one per output, by its position
 
 STAGES = ("runtime", "delegate", "load", "allocate", "invoke", "crash", "timeout", "link")
 
 # Control characters, characters that change the direction of text, and lone surrogates.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Asks what a job's model makes of a dataset, sample by sample, after everything has been timed."""
+
+    inputs: str  # .npz on the device: as Job.inputs, and the targets if errors are kept
+    samples: int
+    keep: str
+    precision: float = 0.0  # half the width of the drop's interval that is narrow enough; 0: all samples
+    against: str = ""  # id of the job that its outputs are compared with, to tell how wide it is
 
 
 @dataclass(frozen=True)
@@ -59,6 +78,8 @@ class Job:
     pair: Optional[str] = None  # the job that this one is launched with and also compared with
     own_copy: bool = False  # each launch opens a copy of the model, which no other process shares
     exclusive: bool = False  # no other worker may run beside it: it starts and ends around its turn
+    evaluation: Optional[Evaluation] = None
+    timed: bool = True  # else it is evaluated only
 
 
 @dataclass(frozen=True)
@@ -150,6 +171,18 @@ class Launch:
 
 
 @dataclass(frozen=True)
+class Evaluated:
+    """What was kept of some samples of a job's evaluation, in the dataset's order."""
+
+    job: str
+    first: int  # the number of the first of these samples
+    keep: str
+    outputs: List[Output] = field(
+        default_factory=list
+    )  # one of shape (samples, kept), or the outputs themselves
+
+
+@dataclass(frozen=True)
 class Failure:
     """Why a job has no launch, or no further one."""
 
@@ -168,6 +201,7 @@ class Progress:
     group: str
     done_s: float
     total_s: float
+    evaluated: str = ""  # instead of both: which job is being evaluated, "ID: 100 of 360 samples"
 
 
 @dataclass(frozen=True)
@@ -215,8 +249,12 @@ class Done:
     interrupted: bool = False
 
 
-Message = Union[Job, ProbeRequest, Request, SystemInfo, ProbeResult, Launch, Failure, Progress, Done]
-_KINDS = codec.by_name(Job, ProbeRequest, Request, SystemInfo, ProbeResult, Launch, Failure, Progress, Done)
+Message = Union[
+    Job, ProbeRequest, Request, SystemInfo, ProbeResult, Launch, Evaluated, Failure, Progress, Done
+]
+_KINDS = codec.by_name(
+    Job, ProbeRequest, Request, SystemInfo, ProbeResult, Launch, Evaluated, Failure, Progress, Done
+)
 
 
 def printable(text: str) -> str:

@@ -10,7 +10,19 @@ See docs/api.md.
 
 from harness import __version__
 from harness.errors import CellNotFound, ConfigError, DeviceError, ModelError, QbenchError, ResultsError
-from harness.record import Conclusion, Document, Fidelity, Interval, Latency, Row, Speedup, Variant, Warning
+from harness.record import (
+    Accuracy,
+    Conclusion,
+    Document,
+    Drop,
+    Fidelity,
+    Interval,
+    Latency,
+    Row,
+    Speedup,
+    Variant,
+    Warning,
+)
 from harness.record.comparison import ComparedCell
 from qbench.api import compare, compat, device, devices, history, inspect, load, quantize, run, runs, site
 from qbench.comparisons import Comparison
@@ -20,6 +32,7 @@ from qbench.runs import Run
 from qbench.stored import Runs
 
 __all__ = [
+    "Accuracy",
     "CellNotFound",
     "ComparedCell",
     "Comparison",
@@ -27,6 +40,7 @@ __all__ = [
     "ConfigError",
     "DeviceError",
     "Document",
+    "Drop",
     "Estimate",
     "Fidelity",
     "History",

@@ -9,7 +9,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
-from delegates.wire import DEFAULT_BUDGET_S, DEFAULT_PRECISION
+from delegates.wire import DEFAULT_ACCURACY_PRECISION, DEFAULT_BUDGET_S, DEFAULT_PRECISION
 from harness.errors import ConfigError
 from qbench import given
 from qbench.comparisons import Comparison
@@ -42,6 +42,8 @@ def run(
     threads: int | Sequence[int] = (),
     calibration: Samples = None,
     dataset: Samples = None,
+    metric: str | None = None,
+    accuracy_precision: float = DEFAULT_ACCURACY_PRECISION,
     baseline: str | None = None,
     budget_s: float = DEFAULT_BUDGET_S,
     precision: float = DEFAULT_PRECISION,
@@ -63,9 +65,12 @@ def run(
     devices: names of profiles, or profiles made with `qbench.device`. Empty: all local ones that can run.
     variants, delegates, threads: only these, one or several. Empty: all.
     calibration, dataset: a value of --calibration or --dataset, or an object: a numpy array (samples first),
-        a dict of arrays by input name, a tf.data.Dataset.
+        a dict of arrays by input name, a tf.data.Dataset. With labels in the dataset, (x, y) or an array
+        `labels` of a dict, the accuracy is measured.
     shape: the shapes of inputs with free dimensions: "1x96x96x3", {"x": (1, 96, 96, 3)}. Several are a sweep.
     signature: which one of a model that has several.
+    metric: of the accuracy, "top1", "top5", "mse", "mae" or "package.module:callable". None: what fits.
+    accuracy_precision: a slow device stops evaluating once the drop's interval is this narrow; 0.01 is ±1 %.
     budget_s: the longest timed work per cell, in seconds.
     precision: stop once the 95 % interval of the speedup is this narrow; 0.01 is ±1 %.
     against: a value of --against, or a model object: another side, measured in the same turns. The result's
@@ -87,6 +92,8 @@ def run(
         threads=given.whole_numbers("threads", threads),
         calibration=calibration,
         dataset=dataset,
+        metric=metric,
+        accuracy_precision=accuracy_precision,
         baseline=baseline,
         budget_s=budget_s,
         precision=precision,
@@ -152,6 +159,7 @@ def compare(
     fail_over: float | None = None,
     fail_size: float | None = None,
     fail_memory: float | None = None,
+    fail_accuracy: float | None = None,
     fail_ops: int | None = None,
     undecided: str = "warn",
     results: PathText = "results",
@@ -161,8 +169,8 @@ def compare(
     within: times that differ by no more count as the same; 0.02 is ±2 %.
     by: compare times as measured ("latency"), relative to a baseline that is the same in both runs
         ("speedup"), or by intervals that span "both".
-    fail_over, fail_size, fail_memory, fail_ops: the gates of `qbench compare`. The result's `failed` says
-        whether one failed; fractions, but for fail_ops.
+    fail_over, fail_size, fail_memory, fail_accuracy, fail_ops: the gates of `qbench compare`. The result's
+        `failed` says whether one failed; fractions, but for fail_ops.
     undecided: "fail" if a gate that the data can't decide counts as failed.
 
     Raises ResultsError if a run can't be read, or if they have no cell in common.
@@ -171,7 +179,16 @@ def compare(
     from harness.session.comparing import open_side
 
     folder = given.path("results", results)
-    limits = given.limits(within, fail_over, fail_size, fail_memory, fail_ops, undecided, by)
+    limits = given.limits(
+        within=within,
+        by=by,
+        fail_over=fail_over,
+        fail_size=fail_size,
+        fail_memory=fail_memory,
+        fail_accuracy=fail_accuracy,
+        fail_ops=fail_ops,
+        undecided=undecided,
+    )
     sides = [
         run.side() if isinstance(run, Run) else open_side(str(given.path(name, run)), folder, _warn)
         for name, run in (("base", base), ("head", head))

@@ -93,11 +93,13 @@ def fraction(name: str, given: Any) -> float:
     return float(given)
 
 
-def limits(
+def limits(  # noqa: PLR0913 - each is an option of the command
+    *,
     within: object,
     fail_over: object,
     fail_size: object,
     fail_memory: object,
+    fail_accuracy: object,
     fail_ops: object,
     undecided: str,
     by: str = "both",
@@ -111,6 +113,7 @@ def limits(
         latency=None if fail_over is None else fraction("fail_over", fail_over),
         size=None if fail_size is None else fraction("fail_size", fail_size),
         memory=None if fail_memory is None else fraction("fail_memory", fail_memory),
+        accuracy=None if fail_accuracy is None else fraction("fail_accuracy", fail_accuracy),
         ops=None if fail_ops is None else whole_numbers("fail_ops", fail_ops)[0],
         undecided=choice("undecided", undecided, "warn", "fail"),
     )

@@ -85,6 +85,7 @@ class Run:
         fail_over: float | None = None,
         fail_size: float | None = None,
         fail_memory: float | None = None,
+        fail_accuracy: float | None = None,
         fail_ops: int | None = None,
         undecided: str = "warn",
     ) -> Comparison:
@@ -94,7 +95,15 @@ class Run:
         """
         from harness.analysis.comparison import compare_sides
 
-        asked = given.limits(within, fail_over, fail_size, fail_memory, fail_ops, undecided)
+        asked = given.limits(
+            within=within,
+            fail_over=fail_over,
+            fail_size=fail_size,
+            fail_memory=fail_memory,
+            fail_accuracy=fail_accuracy,
+            fail_ops=fail_ops,
+            undecided=undecided,
+        )
         return Comparison(compare_sides(*self.side(), asked))
 
     def to_dict(self) -> dict[str, Any]:

@@ -13,7 +13,12 @@ def dense_weights(seed: int, inputs: int = 4, outputs: int = 3) -> np.ndarray:
 
 def dense_model(seed: int, inputs: int = 4, outputs: int = 3) -> bytes:
     """A float32 .tflite: (1, inputs) -> FULLY_CONNECTED without bias -> (1, outputs)."""
-    weights = dense_weights(seed, inputs, outputs)
+    return dense_of(dense_weights(seed, inputs, outputs))
+
+
+def dense_of(weights: np.ndarray) -> bytes:
+    """The same with these weights (outputs, inputs), float32."""
+    outputs, inputs = weights.shape
     tensors = [
         tensor("input", [1, inputs]),
         tensor("weights", [outputs, inputs], buffer=1),

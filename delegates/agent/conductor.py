@@ -16,6 +16,7 @@ from typing import Callable, Dict, List, Optional, Sequence
 from ..probe.machine import available_memory_bytes
 from ..wire import Job, Message, Progress, Request
 from .copies import size_bytes
+from .evaluating import Evaluating
 from .link import WorkerLost
 from .running import RunningLaunch
 from .stopping import StoppingRule
@@ -35,25 +36,32 @@ class Group:
     """The jobs that are compared with each other, and their running workers."""
 
     def __init__(self, jobs: Sequence[Job], request: Request, workers: Workers, emit: Emit) -> None:
-        self._jobs, self._rule = list(jobs), StoppingRule(jobs, request)
+        self._jobs, self._rule = list(jobs), StoppingRule([job for job in jobs if job.timed], request)
         self._workers, self._emit = workers, emit
         self._alive: List[RunningLaunch] = []
         self._told_at = 0.0  # when progress was last sent
         self._first_launch = request.first_launch
         self._forwards = False  # whether the last round began with the first job
+        self._evaluating: Optional[Evaluating] = None
 
     def run(self, stopped: threading.Event) -> None:
-        """Launch jobs until the stopping rule is satisfied. Each Launch is emitted when it ends."""
+        """Launch jobs until the stopping rule is satisfied, then evaluate them.
+
+        Each Launch is emitted when it ends.
+        """
         number = self._first_launch
         try:
             while not stopped.is_set():
                 unfinished = self._rule.unfinished()
                 if not unfinished:
-                    return
+                    break
                 self._forwards = not self._forwards
                 for batch in batches(unfinished, self._rule.baseline, self._room()):
                     self._launch(number, batch, stopped)
                     number += 1
+            if not stopped.is_set():
+                self._evaluating = Evaluating(self._workers, self._emit, stopped, number)
+                self._evaluating.evaluate([job for job in self._jobs if self._rule.works(job)])
         finally:
             self._workers.close()
 
@@ -62,6 +70,8 @@ class Group:
         self._workers.kill()
         for launch in list(self._alive):
             launch.kill()
+        if self._evaluating is not None:
+            self._evaluating.kill()
 
     def _launch(self, number: int, jobs: Sequence[Job], stopped: threading.Event) -> None:
         """Run one launch of each job in new workers. They take turns; those of exclusive jobs run alone."""

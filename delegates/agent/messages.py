@@ -29,6 +29,22 @@ class ComputeOutputs:
 
 
 @dataclass(frozen=True)
+class Evaluate:
+    """Evaluate the next samples of the job's dataset. Answered by Part."""
+
+    samples: int  # at most
+    limit_ns: int  # no further sample is started after it
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is kept of the samples that were evaluated."""
+
+    samples: int
+    outputs: List[Output]
+
+
+@dataclass(frozen=True)
 class WarmUp:
     """Run inferences until they stop getting faster. Answered by WarmedUp."""
 
@@ -111,12 +127,11 @@ class Failed:
     reason: str  # one line
 
 
-Task = Union[ComputeOutputs, WarmUp, TimeBlocks, ReadMemory]  # commands to a worker that is ready
+Task = Union[ComputeOutputs, Evaluate, WarmUp, TimeBlocks, ReadMemory]  # commands to a worker that is ready
 Command = Union[Open, Task]
-Result = Union[Outputs, WarmedUp, Blocks, Memory]  # the answers to tasks
-_KINDS = codec.by_name(
-    Job, Open, ComputeOutputs, WarmUp, TimeBlocks, ReadMemory, Stage, Ready, Outputs, WarmedUp, Memory, Failed
-)
+Result = Union[Outputs, Part, WarmedUp, Blocks, Memory]  # the answers to tasks
+_COMMANDS = (Job, Open, ComputeOutputs, Evaluate, WarmUp, TimeBlocks, ReadMemory)
+_KINDS = codec.by_name(*_COMMANDS, Stage, Ready, Outputs, Part, WarmedUp, Memory, Failed)
 # Blocks in a line: this word, the wall times and the CPU times. JSON would take several times as long.
 _BLOCKS = "Blocks"
 

@@ -11,9 +11,11 @@ from .link import WorkerLink, WorkerLost
 from .messages import (
     Blocks,
     ComputeOutputs,
+    Evaluate,
     Memory,
     Open,
     Outputs,
+    Part,
     ReadMemory,
     Ready,
     TimeBlocks,
@@ -36,7 +38,7 @@ OUTPUTS_LIMIT_NS = 2_000_000_000
 
 
 class RunningLaunch:
-    """A launch of a job. `start`, `open`, `take_turn` and `finish` may raise WorkerLost.
+    """A launch of a job. Methods that wait for its worker may raise WorkerLost.
 
     The conductor then stores the error in `lost`.
     """
@@ -62,12 +64,20 @@ class RunningLaunch:
         """Start the worker, which imports its runtime, if it has not inherited it, and waits."""
         self._worker = WorkerLink(self.job, workers)
 
-    def open(self, workers: Workers, with_outputs: bool) -> None:
-        """Load the model, run it once, compute outputs if `with_outputs`, and warm up."""
+    def load(self, workers: Workers) -> None:
+        """Load the model and run it once."""
         if self._worker is None:
             self.start(workers)
+        self._ready = self._running().ask(Open(), Ready, self.job.timeout_s)
+
+    def evaluate(self, samples: int, limit_ns: int) -> Part:
+        """Evaluate at most so many of the next samples of the job's dataset, at least one."""
+        return self._running().ask(Evaluate(samples, limit_ns), Part, self._within(limit_ns))
+
+    def open(self, workers: Workers, with_outputs: bool) -> None:
+        """Load the model, run it once, compute outputs if `with_outputs`, and warm up."""
+        self.load(workers)
         worker = self._running()
-        self._ready = worker.ask(Open(), Ready, self.job.timeout_s)
         if with_outputs:
             started = perf_counter_ns()
             computed = worker.ask(ComputeOutputs(OUTPUTS_LIMIT_NS), Outputs, self._within(OUTPUTS_LIMIT_NS))

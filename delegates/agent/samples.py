@@ -31,10 +31,10 @@ def read(path: Optional[str], inputs: Sequence[Dict[str, Any]]) -> List[List[Any
     if len(arrays) != len(inputs):
         raise ValueError("%d sample inputs for a model with %d inputs" % (len(arrays), len(inputs)))
     count = min(len(array) for array in arrays)
-    return [[_fit(array[i], detail) for array, detail in zip(arrays, inputs)] for i in range(count)]
+    return [[fit(array[i], detail) for array, detail in zip(arrays, inputs)] for i in range(count)]
 
 
-def _fit(sample: Any, detail: Dict[str, Any]) -> Any:
+def fit(sample: Any, detail: Dict[str, Any]) -> Any:
     """Return a sample in the input's shape, repeated if the model's batch is larger than one."""
     import numpy as np
 
@@ -61,11 +61,11 @@ def outputs(interpreter: Interpreter, samples: Sequence[Sequence[Any]], limit_ns
     if len({tuple(array.shape for array in run) for run in runs}) > 1:
         runs = runs[:1]  # shapes depend on the values: such outputs can't be stacked
     most = max(1, MAX_OUTPUT_VALUES // len(samples))
-    return [_pack(name, arrays, most) for name, arrays in zip(interpreter.output_names(), zip(*runs))]
+    return [pack(name, arrays, most) for name, arrays in zip(interpreter.output_names(), zip(*runs))]
 
 
-def _pack(name: str, arrays: Sequence[Any], most: int) -> Output:
-    """Stack an output of several runs, with at most `most` values per sample.
+def pack(name: str, arrays: Sequence[Any], most: int) -> Output:
+    """Stack an output of several samples, with at most `most` values per sample.
 
     `most` does not depend on the number of runs, so that slow and fast cells send the same values.
     """

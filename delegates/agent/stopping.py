@@ -55,6 +55,10 @@ class StoppingRule:
         self._measured[job.id].add(number, wall, cpu, cost_ns, blocks_cost_ns)
         self._needed_ns = None
 
+    def works(self, job: Job) -> bool:
+        """Return whether the job has not failed."""
+        return job.id not in self._failed
+
     def give_up(self, job: Job) -> None:
         """Mark the job as failed: it gets no further launches."""
         self._failed.add(job.id)

@@ -10,19 +10,23 @@ import functools
 import os
 import sys
 from time import perf_counter_ns
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from .. import streams
 from ..backends.base import DelegateMissing
 from ..backends.runtime import RuntimeMissing
 from ..probe.machine import die_with_parent, first_to_go, peak_memory_bytes
 from . import messages, samples, timing
+from .dataset import Dataset
+from .evaluation import evaluate
 from .messages import (
     Blocks,
     ComputeOutputs,
+    Evaluate,
     Failed,
     Memory,
     Outputs,
+    Part,
     ReadMemory,
     Result,
     Stage,
@@ -78,11 +82,15 @@ class Opened:
         self._inputs = self._interpreter.native(self._samples[0])
         self._has_cpu_time = opening.delegate.on_cpu and opening.job.threads == 1
         self._with_cpu_time = False  # until it is known how long an inference takes
+        self._evaluation = opening.job.evaluation
+        self._dataset: Optional[Dataset] = None
 
     def do(self, task: Task) -> Result:
         """Carry out a task, and return its answer."""
         if isinstance(task, ComputeOutputs):
             return Outputs(samples.outputs(self._interpreter, self._samples, task.limit_ns))
+        if isinstance(task, Evaluate):
+            return self._evaluate(task)
         if isinstance(task, WarmUp):
             calls, inference_ns = timing.warm_up(self._interpreter.invoke, task.limit_ns)
             self._with_cpu_time = self._has_cpu_time and inference_ns > CPU_TIME_FROM_NS
@@ -90,6 +98,13 @@ class Opened:
         if isinstance(task, ReadMemory):
             return Memory(peak_memory_bytes())
         return self._time(task)
+
+    def _evaluate(self, task: Evaluate) -> Part:
+        """Evaluate the next samples of the dataset. Raises ValueError if they don't fit the model."""
+        assert self._evaluation is not None
+        if self._dataset is None:
+            self._dataset = Dataset(self._evaluation.inputs, self._interpreter.inputs)
+        return evaluate(self._interpreter, self._dataset, self._evaluation.keep, task)
 
     def _time(self, task: TimeBlocks) -> Blocks:
         """Time blocks until the turn is over, at least one."""

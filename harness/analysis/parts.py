@@ -1,7 +1,7 @@
-"""Figures that belong to a single run: fidelity, and warnings about the machine and the outputs.
+"""Figures that belong to a single run: fidelity, accuracy, and warnings about the machine and the outputs.
 
 A run has one part, itself. A pooled run has one part per original run, because the state of a machine and
-the samples that outputs are compared on differ from run to run.
+the samples of both differ from run to run.
 """
 
 from __future__ import annotations
@@ -11,18 +11,22 @@ from typing import Protocol
 
 from harness.accelerators import ACCELERATORS
 from harness.analysis import output_warnings, warnings
+from harness.analysis.accuracy import Accuracies
 from harness.analysis.baseline import baselines
 from harness.analysis.names import Key, key, key_of_row
 from harness.analysis.outputs import Outputs
-from harness.record import Cell, CellRun, Document, Fidelity, Run, Variant, Warning
+from harness.record import Accuracy, Cell, CellRun, Document, Fidelity, Run, Variant, Warning
 from harness.record.interface import interface
 
 
 class Part(Protocol):
-    """The fidelity and warnings of cells in one run."""
+    """The fidelity, accuracy and warnings of cells in one run."""
 
     def fidelity(self, cell: Cell) -> Fidelity | None:
         """Return the cell's fidelity in this run; None if its outputs were not compared."""
+
+    def accuracy(self, cell: Cell) -> Accuracy | None:
+        """Return the cell's accuracy in this run; None if it was not measured."""
 
     def warnings(self, cell: Cell) -> Iterator[Warning]:
         """Yield the warnings that don't depend on the launches of other runs."""
@@ -43,6 +47,10 @@ class _Stored:
         row = self._rows.get(key(cell))
         return None if row is None else row.fidelity
 
+    def accuracy(self, cell: Cell) -> Accuracy | None:
+        row = self._rows.get(key(cell))
+        return None if row is None else row.accuracy
+
     def warnings(self, cell: Cell) -> Iterator[Warning]:
         row = self._rows.get(key(cell))
         for warning in () if row is None else row.warnings:
@@ -58,10 +66,15 @@ class _Derived:
         self._devices = {device.name: device for device in run.devices}
         self._baselines = baselines(run)
         self._outputs = Outputs(run)
+        self._accuracies = Accuracies(run)
 
     def fidelity(self, cell: Cell) -> Fidelity | None:
         entry = self._cells.get(key(cell))
         return None if entry is None else self._outputs.fidelity.get(entry.cell.id)
+
+    def accuracy(self, cell: Cell) -> Accuracy | None:
+        entry = self._cells.get(key(cell))
+        return None if entry is None else self._accuracies.accuracy.get(entry.cell.id)
 
     def warnings(self, cell: Cell) -> Iterator[Warning]:
         entry = self._cells.get(key(cell))
@@ -80,6 +93,7 @@ class _Derived:
         if (accelerator := ACCELERATORS.get(cell.delegate.name)) is not None:
             yield from accelerator.warnings(cell.artifact, last.delegate_facts, nonfinite > 0)
         yield from self._outputs.warnings(cell)
+        yield from self._accuracies.warnings(entry)
 
 
 def _of_variant(cell: Cell, baseline: Cell | None) -> Iterator[Warning]:

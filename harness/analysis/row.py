@@ -14,6 +14,7 @@ from harness.analysis.parts import part
 from harness.analysis.sides import SIDES, has_sides, run_of
 from harness.analysis.speedup import Compared, compare
 from harness.record import (
+    Accuracy,
     Cell,
     CellRun,
     Compiled,
@@ -91,6 +92,7 @@ class _Context:
             throughput_per_s=timed.throughput_per_s,
             speedup=None if compared is None else compared.speedup,
             fidelity=self._fidelity(cell),
+            accuracy=self._accuracy(cell),
             warnings=tuple(self._warnings(entry, ops, compared)),
         )
 
@@ -105,6 +107,12 @@ class _Context:
         """Return the fidelity in the first run that compared the cell's outputs."""
         by_run = (one.fidelity(cell) for one in self.parts)
         return next((fidelity for fidelity in by_run if fidelity is not None), None)
+
+    def _accuracy(self, cell: Cell) -> Accuracy | None:
+        """Return the accuracy in the first of the runs that evaluated the cell on the most samples."""
+        by_run = (one.accuracy(cell) for one in self.parts)
+        known = [accuracy for accuracy in by_run if accuracy is not None]
+        return max(known, key=lambda accuracy: accuracy.samples, default=None)
 
     def _warnings(self, entry: CellRun, ops: Ops | None, compared: Compared | None) -> list[Warning]:
         """Return the warnings of each run, each code once, then those about all launches together."""

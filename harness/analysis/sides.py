@@ -47,7 +47,8 @@ def run_of(run: Run, side: Side) -> Run:
         variants=_of(run.variants, side),
         failed=_of(run.failed, side),
         devices=_of(run.devices, side),
-        cells=tuple(replace(one, cell=_plain(one.cell)) for one in run.cells if one.cell.side == side),
+        cells=_cells(run.cells, side),
+        references=_cells(run.references, side),
         exported=None if run.exported is None else document_of(run.exported, side),
         pooled=tuple(run_of(one, side) for one in run.pooled),
     )
@@ -75,6 +76,10 @@ def apart(document: Document) -> tuple[Document, ...]:
 
 def _side(entry: CellRun | Row) -> Side | None:
     return entry.cell.side if isinstance(entry, CellRun) else entry.side
+
+
+def _cells(entries: Iterable[CellRun], side: Side) -> tuple[CellRun, ...]:
+    return tuple(replace(one, cell=_plain(one.cell)) for one in entries if one.cell.side == side)
 
 
 def _plain(cell: Cell) -> Cell:

@@ -13,10 +13,11 @@ _ROUNDING_DB = 100.0  # above it, only float32's own rounding differs
 
 
 def pick(alike: Sequence[Row]) -> tuple[Row, str | None]:
-    """Return the best of equally fast cells, and what decided: SQNR, top-1, ops, size or speed."""
+    """Return the best of equally fast cells, and what decided: accuracy, SQNR, top-1, ops, size or speed."""
     left = intervals.fastest_first(alike)
     best_db = max(map(_sqnr_db, left))
     steps: tuple[tuple[str, Callable[[Row], float]], ...] = (
+        ("accuracy", lambda row: not _is_worse(row)),
         ("SQNR", lambda row: _sqnr_db(row) >= best_db - _ALIKE_DB),
         ("top-1", _top1),
         ("ops", _delegated),
@@ -30,6 +31,12 @@ def pick(alike: Sequence[Row]) -> tuple[Row, str | None]:
             return kept[0], reason
         left = kept
     return left[0], None
+
+
+def _is_worse(row: Row) -> bool:
+    """Return whether a row's accuracy is shown to be below float32's."""
+    drop = None if row.accuracy is None else row.accuracy.drop
+    return drop is not None and (drop.low or 0.0) > 0
 
 
 def _sqnr_db(row: Row) -> float:

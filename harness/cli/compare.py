@@ -43,6 +43,7 @@ def compare(
     fail_over: gates.FailOver = None,
     fail_size: gates.FailSize = None,
     fail_memory: gates.FailMemory = None,
+    fail_accuracy: gates.FailAccuracy = None,
     fail_ops: gates.FailOps = None,
     undecided: gates.OnUndecided = None,
     shown: Annotated[
@@ -65,7 +66,9 @@ def compare(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy would start threads that nothing here needs
     from harness.session.comparing import compare_stored
 
-    limits = gates.read_limits(within, fail_over, fail_size, fail_memory, fail_ops, undecided, by.value)
+    limits = gates.read_limits(
+        within, fail_over, fail_size, fail_memory, fail_accuracy, fail_ops, undecided, by.value
+    )
     for option, path in (("--markdown", markdown), ("--junit", junit), ("--json", json_file)):
         output.check_target(None if path is None else str(path), option)
     if json_file == "-":

@@ -48,6 +48,10 @@ Within = Annotated[
 FailOver = Annotated[str | None, _gate("--fail-over", "an inference takes over N% longer")]
 FailSize = Annotated[str | None, _gate("--fail-size", "a file is over N% larger")]
 FailMemory = Annotated[str | None, _gate("--fail-memory", "the peak memory is over N% more")]
+FailAccuracy = Annotated[
+    str | None,
+    _gate("--fail-accuracy", "over N% more of the samples are wrong, or an error is over N% larger"),
+]
 FailOps = Annotated[
     int | None, typer.Option(min=0, metavar="N", help="Fail where over N more ops stay on the CPU.")
 ]
@@ -69,6 +73,7 @@ def read_limits(
     fail_over: str | None,
     fail_size: str | None,
     fail_memory: str | None,
+    fail_accuracy: str | None,
     fail_ops: int | None,
     undecided: Undecided | None,
     by: By = "both",
@@ -82,6 +87,7 @@ def read_limits(
         latency=_limit("--fail-over", fail_over),
         size=_limit("--fail-size", fail_size),
         memory=_limit("--fail-memory", fail_memory),
+        accuracy=_limit("--fail-accuracy", fail_accuracy),
         ops=fail_ops,
         undecided=(undecided or Undecided.WARN).value,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from delegates.wire import DEFAULT_BUDGET_S, DEFAULT_PRECISION
+from delegates.wire import DEFAULT_ACCURACY_PRECISION, DEFAULT_BUDGET_S, DEFAULT_PRECISION
 from harness.cli import gates
 from harness.cli.ending import INTERRUPTED, end, first_of
 from harness.cli.options import (
@@ -60,9 +60,25 @@ def run(
         typer.Option(
             metavar="SOURCE",
             help="Samples that outputs are compared on (SQNR), named as for --calibration. Default: some held"
-            " back from calibration.",
+            " back from calibration. With labels (a folder of class folders, an .npz with labels, (x, y) of a"
+            " callable), the accuracy is measured, too.",
         ),
     ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METRIC",
+            help="Of the accuracy: top1, top5, mse, mae or package.module:callable. Default: what fits.",
+        ),
+    ] = None,
+    accuracy_precision: Annotated[
+        str,
+        typer.Option(
+            metavar="N%",
+            help="A slow device evaluates no more samples once the 95 % interval of the drop is no wider than"
+            " this to either side; 0%: all samples.",
+        ),
+    ] = f"{100 * DEFAULT_ACCURACY_PRECISION:g}%",
     baseline: Annotated[
         str | None,
         typer.Option(
@@ -99,6 +115,7 @@ def run(
     fail_over: gates.FailOver = None,
     fail_size: gates.FailSize = None,
     fail_memory: gates.FailMemory = None,
+    fail_accuracy: gates.FailAccuracy = None,
     fail_ops: gates.FailOps = None,
     undecided: gates.OnUndecided = None,
     markdown: gates.Markdown = None,
@@ -174,6 +191,8 @@ def run(
         threads=read_threads(threads),
         calibration=calibration,
         dataset=dataset,
+        metric=metric,
+        accuracy_precision=read_percent("--accuracy-precision", accuracy_precision),
         trust_model=trust_model,
         devices_file=None if devices_file is None else str(devices_file),
         baseline=baseline,
@@ -187,7 +206,7 @@ def run(
         tags=read_tags(tag or []),
         against=against,
     )
-    asked = (within, fail_over, fail_size, fail_memory, fail_ops, undecided)
+    asked = (within, fail_over, fail_size, fail_memory, fail_accuracy, fail_ops, undecided)
     limits = gates.read_limits(*asked)
     if against is None and any(one is not None for one in (*asked, markdown, junit)):
         raise ConfigError(

@@ -2,6 +2,6 @@
 
 from harness.quantize.exporting import export_variants
 from harness.quantize.making import make_variants
-from harness.quantize.variants import MadeVariant, VariantSet
+from harness.quantize.variants import EvaluationSet, MadeVariant, VariantSet
 
-__all__ = ["MadeVariant", "VariantSet", "export_variants", "make_variants"]
+__all__ = ["EvaluationSet", "MadeVariant", "VariantSet", "export_variants", "make_variants"]

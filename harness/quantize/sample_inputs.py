@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.errors import ModelError
 from harness.quantize.calibration import (
@@ -20,6 +21,9 @@ from harness.quantize.calibration import (
     subsampled,
 )
 from harness.record import FidelitySamples, Tensor
+
+if TYPE_CHECKING:
+    from harness.quantize.calibration.arrays import Arrays
 
 COUNT = 16  # the most samples per model
 
@@ -42,18 +46,18 @@ def of_dataset(asked: str | HeldData, specs: Sequence[InputSpec], cache: Path) -
 
 def count_shared(compared: Path, calibrated: Path) -> int:
     """Return the number of samples of one .npz that are in another, too, whatever the arrays are called."""
-    known = set(_digests(calibrated))
-    return sum(digest in known for digest in _digests(compared))
-
-
-def _digests(path: Path) -> list[bytes]:
-    """Return the SHA-256 of every sample, over all inputs."""
     from harness.quantize.calibration.arrays import load
 
-    arrays = [array for _, array in sorted(load(path).items())]
+    known = set(digests(load(calibrated)))
+    return sum(digest in known for digest in digests(load(compared)))
+
+
+def digests(arrays: Arrays) -> list[bytes]:
+    """Return the SHA-256 of every sample, over all inputs."""
+    inputs = [array for _, array in sorted(arrays.items())]
     return [
         hashlib.sha256(b"".join(part.tobytes() for part in parts)).digest()
-        for parts in zip(*arrays, strict=True)
+        for parts in zip(*inputs, strict=True)
     ]
 
 
@@ -68,9 +72,13 @@ def write(data: Path, inputs: Inputs, cache: Path) -> dict[str, Path]:
     arrays = {name: array[:COUNT] for name, array in load(data).items()}
     written = {}
     for variant, tensors in inputs.items():
-        pairs = zip(_unique(tensors), _keys(arrays, tensors), strict=True)
-        written[variant] = store({name: arrays[key] for name, key in pairs}, cache / "samples")[1]
+        written[variant] = store(named_for(arrays, tensors), cache / "samples")[1]
     return written
+
+
+def named_for(arrays: Arrays, tensors: Sequence[Tensor]) -> Arrays:
+    """Return the arrays under the names of a file's inputs; they are found by name, else by position."""
+    return {name: arrays[key] for name, key in zip(_unique(tensors), _keys(arrays, tensors), strict=True)}
 
 
 def of_ready_files(
@@ -87,7 +95,7 @@ def of_ready_files(
     for group in _alike(inputs):
         # Quantized inputs tell the range of values that the model was made for.
         chosen = max(group.values(), key=lambda tensors: any(t.quantization for t in tensors))
-        data = _data(_specs(chosen), calibration, dataset, cache)
+        data = _data(specs_of(chosen), calibration, dataset, cache)
         if data is not None:
             written |= write(data.path, group, cache)
             count = min(COUNT, data.samples)
@@ -107,7 +115,8 @@ def no_random_data(specs: Sequence[InputSpec]) -> str | None:
     return None
 
 
-def _specs(tensors: Sequence[Tensor]) -> list[InputSpec]:
+def specs_of(tensors: Sequence[Tensor]) -> list[InputSpec]:
+    """Return the inputs of a file under their short names."""
     return [
         InputSpec(short_name(name), tensor.dtype, tensor.shape, tensor.quantization)
         for name, tensor in zip(_unique(tensors), tensors, strict=True)

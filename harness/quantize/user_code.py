@@ -13,7 +13,7 @@ from harness.errors import ModelError
 from harness.models.trees import OtherTree
 
 
-def find(text: str) -> Callable[[], Any]:
+def find(text: str) -> Callable[..., Any]:
     """Find the callable; modules of the working directory can be imported.
 
     Raises ModelError if there is no such module or callable, and whatever importing the module raises.

@@ -6,11 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from msgspec.structs import replace
 
+from delegates.wire import Output
 from harness import cache
-from harness.record import FailedVariant, Model, Tensor, Variant, Warning
+from harness.record import Evaluation, FailedVariant, Model, Tensor, Variant, Warning
 from harness.tflite import ModelInfo, as_tensor, read_model
 
 
@@ -24,6 +26,22 @@ class MadeVariant:
 
 
 @dataclass(frozen=True)
+class EvaluationSet:
+    """Labelled samples in a fixed random order, as files for the variants of a set.
+
+    keep: what is kept of outputs (delegates.wire). labels: the classes, for the record; None for other
+    metrics.
+    given: the labels as they were given, for a user's metric.
+    """
+
+    record: Evaluation
+    keep: str
+    inputs: Mapping[str, Path] = field(default_factory=dict)  # variant name -> .npz
+    labels: Output | None = None
+    given: Any = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
 class VariantSet:
     """All variants of one model, and the inputs that their outputs are compared on."""
 
@@ -34,6 +52,7 @@ class VariantSet:
     missing: Mapping[str, int] = field(default_factory=dict)  # not in the cache: name -> place among all
     shape: str | None = None  # of what is missing, as of all variants
     signature: str | None = None
+    evaluation: EvaluationSet | None = None
 
 
 def described(variant: Variant, data: bytes, where: str) -> Variant:

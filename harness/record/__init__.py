@@ -19,8 +19,10 @@ from harness.record.ended import (
     WorkerEnd,
 )
 from harness.record.row import (
+    Accuracy,
     BaselineName,
     Compiled,
+    Drop,
     Fidelity,
     Interval,
     Latency,
@@ -34,6 +36,7 @@ from harness.record.subject import HasSubject, Subject, subject
 from harness.record.variant import (
     Calibration,
     Converter,
+    Evaluation,
     FailedVariant,
     FidelitySamples,
     Model,
@@ -45,6 +48,7 @@ from harness.record.variant import (
 
 __all__ = [
     "SCHEMA",
+    "Accuracy",
     "Artifact",
     "Asked",
     "BaselineName",
@@ -60,7 +64,9 @@ __all__ = [
     "DeviceState",
     "Document",
     "Done",
+    "Drop",
     "Ended",
+    "Evaluation",
     "ExpectedOps",
     "Facts",
     "FailedVariant",

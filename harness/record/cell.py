@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from delegates.wire import Launch
+from delegates.wire import Evaluated, Launch
 from harness.record.device import Delegate, DeviceState
 from harness.record.ended import Ended, Pending
 from harness.record.variant import FailedVariant, Side, Variant
@@ -77,10 +77,12 @@ class Cell(Struct, frozen=True):
 class CellRun(Struct, frozen=True):
     """A cell, its launches so far, and how it ended.
 
-    damage: one line for each stored part of the cell that can no longer be read.
+    evaluated: what was kept of its evaluation, in the dataset's order. damage: one line for each
+    stored part of the cell that can no longer be read.
     """
 
     cell: Cell
     launches: tuple[Launch, ...] = ()
     ended: Ended = Pending()
     damage: tuple[str, ...] = ()
+    evaluated: tuple[Evaluated, ...] = ()

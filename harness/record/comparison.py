@@ -6,13 +6,13 @@ from typing import Literal
 
 from msgspec import Struct
 
-from harness.record.row import BaselineName, Interval, Status
+from harness.record.row import Accuracy, BaselineName, Interval, Status
 from harness.record.variant import Side
 
 COMPARISON_SCHEMA = 1
 
 Verdict = Literal["faster", "slower", "same", "undecided", "only_base", "only_head", "not_measured"]
-Gate = Literal["latency", "size", "memory", "ops", "status"]
+Gate = Literal["latency", "size", "memory", "accuracy", "ops", "status"]
 Clock = Literal["wall", "cpu"]
 By = Literal["both", "latency", "speedup"]
 
@@ -49,13 +49,15 @@ class Limits(Struct, frozen=True):
     latency: float | None = None
     size: float | None = None
     memory: float | None = None
+    accuracy: float | None = None  # of the samples; of an error, as a part of BASE's
     ops: int | None = None  # more ops left on the CPU than so many
     undecided: Literal["warn", "fail"] = "warn"
 
     @property
     def gated(self) -> bool:
         """Whether a gate is set."""
-        return any(limit is not None for limit in (self.latency, self.size, self.memory, self.ops))
+        limits = (self.latency, self.size, self.memory, self.accuracy, self.ops)
+        return any(limit is not None for limit in limits)
 
 
 class CellFigures(Struct, frozen=True, kw_only=True):
@@ -71,6 +73,7 @@ class CellFigures(Struct, frozen=True, kw_only=True):
     left: dict[str, int]  # the same by kind of op
     sqnr_db: float | None
     top1_agreement: float | None
+    accuracy: Accuracy | None = None
     warnings: tuple[str, ...]  # codes
 
 
@@ -106,7 +109,7 @@ class ComparedCell(Struct, frozen=True, kw_only=True):
     reason: str | None = None  # why times are not compared, or not decided
     size_change: float | None = None
     memory_change: Interval | None = None
-    accuracy_change: None = None
+    accuracy_change: Interval | None = None  # HEAD's minus BASE's; of an error as a part of BASE's
     ops_change: int | None = None  # so many more ops are left on the CPU
     fidelity_change: FidelityChange | None = None
     base: CellFigures | None = None

@@ -74,6 +74,7 @@ class Planned(Struct, frozen=True, tag_field="event", tag="planned"):
     failed: tuple[FailedVariant, ...]
     devices: tuple[DeviceState, ...]
     cells: tuple[PlannedCell, ...]
+    references: tuple[PlannedCell, ...] = ()  # evaluated only, where no cell can be what drops are against
 
 
 class SystemFacts(Struct, frozen=True, tag_field="event", tag="system_facts"):
@@ -103,6 +104,26 @@ class Launched(Struct, frozen=True, tag_field="event", tag="launched"):
     outputs: tuple[StoredOutput, ...] = ()
 
 
+class Labelled(Struct, frozen=True, tag_field="event", tag="labelled"):
+    """The labels of the samples that variants are evaluated on: the number of each sample's class."""
+
+    sha256: str  # of the samples and labels: as of an Evaluation
+    labels: StoredOutput  # shape (samples,)
+
+
+class Evaluated(Struct, frozen=True, tag_field="event", tag="evaluated"):
+    """What was kept of some samples of a cell's evaluation.
+
+    keep: "classes" (the indices of the five largest values, -1 where outputs are not finite), "mse" or "mae"
+    (a sample's error), "outputs", or "scores", which a user's metric gave them.
+    """
+
+    cell: str
+    first: int  # the number of the first of these samples
+    keep: str
+    outputs: tuple[StoredOutput, ...]
+
+
 class Ended(Struct, frozen=True, tag_field="event", tag="ended"):
     """A cell has ended."""
 
@@ -124,13 +145,15 @@ class Finished(Struct, frozen=True, tag_field="event", tag="finished"):
     interrupted: bool
 
 
-Event = Started | Planned | SystemFacts | Launched | Ended | Lost | Finished
+Event = Started | Planned | Labelled | SystemFacts | Launched | Evaluated | Ended | Lost | Finished
 
 KINDS: Mapping[str, type[Event]] = {
     "started": Started,
     "planned": Planned,
     "system_facts": SystemFacts,
+    "labelled": Labelled,
     "launched": Launched,
+    "evaluated": Evaluated,
     "ended": Ended,
     "lost": Lost,
     "finished": Finished,

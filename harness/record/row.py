@@ -15,8 +15,10 @@ from harness.record.variant import Side, Warning
 Status = Literal["ok", "partial", "fallback", "skipped", "unavailable", "refused", "crashed", "timeout"]
 
 __all__ = [
+    "Accuracy",
     "BaselineName",
     "Compiled",
+    "Drop",
     "Fidelity",
     "Interval",
     "Latency",
@@ -83,6 +85,22 @@ class Fidelity(Struct, frozen=True):
     collapsed: bool = False
 
 
+class Drop(Interval, frozen=True):
+    """How much worse than float32, on the same samples, with its 95 % interval. Above 0 is worse."""
+
+    reference: str
+    samples: int  # that both were evaluated on
+
+
+class Accuracy(Interval, frozen=True, kw_only=True):
+    """How well a cell does on labelled samples, with its 95 % interval (docs/accuracy.md)."""
+
+    metric: str  # top1, top5, mse, mae, or package.module:callable
+    samples: int
+    not_finite: int = 0  # samples whose outputs are NaN or infinite
+    drop: Drop | None
+
+
 class Compiled(Struct, frozen=True):
     """The compiled file that ran instead of the variant's own."""
 
@@ -127,5 +145,5 @@ class Row(Struct, frozen=True, kw_only=True):
     throughput_per_s: float | None = None
     speedup: Speedup | None
     fidelity: Fidelity | None
-    accuracy: None = None
+    accuracy: Accuracy | None = None
     warnings: tuple[Warning, ...]

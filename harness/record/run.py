@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from delegates.wire import Output
 from harness.record.cell import CellRun
 from harness.record.device import DeviceState
 from harness.record.document import Document, Git, Host
@@ -25,6 +26,7 @@ class Asked(Struct, frozen=True):
     threads: tuple[int, ...] = ()
     calibration: str | None = None
     dataset: str | None = None
+    metric: str | None = None
     batch: int = 1
     shapes: tuple[str, ...] = ()
     signatures: tuple[str, ...] = ()
@@ -40,6 +42,7 @@ class Header(Struct, frozen=True):
     host: Host
     budget_s: float | None = None
     precision: float | None = None  # a fraction: 0.01 is 1 %
+    accuracy_precision: float | None = None  # the same, of the drop
     baseline: str | None = None  # as asked for: VARIANT[/DELEGATE][@DEVICE]
     git: Git | None = None  # None: not in a repository, or git could not be asked
     tags: Mapping[str, str] = {}
@@ -58,8 +61,10 @@ class Run(Struct, frozen=True):
     failed: tuple[FailedVariant, ...]
     devices: tuple[DeviceState, ...]
     cells: tuple[CellRun, ...]
+    references: tuple[CellRun, ...] = ()  # float32 on machines that have no such cell: evaluated only
     finished_at: str | None = None
     interrupted: bool = False
     exported: Document | None = None  # the stored document of a run without events, by an older qbench
+    labels: Mapping[str, Output] = {}  # of samples that variants were evaluated on, by Evaluation.sha256
     damage: tuple[str, ...] = ()  # stored parts that can no longer be read and belong to no known cell
     pooled: tuple[Run, ...] = ()  # the runs it was pooled from

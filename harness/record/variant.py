@@ -74,6 +74,7 @@ class Variant(Struct, frozen=True):
     side: Side | None = None
     shape: str | None = None  # as asked for, with the names of its inputs: see Subject
     signature: str | None = None  # as asked for
+    evaluation: Evaluation | None = None  # None: there are no labels
 
 
 class FailedVariant(Struct, frozen=True):
@@ -94,6 +95,22 @@ class FidelitySamples(Struct, frozen=True):
     samples: int
     how: Literal["dataset", "held-back", "calibration", "random", "built-in"]
     calibrated_on: int = 0  # how many of a dataset's samples were also used for calibration
+
+
+SCORES = "scores"  # what is kept of samples that a user's own metric has scored
+METRICS = ("top1", "top5", "mse", "mae")  # a user's own is package.module:callable
+
+
+class Evaluation(Struct, frozen=True):
+    """The samples and the metric of a variant's accuracy (docs/accuracy.md)."""
+
+    source: str  # as the user gave it, or "built-in"
+    samples: int
+    metric: str  # top1, top5, mse, mae, or package.module:callable
+    sha256: str | None = None  # of the samples and labels
+    how: str | None = None  # how they were made to fit, such as "resized to 96x96, scaled to [0, 1]"
+    excluded: int = 0  # samples that were left out because something was calibrated on them
+    problem: str | None = None  # why nothing can be evaluated
 
 
 class Model(Struct, frozen=True):

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from harness.analysis.conclusion import could_be_one
 from harness.record import Latency, Row
-from harness.report import figures
+from harness.report import accuracy, figures
 from harness.report.cells import is_software
 
 Tone = Literal["", "good", "caution", "bad", "dim"]
@@ -67,12 +67,15 @@ def columns(
     optional = {
         "delegate": not ("delegate" in dropped and one_delegate(block)),
         "threads": not one_thread_count(block),
-        "top1": "top1" not in dropped and any(_top1(row) is not None for row in block),
+        "top1": "top1" not in dropped and shows_agreement(block),
+        "accuracy": "accuracy" not in dropped and any(row.accuracy for row in block),
+        "change": "change" not in dropped and any(row.accuracy and row.accuracy.drop for row in block),
     }
     every = [
         *_what(best),
         *_sizes(unit.size),
         *_times(unit.time, "brackets" not in dropped),
+        *_accuracy(block, "brackets" not in dropped),
         *_quality(unit.memory),
     ]
     return [column for column in every if optional.get(column.key, column.key not in dropped)]
@@ -88,10 +91,15 @@ def one_thread_count(block: Sequence[Row]) -> bool:
     return len({row.threads for row in block}) == 1
 
 
+def shows_agreement(block: Sequence[Row]) -> bool:
+    """Return whether the share of samples with float32's class is to be shown: not beside their accuracy."""
+    return any(_top1(row) is not None for row in block) and not any(row.accuracy for row in block)
+
+
 def classes_differ(row: Row) -> bool:
     """Return whether the top-1 class differs from the reference's in some sample."""
     same = _top1(row)
-    return same is not None and same < 1
+    return same is not None and same < 1 and row.accuracy is None
 
 
 def glyph(status: str) -> str:
@@ -133,6 +141,26 @@ def _times(unit: figures.Unit, wide: bool) -> list[Column]:
 
     interval = "speedup\n[95 %]" if wide else "speedup\n± 95 %"
     return [time("median"), time("p90"), Column("speedup", interval, lambda row: _speedup(row, wide))]
+
+
+def _accuracy(block: Sequence[Row], wide: bool) -> list[Column]:
+    """Return the accuracy and its change against float32."""
+    first = next((row.accuracy for row in block if row.accuracy is not None), None)
+    if first is None:
+        return []
+    unit, of = accuracy.unit(first), "%" if accuracy.is_share(first) else ""
+    bounds = f"{unit} [95 %]".lstrip() if wide else unit or "± 95 %"
+    return [
+        Column(
+            "accuracy", f"{accuracy.metric(first)}\n{of}", lambda row: Shown(accuracy.value(row.accuracy))
+        ),
+        Column("change", f"change\n{bounds}", lambda row: _change(row, wide)),
+    ]
+
+
+def _change(row: Row, wide: bool) -> Shown:
+    worse = row.accuracy is not None and accuracy.is_worse(row.accuracy)
+    return Shown(accuracy.change(row.accuracy, wide=wide), "bad" if worse else "")
 
 
 def _quality(unit: figures.Unit) -> list[Column]:

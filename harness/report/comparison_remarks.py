@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from harness.analysis.conclusion import NO_WINNERS
 from harness.record import Interval, subject
 from harness.record.comparison import CellFigures, ComparedCell, Comparison
-from harness.report import figures
+from harness.report import accuracy, figures
 from harness.report.changes import cell_name, change, limit, percent, slowdown
 from harness.report.figures import clean
 from harness.report.paragraphs import Paragraph
@@ -33,7 +33,9 @@ def paragraphs(comparison: Comparison) -> list[Paragraph]:
         for text in _changes(cell, comparison.limits.within):
             changed.setdefault(text, []).append(cell)
     lines = tuple(f"{_names(cells, several)}: {text}" for text, cells in changed.items())
-    nothing = Paragraph("Nothing else changed clearly: status, size, memory, ops, fidelity", tone="plain")
+    nothing = Paragraph(
+        "Nothing else changed clearly: status, size, memory, ops, accuracy, fidelity", tone="plain"
+    )
     return [
         Paragraph("What else changed", lines=lines) if lines else nothing,
         *_of_times(comparison, several),
@@ -57,6 +59,9 @@ def _changes(cell: ComparedCell, within: float) -> Iterator[str]:
         yield f"size {sizes[0]} → {sizes[1]} {unit[0]} ({percent(cell.size_change)})"
     if cell.memory_change and _is_clear(cell.memory_change, within):
         yield f"peak memory {change(cell.memory_change)}"
+    moved = cell.accuracy_change
+    if moved is not None and _is_clear(moved, 0.0):
+        yield accuracy.compared(cell)
     yield from _fidelity(cell, base, head)
     for one, other, what in ((head, base, "new"), (base, head, "gone")):
         codes = [code for code in one.warnings if code in _OF_OUTPUTS and code not in other.warnings]

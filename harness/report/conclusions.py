@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from harness.analysis.conclusion import Conclusion, barred_by
 from harness.analysis.distance import ENOUGH_SAMPLES
 from harness.record import Row, subject
-from harness.report import figures
+from harness.report import accuracy, figures
 from harness.report.cells import delegate_on_device, on_threads
 from harness.report.figures import clean
 from harness.report.paragraphs import Paragraph
@@ -78,8 +78,14 @@ def _speed(row: Row) -> str:
 
 
 def _price(row: Row) -> str:
-    """Return "SQNR 39.6 dB, top-1 same in 75.0% (on 4 samples only)", or "outputs not compared"."""
+    """Return the accuracy with its change; without one, the fidelity, or "outputs not compared".
+
+    "SQNR 39.6 dB, top-1 same in 75.0% (on 4 samples only)"
+    """
     fidelity = row.fidelity
+    if row.accuracy is not None:
+        noise = "" if fidelity is None or fidelity.sqnr_db is None else f", SQNR {figures.sqnr(fidelity)} dB"
+        return accuracy.price(row.accuracy) + noise
     if fidelity is None:
         return "outputs not compared"
     same, shown = fidelity.top1_agreement, figures.sqnr(fidelity)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.record import subject
 from harness.record.comparison import ComparedCell, Comparison, Gate, Limits
-from harness.report import figures
+from harness.report import accuracy, figures
 from harness.report.changes import cell_name, change, limit, percent, slowdown
 from harness.report.figures import clean
 
@@ -46,6 +46,8 @@ def _found(cell: ComparedCell, gate: Gate, limits: Limits, open_: bool) -> str:
         return f"size {_size(cell)}, {over} {limit(limits.size or 0)}"
     if gate == "memory":
         return f"peak memory {change(cell.memory_change)}, {over} {limit(limits.memory or 0)}"
+    if gate == "accuracy":
+        return f"{accuracy.compared(cell)}, {over} {limit(limits.accuracy or 0)}"
     told = "no ratio" if cell.ratio is None else change(slowdown(cell.ratio))
     return f"time {told}, {over} {limit(limits.latency or 0)}"
 
@@ -53,6 +55,8 @@ def _found(cell: ComparedCell, gate: Gate, limits: Limits, open_: bool) -> str:
 def _why_open(cell: ComparedCell, gate: Gate, other_machine: bool) -> str:
     if gate in ("size", "ops"):
         return "not known of both runs"
+    if gate == "accuracy" and cell.accuracy_change is None:
+        return "not known of both runs, or not by the same metric"
     if gate in ("latency", "memory") and other_machine:
         return "the runs are from different machines"
     return _why_no_time(cell) if gate == "latency" else ""

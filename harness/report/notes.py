@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from harness.analysis.sides import document_of, has_sides
 from harness.record import Document, Row, Warning
-from harness.report import samples
+from harness.report import accuracy, samples
 from harness.report.columns import glyph
 from harness.report.figures import clean, some
 from harness.report.grouping import name_cells
@@ -31,6 +31,7 @@ def paragraphs(document: Document) -> list[Paragraph]:
     tags = ", ".join(f"{name}={value}" for name, value in document.tags.items())
     return [
         *([Paragraph(text, tone="dim")] if reference else []),
+        *accuracy.paragraph(document),
         *_paragraphs(_reasons(rows), rows),
         *_paragraphs(_warnings(rows), rows),
         *_of_base(document, rows),

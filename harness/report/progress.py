@@ -78,6 +78,10 @@ class ProgressBar:
         groups = self._groups.get(machine, {})
         if progress.group not in groups or machine not in self._bars:
             return
+        if progress.evaluated:
+            evaluated = brief(clean(progress.evaluated), 2 * _LONGEST_NAME)
+            self._progress.update(self._bars[machine], detail=f"accuracy of {evaluated}")
+            return
         groups[progress.group] = progress
         done = sum(p.done_s for p in groups.values())
         total = sum(p.total_s for p in groups.values())

@@ -25,7 +25,10 @@ from harness.report.paragraphs import Paragraph
 # The order in which columns are dropped if the terminal is too narrow. "brackets" is the long form of the
 # interval. "delegate" is dropped only if all cells of a block share one, which the title then names, and
 # "top1" only if it is 100 % everywhere.
-DROPS = ("brackets", "top1", "delegate", "p90", "memory", "fidelity", "ops", "size", "size_ratio")
+DROPS = (
+    *("brackets", "top1", "delegate", "p90", "memory", "fidelity", "ops", "accuracy", "size", "size_ratio"),
+    "change",
+)
 
 _STYLES = {"": "", "good": "green", "caution": "yellow", "bad": "red", "dim": "dim"}
 _HEADS = {"strong": "bold", "dim": "dim", "plain": ""}

@@ -21,6 +21,7 @@ _FLAGS: Mapping[str, str] = {
     "threads": "--threads",
     "calibration": "--calibration",
     "dataset": "--dataset",
+    "metric": "--metric",
     "batch": "--batch",
     "shapes": "--shape",
     "signatures": "--signature",
@@ -29,6 +30,7 @@ _FLAGS: Mapping[str, str] = {
 _FLAGS_OF_HEADER: Mapping[str, str] = {
     "budget_s": "--budget",
     "precision": "--precision",
+    "accuracy_precision": "--accuracy-precision",
     "baseline": "--baseline",
 }
 
@@ -54,6 +56,8 @@ def options_of(run: Run, given: Options, named: Collection[str]) -> Options:
             f"run {header.run_id} did not record its options; repeat them after --resume: {_likely(run)}"
         )
     recorded = {name: getattr(header, name) for name in _FLAGS_OF_HEADER}
+    if recorded["accuracy_precision"] is None:  # as of runs that evaluated nothing
+        del recorded["accuracy_precision"]
     if header.options is not None:
         recorded |= structs.asdict(header.options)
     flags = {**_FLAGS, **_FLAGS_OF_HEADER}

@@ -21,7 +21,14 @@ from harness.store.index import CellEntry, CellFilter, RunEntry, RunFilter
 Note = Callable[[str], None]
 NEWEST = 200  # runs, unless another limit is asked for
 _ASKED = 8  # pairs of runs that are opened to say what differs; the steps of the newest ones
-_OF_NO_EFFECT = ("interrupted", "parts that can't be read", "fidelity samples", "budget", "precision")
+_OF_NO_EFFECT = (
+    "interrupted",
+    "parts that can't be read",
+    "fidelity samples",
+    "evaluated",
+    "budget",
+    "precision",
+)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from delegates.wire import Done, Failure, Launch, Progress, Request, SystemInfo
+from delegates.wire import Done, Evaluated, Failure, Launch, Progress, Request, SystemInfo
 from harness.devices.machines import LOCAL, Machine
 from harness.devices.transports.connection import Connection
 from harness.errors import DeviceError
@@ -128,6 +128,10 @@ class Measuring:
                 launch = self._cells.accept(request, message)
                 if launch is not None:
                     self._writer.launched(launch.job, launch)
+        elif isinstance(message, Evaluated):
+            with self._recording():
+                if self._cells.accept_evaluated(request, message):
+                    self._writer.evaluated(message)
         elif isinstance(message, Failure):
             with self._recording():
                 ended = self._cells.fail(request, message)

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from delegates.wire import DEFAULT_BUDGET_S, DEFAULT_PRECISION
+from delegates.wire import DEFAULT_ACCURACY_PRECISION, DEFAULT_BUDGET_S, DEFAULT_PRECISION
 from harness.config.profiles import MOST_THREADS
+from harness.config.sources import is_callable
 from harness.devices.timeouts import Timeouts
 from harness.errors import ConfigError
 from harness.record import Cell
 from harness.record.shapes import Shapes, as_text, read_sweep
+from harness.record.variant import METRICS
 
 SHORTEST_BUDGET_S = 0.01
 LONGEST_BUDGET_S = 86_400.0  # one day
@@ -36,6 +38,8 @@ class Options:
     threads: Sequence[int] = ()
     calibration: Any = None  # what --calibration takes, or data: see quantize.calibration.as_source
     dataset: Any = None
+    metric: str | None = None  # top1, top5, mse, mae or package.module:callable; None: what fits the labels
+    accuracy_precision: float = DEFAULT_ACCURACY_PRECISION  # 0: evaluate all samples
     trust_model: bool = False
     devices_file: str | None = None  # that --devices-file named; stored with the run
     baseline: str | None = None  # VARIANT[/DELEGATE][@DEVICE]
@@ -56,8 +60,11 @@ class Options:
             raise ConfigError("model: at least one expected")
         _check("budget_s", self.budget_s, float, SHORTEST_BUDGET_S, LONGEST_BUDGET_S)
         _check("precision", self.precision, float, 0, 1)
+        _check("accuracy_precision", self.accuracy_precision, float, 0, 1)
         _check("batch", self.batch, int, 1, math.inf)
         read_sweep(self.shapes)
+        if self.metric is not None and self.metric not in METRICS and not is_callable(str(self.metric)):
+            raise ConfigError(f"metric: {', '.join(METRICS)} or package.module:callable, not {self.metric!r}")
         for number in self.threads:
             _check("threads", number, int, 1, MOST_THREADS)
         if self.wait_s is not None:

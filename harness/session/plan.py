@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,7 +16,7 @@ from harness.config import DelegateSpec, DeviceProfile
 from harness.config.standard import STANDARD
 from harness.devices.transports.run_once import run_once
 from harness.errors import ConfigError
-from harness.quantize import MadeVariant, VariantSet
+from harness.quantize import EvaluationSet, MadeVariant, VariantSet
 from harness.record import (
     Cell,
     CellRun,
@@ -61,6 +61,7 @@ class CellPlan:
     inputs: Path | None = None  # .npz of sample inputs
     ended: Ended | None = None  # why it won't be measured
     make: ToMake | None = None  # what is yet to be made, if nothing was to be
+    evaluation: EvaluationSet | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Plan:
     models: tuple[VariantSet, ...]
     devices: tuple[Device, ...]
     cells: tuple[CellPlan, ...]
+    references: tuple[CellPlan, ...] = ()  # evaluated only: see session.references
 
     def narrowed(self, only: Callable[[Cell], bool]) -> Plan:
         """Return the plan with only some cells, and the models, variants and devices that have one."""
@@ -80,11 +82,21 @@ class Plan:
         """Return the event that stores the plan."""
         return Planned(
             models=tuple({(made.model.name, made.model.side): made.model for made in self.models}.values()),
-            variants=tuple(one.variant for made in self.models for one in made.variants),
+            variants=self._variants(),
             failed=tuple(failed for made in self.models for failed in made.failed),
             devices=tuple(device.state for device in self.devices),
             cells=tuple(_as_planned(plan) for plan in self.cells),
+            references=tuple(_as_planned(plan) for plan in self.references),
         )
+
+    def _variants(self) -> tuple[Variant, ...]:
+        """Return the variants of all models, and those of references that no cell has."""
+        found = [one.variant for made in self.models for one in made.variants]
+        for one in self.references:
+            assert isinstance(one.cell.variant, Variant)
+            if one.cell.variant not in found:
+                found.append(one.cell.variant)
+        return tuple(found)
 
     def as_run(self, header: Header) -> Run:
         """Return the run as it stands before anything is measured."""
@@ -163,9 +175,7 @@ class _Planner:
         """Return the cells of one model's variants; those of variants that could not be made come last."""
         cells = [(_cell(one.variant, device, spec, threads), one) for one in made.variants]
         failed = [(_cell(one, device, spec, threads), one.reason) for one in made.failed]
-        plans = [
-            self._plan_made(cell, device, spec, one, made.inputs) for cell, one in cells if self._wants(cell)
-        ]
+        plans = [self._plan_made(cell, device, spec, one, made) for cell, one in cells if self._wants(cell)]
         for name, place in made.missing.items():
             missing = FailedVariant(
                 made.model.name,
@@ -187,10 +197,10 @@ class _Planner:
         device: Device,
         spec: DelegateSpec,
         made: MadeVariant,
-        all_inputs: Mapping[str, Path],
+        of: VariantSet,
     ) -> CellPlan:
         """Return the plan of a cell whose variant could be made."""
-        variant, inputs = made.variant, all_inputs.get(made.variant.name)
+        variant, inputs = made.variant, of.inputs.get(made.variant.name)
         skipped = ACCELERATORS[spec.name].skips(variant.scheme or "", variant.custom_ops)
         if skipped is not None:
             return CellPlan(cell, device, spec, ended=Skipped(skipped))
@@ -206,7 +216,8 @@ class _Planner:
         if missing is not None:
             return CellPlan(cell, device, spec, path, inputs, Unavailable(missing))
         expected = self._expectations.of(path, spec, device.probed.runtime)
-        return CellPlan(replace(cell, expected=expected), device, spec, path, inputs)
+        cell = replace(cell, expected=expected)
+        return CellPlan(cell, device, spec, path, inputs, evaluation=of.evaluation)
 
     def _compile(
         self, made: MadeVariant, spec: DelegateSpec, missing: str | None

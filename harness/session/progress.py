@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from delegates.wire import Failure, Job, Launch, Request
+from delegates.wire import Evaluated, Failure, Job, Launch, Request
 from harness.record import Done, Ended
 from harness.record.ended import of_failure
+
+_MOST_VALUES = 1 << 24  # of an evaluation that a device may send; home asks for a quarter of it
 
 
 @dataclass
@@ -16,6 +19,8 @@ class CellProgress:
 
     launches: set[int] = field(default_factory=set)  # by number
     has_outputs: bool = False
+    evaluated: int = 0  # samples
+    values: int = 0  # that were kept of them
     ended: Ended | None = None
 
     def lacks(self, launches: int) -> bool:
@@ -46,6 +51,22 @@ class Cells:
         cell.has_outputs = bool(launch.outputs)
         return launch
 
+    def accept_evaluated(self, request: Request, part: Evaluated) -> bool:
+        """Return whether a part of a cell's evaluation is to be recorded: it has the next of its samples."""
+        cell = self._asked(request, part.job)
+        asked = next((job.evaluation for job in request.jobs if job.id == part.job), None)
+        if cell is None or asked is None or part.keep != asked.keep:
+            return False
+        end = part.first + part.outputs[0].shape[0]
+        # A request that is repeated after a lost link begins anew, and its parts may end elsewhere.
+        if not part.first <= cell.evaluated < end <= asked.samples:
+            return False
+        cell.values += sum(math.prod(output.shape) for output in part.outputs)
+        if cell.values > _MOST_VALUES:
+            return False
+        cell.evaluated = end
+        return True
+
     def fail(self, request: Request, failure: Failure) -> Ended | None:
         """End the cell that failed, and return how. None if it was not asked for or has ended already."""
         cell = self._asked(request, failure.job)
@@ -57,17 +78,36 @@ class Cells:
     def rest(self, request: Request) -> Request:
         """Return a request for what is missing: all models with a cell that has too few launches.
 
-        All cells of such a model are measured again: only launches that took turns can be compared.
+        All cells of such a model are measured again: only launches that took turns can be compared. If only
+        evaluations are missing, nothing is timed.
         """
-        open_ = {job.group for job in request.jobs if self._cells[job.id].lacks(request.min_launches)}
+        open_ = {
+            job.group for job in request.jobs if job.timed and self._cells[job.id].lacks(request.min_launches)
+        }
         jobs = [j for j in request.jobs if j.group in open_ and self._cells[j.id].ended is None]
         last = max((n for job in request.jobs for n in self._cells[job.id].launches), default=-1)
+        if not jobs:
+            jobs = self._without_evaluation(request)
+            return replace(request, jobs=jobs, first_launch=last + 1, budget_s=0.0)
         return replace(request, jobs=jobs, first_launch=last + 1)
+
+    def _without_evaluation(self, request: Request) -> list[Job]:
+        """Return the jobs of all groups with a cell that has not ended and lacks samples of its evaluation.
+
+        A slow one may lack them because it had enough: then it stops again where it did.
+        """
+        going = [job for job in request.jobs if self._cells[job.id].ended is None]
+        groups = {
+            job.group
+            for job in going
+            if job.evaluation and self._cells[job.id].evaluated < job.evaluation.samples
+        }
+        return [job for job in going if job.group in groups]
 
     def lose(self, request: Request, stage: str, reason: str) -> list[tuple[str, Ended]]:
         """End the cells that lack launches because their machine was lost. Returns their ids and ends."""
         return self._end(
-            request.jobs,
+            [job for job in request.jobs if job.timed],
             lambda cell: cell.lacks(request.min_launches),
             lambda job: of_failure(Failure(job.id, 0, stage, reason)),
         )

@@ -26,7 +26,9 @@ from harness.session.measuring import Measuring
 from harness.session.options import Options
 from harness.session.plan import Device, Plan, make_plan
 from harness.session.probing import note_left_out, probing, used_profiles
+from harness.session.references import with_references
 from harness.session.resuming import Resumed
+from harness.session.scoring import score_all
 from harness.session.stored import shown_together
 from harness.session.watcher import Watcher
 
@@ -69,6 +71,7 @@ class Work:
             host=host.describe(),
             budget_s=options.budget_s,
             precision=options.precision,
+            accuracy_precision=options.accuracy_precision,
             baseline=options.baseline,
             git=git.state(Path.cwd()),
             tags=options.tags,
@@ -109,7 +112,9 @@ def _run(work: Work, watcher: Watcher) -> Outcome:
             raise
         with writer:
             writer.planned(plan.as_event())
+            record_labels(writer, plan)
             interrupted = _measure(writer, tasks, watcher)
+            score_all(plan, writer, watcher.note)
             writer.finished(_now(), interrupted)
             return _outcome(writer, options.results, watcher.note, work.resumed)
 
@@ -135,6 +140,7 @@ def plan_run(
     else:
         check_baseline(plan.as_run(header))
         baseline_ids = _baselines(plan.as_run(header))
+    plan = with_references(plan, models, opened)
     note_left_out(opened, used, watcher.note)
     return plan, baseline_ids
 
@@ -149,6 +155,14 @@ def _baselines(run: Run) -> set[str]:
 def _devices(profiles: Sequence[DeviceProfile], opened: Sequence[Machine]) -> list[Device]:
     machine_of = {profile.key: machine for machine in opened for profile in machine.profiles}
     return [Device(p, device_state(p, machine_of[p.key]), machine_of[p.key].answers[p.key]) for p in profiles]
+
+
+def record_labels(writer: store.Writer, plan: Plan) -> None:
+    """Record the labels of the samples that cells are evaluated on."""
+    sets = [one.evaluation for one in plan.cells if one.evaluation is not None]
+    for sha256, labels in {one.record.sha256: one.labels for one in sets}.items():
+        if sha256 is not None and labels is not None:
+            writer.labelled(sha256, labels)
 
 
 def _measure(writer: store.Writer, tasks: Sequence[Task], watcher: Watcher) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from msgspec import structs
 
@@ -32,16 +33,16 @@ def make_both(
 ) -> list[VariantSet]:
     """Make the variants of every selected model; if BASE has other models, those of both sides.
 
-    convert: False leaves out those that are not in the cache.
+    convert: False leaves out those that are not in the cache, and the samples that are evaluated.
     Raises QbenchError; ModelError if BASE has nothing to compare a model with.
     """
     if base.sources is None:
-        return variants.make_all(options, config, oldest_runtime, watcher, convert=convert)
+        return variants.make_all(options, config, oldest_runtime, watcher, convert=convert, evaluated=convert)
     of_base = base.sources
 
     def made(source: ModelSource, point: Options, asked: Sequence[str]) -> list[VariantSet]:
         wanted = replace(point, variants=asked)
-        return variants.make(source, wanted, config, oldest_runtime, watcher, convert)
+        return variants.make(source, wanted, config, oldest_runtime, watcher, convert, convert)
 
     def both(point: Options) -> list[VariantSet]:
         asked = variants.asked(point)
@@ -97,14 +98,24 @@ def _like(head: VariantSet, other: VariantSet, asked: Sequence[str]) -> VariantS
     if _is_one_file(head) and _is_one_file(other):
         (one,), (name,) = other.variants, _names(head)
         variant = structs.replace(one.variant, name=name)
-        inputs = {name: other.inputs[old] for old in other.inputs}  # noqa: B035 - at most one
-        return replace(other, variants=(replace(one, variant=variant),), inputs=inputs)
+        return replace(
+            other,
+            variants=(replace(one, variant=variant),),
+            inputs=_under(name, other.inputs),
+            evaluation=other.evaluation
+            and replace(other.evaluation, inputs=_under(name, other.evaluation.inputs)),
+        )
     return replace(
         other,
         variants=tuple(one for one in other.variants if not asked or one.variant.name in asked),
         failed=tuple(one for one in other.failed if not asked or one.name in asked),
         missing={name: at for name, at in other.missing.items() if not asked or name in asked},
     )
+
+
+def _under(name: str, inputs: Mapping[str, Path]) -> dict[str, Path]:
+    """Return the file of the only variant under another name."""
+    return {name: path for path in inputs.values()}  # noqa: B035 - at most one
 
 
 def _with_shape(made: VariantSet, like: VariantSet) -> VariantSet:

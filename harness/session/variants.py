@@ -11,6 +11,7 @@ from harness.config import Config
 from harness.models import ModelSource, resolve_model
 from harness.quantize import VariantSet, make_variants
 from harness.quantize.calibration import as_source
+from harness.quantize.evaluation import with_evaluation
 from harness.quantize.separate import separate
 from harness.session import selection
 from harness.session.options import Options
@@ -31,17 +32,24 @@ def asked(options: Options) -> list[tuple[ModelSource, Sequence[str]]]:
 
 
 def make_all(
-    options: Options, config: Config, oldest_runtime: Oldest, watcher: Watcher, *, convert: bool = True
+    options: Options,
+    config: Config,
+    oldest_runtime: Oldest,
+    watcher: Watcher,
+    *,
+    convert: bool = True,
+    evaluated: bool = False,
 ) -> list[VariantSet]:
     """Make the variants of every selected model. Raises QbenchError.
 
     convert: False leaves out those that are not in the cache.
     oldest_runtime: major and minor version of the oldest runtime that has to load them, or a future of it.
+    evaluated: add the labelled samples that they are evaluated on, if there are any.
     """
 
     def made(point: Options) -> list[VariantSet]:
         sets = [
-            make(source, replace(point, variants=names), config, oldest_runtime, watcher, convert)
+            make(source, replace(point, variants=names), config, oldest_runtime, watcher, convert, evaluated)
             for source, names in asked(point)
         ]
         return selection.unique_sets([one for of_source in sets for one in of_source])
@@ -68,8 +76,12 @@ def make(
     oldest_runtime: Oldest,
     watcher: Watcher,
     convert: bool,
+    evaluated: bool,
 ) -> list[VariantSet]:
-    """Make the variants of one source, which may be a folder of several models, at one point of a sweep."""
+    """Make the variants of one source, which may be a folder of several models, at one point of a sweep.
+
+    evaluated: see `make_all`.
+    """
     ((shapes, signature),) = options.inputs()
     named = " ".join((source.name, *options.signatures, *options.shapes))
     variants = make_variants(
@@ -90,4 +102,6 @@ def make(
     if len(sets) > 1:
         names = ", ".join(one.model.name for one in sets)
         watcher.note(f"{source.source}: inputs or outputs differ, these are different models: {names}")
-    return sets
+    if not evaluated:
+        return sets
+    return [with_evaluation(one, source, options.dataset, options.metric) for one in sets]

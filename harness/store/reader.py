@@ -10,7 +10,7 @@ from typing import BinaryIO
 import msgspec
 from msgspec import structs
 
-from delegates.wire import MAX_LINE_BYTES, Launch, Output
+from delegates.wire import MAX_LINE_BYTES, Evaluated, Launch, Output
 from harness.errors import ResultsError
 from harness.record import (
     Cell,
@@ -117,6 +117,7 @@ class _Cell:
         self.planned = planned
         self.ended: Ended = planned.ended or Pending()
         self.launches: list[Launch] = []
+        self.evaluated: list[Evaluated] = []
         self.damage: list[str] = []
 
     def launched(self, event: events.Launched, opener: chunks.Opener) -> None:
@@ -128,6 +129,17 @@ class _Cell:
             self.damage.append(f"launch {number} can't be read from {chunks.SAMPLES}: {error}")
         else:
             self.launches.append(replace(launch, outputs=self._outputs(event, opener)))
+
+    def add_evaluated(self, event: events.Evaluated, opener: chunks.Opener) -> None:
+        """Add what was kept of some samples, or note its damage."""
+        try:
+            outputs = [chunks.restore_output(opener, stored) for stored in event.outputs]
+        except chunks.DamagedError as error:
+            self.damage.append(
+                f"its evaluation from sample {event.first} on can't be read from {chunks.OUTPUTS}: {error}"
+            )
+        else:
+            self.evaluated.append(Evaluated(event.cell, event.first, event.keep, outputs))
 
     def _outputs(self, event: events.Launched, opener: chunks.Opener) -> list[Output]:
         """Return all outputs of a launch, or none if one is damaged: they are compared by position."""
@@ -151,7 +163,7 @@ class _Cell:
             expected=planned.expected,
             side=planned.side,
         )
-        return CellRun(cell, tuple(self.launches), self.ended, tuple(self.damage))
+        return CellRun(cell, tuple(self.launches), self.ended, tuple(self.damage), tuple(self.evaluated))
 
 
 class _Reading:
@@ -164,6 +176,7 @@ class _Reading:
         self._finished: events.Finished | None = None
         self._devices: _Devices = {}
         self._cells: dict[str, _Cell] = {}
+        self._labels: dict[str, Output] = {}
 
     def apply(self, event: events.Event) -> None:
         """Apply one event. Raises KeyError for names that were not planned, ValueError for bad values."""
@@ -174,6 +187,10 @@ class _Reading:
                 self._apply_facts(event)
             case events.Launched():
                 self._cells[event.cell].launched(event, self._opener)
+            case events.Labelled():
+                self._labels[event.sha256] = chunks.restore_output(self._opener, event.labels)
+            case events.Evaluated():
+                self._cells[event.cell].add_evaluated(event, self._opener)
             case events.Ended():
                 self._cells[event.cell].ended = event.how
             case events.Lost():
@@ -195,18 +212,24 @@ class _Reading:
             variants=self._plan.variants,
             failed=self._plan.failed,
             devices=tuple(self._devices.values()),
-            cells=tuple(cell.run(variants, self._devices) for cell in self._cells.values()),
+            cells=self._runs(self._plan.cells, variants),
+            references=self._runs(self._plan.references, variants),
             finished_at=None if self._finished is None else self._finished.finished_at,
             interrupted=self._finished is not None and self._finished.interrupted,
+            labels=self._labels,
             damage=tuple(self.damage),
         )
 
+    def _runs(self, planned: Sequence[events.PlannedCell], variants: _Variants) -> tuple[CellRun, ...]:
+        return tuple(self._cells[id].run(variants, self._devices) for id in {one.id: None for one in planned})
+
     def _apply_plan(self, plan: events.Planned) -> None:
         variants, devices = _variants(plan), {(device.name, device.side): device for device in plan.devices}
-        for cell in plan.cells:  # raises KeyError for an unknown name
+        cells = (*plan.cells, *plan.references)
+        for cell in cells:  # raises KeyError for an unknown name
             _ = _variant(cell, variants), _device(cell, devices)
         self._plan, self._devices = plan, devices
-        self._cells = {cell.id: _Cell(cell) for cell in plan.cells}
+        self._cells = {cell.id: _Cell(cell) for cell in cells}
 
     def _apply_facts(self, facts: events.SystemFacts) -> None:
         """Apply a machine's facts to its devices in the plan.

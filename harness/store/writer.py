@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from delegates.wire import Launch
+from delegates.wire import Evaluated, Launch, Output
 from harness.errors import ResultsError
 from harness.record import Ended, Header, Run, events
 from harness.record.plain import plain_struct
@@ -92,7 +92,7 @@ class Writer:
     def launched(self, cell_id: str, launch: Launch) -> None:
         """Record a launch of a cell."""
         time_bytes, samples = pack_samples(launch)
-        outputs = [(output, pack_output(output)) for output in launch.outputs]
+        outputs = _packed(launch.outputs)
         bare = replace(launch, blocks_ns=[], cpu_time_ns=[], end_to_end_ns=[], outputs=[])
         with self._lock:
             batch = _Batch(self._ends)
@@ -106,12 +106,23 @@ class Writer:
                     end_to_end=len(launch.end_to_end_ns),
                     time_bytes=time_bytes,
                     samples=batch.chunk(SAMPLES, samples),
-                    outputs=tuple(
-                        events.StoredOutput(o.name, tuple(o.shape), o.subsampled, batch.chunk(OUTPUTS, data))
-                        for o, data in outputs
-                    ),
+                    outputs=batch.outputs(outputs),
                 ),
             )
+
+    def labelled(self, sha256: str, labels: Output) -> None:
+        """Record the labels of the samples that variants are evaluated on. sha256: of both."""
+        packed = _packed([labels])
+        with self._lock:
+            batch = _Batch(self._ends)
+            self._take(batch, events.Labelled(sha256, batch.outputs(packed)[0]))
+
+    def evaluated(self, part: Evaluated) -> None:
+        """Record what was kept of some samples of a cell's evaluation."""
+        packed = _packed(part.outputs)
+        with self._lock:
+            batch = _Batch(self._ends)
+            self._take(batch, events.Evaluated(part.job, part.first, part.keep, batch.outputs(packed)))
 
     def ended(self, cell_id: str, how: Ended) -> None:
         """Record how a cell ended."""
@@ -260,6 +271,17 @@ class _Batch:
     def chunk(self, name: str, data: bytes) -> events.Chunk:
         """Append a chunk to a file, and return where it is."""
         return events.Chunk(self.add(name, data), len(data), zlib.crc32(data))
+
+    def outputs(self, packed: Sequence[tuple[Output, bytes]]) -> tuple[events.StoredOutput, ...]:
+        """Append the values of output tensors, and return where they are."""
+        return tuple(
+            events.StoredOutput(one.name, tuple(one.shape), one.subsampled, self.chunk(OUTPUTS, data))
+            for one, data in packed
+        )
+
+
+def _packed(outputs: Iterable[Output]) -> list[tuple[Output, bytes]]:
+    return [(output, pack_output(output)) for output in outputs]
 
 
 def _line(event: events.Event) -> bytes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.errors import CellNotFound, ConfigError
-from harness.record import BaselineName, Fidelity, Row, Status, Warning, subject
+from harness.record import Accuracy, BaselineName, Fidelity, Row, Status, Warning, subject
 from qbench.estimates import Effort, Estimate, Undecided
 from qbench.testing.marks import Wanted, named
 from qbench.testing.outcomes import MEASURED, check_measured, end
@@ -86,6 +86,15 @@ class MeasuredCell:
     def fidelity(self) -> Fidelity | None:
         """How close the outputs come to those of the reference; None if they were not compared."""
         return self.row.fidelity
+
+    @property
+    def accuracy(self) -> Accuracy:
+        """How well it does on the labelled samples of `dataset`. Fails if that was not measured."""
+        if self.row.accuracy is None:
+            why = [one.message for one in self.row.warnings if one.code == "not-evaluated"]
+            told = why[0] if why else "no labels in dataset"
+            pytest.fail(f"the accuracy of {self} was not measured: {told}", pytrace=False)
+        return self.row.accuracy
 
     @property
     def warnings(self) -> tuple[Warning, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from delegates.wire import DEFAULT_ACCURACY_PRECISION
 from harness.errors import ConfigError
 from harness.record import BaselineName
 from qbench.given import names, shapes
@@ -27,6 +28,8 @@ ARGUMENTS = (
     "baseline",
     "calibration",
     "dataset",
+    "metric",
+    "accuracy_precision",
     "batch",
     "shape",
     "signature",
@@ -35,7 +38,7 @@ ARGUMENTS = (
     "precision",
 )
 _PARAMETERS = ARGUMENTS[:5]  # a parameter of a test with one of these names is that argument
-_NUMBERS = ("batch", "budget_s", "precision")
+_CHECKED = ("metric", "accuracy_precision", "batch", "shapes", "signatures", "budget_s", "precision")
 _LISTED = 8  # most cells named in an error message
 _FILES = (".tflite",)
 
@@ -55,6 +58,8 @@ class Wanted:
     baseline: BaselineName | None
     calibration: Any
     dataset: Any
+    metric: str | None
+    accuracy_precision: float
     batch: int
     shapes: tuple[str, ...]  # as --shape takes them, of one point
     signatures: tuple[str, ...]  # none or one
@@ -65,7 +70,7 @@ class Wanted:
     @property
     def run_key(self) -> tuple[object, ...]:
         """Return what must be equal for two cells to be measured in one run."""
-        data = (identity(self.calibration), identity(self.dataset))
+        data = (identity(self.calibration), identity(self.dataset), self.metric, self.accuracy_precision)
         inputs = (self.batch, self.shapes, self.signatures)
         return *data, *inputs, self.trust_model, self.budget_s, self.precision
 
@@ -118,6 +123,8 @@ def wanted(given: Mapping[str, Any], config: Config, settings: Settings) -> Want
         baseline=_baseline(given.get("baseline"), profile, delegate, threads, config),
         calibration=_rooted(given.get("calibration"), settings),
         dataset=_rooted(given.get("dataset"), settings),
+        metric=given.get("metric"),
+        accuracy_precision=given.get("accuracy_precision", DEFAULT_ACCURACY_PRECISION),
         batch=given.get("batch", 1),
         shapes=_given(shapes, "shape", given),
         signatures=_given(names, "signature", given),
@@ -125,10 +132,8 @@ def wanted(given: Mapping[str, Any], config: Config, settings: Settings) -> Want
         budget_s=given.get("budget_s", settings.budget_s),
         precision=given.get("precision", settings.precision),
     )
-    numbers = {name: getattr(found, name) for name in _NUMBERS}
-    options = Options(  # checks their ranges
-        **numbers, threads=(threads,), shapes=found.shapes, signatures=found.signatures
-    )
+    checked = {name: getattr(found, name) for name in _CHECKED}
+    options = Options(**checked, threads=(threads,))
     if len(options.inputs()) > 1:
         raise ConfigError("shape, signature: several are a sweep; a test has one cell")
     return found

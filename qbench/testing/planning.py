@@ -106,6 +106,8 @@ def options_of(batch: Batch, settings: Settings, results: Path) -> Options:
         variants_by_model=[_variants(batch, model) for model in batch.models],
         calibration=first.calibration,
         dataset=first.dataset,
+        metric=first.metric,
+        accuracy_precision=first.accuracy_precision if settings.timed else 1.0,
         trust_model=first.trust_model,
         batch=first.batch,
         shapes=first.shapes,

@@ -6,6 +6,7 @@ import dataclasses
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from pytest_benchmark.stats import Metadata
 
@@ -98,6 +99,7 @@ def extra_info(cell: MeasuredCell) -> dict[str, Any]:
         "size_ratio": compared and compared[1],
         "speedup": _interval(compared[2]) if compared else None,
         "against": _against(cell),
+        "accuracy": row.accuracy and msgspec.to_builtins(row.accuracy),
         "sqnr_db": row.fidelity and row.fidelity.sqnr_db,
         "warnings": [f"{warning.code}: {warning.message}" for warning in row.warnings],
         "run_id": cell.run_id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from tests.models import dense_model
@@ -154,3 +155,29 @@ def test_probing_tells_of_the_compiler(qbench, tmp_path, standin_compiler):
     known = json.loads(done.stdout)["devices"]
     assert [device.get("compiler", {}).get("version") for device in known] == ["16.0.384591198", None, None]
     assert "compiler" not in known[2] and known[0]["compiler"]["problem"] is None
+
+
+def test_the_drop_is_against_float32_on_the_cpu_beside_it(
+    qbench, cache, nets, tmp_path, standin_library, standin_compiler
+):
+    """Float32 can't run on an Edge TPU, and the CPU was not asked for: there it is evaluated only."""
+    from tests.cli.conftest import environment
+
+    standin_compiler.mode("partial")
+    profile(tmp_path, standin_library, standin_compiler.command)
+    folder = tmp_path / "net"
+    folder.mkdir()
+    shutil.copy(nets / "resnet.tflite", folder / "float32.tflite")
+    shutil.copy(nets / "resnet_int8.tflite", folder / "int8.tflite")
+    random = np.random.default_rng(0)
+    np.savez(tmp_path / "data.npz", x=random.random((40, 32, 32, 3)), y=random.integers(0, 10, 40))
+    asked = ("--model", folder, "--delegate", "edgetpu", "--device", "coral", "--budget", "0.02")
+    done = qbench("run", *asked, "--dataset", "data.npz", "--json", "-", env=environment(cache))
+    assert done.returncode == 0, done.stderr
+    found = cells(done)
+    assert set(found) == {("float32", "edgetpu"), ("int8", "edgetpu")}
+    assert found["float32", "edgetpu"]["status"] == "skipped"
+    accuracy = found["int8", "edgetpu"]["accuracy"]
+    assert accuracy["samples"] == 40
+    assert (accuracy["drop"]["reference"], accuracy["drop"]["samples"]) == ("float32/cpu@coral", 40)
+    assert "change: against float32/cpu@coral" in " ".join(qbench("show").stdout.split())

@@ -33,6 +33,7 @@ from typing import Any
 from unittest import mock
 
 import msgspec
+import numpy as np
 from rich.console import Console
 
 from delegates.wire import Request, printable
@@ -95,6 +96,8 @@ def record(folder: Path) -> Recorded:
     """One real run, probe and bootstrap on this machine, listened to."""
     model = folder / "net.tflite"
     model.write_bytes(dense_model(seed=1))
+    inputs = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
+    np.savez(folder / "data.npz", x=inputs, labels=np.arange(30) % 3)
     path = folder / "devices.toml"
     path.write_text('[devices.board]\ndelegates = ["cpu", "xnnpack"]\n')
     heard: list[str] = []
@@ -109,7 +112,12 @@ def record(folder: Path) -> Recorded:
     original = job.make_tasks
     with _heard(heard), mock.patch.object(job, "make_tasks", make_tasks):
         options = Options(
-            models=[str(model)], budget_s=0.01, precision=1.0, results=folder / "results", devices=["board"]
+            models=[str(model)],
+            dataset=str(folder / "data.npz"),
+            budget_s=0.01,
+            precision=1.0,
+            results=folder / "results",
+            devices=["board"],
         )
         job.run(options, load_config(path), ProgressBar(quiet=True))
     ((plan, header),), (task,) = planned, tasks
@@ -306,6 +314,7 @@ class Fuzz:
         bar.planned(machine.name, {self.recorded.request.jobs[0].group: 1.0})
         with writer:
             writer.planned(self.recorded.plan.as_event())
+            job.record_labels(writer, self.recorded.plan)
             Measuring(writer, [Task(machine, self.recorded.request)], bar).measure()
             writer.finished(self.recorded.header.started_at, False)
             if self.watch.folder is not None:  # home's own index lies beside the run

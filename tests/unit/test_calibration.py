@@ -89,8 +89,8 @@ def test_several_inputs_by_name(save, tmp_path):
 def test_names_that_do_not_fit(save, tmp_path):
     x, ids = np.zeros((3, 2, 3)), np.zeros((3, 4), int)
     assert 'no array for input "ids"; found: x, other' in complaint(save(x=x, other=ids), [X, IDS], tmp_path)
-    extra = complaint(save(x=x, ids=ids, y=ids), [X, IDS], tmp_path)
-    assert "the model has no input for y; its inputs: serving_default_x:0, ids" in extra
+    extra = complaint(save(x=x, ids=ids, more=ids), [X, IDS], tmp_path)
+    assert "the model has no input for more; its inputs: serving_default_x:0, ids" in extra
     assert "found: one array without a name" in complaint(save(x), [X, IDS], tmp_path)
     uneven = complaint(save(x=x, ids=ids[:2]), [X, IDS], tmp_path)
     assert "different numbers of samples: serving_default_x:0 3, ids 2" in uneven

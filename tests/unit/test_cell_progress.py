@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from delegates.wire import Failure, Job, Output, Request
+from delegates.wire import Evaluated, Evaluation, Failure, Job, Output, Request
 from harness.record import Crashed, Done, Unavailable, WorkerEnd
 from harness.session.progress import Cells
 from tests.unit.run_builder import measurement
@@ -93,3 +93,37 @@ def test_what_has_its_launches_is_done_and_what_lacks_some_is_lost(cells):
     assert cells.finish(REQUEST) == [("a", Done())]
     assert cells.finish(REQUEST) == []
     assert cells.rest(REQUEST).jobs == []
+
+
+def part(id: str, first: int, samples: int, keep: str = "classes") -> Evaluated:
+    return Evaluated(id, first, keep, [Output("classes", [samples, 1], "")])
+
+
+def test_parts_of_an_evaluation_are_recorded_once_and_as_far_as_asked(cells):
+    asked = Evaluation("data.npz", 100, "classes")
+    request = dataclasses.replace(REQUEST, jobs=[dataclasses.replace(job("a"), evaluation=asked), job("b")])
+    assert cells.accept_evaluated(request, part("a", 0, 40))
+    assert not cells.accept_evaluated(request, part("a", 0, 40))
+    assert not cells.accept_evaluated(request, part("a", 41, 5))  # a gap
+    assert cells.accept_evaluated(request, part("a", 30, 20))  # after a lost link they end elsewhere
+    assert not cells.accept_evaluated(request, part("a", 50, 51))
+    assert not cells.accept_evaluated(request, part("a", 50, 50, "outputs"))
+    assert cells.accept_evaluated(request, part("a", 50, 50))
+    assert not cells.accept_evaluated(request, part("b", 0, 10))  # not asked for
+
+
+def test_if_only_evaluations_are_missing_nothing_is_timed_again(cells):
+    asked = Evaluation("data.npz", 100, "classes")
+    jobs = [dataclasses.replace(job(id), evaluation=asked) for id in "ab"]
+    reference = dataclasses.replace(job("c"), evaluation=asked, timed=False)
+    request = dataclasses.replace(REQUEST, jobs=[*jobs, reference])
+    for id in "ab":
+        for number in (0, 1):
+            cells.accept(request, launch(id, number))
+    cells.accept_evaluated(request, part("a", 0, 100))
+    rest = cells.rest(request)
+    assert ([one.id for one in rest.jobs], rest.budget_s) == (["a", "b", "c"], 0.0)
+    assert not cells.lose(rest, "link", "gone")
+    for id in "bc":
+        cells.accept_evaluated(request, part(id, 0, 100))
+    assert not cells.rest(request).jobs

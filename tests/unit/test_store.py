@@ -455,7 +455,7 @@ def test_kinds_and_keys_of_newer_versions_are_passed_over(tmp_path: Path) -> Non
     before = store.load(RUN_ID, tmp_path)
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     lines = [{**line, "newer": {"a": [1]}} for line in lines]
-    lines.insert(3, {"event": "evaluated", "cell": "x"})
+    lines.insert(3, {"event": "unheard", "cell": "x"})
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert store.load(RUN_ID, tmp_path) == before
 

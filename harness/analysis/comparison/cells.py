@@ -9,6 +9,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from harness.analysis import shift
+from harness.analysis.comparison.accuracy import accuracy_change
 from harness.analysis.comparison.latency import Compared, Parts, Times, of_runs
 from harness.analysis.comparison.side import Part, same_file
 from harness.record import Interval, Row
@@ -67,6 +68,7 @@ def _in_both(known: ComparedCell, base: Part, head: Part, compared: Compared, wi
         reason=compared.reason,
         size_change=_relative(base.row.size_bytes, head.row.size_bytes),
         memory_change=_memory(base, head),
+        accuracy_change=accuracy_change(base.scored, head.scored),
         ops_change=_minus(_left(base.row), _left(head.row)),
         fidelity_change=_fidelity(base.row, head.row),
     )
@@ -99,6 +101,7 @@ def _figures(row: Row) -> CellFigures:
         left=left,
         sqnr_db=row.fidelity.sqnr_db if row.fidelity else None,
         top1_agreement=row.fidelity.top1_agreement if row.fidelity else None,
+        accuracy=row.accuracy,
         warnings=tuple(warning.code for warning in row.warnings),
     )
 

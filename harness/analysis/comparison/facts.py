@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from harness.analysis.differences import plain_profile, words
 from harness.analysis.machines import same_machine, same_memory
-from harness.record import Calibration, DeviceState, Git, Row, Run, Variant, subject
+from harness.record import Calibration, DeviceState, Evaluation, Git, Row, Run, Variant, subject
 from harness.record.comparison import DifferingFact
 from harness.record.interface import Interface, interface
 
@@ -39,6 +39,9 @@ def differing_facts(
         samples = [one.fidelity_samples for one in (model, other)]
         told = [None if one is None else f"{one.samples} of {one.source} ({one.how})" for one in samples]
         yield from _differing("model", name, "fidelity samples", *told)
+    data = [{str(subject(one)): one.evaluation for one in run.variants} for run in (base, head)]
+    for name, (evaluation, other_evaluation) in _in_both(*data).items():
+        yield from _differing("model", name, "evaluated", *map(_evaluation, (evaluation, other_evaluation)))
     variants = [{f"{subject(one)} {one.name}": one for one in run.variants} for run in (base, head)]
     for name, (variant, other_variant) in _in_both(*variants).items():
         yield from _variant(name, variant, other_variant)
@@ -154,6 +157,13 @@ def _calibration(data: Calibration | None) -> str | None:
     if data is None:
         return None
     return f"{data.samples} of {data.source}" + (f" (sha256 {data.sha256[:8]}…)" if data.sha256 else "")
+
+
+def _evaluation(data: Evaluation | None) -> str | None:
+    if data is None:
+        return None
+    digest = f" (sha256 {data.sha256[:8]}…)" if data.sha256 else ""
+    return f"{data.metric or 'no metric'} on {data.samples} of {data.source}{digest}"
 
 
 def _shapes(values: Interface) -> str:

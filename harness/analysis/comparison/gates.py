@@ -46,6 +46,8 @@ def _outcomes(
         yield "size", _exact(cell.size_change, limits.size)
     if limits.memory is not None:
         yield "memory", "undecided" if other_machine else _beyond(cell.memory_change, limits.memory)
+    if limits.accuracy is not None and (cell.base is None or cell.base.accuracy or head.accuracy):
+        yield "accuracy", _beyond(_loss(cell), limits.accuracy)
     if limits.ops is not None:
         yield "ops", _exact(cell.ops_change, limits.ops)
 
@@ -60,6 +62,15 @@ def _slowdown(ratio: Interval | None) -> Interval | None:
     if ratio is None or ratio.low is None or ratio.high is None:
         return None
     return Interval(1 / ratio.value - 1, 1 / ratio.high - 1, 1 / ratio.low - 1)
+
+
+def _loss(cell: ComparedCell) -> Interval | None:
+    """Return how much accuracy was lost: an error that grew, or a share or score that fell."""
+    change, known = cell.accuracy_change, cell.base and cell.base.accuracy
+    if change is None or (known and known.metric in ("mse", "mae")):
+        return change
+    low, high = (None if bound is None else -bound for bound in (change.high, change.low))
+    return Interval(-change.value, low, high)
 
 
 def _beyond(change: Interval | None, limit: float) -> Outcome:

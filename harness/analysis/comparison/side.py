@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from harness.analysis import timing
 from harness.analysis.baseline import baselines, machine_of
+from harness.analysis.comparison.accuracy import Scored, scored
 from harness.analysis.names import Key, key
 from harness.analysis.timing import Timing
 from harness.record import Cell, CellRun, Document, Row, Run, Variant
@@ -20,6 +21,7 @@ class Part(NamedTuple):
     row: Row
     timing: Timing
     baseline: Key | None
+    scored: Scored | None = None
 
     @property
     def measured(self) -> bool:
@@ -29,13 +31,18 @@ class Part(NamedTuple):
 
 def parts(run: Run, document: Document) -> Mapping[Key, Part]:
     """Return the cells of a run by key. document: derived from the run, with a row per cell in its order."""
-    baseline_of = baselines(run)
+    baseline_of, accuracies = baselines(run), scored(run)
     found = {}
     for entry, row in zip(run.cells, document.cells, strict=True):
         baseline = baseline_of.get(entry.cell.id)
         times = timing.of(entry.launches)
         found[key(entry.cell)] = Part(
-            entry.cell, entry, row, times, None if baseline is None else key(baseline)
+            entry.cell,
+            entry,
+            row,
+            times,
+            None if baseline is None else key(baseline),
+            accuracies.get(entry.cell.id),
         )
     return found
 

@@ -15,8 +15,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from delegates.wire import (
+    CLASSES,
+    MEAN_ABSOLUTE,
+    MEAN_SQUARED,
+    OUTPUTS,
     STAGES,
     Done,
+    Evaluated,
     Failure,
     Launch,
     Ops,
@@ -29,7 +34,7 @@ from delegates.wire import (
     printable,
 )
 
-Answer = SystemInfo | ProbeResult | Launch | Failure | Progress | Done
+Answer = SystemInfo | ProbeResult | Launch | Evaluated | Failure | Progress | Done
 
 # Limits, far above what a conductor sends: 10,500 samples per launch, 16 KiB of stderr.
 _MOST_BYTES = 2 << 20  # of one answer, without the data of outputs
@@ -41,6 +46,9 @@ _LONGEST_TEXT = 1000
 _LONGEST_PATH = 40
 _LONGEST_STDERR = 16 * 1024  # stored, but never shown
 _LARGEST_RANK = 16
+_MOST_EVALUATED = 1 << 31  # samples of a dataset
+_MOST_KEPT = 5  # values of a sample
+_KEPT = (CLASSES, MEAN_ABSOLUTE, MEAN_SQUARED, OUTPUTS)
 _NO_TEXT = frozenset((int, float, bool, type(None)))  # lists of these hold no text
 
 _NUMBER, _COUNT, _TEXTS, _NUMBERS = "a number", "a count", "a list of texts", "a list of numbers"
@@ -125,6 +133,8 @@ def _refuse_stopped_clock(m: Launch) -> Launch | Failure:
 def _check(message: Answer) -> None:
     if isinstance(message, Launch):
         _check_launch(message)
+    elif isinstance(message, Evaluated):
+        _check_evaluated(message)
     elif isinstance(message, Failure):
         _need(message.stage in STAGES, "Failure.stage")
         _need(0 <= message.launch < _MOST_LAUNCHES, "Failure.launch")
@@ -159,6 +169,18 @@ def _check_launch(m: Launch) -> None:
         _check_ops(m.ops)
     for output in m.outputs:
         _check_output(output)
+
+
+def _check_evaluated(m: Evaluated) -> None:
+    _need(0 <= m.first < _MOST_EVALUATED and m.keep in _KEPT, "Evaluated")
+    for output in m.outputs:
+        _check_output(output)
+    counts = {output.shape[0] for output in m.outputs}
+    _need(len(counts) == 1 and 0 not in counts, "Evaluated.outputs")
+    shapes = [output.shape for output in m.outputs]
+    one_row = len(shapes) == 1 and len(shapes[0]) == 2 and 0 < shapes[0][1] <= _MOST_KEPT
+    _need(m.keep == OUTPUTS or one_row, "Evaluated.outputs")
+    _need(all(map(math.prod, shapes)), "Evaluated.outputs")
 
 
 def _check_ops(ops: Ops) -> None:

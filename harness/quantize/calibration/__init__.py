@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import ModelError
 from harness.quantize.calibration.held import HeldData, as_source
@@ -24,16 +25,20 @@ __all__ = [
     "HELD_BACK",
     "HeldData",
     "InputSpec",
+    "Labelled",
     "Samples",
     "as_source",
     "generate",
     "load_calibration",
+    "load_labelled",
     "load_split",
     "short_name",
     "spread",
     "subsampled",
 ]
 
+LABELLED_BYTES = 1 << 30  # of the samples that are read for an evaluation, unless their number is given
+MOST_LABELLED = 50_000  # and their number, as there are endless sources
 GENERATED = 32  # random samples: more do not widen the ranges
 HELD_BACK = 16  # the most samples that are held back
 
@@ -65,7 +70,7 @@ def load_calibration(
     request = parse(asked, Options(limit, resize, scale))
     if request.reader is None:
         return _generated(request, inputs, cache)
-    arrays, notes = _read(request, inputs, request.options.samples)
+    arrays, notes = _unlabelled(request, inputs, request.options.samples)
     return _stored(request.text, arrays, notes, cache)
 
 
@@ -81,7 +86,7 @@ def load_split(
     request = parse(asked, Options())
     if request.reader is None:
         return _generated(request, inputs, cache), _generated(request, inputs, cache, held_back)
-    arrays, notes = _read(request, inputs, request.options.samples + held_back)
+    arrays, notes = _unlabelled(request, inputs, request.options.samples + held_back)
     total = len(next(iter(arrays.values())))
     count = min(held_back, max(total - request.options.samples, total // 4))
     if not count:
@@ -93,6 +98,41 @@ def load_split(
         _stored(request.text, {name: array[rest] for name, array in arrays.items()}, all_notes, cache),
         _stored(request.text, {name: array[chosen] for name, array in arrays.items()}, notes, cache),
     )
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Samples in memory with their labels. arrays: by input, each (samples, *shape). how: as of Samples."""
+
+    source: str
+    arrays: Arrays
+    labels: Any  # an array (samples, …)
+    how: str | None
+
+
+def load_labelled(asked: str | HeldData, inputs: Sequence[InputSpec]) -> Labelled | None:
+    """Load samples with their labels from a source, see `load_calibration`; None if there are no labels.
+
+    Of a source that is too large the first ones are loaded, or, of a folder of images, an even selection.
+    Raises ModelError.
+    """
+    from harness.quantize.calibration.labels import LABELS
+
+    request = parse(asked, Options())
+    if request.reader is None:
+        return None
+    limit = request.options.samples if request.count_given else _most(inputs)
+    arrays, notes = _read(request, inputs, limit)
+    labels = arrays.pop(LABELS, None)
+    if labels is None:
+        return None
+    return Labelled(request.text, arrays, labels, ", ".join(notes) or None)
+
+
+def _most(inputs: Sequence[InputSpec]) -> int:
+    """Return how many samples are loaded at most."""
+    size = sum(4 * math.prod(spec.shape[1:]) for spec in inputs)
+    return max(1, min(MOST_LABELLED, LABELLED_BYTES // max(1, size)))
 
 
 def spread(total: int, count: int) -> list[int]:
@@ -183,13 +223,23 @@ def _generated(
 
 
 def _read(request: Request, inputs: Sequence[InputSpec], limit: int) -> tuple[Arrays, list[str]]:
-    """Read at most `limit` samples, fitted to the inputs, and notes on how they were fitted."""
+    """Read at most `limit` samples, fitted to the inputs, with their labels if any; and notes on how."""
     from harness.quantize.calibration.arrays import finish
+    from harness.quantize.calibration.labels import LABELS, matching
 
     assert request.reader is not None
-    arrays, notes = request.reader(request.source, inputs, replace(request.options, samples=limit))
-    arrays, more = finish(arrays, inputs, f"calibration {request.source}", limit)
+    given, notes = request.reader(request.source, inputs, replace(request.options, samples=limit))
+    arrays, more = finish(given, inputs, f"calibration {request.source}", limit)
+    if LABELS in given:
+        count = len(next(iter(arrays.values())))
+        arrays[LABELS] = matching(given[LABELS][:limit], count, f"calibration {request.source}")
     return arrays, [*notes, *more]
+
+
+def _unlabelled(request: Request, inputs: Sequence[InputSpec], limit: int) -> tuple[Arrays, list[str]]:
+    """Read at most `limit` samples without labels."""
+    arrays, notes = _read(request, inputs, limit)
+    return {spec.name: arrays[spec.name] for spec in inputs}, notes
 
 
 def _stored(text: str, arrays: Arrays, notes: Sequence[str], cache: Path) -> Samples:

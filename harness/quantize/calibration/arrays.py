@@ -16,6 +16,7 @@ import numpy.typing as npt
 from harness.cache import keep
 from harness.errors import ModelError
 from harness.quantize.calibration.headers import arrays_in
+from harness.quantize.calibration.labels import LABELS, without_labels
 from harness.quantize.calibration.samples import InputSpec, short_name
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -27,10 +28,12 @@ _write_array: Any = np.lib.format.write_array  # numpy 1 has no types for it
 def read(source: str, inputs: Sequence[InputSpec], limit: int) -> tuple[Arrays, list[str]]:
     """Read the first `limit` samples of an .npy or .npz file, under the model's input names; with notes.
 
+    Labels, if there are any, are under `LABELS`.
     Shapes and types are checked by the headers; other samples are not read.
     """
     where = f"calibration {source}"
-    stored = match(arrays_in(Path(source).expanduser(), where), inputs, where)
+    every, labels = without_labels(arrays_in(Path(source).expanduser(), where), inputs)
+    stored = match(every, inputs, where)
     for spec in inputs:
         check_shape(stored[spec.name].shape, spec, where)
         check_dtype(stored[spec.name].dtype, spec, where)
@@ -41,6 +44,8 @@ def read(source: str, inputs: Sequence[InputSpec], limit: int) -> tuple[Arrays, 
         found = stored[spec.name]
         is_one_sample = found.shape == tuple(spec.shape[1:])
         arrays[spec.name] = found.all() if is_one_sample else found.first(limit)
+    if labels is not None:
+        arrays[LABELS] = labels.first(limit) if labels.shape else labels.all()
     return arrays, notes
 
 
@@ -177,11 +182,17 @@ def store(arrays: Mapping[str, npt.NDArray[Any]], cache: Path) -> tuple[str, Pat
 
     Raises ModelError if the cache cannot be written.
     """
+    sha256 = digest_of(arrays)
+    return sha256, keep(cache / f"{sha256}.npz", _npz(arrays))
+
+
+def digest_of(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
+    """Return the SHA-256 of the arrays' names, types, shapes and values."""
     digest = hashlib.sha256()
     for name, array in arrays.items():
         digest.update(f"{name}\0{array.dtype.str}\0{array.shape}\0".encode())
         digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest(), keep(cache / f"{digest.hexdigest()}.npz", _npz(arrays))
+    return digest.hexdigest()
 
 
 def _npz(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:

@@ -15,6 +15,7 @@ import msgspec
 from harness import processes
 from harness.errors import ModelError
 from harness.quantize.calibration.arrays import Arrays, load
+from harness.quantize.calibration.labels import LABELS
 from harness.quantize.calibration.samples import InputSpec
 
 TIMEOUT_S = 900.0  # a dataset may have to be unpacked first
@@ -26,6 +27,7 @@ def evaluate_callable(
 ) -> Arrays:
     """Return about `limit` samples (whole batches) of `package.module:callable`, one array per input.
 
+    Labels, if there are any, are under `LABELS`.
     Raises ModelError if it cannot be imported, raises, dies, takes too long, or does not return data.
     """
     where = f"calibration {text}"
@@ -34,7 +36,8 @@ def evaluate_callable(
         done = _run(text, inputs, limit, result, timeout_s)
         if result.exists():
             arrays = load(result)
-            return {spec.name: arrays[f"arr_{i}"] for i, spec in enumerate(inputs)}
+            named = {spec.name: arrays[f"arr_{i}"] for i, spec in enumerate(inputs)}
+            return named | ({LABELS: arrays["labels"]} if "labels" in arrays else {})
         error = result.with_suffix(".error")
         if error.exists():
             raise ModelError(f"{where}: {error.read_text(encoding='utf-8')}")

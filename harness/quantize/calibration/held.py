@@ -38,21 +38,25 @@ class HeldData:
     def read(self, inputs: Sequence[InputSpec], limit: int) -> tuple[Arrays, list[str]]:
         """Return about `limit` samples (whole batches; an array whole), under the model's input names.
 
+        Labels, if there are any, are under `LABELS`.
         Raises ModelError if the data does not fit these inputs, or reading it raises.
         """
         from harness.quantize.calibration.arrays import first_line, match
         from harness.quantize.calibration.collecting import collect
+        from harness.quantize.calibration.labels import LABELS, without_labels
 
         where = f"calibration {self.name}"
         if isinstance(self.value, Mapping):
-            return match(dict(_as_arrays(self.value)), inputs, where), []
+            named, labels = without_labels(dict(_as_arrays(self.value)), inputs)
+            return match(named, inputs, where) | ({} if labels is None else {LABELS: labels}), []
         try:
-            arrays = collect(self._kept, inputs, limit, where)
+            arrays, labels = collect(self._kept, inputs, limit, where)
         except ModelError:
             raise
         except Exception as error:
             raise ModelError(f"{where}: raised {type(error).__name__}: {first_line(error)}") from error
-        return {spec.name: array for spec, array in zip(inputs, arrays, strict=True)}, []
+        found = {spec.name: array for spec, array in zip(inputs, arrays, strict=True)}
+        return found | ({} if labels is None else {LABELS: labels}), []
 
 
 def as_source(data: object) -> str | HeldData | None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from harness.errors import ModelError
 from harness.quantize.calibration.arrays import Arrays, first_line, sample_dtype
+from harness.quantize.calibration.labels import LABELS
 from harness.quantize.calibration.options import Options
 from harness.quantize.calibration.samples import InputSpec
 
@@ -26,13 +27,14 @@ MOST_PIXELS = 89_478_485  # 256 MiB in RGB; Pillow warns from there on
 
 
 def read(source: str, inputs: Sequence[InputSpec], options: Options) -> tuple[Arrays, list[str]]:
-    """Read images as (samples, height, width, channels); a larger folder is subsampled evenly.
+    """Read images as (samples, height, width, channels), and their labels if they lie in folders of classes.
 
-    Folders are often sorted by class. Raises ModelError.
+    A larger folder is subsampled evenly, as folders are often sorted by class. Raises ModelError.
     """
     where = f"calibration {source}"
     spec, mode = _image_input(inputs, where)
-    every = _files(Path(source).expanduser(), where)
+    root = Path(source).expanduser()
+    every = _files(root, where)
     count = min(len(every), options.samples)
     files = [every[i * len(every) // count] for i in range(count)]
     low, high = options.scale or _default_scale(spec, where)
@@ -42,8 +44,11 @@ def read(source: str, inputs: Sequence[InputSpec], options: Options) -> tuple[Ar
         row[...] = (pixels * ((high - low) / 255) + low).reshape(row.shape)
     subsampled = [f"{count} of {len(every)} images, evenly spread"] if count < len(every) else []
     how = f"resized to {spec.shape[2]}x{spec.shape[1]} ({options.resize}, aspect ratio not kept)"
-    values = array.astype(sample_dtype(spec, where))
-    return {spec.name: values}, [*subsampled, how, mode, f"scaled to [{low:g}, {high:g}]"]
+    values = {spec.name: array.astype(sample_dtype(spec, where))}
+    classes = _classes(root, every)
+    if classes:
+        values[LABELS] = np.array([classes[file.relative_to(root).parts[0]] for file in files])
+    return values, [*subsampled, how, mode, f"scaled to [{low:g}, {high:g}]"]
 
 
 def _image_input(inputs: Sequence[InputSpec], where: str) -> tuple[InputSpec, str]:
@@ -75,6 +80,18 @@ def _files(folder: Path, where: str) -> list[Path]:
     if not found:
         raise ModelError(f"{where}: no images in this folder ({', '.join(sorted(_SUFFIXES))})")
     return sorted(found)
+
+
+def _classes(folder: Path, images: Sequence[Path]) -> dict[str, int]:
+    """Return the number of each class folder, in the order of their names.
+
+    That is the order of Keras' image_dataset_from_directory.
+    Empty if there are fewer than two folders, or if an image lies in none of them.
+    """
+    names = sorted(one.name for one in folder.iterdir() if one.is_dir() and not one.name.startswith("."))
+    if len(names) < 2 or any(image.relative_to(folder).parts[0] not in names for image in images):
+        return {}
+    return {name: number for number, name in enumerate(names)}
 
 
 def _pixels(file: Path, mode: str, width: int, height: int, resize: str) -> npt.NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """A child process that runs a user's callable and writes its samples; `callables` starts it.
 
 The only argument is a `Request` as JSON. The process writes `result`, an .npz with one array per input in
-their order; or, beside it, an .error with one line.
+their order, and `labels` if there are any; or, beside it, an .error with one line.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def main(request: Request) -> int:
     """Call, collect, write. Returns the exit status."""
     result = Path(request.result)
     try:
-        arrays = collect(find(request.text)(), request.inputs, request.limit, WHERE)
+        arrays, labels = collect(find(request.text)(), request.inputs, request.limit, WHERE)
         with result.with_suffix(".tmp").open("wb") as file:
-            np.savez(file, *arrays)
+            np.savez(file, *arrays, **({} if labels is None else {"labels": labels}))
         result.with_suffix(".tmp").rename(result)
     except ModelError as error:
         message = str(error).removeprefix(f"{WHERE}: ")

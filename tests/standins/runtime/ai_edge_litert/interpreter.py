@@ -1,7 +1,8 @@
 """A stand-in for a runtime's interpreter: one value in and out, at a speed drawn when it is imported.
 
 A model called "segv.tflite" and so on does that when its output is read for the second time: once its outputs
-are known and its blocks are timed. STANDIN_IMPORT is what goes wrong when it is imported.
+are known and its blocks are timed. "seven_segv.tflite" does it when its output is read after an input of 7.
+STANDIN_IMPORT is what goes wrong when it is imported.
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ class Interpreter:
 
     def get_tensor(self, index):
         self.reads += 1
+        if self.model.stem.startswith("seven_") and self.values.flat[0] == 7:
+            ENDS[self.model.stem[len("seven_") :]]()
         if self.reads == 2 and self.model.stem in ENDS:
             print("ending", self.model.stem, file=sys.stderr, flush=True)
             ENDS[self.model.stem]()
