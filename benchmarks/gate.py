@@ -6,8 +6,8 @@ a  pytest-benchmark: base is saved, head is compared with it by --benchmark-comp
 b  qbench compare: base is a stored run, head another one, --fail-over 5%
 c  qbench run --against: base and head take turns in one session, --fail-over 5%
 
-Every try is a model of 100 dense layers. For false alarms head has the same layers as base with other weights,
-as after training anew; for slow-downs it has 3 or 8 layers more. How much more time that really takes is
+Every try is a model of 100 dense layers. For false alarms head has as many layers as base, with other weights
+(as after training anew); for slow-downs it has 3 or 8 more. How much more time that really takes is
 measured first, by a long run without a neighbour. All else happens beside a bursty one.
 """
 
