@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from io import StringIO
 
+from harness.report.figures import printable
 from harness.store.index import CellEntry, RunEntry
 
 _OF_CELL = CellEntry.__struct_fields__[1:]
@@ -32,12 +33,13 @@ def rows(runs: Sequence[RunEntry], cells: Sequence[CellEntry]) -> Iterator[tuple
 
 
 def render(runs: Sequence[RunEntry], cells: Sequence[CellEntry]) -> str:
-    """Return the text of the CSV file."""
+    """Return the text of the CSV file, without the control characters that names may hold."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns(runs))
     writer.writerows(rows(runs, cells))
-    return text.getvalue()
+    whole = text.getvalue()
+    return whole if whole.replace("\n", "").isprintable() else printable(whole)
 
 
 def _of_run(run: RunEntry, tags: Sequence[str]) -> tuple[object, ...]:

@@ -202,3 +202,8 @@ def test_csv_has_every_figure_of_every_run() -> None:
     assert set(frame.status) == {"ok", "crashed"} and set(frame.variant) == {"a", "b,\n"}
     assert list(frame["tags.board"].isna()) == [True, True, False, False]
     assert not frame.dirty.any()
+
+
+def test_csv_on_a_terminal_commands_nothing() -> None:
+    runs, cells = store({"a\x1b[2Jb": [1.0]})
+    assert "digits/a [2Jb/cpu/cpu/1,digits,a [2Jb,cpu" in history_csv.render(runs, cells)
