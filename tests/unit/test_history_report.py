@@ -204,6 +204,13 @@ def test_csv_has_every_figure_of_every_run() -> None:
     assert not frame.dirty.any()
 
 
+def test_a_cell_has_one_id_in_csv_with_and_without_sides() -> None:
+    runs, cells = store({"a": [1.0, 2.0]})
+    cells[0] = structs.replace(cells[0], id=f"{cells[0].id}/head", side="head")
+    frame = pd.read_csv(io.StringIO(history_csv.render(runs, cells)))
+    assert set(frame.id) == {"digits/a/cpu/cpu/1"} and list(frame.side.fillna("")) == ["", "head"]
+
+
 def test_csv_on_a_terminal_commands_nothing() -> None:
     runs, cells = store({"a\x1b[2Jb": [1.0]})
     assert "digits/a [2Jb/cpu/cpu/1,digits,a [2Jb,cpu" in history_csv.render(runs, cells)
