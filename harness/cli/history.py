@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import JsonFile, Results, read_percent, read_tag_filter, read_threads
+from harness.cli.options import (
+    JsonFile,
+    Results,
+    Since,
+    Until,
+    WithTag,
+    read_percent,
+    read_tag_filter,
+    read_threads,
+)
 from harness.errors import ConfigError
 from harness.record.history import FIGURES
 from harness.report import output
@@ -41,18 +50,9 @@ def history(
     signature: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Only this signature. Repeatable.")
     ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(metavar="DATE", help="Only runs from then on: 2026-11-21 or 2026-11-21T14:30, in UTC."),
-    ] = None,
-    until: Annotated[
-        str | None,
-        typer.Option(metavar="DATE", help="Only runs until then; a day is included as a whole."),
-    ] = None,
-    tag: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY[=VALUE]", help="Only runs with this tag. Repeatable: with all of them."),
-    ] = None,
+    since: Since = None,
+    until: Until = None,
+    tag: WithTag = None,
     limit: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="The N newest runs. Default: 200, with --csv or --since all."),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import JsonFile, Results, read_tag_filter
+from harness.cli.options import JsonFile, Results, Since, Until, WithTag, read_tag_filter
 from harness.report import output
 
 EXAMPLE = "Example: qbench list --device pi4 --tag release --since 2026-11-01"
@@ -23,18 +23,9 @@ def list_runs(
         list[str] | None,
         typer.Option("--device", "-d", metavar="DEVICE", help="Only runs on this device. Repeatable."),
     ] = None,
-    tag: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY[=VALUE]", help="Only runs with this tag. Repeatable: with all of them."),
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(metavar="DATE", help="Only runs from then on: 2026-11-21 or 2026-11-21T14:30, in UTC."),
-    ] = None,
-    until: Annotated[
-        str | None,
-        typer.Option(metavar="DATE", help="Only runs until then; a day is included as a whole."),
-    ] = None,
+    tag: WithTag = None,
+    since: Since = None,
+    until: Until = None,
     limit: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help=f"The N newest. Default: {SHOWN}, with --json all."),

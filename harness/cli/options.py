@@ -71,6 +71,17 @@ JsonFile = Annotated[
         "--json", metavar="FILE|-", help="Write JSON to FILE instead of a table to stdout; - is stdout."
     ),
 ]
+Since = Annotated[
+    str | None,
+    typer.Option(metavar="DATE", help="Only runs from then on: 2026-11-21 or 2026-11-21T14:30, in UTC."),
+]
+Until = Annotated[
+    str | None, typer.Option(metavar="DATE", help="Only runs until then; a day is included as a whole.")
+]
+WithTag = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KEY[=VALUE]", help="Only runs with this tag. Repeatable: with all of them."),
+]
 
 
 def one_point(shape: Sequence[str] | None, signature: Sequence[str] | None) -> tuple[Shapes, str | None]:

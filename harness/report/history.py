@@ -112,7 +112,8 @@ def _draw(course: Course, history: History, console: Console) -> None:
     machine = "" if course.machine is None else f" ({course.machine})"
     title = f"{subject(course)} {course.variant} on {course.delegate}@{course.device}{machine}{threads}"
     console.print(Text(figures.short(title), style="bold"))
-    for line in plot(course, min(console.width, 100), lambda value: value_text(value, history.figure)):
+    width = min(console.width, 100)
+    for line in plot(course, width, lambda value: value_text(value, history.figure), history.within):
         console.print(Text(line), no_wrap=True, crop=False)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for name, justify in (("", "left"), ("started", "left"), ("run", "left"), ("value", "right")):

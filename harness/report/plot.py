@@ -6,14 +6,16 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from harness.record.history import Course
-from harness.report.sparkline import Bin, bins, column_of
+from harness.report.sparkline import FLAT, Bin, bins, column_of
 
 ROWS = 11
 _POINT, _RANGE, _LEVEL, _STEP = "●", "│", "┄", "▲"
 
 
-def plot(course: Course, width: int, text: Callable[[float], str]) -> list[str]:
+def plot(course: Course, width: int, text: Callable[[float], str], within: float) -> list[str]:
     """Return the lines of a diagram, `width` columns wide. text: writes a value of the axis.
+
+    within: the least change that counts; what spans little more is not stretched over the whole axis.
 
     A point is the median of a column, a bar spans its runs and their intervals, a dotted line is the median
     between two steps. Below the axis are the signs of what was not measured, and of steps.
@@ -23,14 +25,22 @@ def plot(course: Course, width: int, text: Callable[[float], str]) -> list[str]:
         return []
     low = min(one.low for one in known if one.low is not None)
     high = max(one.high for one in known if one.high is not None)
-    if high == low:
-        low, high = low * 0.9, high * 1.1 or 1.0
+    low, high = _stretched(low, high, within)
     labels = [text(low + (high - low) * n / (ROWS - 1)) if n % 5 == 0 else "" for n in range(ROWS)]
     margin = max(map(len, labels))
     columns = bins(course, width - margin - 2)
     rows = _rows(course, columns, low, high)
     lines = [f"{label:>{margin}} ┤{row}" for label, row in zip(labels[::-1], rows[::-1], strict=True)]
     return [*lines, f"{'':{margin}} └{'─' * len(columns)}", *_below(course, columns, margin + 2)]
+
+
+def _stretched(low: float, high: float, within: float) -> tuple[float, float]:
+    """Return the ends of an axis: those given, or farther apart if they hardly differ."""
+    middle = (low + high) / 2
+    least = FLAT * within * abs(middle)
+    if high - low > least:
+        return low, high
+    return (middle - least / 2, middle + least / 2) if least else (middle * 0.9, middle * 1.1 or 1.0)
 
 
 def _rows(course: Course, columns: Sequence[Bin], low: float, high: float) -> list[str]:

@@ -13,7 +13,7 @@ from harness.report.columns import glyph
 
 BARS = "▁▂▃▄▅▆▇█"
 GAP = " "
-_FLAT = 4  # times the least change that counts: a course that spans less is not stretched to all bars
+FLAT = 4  # times the least change that counts: a course that spans less is not stretched to all bars
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def sparkline(course: Course, columns: int, within: float) -> str:
     if not known:
         return "".join(one.mark or GAP for one in found)
     low, high = min(known), max(known)
-    span = max(high - low, _FLAT * math.log1p(within))
+    span = max(high - low, FLAT * math.log1p(within))
     low = (low + high - span) / 2
     return "".join(
         one.mark or GAP if log is None else BARS[min(int((log - low) / span * len(BARS)), len(BARS) - 1)]

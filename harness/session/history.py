@@ -10,6 +10,7 @@ from msgspec import structs
 
 from harness import git, store
 from harness.analysis.history import courses
+from harness.analysis.sides import run_of
 from harness.errors import ResultsError
 from harness.record import Row, Run, subject
 from harness.record.comparison import DifferingFact
@@ -136,11 +137,15 @@ def _differing(base: Path, head: Path, results: Path) -> tuple[DifferingFact, ..
 
 
 def _open(folder: Path, results: Path) -> tuple[Run, Sequence[Row]]:
-    """Return a run and its rows: of its export, which is quicker, or of its record. Raises ResultsError."""
+    """Return a run and its rows: of its export, which is quicker, or of its record. Raises ResultsError.
+
+    Of two sides, HEAD.
+    """
     try:
         run = store.run_of(store.read_document(folder / RUN_JSON))
     except ResultsError:
         run = store.load(folder, results)
+    run = run_of(run, "head")
     return run, () if run.exported is None else run.exported.cells
 
 

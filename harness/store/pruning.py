@@ -22,14 +22,18 @@ _REMOVED = ".removed-"  # begins the name of a folder that is being removed
 def prunable(results: Path, keep: int, note: Note) -> tuple[Sequence[RunEntry], Skipped]:
     """Return the runs beyond the `keep` newest that may be removed, the oldest first, and what is no run.
 
-    Raises ResultsError.
+    A run that another one resumes stays with it. Raises ResultsError.
     """
 
     def ask(index: Index) -> tuple[Sequence[RunEntry], Skipped]:
         skipped = sync(index, results, note)
-        old = index.runs(RunFilter())[keep:]
-        may_go = [run for run in reversed(old) if KEEP not in run.tags and run.state != "running"]
-        return may_go, skipped
+        may_go, resumed = list[RunEntry](), set[str | None]()
+        for number, run in enumerate(index.runs(RunFilter())):
+            if number < keep or KEEP in run.tags or run.state == "running" or run.run_id in resumed:
+                resumed.add(run.resumes)
+            else:
+                may_go.append(run)
+        return may_go[::-1], skipped
 
     return using(results, ask, note)
 

@@ -134,10 +134,19 @@ def test_two_runs_are_compared(measured):
         found["b"]
 
 
-def test_pooled_runs_are_compared(measured):
-    pooled = qbench.load(measured.folder, measured.folder)
+@pytest.fixture
+def twin(measured, tmp_path) -> Path:
+    """The folder of a run that measured the same, under an id of its own."""
+    folder = shutil.copytree(measured.folder, tmp_path / "results" / f"{measured.id[:-4]}twin")
+    events = folder / "events.jsonl"
+    events.write_text(events.read_text().replace(measured.id, folder.name))
+    return folder
+
+
+def test_pooled_runs_are_compared(measured, twin):
+    pooled = qbench.load(measured.folder, twin)
     found = qbench.compare(pooled, measured)
-    assert found.document.base.run_id == f"{measured.id} + {measured.id}"
+    assert found.document.base.run_id == f"{measured.id} + {twin.name}"
     assert all(cell.ratio.low is not None for cell in found.cells)
 
 
@@ -158,14 +167,15 @@ def test_what_cannot_be_compared_names_the_argument(measured, arguments, message
         qbench.compare(**{"base": measured, "head": measured, **arguments})
 
 
-def test_a_stored_run_is_read_as_it_was_measured(measured):
+def test_a_stored_run_is_read_as_it_was_measured(measured, twin):
     folder = measured.folder.parent
     latest = qbench.load(results=folder)
     for same in (latest, qbench.load("latest", results=folder), qbench.load(measured.folder)):
         assert same.rows == measured.rows
         assert same.conclusions == measured.conclusions
-    pooled = qbench.load(measured.id, measured.folder, results=folder)
+    pooled = qbench.load(measured.id, twin, results=folder)
     assert pooled["a", "cpu"].latency_ms.launches == 2 * measured["a", "cpu"].latency_ms.launches
+    assert qbench.load(measured.id, measured.folder, results=folder).rows == measured.rows  # counted once
     assert qbench.load(measured.id[:-1], results=folder).rows == measured.rows
     with pytest.raises(qbench.ResultsError, match="no run 'other'"):
         qbench.load("other", results=folder)

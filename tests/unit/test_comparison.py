@@ -231,6 +231,18 @@ def test_fidelity_changes_where_both_have_the_same_reference():
     assert cells_of(compare(base, elsewhere))[INT8].fidelity_change is None
 
 
+def test_runs_that_share_launches_decide_nothing_about_times():
+    """A run beside itself and the one that resumed it: "same" would be half true by construction."""
+    first, second = made(1), made(2, slower={("int8", "cpu"): 1.2})
+    together = pool([first, second])
+    for base, head in ((first, together), (together, first)):
+        found = compare(base, head, latency=0.05, memory=0.05, size=0.05)
+        assert {cell.verdict for cell in found.cells} == {"undecided"} and not found.failed
+        assert {cell.reason for cell in found.cells} == {"run run-1 is part of both BASE and HEAD"}
+        assert all(cell.undecided == ("latency", "memory") for cell in found.cells)
+    assert {cell.verdict for cell in compare(together, together).cells} == {"same"}
+
+
 # Facts and machines
 
 

@@ -12,13 +12,16 @@ import pytest
 from harness import analysis, store
 from harness.errors import ResultsError
 from harness.record import SCHEMA, events
+from harness.session.comparing import compare_stored_sides
 from harness.session.indexing import list_cells
+from harness.session.stored import open_runs
 from harness.store.index import CellFilter, RunFilter
 from tests.unit.record_builder import document
 from tests.unit.stores import listed, store_of
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 STORES = sorted(path.name for path in (FIXTURES / "stores").iterdir())
+BEFORE_TAGS = ("before-tags", "first-events")
 
 
 @pytest.fixture
@@ -28,7 +31,7 @@ def results(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     return Path(shutil.copytree(FIXTURES / request.param, tmp_path / "results"))
 
 
-@pytest.mark.parametrize("results", [f"stores/{name}" for name in STORES], indirect=True)
+@pytest.mark.parametrize("results", [f"stores/{name}" for name in BEFORE_TAGS], indirect=True)
 def test_a_record_of_an_earlier_format_has_all_that_was_measured(results: Path) -> None:
     (folder,) = results.iterdir()
     run = store.load("latest", results)
@@ -50,12 +53,35 @@ def test_an_earlier_store_is_listed_with_all_its_cells(results: Path) -> None:
     notes: list[str] = []
     runs = listed(results, notes)
     assert sorted(run.folder for run in runs) == sorted(path.name for path in results.glob("[!.]*"))
-    _, cells = list_cells(results, RunFilter(), CellFilter(), notes.append)
+    _, cells = list_cells(results, RunFilter(), CellFilter(base=True), notes.append)
     assert len(cells) == sum(run.cells for run in runs) and not notes
     for run in runs[:5]:
         shown = analysis.document(store.load(run.run_id, results))
         medians = [row.latency_ms and row.latency_ms.median for row in shown.cells]
         assert [cell.latency_ms for cell in cells if cell.folder == run.folder] == medians
+
+
+@pytest.mark.parametrize("results", ["stores/sides-and-resumed"], indirect=True)
+def test_runs_with_sides_and_runs_that_resume_others_open(results: Path) -> None:
+    resuming, cut_short, sided = listed(results)
+    assert (cut_short.state, resuming.resumes, sided.tags) == (
+        "cut-short",
+        cut_short.run_id,
+        {"board": "pi4"},
+    )
+    together = open_runs(["latest"], results)
+    assert together.document.run_id == f"{cut_short.run_id} + {resuming.run_id}"
+    launches = {row.id: row.latency_ms and row.latency_ms.launches for row in together.document.cells}
+    assert list(launches.values()) == [8, 7, 5, 8]
+    found = compare_stored_sides(open_runs([sided.run_id], results))
+    assert found is not None and (found.against, found.head.side) == ("HEAD~1", "head")
+    assert [(cell.verdict, cell.clock) for cell in found.cells] == [("same", "wall"), ("slower", "wall")]
+    _, cells = list_cells(results, RunFilter(), CellFilter(variants=("int8",)), pytest.fail)
+    assert [(cell.folder, cell.side) for cell in cells if cell.delegate == "cpu"] == [
+        (resuming.folder, None),
+        (cut_short.folder, None),
+        (sided.folder, "head"),
+    ]
 
 
 @pytest.mark.parametrize("name", ["events.jsonl", "run.json"])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from harness import git
 from harness.analysis.history import courses
@@ -117,6 +118,13 @@ def test_profiles_of_one_machine_are_one_group() -> None:
     ]
     found = courses(runs[::-1], cells, "latency", 0.02)
     assert [course.steps[0].whose for course in found] == ["group", "group"]
+
+
+def test_head_of_a_run_with_sides_is_a_point_of_the_same_course() -> None:
+    runs, cells = store({"a": times(1)})
+    sided = [structs.replace(one, id=f"{one.id}/head", side="head") for one in cells[::2]]
+    (found,) = courses(runs, [*sided, *cells[1::2]], "latency", 0.02)
+    assert found.id == "digits/a/cpu/cpu/1" and len(found.points) == COUNT
 
 
 def test_a_baseline_has_no_step_of_its_speedup() -> None:

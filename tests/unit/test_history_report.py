@@ -17,7 +17,7 @@ from rich.console import Console
 from harness.analysis.history import courses
 from harness.record import schema
 from harness.record.comparison import DifferingFact
-from harness.record.history import Course, Figure, History
+from harness.record.history import Course, Figure, History, Point
 from harness.report import history_csv
 from harness.report.history import as_text, render
 from harness.report.plot import plot
@@ -108,10 +108,22 @@ def test_one_cell_is_drawn_with_its_step() -> None:
     assert text.count("✓ ok") == 6  # three runs on each side of the step
 
 
+@pytest.mark.parametrize("values", [[1.0, 1.001] * 4, [0.0] * 8, [-3.0] * 8])
+def test_noise_is_not_stretched_over_the_whole_axis(values: list[float]) -> None:
+    flat = structs.replace(course([1.0] * 8), points=points(values))
+    drawn = [line for line in plot(flat, 30, "{:.2f}".format, 0.02) if "●" in line]
+    assert len(drawn) == 1 and drawn[0].count("●") == 8
+
+
+def points(values: Sequence[float]) -> tuple[Point, ...]:
+    known = course([1.0] * len(values)).points
+    return tuple(structs.replace(point, value=value) for point, value in zip(known, values, strict=True))
+
+
 def test_gaps_are_marked_in_lines_and_diagrams() -> None:
     values = [1.0, 1.0, None, 1.0, 1.1, 1.1, 1.1, 1.1, 1.1]
     assert sparkline(course(values), 20, 0.02) == "▁▁✗▁█████"
-    assert [line for line in plot(course(values), 30, str) if "✗" in line]
+    assert [line for line in plot(course(values), 30, str, 0.02) if "✗" in line]
     text = as_text(history({"a": values, "b": values, "c": [None] * 9}))
     assert "digits a on cpu: crashed in 1 of 9" in text
     assert sparkline(course([None, None]), 20, 0.02) == "✗✗"
@@ -190,3 +202,15 @@ def test_csv_has_every_figure_of_every_run() -> None:
     assert set(frame.status) == {"ok", "crashed"} and set(frame.variant) == {"a", "b,\n"}
     assert list(frame["tags.board"].isna()) == [True, True, False, False]
     assert not frame.dirty.any()
+
+
+def test_a_cell_has_one_id_in_csv_with_and_without_sides() -> None:
+    runs, cells = store({"a": [1.0, 2.0]})
+    cells[0] = structs.replace(cells[0], id=f"{cells[0].id}/head", side="head")
+    frame = pd.read_csv(io.StringIO(history_csv.render(runs, cells)))
+    assert set(frame.id) == {"digits/a/cpu/cpu/1"} and list(frame.side.fillna("")) == ["", "head"]
+
+
+def test_csv_on_a_terminal_commands_nothing() -> None:
+    runs, cells = store({"a\x1b[2Jb": [1.0]})
+    assert "digits/a [2Jb/cpu/cpu/1,digits,a [2Jb,cpu" in history_csv.render(runs, cells)

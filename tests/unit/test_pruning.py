@@ -69,6 +69,15 @@ def test_what_is_to_be_kept_or_running_or_no_run_stays(tmp_path: Path) -> None:
     assert prune(tmp_path, "--keep", "1", "--yes").split() == [str(tmp_path / running)]
 
 
+def test_what_a_kept_run_resumes_stays_with_it(tmp_path: Path) -> None:
+    """Its cells are shown with those of the run that it resumes."""
+    old, first, between, second, third = ids(5)
+    for run_id, resumes in ((old, None), (first, None), (between, old), (second, first), (third, second)):
+        recorded(tmp_path, run_id, resumes=resumes).close()
+    assert prune(tmp_path, "--keep", "1", "--yes").split() == [str(tmp_path / old), str(tmp_path / between)]
+    assert names(listed(tmp_path)) == [third, second, first]
+
+
 def test_the_record_is_asked_once_more(tmp_path: Path) -> None:
     """Whatever the index said: a run that is locked or kept by now stays."""
     locked, tagged, gone, good = store_of(tmp_path, 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 from msgspec.structs import replace
@@ -11,8 +12,9 @@ from harness.analysis import sides
 from harness.analysis.comparison.cells import compared_cells
 from harness.analysis.comparison.facts import differing_facts, other_machines
 from harness.analysis.comparison.gates import judged
-from harness.analysis.comparison.latency import of_sides
+from harness.analysis.comparison.latency import not_compared, of_sides
 from harness.analysis.comparison.side import parts
+from harness.analysis.differences import some
 from harness.errors import ResultsError
 from harness.record import Document, Run, subject
 from harness.record.comparison import ComparedCell, ComparedRun, Comparison, Limits
@@ -27,7 +29,12 @@ def compare_runs(base: Side, head: Side, limits: Limits) -> Comparison:
     if not here.keys() & there.keys():
         told = " and ".join(f"{run.header.run_id} has {_named(run)}" for run, _ in (base, head))
         raise ResultsError(f"the runs have no cell in common: {told}")
-    return _compared(base, head, limits, compared_cells(here, there, limits))
+    shared = sorted(_runs(base[0]) & _runs(head[0]))
+    if not shared or _runs(base[0]) == _runs(head[0]):
+        return _compared(base, head, limits, compared_cells(here, there, limits))
+    why = f"run {some(shared)} is part of both BASE and HEAD"
+    cells = compared_cells(here, there, limits, functools.partial(not_compared, why))
+    return _compared(base, head, limits, cells, shared=True)
 
 
 def compare_sides(run: Run, document: Document, limits: Limits) -> Comparison:
@@ -47,9 +54,12 @@ def compare_sides(run: Run, document: Document, limits: Limits) -> Comparison:
     )
 
 
-def _compared(base: Side, head: Side, limits: Limits, cells: Sequence[ComparedCell]) -> Comparison:
+def _compared(
+    base: Side, head: Side, limits: Limits, cells: Sequence[ComparedCell], *, shared: bool = False
+) -> Comparison:
+    """Judge the cells. shared: some launches are on both sides, which decides nothing about times."""
     elsewhere = other_machines(base[0], head[0])
-    judgements = tuple(judged(cell, limits, cell.device in elsewhere) for cell in cells)
+    judgements = tuple(judged(cell, limits, shared or cell.device in elsewhere) for cell in cells)
     return Comparison(
         base=_run(base[0]),
         head=_run(head[0]),
@@ -59,6 +69,11 @@ def _compared(base: Side, head: Side, limits: Limits, cells: Sequence[ComparedCe
         cells=judgements,
         failed=any(cell.failed for cell in judgements),
     )
+
+
+def _runs(run: Run) -> set[str]:
+    """Return the ids of the runs that a run was pooled from."""
+    return {one.header.run_id for one in run.pooled or (run,)}
 
 
 def _side(run: Run, document: Document, side: record.Side) -> Side:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.analysis import bootstrap, proportions
+from harness.analysis.names import Key, key
 from harness.analysis.scores import Scores, evaluation_of, scores
 from harness.record import Interval, Run
 
@@ -19,11 +20,17 @@ class Scored(NamedTuple):
     sha256: str | None
 
 
-def scored(run: Run) -> dict[str, Scored]:
-    """Return the scores of every cell of a run that was evaluated, by the cell's id."""
-    asked = {entry.cell.id: evaluation_of(entry.cell) for entry in run.cells}
-    found = scores(run)
-    return {id: Scored(found[id], one.sha256) for id, one in asked.items() if one and id in found}
+def scored(run: Run) -> dict[Key, Scored]:
+    """Return the scores of the cells that were evaluated; of pooled runs, from the one with most samples."""
+    found: dict[Key, Scored] = {}
+    for one in run.pooled or (run,):
+        by_id = scores(one)
+        for entry in one.cells:
+            asked, mine = evaluation_of(entry.cell), by_id.get(entry.cell.id)
+            known = found.get(key(entry.cell))
+            if asked and mine and (known is None or len(known.scores.values) < len(mine.values)):
+                found[key(entry.cell)] = Scored(mine, asked.sha256)
+    return found
 
 
 def accuracy_change(base: Scored | None, head: Scored | None) -> Interval | None:

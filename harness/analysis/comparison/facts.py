@@ -95,6 +95,7 @@ def _run(base: Run, head: Run) -> Iterator[DifferingFact]:
 
 def _variant(name: str, base: Variant, head: Variant) -> Iterator[DifferingFact]:
     yield from _differing("variant", name, "file", _digest(base.sha256), _digest(head.sha256))
+    yield from _differing("variant", name, "scheme", base.scheme, head.scheme)
     if base.inputs and head.inputs and interface(base) != interface(head):
         shapes = [_shapes(interface(one)) for one in (base, head)]
         yield from _differing("variant", name, "inputs and outputs", *shapes)

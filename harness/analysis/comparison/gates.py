@@ -16,16 +16,17 @@ _MEASURED = ("ok", "partial", "fallback")
 _BROKEN = ("refused", "crashed", "timeout")
 
 
-def judged(cell: ComparedCell, limits: Limits, other_machine: bool) -> ComparedCell:
+def judged(cell: ComparedCell, limits: Limits, unsure: bool) -> ComparedCell:
     """Return the cell with the gates that it fails.
 
     A gate fails where the whole interval lies beyond its limit, passes where the whole interval is within,
     and is undecided in between, or without an interval. With `limits.undecided` "fail", undecided ones fail.
-    other_machine: the two runs measured the cell on different machines, which decides nothing about times.
+    unsure: nothing about times and memory can be decided: the two runs measured the cell on different
+    machines, or share launches.
     """
     if not limits.gated or cell.base is None or cell.base.status not in _MEASURED:
         return cell  # there was nothing that could get worse
-    outcomes = dict(_outcomes(cell, cell.head, limits, other_machine))
+    outcomes = dict(_outcomes(cell, cell.head, limits, unsure))
     undecided = tuple(gate for gate, outcome in outcomes.items() if outcome == "undecided")
     failing = ("failed", "undecided") if limits.undecided == "fail" else ("failed",)
     failed = tuple(gate for gate, outcome in outcomes.items() if outcome in failing)
@@ -33,19 +34,19 @@ def judged(cell: ComparedCell, limits: Limits, other_machine: bool) -> ComparedC
 
 
 def _outcomes(
-    cell: ComparedCell, head: CellFigures | None, limits: Limits, other_machine: bool
+    cell: ComparedCell, head: CellFigures | None, limits: Limits, unsure: bool
 ) -> Iterator[tuple[Gate, Outcome]]:
     if head is None or head.status not in _MEASURED:
         yield "status", _status(head)
         return
     if limits.latency is not None:
         outcome = _beyond(_slowdown(cell.ratio), limits.latency)
-        unsure = other_machine or (cell.yardstick and outcome == "failed")  # or the machine became slower
-        yield "latency", "undecided" if unsure else outcome
+        doubtful = unsure or (cell.yardstick and outcome == "failed")  # or the machine became slower
+        yield "latency", "undecided" if doubtful else outcome
     if limits.size is not None:
         yield "size", _exact(cell.size_change, limits.size)
     if limits.memory is not None:
-        yield "memory", "undecided" if other_machine else _beyond(cell.memory_change, limits.memory)
+        yield "memory", "undecided" if unsure else _beyond(cell.memory_change, limits.memory)
     if limits.accuracy is not None and (cell.base is None or cell.base.accuracy or head.accuracy):
         yield "accuracy", _beyond(_loss(cell), limits.accuracy)
     if limits.ops is not None:

@@ -54,6 +54,11 @@ def of_runs(base: Parts, head: Parts, limits: Limits) -> dict[Key, Compared]:
     }
 
 
+def not_compared(why: str, base: Parts, head: Parts, _: Limits) -> dict[Key, Compared]:
+    """Compare no times, for a reason."""
+    return {name: Compared(reason=why) for name in base.keys() & head.keys()}
+
+
 def of_sides(base: Parts, head: Parts, _: Limits) -> dict[Key, Compared]:
     """Compare the cells that both sides of a run have, launch by launch, as speedups are."""
     return {name: _paired(base[name], head[name]) for name in base.keys() & head.keys()}

@@ -42,7 +42,7 @@ def parts(run: Run, document: Document) -> Mapping[Key, Part]:
             row,
             times,
             None if baseline is None else key(baseline),
-            accuracies.get(entry.cell.id),
+            accuracies.get(key(entry.cell)),
         )
     return found
 

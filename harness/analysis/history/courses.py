@@ -71,7 +71,7 @@ def lines(
             cell.signature,
             machines.get((run.folder, cell.device)),
         )
-        ids.setdefault(name, cell.id)
+        ids.setdefault(name, cell.plain_id)
         points.setdefault(name, {})[column] = _point(run, cell, figure)
     hosts = {one.name: one.machine or one.name for run in reversed(runs) for one in run.machines}
     found = [

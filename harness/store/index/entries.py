@@ -70,6 +70,11 @@ class CellEntry(Struct, frozen=True):
     sqnr_db: float | None
     top1_agreement: float | None
 
+    @property
+    def plain_id(self) -> str:
+        """The id without the side: the same in runs with and without `--against`."""
+        return self.id.removesuffix(f"/{self.side}")
+
 
 def utf8(name: str) -> str:
     """Return a name with each byte that is not UTF-8 as \\udcXX, as in run.json."""
