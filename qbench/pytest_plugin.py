@@ -28,6 +28,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         ),
         ("against", "BASE", "compare every cell with a git revision, folder, file, python=… or runtime=…"),
         ("fail-over", "PERCENT", "with BASE: fail where a cell is slower by more (default: 5%)"),
+        (
+            "fail-accuracy",
+            "PERCENT",
+            "with BASE: fail where the accuracy fell by more points",
+        ),
         ("undecided", "fail|skip", "what becomes of a test whose comparison the data can't decide (fail)"),
         ("unavailable", "fail|skip", "what becomes of a test whose hardware is not there (skip)"),
     ):

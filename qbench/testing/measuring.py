@@ -138,7 +138,7 @@ def _results(batch: Batch, stored: StoredRun, settings: Settings) -> dict[Wanted
     from harness.record.comparison import Limits
 
     run, document = stored.run, stored.document
-    limits = Limits(latency=settings.fail_over)
+    limits = Limits(latency=settings.fail_over, accuracy=settings.fail_accuracy)
     compared = None if settings.against is None else compare_sides(run, document, limits)
     head = replace(stored, run=sides.run_of(run, "head"), document=sides.document_of(document, "head"))
     return {cell: _result(cell, batch, head, compared, settings) for cell in batch.cells}

@@ -27,14 +27,17 @@ def check_measured(row: Row, settings: Settings) -> None:
 
 
 def check_gate(name: str, cell: ComparedCell, comparison: Comparison) -> None:
-    """Fail if a cell is slower than --qbench-fail-over allows. Raises Undecided if the data can't tell."""
+    """Fail if a cell is worse than --qbench-fail-over or --qbench-fail-accuracy allows.
+
+    Raises Undecided if the data can't tell.
+    """
     from harness.report.gate_lines import describe
 
     for gate in cell.failed + cell.undecided:
         text = f"{name} against {comparison.against}: {describe(cell, gate, comparison)}"
         if gate in cell.failed:
             end(text, skip=False)
-        raise Undecided(f"{text}; measure longer")
+        raise Undecided(f"{text}; {'give more samples' if gate == 'accuracy' else 'measure longer'}")
 
 
 def end(text: str, *, skip: bool) -> NoReturn:

@@ -23,6 +23,7 @@ class Settings:
     devices_file: Path | None
     against: str | None  # None: nothing, or times are not measured
     fail_over: float
+    fail_accuracy: float | None
     skip_undecided: bool
     skip_unavailable: bool
     timed: bool  # False with --benchmark-disable: cells are run, but too shortly for times
@@ -42,6 +43,7 @@ def read_settings(config: pytest.Config) -> Settings:
         devices_file=root / devices_file if devices_file else None,
         against=(not disabled and _text(config, "against")) or None,
         fail_over=_percent("fail-over", _text(config, "fail-over"), _FAIL_OVER),
+        fail_accuracy=_limit("fail-accuracy", _text(config, "fail-accuracy")),
         skip_undecided=_is_skip("undecided", _text(config, "undecided") or "fail"),
         skip_unavailable=_is_skip("unavailable", _text(config, "unavailable") or "skip"),
         timed=not disabled,
@@ -70,6 +72,10 @@ def _percent(name: str, text: str, default: float) -> float:
         return float(text.strip().removesuffix("%")) / 100
     except ValueError:
         raise pytest.UsageError(f"--qbench-{name} {text}: a percentage expected, for example 1%") from None
+
+
+def _limit(name: str, text: str) -> float | None:
+    return _percent(name, text, 0.0) if text else None
 
 
 def _is_skip(name: str, text: str) -> bool:

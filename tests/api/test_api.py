@@ -137,15 +137,19 @@ def test_two_runs_are_compared(measured):
 @pytest.fixture
 def twin(measured, tmp_path) -> Path:
     """The folder of a run that measured the same, under an id of its own."""
-    folder = shutil.copytree(measured.folder, tmp_path / "results" / f"{measured.id[:-4]}twin")
+    return copy_of(measured, tmp_path, "twin")
+
+
+def copy_of(measured, tmp_path, end: str) -> Path:
+    folder = shutil.copytree(measured.folder, tmp_path / "results" / f"{measured.id[:-4]}{end}")
     events = folder / "events.jsonl"
     events.write_text(events.read_text().replace(measured.id, folder.name))
     return folder
 
 
-def test_pooled_runs_are_compared(measured, twin):
+def test_pooled_runs_are_compared(measured, twin, tmp_path):
     pooled = qbench.load(measured.folder, twin)
-    found = qbench.compare(pooled, measured)
+    found = qbench.compare(pooled, copy_of(measured, tmp_path, "more"))
     assert found.document.base.run_id == f"{measured.id} + {twin.name}"
     assert all(cell.ratio.low is not None for cell in found.cells)
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import shutil
+import signal
 import subprocess
 import sys
 
@@ -11,6 +14,7 @@ import numpy as np
 import pytest
 
 from harness.models.builtin import need_digits
+from tests.cli.conftest import COMMAND, environment, wait_for_launches
 from tests.models import dense_of
 
 Z = 1.959964
@@ -79,6 +83,52 @@ def test_a_gate_on_accuracy(qbench, flipping, tmp_path):
     cells = {cell["variant"]: cell for cell in json.loads(passed.stdout)["cells"]}
     assert cells["quantized"]["accuracy_change"]["value"] == -0.05
     assert cells["float32"]["accuracy_change"]["value"] == 0
+
+
+def test_each_side_is_evaluated_and_has_its_own_drop(qbench, flipping, tmp_path):
+    (tmp_path / "base").mkdir()
+    for name in ("float32", "quantized"):
+        (tmp_path / "base" / f"{name}.tflite").write_bytes((flipping / "float32.tflite").read_bytes())
+    asked = ("run", "--model", flipping, "--against", "base", "--device", "cpu", "--budget", "0.02")
+    done = qbench(*asked, "--dataset", "data.npz", "--fail-accuracy", "1%", "--json", "-")
+    assert done.returncode == 1
+    assert "failed: net quantized on cpu: top-1 100.0 → 95.0% (-5.0 points [" in done.stderr
+    found = {(c["side"], c["variant"]): c["accuracy"] for c in json.loads(done.stdout)["cells"]}
+    drops = {key: accuracy["drop"] for key, accuracy in found.items()}
+    assert drops["head", "float32"] is None and drops["base", "float32"] is None
+    for side, drop in (("head", 0.05), ("base", 0)):
+        told = drops[side, "quantized"]
+        assert (told["value"], told["reference"], told["samples"]) == (drop, "float32/cpu@cpu", 400)
+    (folder,) = (tmp_path / "results").glob("2*")
+    assert (folder / "events.jsonl").read_text().count('"event": "labelled"') == 1
+    shown = " ".join(qbench("show").stdout.split())
+    assert shown.count("on 400 samples of data.npz") == 1
+
+
+def test_a_resumed_run_evaluates_what_was_not(qbench, flipping, tmp_path, cache):
+    """It is killed while it times the second of two models; the first one has been evaluated."""
+    shutil.copytree(flipping, tmp_path / "other")
+    asked = ("run", "--model", "net", "--model", "other", "--device", "cpu", "--precision", "0%")
+    process = subprocess.Popen(
+        [*COMMAND, *asked, "--budget", "0.3", "--dataset", "data.npz", "--metric", "top5", "--quiet"],
+        cwd=tmp_path,
+        env=environment(cache),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    first = wait_for_launches(tmp_path / "results", 2, of="other")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(timeout=60)
+    alone = json.loads(qbench("show", first.name, "--json", "-").stdout)["cells"]
+    assert {cell["model"] for cell in alone if cell["accuracy"]} == {"net"}
+    refused = qbench("run", "--resume", "latest", "--metric", "top1")
+    assert refused.returncode == 2 and "was measured with --metric top5" in refused.stderr
+    done = qbench("run", "--resume", "latest", "--json", "-", "--quiet")
+    assert done.returncode == 0, done.stderr
+    cells = {(c["model"], c["variant"]): c["accuracy"] for c in json.loads(done.stdout)["cells"]}
+    assert len(cells) == 4 and all(one["metric"] == "top5" for one in cells.values())
+    assert all(one["samples"] == 400 for one in cells.values())
 
 
 def test_labels_in_another_order_are_suspected(qbench, flipping, tmp_path):

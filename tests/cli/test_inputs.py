@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 import qbench as api
 from harness.tflite import read_model_file
+from tests.cli.conftest import COMMAND, environment, wait_for_launches
 from tests.models import free_model, signatures_model
 
 needs_converter = pytest.mark.skipif(
@@ -236,3 +239,42 @@ def test_inspect_and_compat_with_a_shape(qbench, tmp_path):
     )  # fmt: skip
     cells = json.loads(told.stdout)["cells"]
     assert [(c["shape"], c["predicted"]["taken"]) for c in cells] == [("x=1x6x4", 2), ("x=1x7x4", 2)]
+
+
+def test_a_sweep_is_foretold_resumed_and_followed(qbench, tmp_path, cache):
+    """It is killed while it measures the second shape, which alone is measured then."""
+    (tmp_path / "net").mkdir()
+    for number, name in enumerate(("a", "b")):
+        (tmp_path / "net" / f"{name}.tflite").write_bytes(free_model(outputs=3 + number))
+    shapes = ("x=1x200x4", "x=1x300x4")
+    asked = ("run", "--model", "net/a.tflite", "--device", "cpu", "--device", "xnnpack", "--budget", "0.4")
+    sweep = (*asked, *(part for shape in shapes for part in ("--shape", shape)), "--quiet")
+    planned = cells_of(qbench(*sweep, "--dry-run", "--json", "-"))
+    assert [(c["shape"], c["delegate"]) for c in planned] == [
+        (shape, delegate) for shape in shapes for delegate in ("cpu", "xnnpack")
+    ]
+    assert "a x=1x200x4 on cpu" in qbench(*sweep, "--dry-run").stdout
+    process = subprocess.Popen(
+        [*COMMAND, *sweep, "--precision", "0%"],
+        cwd=tmp_path,
+        env=environment(cache),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    first = wait_for_launches(tmp_path / "results", 1, of=planned[2]["id"])
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(timeout=60)
+    refused = qbench("run", "--resume", "latest", "--shape", shapes[0])
+    assert refused.returncode == 2 and f"--shape {shapes[0]}: run {first.name} was" in refused.stderr
+    cells = cells_of(qbench("run", "--resume", "latest", "--json", "-", "--quiet"))
+    assert [c["id"] for c in cells] == [c["id"] for c in planned] and all(c["speedup"] for c in cells)
+    (second,) = (folder for folder in (tmp_path / "results").glob("2*") if folder != first)
+    ours = json.loads((second / "run.json").read_text())["cells"]
+    assert {cell["shape"] for cell in ours} == {shapes[1]}
+    courses = cells_of(qbench("history", "--shape", shapes[1], "--json", "-"))
+    assert {(c["shape"], len(c["points"])) for c in courses} == {(shapes[1], 2)}
+    assert qbench("site", "--out", "site").returncode == 0
+    data = json.loads((tmp_path / "site" / "data.json").read_text())
+    assert {(c["shape"], len(c["points"])) for c in data["cells"]} == {(shapes[0], 1), (shapes[1], 2)}
+    assert "a x=1x300x4" in (tmp_path / "site" / "index.html").read_text()

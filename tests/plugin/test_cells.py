@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
+from tests.models import free_model
 from tests.plugin.conftest import DENSE, NET, UNDECIDED
 
 
@@ -292,3 +294,28 @@ def build():
         ("build", "float32"),
         ("build", "dynamic"),
     ]
+
+
+INPUTS = """
+@pytest.mark.qbench(model="models/free.tflite", device="cpu", shape={"x": (1, 1, 4)}, dataset="data.npz")
+def test_free(qbench_cell):
+    assert qbench_cell.row.shape == "x=1x1x4"
+    accuracy = qbench_cell.accuracy
+    assert accuracy.metric == "top1" and accuracy.samples == 30 and accuracy.low < accuracy.value + 1e-9
+
+@pytest.mark.qbench(model="models/free.tflite", device="cpu", shape="x=1x2x4")
+def test_unlabelled(qbench_cell):
+    assert qbench_cell.row.shape == "x=1x2x4"
+    assert qbench_cell.accuracy.value > 0
+"""
+
+
+def test_shapes_and_accuracy(project):
+    (project.path / "models" / "free.tflite").write_bytes(free_model())
+    inputs = np.random.default_rng(0).normal(size=(30, 1, 4)).astype(np.float32)
+    np.savez(project.path / "data.npz", x=inputs, labels=np.arange(30) % 3)
+    project.write(INPUTS)
+    done = project.run()
+    done.assert_outcomes(passed=1, failed=1)
+    done.stdout.fnmatch_lines(["*the accuracy of free x=1x2x4 *@cpu was not measured: no labels in dataset"])
+    assert len(project.runs()) == 2
