@@ -55,6 +55,20 @@ def forecast(options: Options, config: Config, watcher: Watcher, resumed: Resume
     )
 
 
+def nothing_left(resumed: Resumed, options: Options) -> Forecast:
+    """Return the forecast for a run that lacks nothing."""
+    return Forecast(
+        resumes=resumed.run_id,
+        budget_s=options.budget_s,
+        precision=options.precision,
+        devices=(),
+        cells=(),
+        prepare_s=0.0,
+        measure_s=0.0,
+        seconds=0.0,
+    )
+
+
 def _stored(results: Path, models: set[str]) -> Iterator[Run]:
     """Yield the newest runs of any of these models. The index is left alone: nothing is written."""
     read = 0
