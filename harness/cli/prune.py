@@ -24,7 +24,7 @@ def prune(
 ) -> None:
     """Remove all stored runs but the newest.
 
-    Runs with a tag `keep`, and those that are being measured, stay as well.
+    Runs with a tag `keep`, those that are being measured, and what a run that stays has resumed stay as well.
     """
     from harness.report.figures import plural
     from harness.report.runs import note_skipped

@@ -22,16 +22,26 @@ _REMOVED = ".removed-"  # begins the name of a folder that is being removed
 def prunable(results: Path, keep: int, note: Note) -> tuple[Sequence[RunEntry], Skipped]:
     """Return the runs beyond the `keep` newest that may be removed, the oldest first, and what is no run.
 
-    Raises ResultsError.
+    What a run that stays has resumed stays, too. Raises ResultsError.
     """
 
     def ask(index: Index) -> tuple[Sequence[RunEntry], Skipped]:
         skipped = sync(index, results, note)
-        old = index.runs(RunFilter())[keep:]
-        may_go = [run for run in reversed(old) if KEEP not in run.tags and run.state != "running"]
-        return may_go, skipped
+        return _may_go(index.runs(RunFilter()), keep)[::-1], skipped
 
     return using(results, ask, note)
+
+
+def _may_go(runs: Sequence[RunEntry], keep: int) -> list[RunEntry]:
+    """Return which of all runs may be removed. They are given, and returned, the newest first."""
+    may_go: list[RunEntry] = []
+    resumed: set[str] = set()  # by a newer run that stays: its figures are those of both
+    for number, run in enumerate(runs):
+        if number < keep or KEEP in run.tags or run.state == "running" or run.run_id in resumed:
+            resumed |= {run.resumes} if run.resumes is not None else set()
+        else:
+            may_go.append(run)
+    return may_go
 
 
 def remove(runs: Sequence[RunEntry], results: Path) -> Iterator[tuple[RunEntry, str | None]]:

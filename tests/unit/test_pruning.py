@@ -69,6 +69,19 @@ def test_what_is_to_be_kept_or_running_or_no_run_stays(tmp_path: Path) -> None:
     assert prune(tmp_path, "--keep", "1", "--yes").split() == [str(tmp_path / running)]
 
 
+def test_what_a_run_that_stays_has_resumed_stays(tmp_path: Path) -> None:
+    """Its figures are those of both; a run that nobody goes on from goes."""
+    first, second, other, third, newest = ids(5)
+    recorded(tmp_path, first).close()
+    recorded(tmp_path, second, resumes=first).close()
+    recorded(tmp_path, other).close()
+    recorded(tmp_path, third, resumes=second).close()
+    recorded(tmp_path, newest).close()
+    assert prune(tmp_path, "--keep", "2", "--dry-run").split() == [str(tmp_path / other)]
+    gone = [first, second, other, third]
+    assert prune(tmp_path, "--keep", "1", "--dry-run").split() == [str(tmp_path / name) for name in gone]
+
+
 def test_the_record_is_asked_once_more(tmp_path: Path) -> None:
     """Whatever the index said: a run that is locked or kept by now stays."""
     locked, tagged, gone, good = store_of(tmp_path, 4)
