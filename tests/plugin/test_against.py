@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from tests.plugin.conftest import DENSE
+from tests.plugin.conftest import DENSE, NET
 
 LARGE = DENSE.replace("dense", "large")
 SLOW = """
@@ -88,6 +88,19 @@ def test_a_cell_that_the_base_could_not_measure_is_warned_of(changed):
     done = changed.run("--qbench-against=base")
     done.assert_outcomes(passed=1, warnings=1)
     done.stdout.fnmatch_lines(["*PytestWarning: large float32/cpu@cpu was not compared with base: *"])
+
+
+def test_a_variant_that_only_the_base_has_is_named(changed):
+    net = changed.path / "base" / "models" / "net"
+    net.mkdir(parents=True)
+    for name in ("float32", "old"):
+        (net / f"{name}.tflite").write_bytes(
+            (changed.path / "models" / "net" / "float32.tflite").read_bytes()
+        )
+    changed.write(NET.replace('"int8"', '"old"'))
+    done = changed.run("--qbench-against=base")
+    done.assert_outcomes(errors=1)
+    done.stdout.fnmatch_lines(['*models/net has no variant "old", only float32, int8'])
 
 
 def test_relative_paths_start_in_rootdir_wherever_pytest_is_started(changed, monkeypatch):
