@@ -28,6 +28,7 @@ _FLAGS_OF_HEADER: Mapping[str, str] = {
     "budget_s": "--budget",
     "precision": "--precision",
     "baseline": "--baseline",
+    "against": "--against",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -27,7 +28,10 @@ def check_measured(row: Row, settings: Settings) -> None:
 
 
 def check_gate(name: str, cell: ComparedCell, comparison: Comparison) -> None:
-    """Fail if a cell is slower than --qbench-fail-over allows. Raises Undecided if the data can't tell."""
+    """Fail if a cell is slower than --qbench-fail-over allows. Raises Undecided if the data can't tell.
+
+    Warns of a cell that BASE has no times of: it passes.
+    """
     from harness.report.gate_lines import describe
 
     for gate in cell.failed + cell.undecided:
@@ -35,6 +39,11 @@ def check_gate(name: str, cell: ComparedCell, comparison: Comparison) -> None:
         if gate in cell.failed:
             end(text, skip=False)
         raise Undecided(f"{text}; measure longer")
+    if cell.ratio is None:
+        why = cell.reason or (cell.base and cell.base.reason) or "BASE does not have it"
+        warnings.warn(
+            pytest.PytestWarning(f"{name} was not compared with {comparison.against}: {why}"), stacklevel=1
+        )
 
 
 def end(text: str, *, skip: bool) -> NoReturn:
