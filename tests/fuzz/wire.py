@@ -98,12 +98,12 @@ def record(folder: Path) -> Recorded:
     path = folder / "devices.toml"
     path.write_text('[devices.board]\ndelegates = ["cpu", "xnnpack"]\n')
     heard: list[str] = []
-    planned: list[tuple[Plan, Header]] = []
+    plans: list[Plan] = []
     tasks: list[Task] = []
 
-    def make_tasks(plan: Plan, header: Header, *arguments: Any) -> list[Task]:
-        planned.append((plan, header))
-        tasks.extend(original(plan, header, *arguments))
+    def make_tasks(plan: Plan, baseline_ids: set[str], *arguments: Any) -> list[Task]:
+        tasks.extend(original(plan, baseline_ids, *arguments))
+        plans.append(plan)
         return tasks
 
     original = job.make_tasks
@@ -111,8 +111,8 @@ def record(folder: Path) -> Recorded:
         options = Options(
             models=[str(model)], budget_s=0.01, precision=1.0, results=folder / "results", devices=["board"]
         )
-        job.run(options, load_config(path), ProgressBar(quiet=True))
-    ((plan, header),), (task,) = planned, tasks
+        header = job.run(options, load_config(path), ProgressBar(quiet=True)).run.header
+    (plan,), (task,) = plans, tasks
     kinds = [json.loads(line)["kind"] for line in heard]
     probed = kinds.index("SystemInfo") + 1
     path.write_text(PROFILE)
