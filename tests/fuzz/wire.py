@@ -310,7 +310,7 @@ class Fuzz:
             writer.finished(self.recorded.header.started_at, False)
             if self.watch.folder is not None:  # home's own index lies beside the run
                 self.watch.folder = str((self.folder / "results").resolve())
-            outcome = job._outcome(writer, self.folder / "results", bar.note)
+            outcome = job._outcome(writer, self.folder / "results", bar.note, None)
         if self._crashes or self.watch.seen or outcome.problem:
             raise Broken(f"{self._crashes} {self.watch.seen} {outcome.problem}")
         self._read_back(outcome)
