@@ -242,7 +242,7 @@ class Scene:
         found: list[str] = []
         if self.of in ("index", "upgrade") and not using(self.results, Index.is_sound, found.append):
             found.append("the index is damaged")
-        runs, cells = list_cells(self.results, RunFilter(), CellFilter(), found.append)
+        runs, cells = list_cells(self.results, RunFilter(), CellFilter(base=True), found.append)
         counts = Counter(cell.folder for cell in cells)
         wrong = [run for run in runs if counts[run.folder] != run.cells]
         return found + [f"{run.folder}: {counts[run.folder]} cells in the index" for run in wrong]

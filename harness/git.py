@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from harness import processes
 from harness.errors import ConfigError
 from harness.record import Git
+from harness.scratch import scratch_folder
 
 _GIT = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
 _TIMEOUT_S = 10.0
@@ -50,10 +50,10 @@ def checked_out(revision: str, folder: Path) -> Iterator[Path]:
     """Yield a temporary folder with the files of a commit, as git checks them out, without submodules.
 
     It is no worktree that the repository knows of: nothing is written to the repository, no hook runs, and a
-    kill leaves nothing but the temporary folder. Raises ConfigError.
+    kill leaves nothing but the temporary folder, which the next call removes. Raises ConfigError.
     """
-    with tempfile.TemporaryDirectory(prefix="qbench-against-") as temporary:
-        tree = Path(temporary).resolve() / "tree"
+    with scratch_folder("against") as temporary:
+        tree = temporary.resolve() / "tree"
         tree.mkdir()
         command = [*_GIT, "-c", "core.sparseCheckout=false", f"--work-tree={tree}"]
         done = processes.run(

@@ -84,7 +84,9 @@ def _is_same(stored: Cell, run: Run, cell: Cell, model_sha256: str | None) -> bo
         return stored.variant.sha256 == cell.variant.sha256
     models = {(model.name, model.side): model.sha256 for model in run.models}
     named = (subject(stored), stored.variant.name) == (subject(cell), cell.variant.name)
-    return named and model_sha256 is not None and models.get((stored.model, stored.side)) == model_sha256
+    return (
+        named and model_sha256 is not None and models.get((stored.model, stored.variant.side)) == model_sha256
+    )
 
 
 def _asked(run: Run) -> Asked:

@@ -44,7 +44,7 @@ def _of_sides(one: Run, other: Run) -> list[str]:
 
 
 def _differences(one: Run, other: Run, *, resumed: bool = False) -> list[str]:
-    here, there = (sorted({str(subject(variant)) for variant in run.variants}) for run in (one, other))
+    here, there = (sorted({str(subject(entry.cell)) for entry in run.cells}) for run in (one, other))
     if not set(here) & set(there):
         return [f"they measured {some(here, ', ')} and {some(there, ', ')}"]
     alone = () if resumed else _in_one_only(one, other)

@@ -219,8 +219,7 @@ def run(
     if resume is not None:
         resumed = find_resumed(resume, results, output.say)
         if not resumed.lacks:
-            output.say(f"run {resumed.run_id} lacks nothing")
-            end(0)
+            _say_complete(resumed, options, dry_run, json_file)
         options = options_of(resumed.runs[0], options, _given(context))
     config = read_config(None if options.devices_file is None else Path(options.devices_file))
     if dry_run:
@@ -248,6 +247,18 @@ def run(
     failed = found is not None and found.failed
     code = INTERRUPTED if document.interrupted else exit_code(document)
     end(first_of(code, gates.FAILED if failed else 0), problems)
+
+
+def _say_complete(resumed: Resumed, options: Options, dry_run: bool, json_file: str | None) -> NoReturn:
+    """Say that a run lacks nothing, and exit with 0. --json gets what it holds, or an empty forecast."""
+    from harness.session.forecast import nothing_left
+    from harness.session.stored import shown_together
+
+    output.say(f"run {resumed.run_id} lacks nothing")
+    if json_file is not None:
+        found = nothing_left(resumed, options) if dry_run else shown_together(resumed.runs, output.say)[1]
+        output.write_json(found, json_file)
+    raise typer.Exit(0)
 
 
 def _forecast(

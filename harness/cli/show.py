@@ -31,7 +31,10 @@ def show(
         bool, typer.Option("--force", help="Pool runs although they differ in what was measured.")
     ] = False,
 ) -> None:
-    """Print a stored run's table again; of one with --against, also the comparison of its sides."""
+    """Print a stored run's table again.
+
+    Of a run with --against, print the comparison of its sides as well.
+    """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy would start threads that nothing here needs
     from harness.report.table import render
     from harness.session.comparing import compare_stored_sides

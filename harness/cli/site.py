@@ -26,7 +26,7 @@ def site(
     results: Results = Path("results"),
     quiet: Quiet = False,
 ) -> None:
-    """Write a page of all stored runs that needs no server: the newest figures, and their course.
+    """Write all stored runs as a page that needs no server.
 
     DIR gets index.html, data.json and the run.json of every run that is shown.
     """

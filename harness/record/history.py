@@ -67,7 +67,8 @@ class Course(Struct, frozen=True, kw_only=True):
     """A cell over the runs, the oldest first.
 
     host: the machine of the device, "local" for the user's own; devices with the same one share it.
-    machine: what it was, where the runs of a device were on several. note: why no step was looked for.
+    machine: what it was, where the runs of a device were on several. note: why no step was looked for,
+    or which runs are left out.
     """
 
     id: str

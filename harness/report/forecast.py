@@ -45,7 +45,12 @@ def summary(forecast: Forecast) -> Iterator[str]:
     others = [cell.plan for cell in forecast.cells if cell.plan != "measure"]
     parts = [f"{others.count(plan)} {plan}" for plan in dict.fromkeys(others)]
     yield ", ".join([f"{plural(len(measured), 'cell')} to measure", *parts])
-    making = {(subject(cell), cell.side, cell.variant) for cell in measured if cell.make == "convert"}
+    shared = any(device.side for device in forecast.devices)  # the sides have the same variants
+    making = {
+        (subject(cell), None if shared else cell.side, cell.variant)
+        for cell in measured
+        if cell.make == "convert"
+    }
     if making:
         yield f"{plural(len(making), 'variant')} to convert; whether that succeeds is not known before"
     known = sum(cell.stored_runs > 0 for cell in measured)

@@ -32,6 +32,7 @@ _FLAGS_OF_HEADER: Mapping[str, str] = {
     "precision": "--precision",
     "accuracy_precision": "--accuracy-precision",
     "baseline": "--baseline",
+    "against": "--against",
 }
 
 

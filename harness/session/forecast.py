@@ -39,7 +39,9 @@ def forecast(options: Options, config: Config, watcher: Watcher, resumed: Resume
     asked = Asked(options.budget_s, options.precision)
     costs = Costs(_stored(options.results, {plan.cell.model for plan in plan.cells}), asked)
     hashes = {(made.model.name, made.model.side): made.model.sha256 for made in plan.models}
-    cells = tuple(_cell(one, costs.of(one.cell, hashes[one.cell.model, one.cell.side])) for one in plan.cells)
+    cells = tuple(
+        _cell(one, costs.of(one.cell, hashes[one.cell.model, one.cell.variant.side])) for one in plan.cells
+    )
     prepare_s, measure_s = _making_s(plan) + planned_s + _START_AND_END_S, _measuring_s(cells, plan.devices)
     return Forecast(
         resumes=header.resumes,
@@ -50,6 +52,20 @@ def forecast(options: Options, config: Config, watcher: Watcher, resumed: Resume
         prepare_s=prepare_s,
         measure_s=measure_s,
         seconds=prepare_s + measure_s,
+    )
+
+
+def nothing_left(resumed: Resumed, options: Options) -> Forecast:
+    """Return the forecast for a run that lacks nothing."""
+    return Forecast(
+        resumes=resumed.run_id,
+        budget_s=options.budget_s,
+        precision=options.precision,
+        devices=(),
+        cells=(),
+        prepare_s=0.0,
+        measure_s=0.0,
+        seconds=0.0,
     )
 
 
@@ -117,7 +133,11 @@ def _device(device: Device) -> ForecastDevice:
 def _making_s(plan: Plan) -> float:
     """Return the seconds that making variants takes, by rules of thumb."""
     missing, compiled = (
-        {(subject(one.cell), one.cell.side, one.cell.variant.name) for one in plan.cells if one.make == how}
+        {
+            (subject(one.cell), one.cell.variant.side, one.cell.variant.name)
+            for one in plan.cells
+            if one.make == how
+        }
         for how in ("convert", "compile")
     )
     conversions = {(about, side) for about, side, _ in missing}

@@ -15,8 +15,8 @@ from harness.analysis.differences import some
 from harness.analysis.names import Key, key
 from harness.analysis.resuming import Needed, lacking
 from harness.devices.machines import Machine
-from harness.errors import ResultsError
-from harness.record import Cell, Ended, Header, Run
+from harness.errors import DeviceError, ResultsError
+from harness.record import Cell, Header, Run
 from harness.record.plain import plain_object
 from harness.session.indexing import list_runs
 from harness.session.plan import Plan
@@ -55,7 +55,8 @@ class Resumed:
     def narrowed(self, plan: Plan, header: Header, opened: Sequence[Machine]) -> tuple[Plan, set[str]]:
         """Return the plan with only the cells that have to be measured, and the ids of the baselines.
 
-        Raises ResultsError if something is not as it was, NothingToMeasureError if no cell can be measured.
+        Raises ResultsError if something is not as it was; DeviceError or NothingToMeasureError if no cell can
+        be measured.
         """
         pooling.check_resumable(self.runs[0], _with_governors(plan.as_run(header), opened))
         if gone := self.lacks - {key(one.cell) for one in plan.cells}:
@@ -65,8 +66,10 @@ class Resumed:
             )
         ended = {key(one.cell): one.ended for one in plan.cells if one.ended is not None}
         if self.lacks <= ended.keys():
-            why = dict.fromkeys(_why(end) for name, end in ended.items() if name in self.lacks)
-            raise NothingToMeasureError(
+            unmeasured = [one for one in plan.cells if key(one.cell) in self.lacks]
+            why = dict.fromkeys(str(getattr(one.ended, "reason", "")) for one in unmeasured)
+            unreachable = any(one.device.state.problem for one in unmeasured)
+            raise (DeviceError if unreachable else NothingToMeasureError)(
                 f"what run {self.run_id} lacks can't be measured now, either: {'; '.join(why)}"
             )
         needed = Needed(self._together, self.lacks, ended)
@@ -116,7 +119,3 @@ def _with_governors(run: Run, opened: Sequence[Machine]) -> Run:
     }
     devices = [structs.replace(one, facts_before=facts.get(one.name, {})) for one in run.devices]
     return structs.replace(run, devices=tuple(devices))
-
-
-def _why(ended: Ended) -> str:
-    return str(getattr(ended, "reason", ""))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import chdir, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,7 +50,8 @@ def measure(cells: Iterable[Wanted], setup: Setup, shared: Path | None = None) -
     shared: a folder for what has been measured, if there are several processes that ask for the same cells.
     """
     results: dict[Wanted, Result] = {}
-    with nullcontext() if shared is None else _locked(shared / "lock"):
+    # Wherever pytest was started: relative paths begin in rootdir, and another folder stands for that.
+    with chdir(setup.settings.root), nullcontext() if shared is None else _locked(shared / "lock"):
         for number, group in enumerate(in_runs(cells)):
             missing = {cell: problem for cell in group if (problem := _missing(cell)) is not None}
             results |= missing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -29,7 +30,7 @@ def check_measured(row: Row, settings: Settings) -> None:
 def check_gate(name: str, cell: ComparedCell, comparison: Comparison) -> None:
     """Fail if a cell is worse than --qbench-fail-over or --qbench-fail-accuracy allows.
 
-    Raises Undecided if the data can't tell.
+    Raises Undecided if the data can't tell. Warns of a cell that BASE has no times of: it passes.
     """
     from harness.report.gate_lines import describe
 
@@ -38,6 +39,11 @@ def check_gate(name: str, cell: ComparedCell, comparison: Comparison) -> None:
         if gate in cell.failed:
             end(text, skip=False)
         raise Undecided(f"{text}; {'give more samples' if gate == 'accuracy' else 'measure longer'}")
+    if cell.ratio is None:
+        why = cell.reason or (cell.base and cell.base.reason) or "BASE does not have it"
+        warnings.warn(
+            pytest.PytestWarning(f"{name} was not compared with {comparison.against}: {why}"), stacklevel=1
+        )
 
 
 def end(text: str, *, skip: bool) -> NoReturn:

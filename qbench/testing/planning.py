@@ -53,7 +53,8 @@ class Batch:
 
     def wants(self, cell: Cell) -> bool:
         """Return whether a test asks for a cell, or compares with it."""
-        self.seen[cell.model, cell.variant.name] = None
+        if cell.side != "base":
+            self.seen[cell.model, cell.variant.name] = None
         place = (cell.delegate.name, cell.device.name, cell.threads)
         return any(
             self.has(wanted, cell.model) and _is_named(wanted, cell.variant.name, place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def read_settings(config: pytest.Config) -> Settings:
         budget_s=_seconds(_text(config, "budget")),
         precision=_percent("precision", _text(config, "precision"), DEFAULT_PRECISION),
         devices_file=root / devices_file if devices_file else None,
-        against=(not disabled and _text(config, "against")) or None,
+        against=_against(config) if not disabled else None,
         fail_over=_percent("fail-over", _text(config, "fail-over"), _FAIL_OVER),
         fail_accuracy=_limit("fail-accuracy", _text(config, "fail-accuracy")),
         skip_undecided=_is_skip("undecided", _text(config, "undecided") or "fail"),
@@ -57,6 +58,16 @@ def _text(config: pytest.Config, name: str) -> str:
     return str(config.getoption(key) or config.getini(key) or "")
 
 
+def _against(config: pytest.Config) -> str | None:
+    """Return what to compare with. Raises UsageError for a limit on the command line without it."""
+    against = _text(config, "against")
+    for name in ("fail-over", "fail-accuracy"):
+        limit = config.getoption(f"qbench_{name.replace('-', '_')}")
+        if limit and not against:
+            raise pytest.UsageError(f"--qbench-{name} {limit}: add --qbench-against, to compare with")
+    return against or None
+
+
 def _seconds(text: str) -> float:
     try:
         return float(text or DEFAULT_BUDGET_S)
@@ -65,13 +76,16 @@ def _seconds(text: str) -> float:
 
 
 def _percent(name: str, text: str, default: float) -> float:
-    """Return 0.01 for "1%" or "1"."""
+    """Return 0.01 for "1%" or "1". Raises UsageError for less than 0, and for what is no number."""
     if not text:
         return default
     try:
-        return float(text.strip().removesuffix("%")) / 100
+        fraction = float(text.strip().removesuffix("%")) / 100
     except ValueError:
-        raise pytest.UsageError(f"--qbench-{name} {text}: a percentage expected, for example 1%") from None
+        fraction = -1.0
+    if not 0 <= fraction < math.inf:
+        raise pytest.UsageError(f"--qbench-{name} {text}: a percentage expected, for example 1%")
+    return fraction
 
 
 def _limit(name: str, text: str) -> float | None:

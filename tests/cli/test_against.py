@@ -250,14 +250,14 @@ def test_the_files_of_a_revision_are_gone_after_an_interruption(repository, scra
     assert "qbench: interrupted" in errors
 
 
-def test_a_kill_leaves_a_record_of_both_sides_and_nothing_in_the_repository(qbench, repository, cache):
+def test_a_kill_leaves_a_record_of_both_sides_and_nothing_in_the_repository(
+    qbench, repository, scratch, cache
+):
+    """The files of the revision, which are left in a temporary folder, the next run removes."""
     git(repository, "commit", "--quiet", "--all", "--message", "two")
-    process = subprocess.Popen(
-        [*COMMAND, "run", "--model", "models/net.tflite", "--against", "main~1", "-d", "cpu", "-q"],
-        cwd=repository,
-        env=environment(cache),
-        start_new_session=True,
-    )
+    arguments = ("run", "--model", "models/net.tflite", "--against", "main~1", "-d", "cpu", "-q")
+    env = {**environment(cache), "TMPDIR": str(scratch)}
+    process = subprocess.Popen([*COMMAND, *arguments], cwd=repository, env=env, start_new_session=True)
     folder = wait_for_launches(repository / "results", 4)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -269,6 +269,9 @@ def test_a_kill_leaves_a_record_of_both_sides_and_nothing_in_the_repository(qben
     run = store.load(folder, folder.parent)
     assert [entry.cell.side for entry in run.cells] == ["head", "base"]
     assert all(entry.launches for entry in run.cells)
+    assert [path.name[:15] for path in scratch.iterdir()] == ["qbench-against-"]
+    assert qbench(*arguments, *QUICK, env=env).returncode == 0
+    assert not list(scratch.iterdir())
 
 
 @pytest.mark.parametrize("packages", ["", "src"], ids=["beside", "src"])

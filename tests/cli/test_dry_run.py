@@ -77,6 +77,20 @@ def test_variants_that_are_not_made_yet_are_named_and_not_made(qbench, tmp_path)
     assert "2 variants to convert; whether that succeeds" in qbench(*DRY, *arguments).stdout
 
 
+def test_sides_on_two_runtimes_share_their_variants(qbench, tmp_path):
+    """Each is converted once, and known by what either side has cost."""
+    (tmp_path / "sleeper.py").write_text(SLEEPER)
+    (tmp_path / "devices.toml").write_text('[devices.cpu]\ndelegates = ["cpu"]\n')
+    (tmp_path / "net.tflite").write_bytes(dense_model(seed=1))
+    sides = ("-d", "cpu", "--against", "runtime=tflite-runtime", "--budget", "0.05")
+    shown = qbench(*DRY, "--model", "sleeper:build", "--variant", "float32", *sides)
+    assert shown.returncode == 0, shown.stderr
+    assert "2 cells to measure\n1 variant to convert;" in shown.stdout
+    assert qbench("run", "--quiet", "--model", "net.tflite", *sides).returncode == 0
+    known = qbench(*DRY, "--model", "net.tflite", *sides, "--json", "-")
+    assert planned(known, "side", "stored_runs") == [("head", 1), ("base", 1)]
+
+
 def test_an_edge_tpu_model_is_not_compiled(qbench, tmp_path, nets, standin_library, standin_compiler):
     (tmp_path / "devices.toml").write_text(
         f'[devices.coral]\ndelegates = [{{ name = "edgetpu", library = "{standin_library}",'

@@ -100,6 +100,10 @@ def test_a_resumed_run_has_what_the_first_one_lacks(qbench, cut_short, models, n
         f"qbench: run {first.name} has been resumed by {second}: going on from there\n"
         f"qbench: run {second} lacks nothing\n"
     )
+    complete = json.loads(qbench("run", "--resume", second, "--quiet", "--json", "-").stdout)
+    assert complete["run_id"] == document["run_id"] and len(complete["cells"]) == CELLS
+    nothing = json.loads(qbench("run", "--resume", second, "--dry-run", "--json", "-").stdout)
+    assert (nothing["resumes"], nothing["cells"], nothing["seconds"]) == (second, [], 0)
 
 
 def test_what_has_changed_is_refused(qbench, cut_short, models, tmp_path):
@@ -109,6 +113,7 @@ def test_what_has_changed_is_refused(qbench, cut_short, models, tmp_path):
     for more, complaint in (
         (("--budget", "2"), f"--budget 2.0: run {first.name} was measured with --budget 0.5; leave it out"),
         (("--variant", "a"), f"--variant a: run {first.name} was measured without; leave it out"),
+        (("--against", "other"), f"--against other: run {first.name} was measured without; leave it out"),
     ):
         done = qbench(*resume, *more)
         assert (done.returncode, done.stdout) == (2, "")
@@ -162,6 +167,19 @@ def test_what_is_still_missing_is_said_and_nothing_is_stored(qbench, twins, tmp_
     assert (again.returncode, again.stdout) == (3, "")
     assert "lacks can't be measured now, either: " in again.stderr and "/no/library.so" in again.stderr
     assert len(list((tmp_path / "results").glob("2*"))) == 1
+
+
+def test_a_board_that_still_can_not_be_reached_is_code_4(qbench, twins, tmp_path):
+    (tmp_path / "devices.toml").write_text(
+        '[devices.here]\ndelegates = ["cpu"]\n[devices.board]\nplace = "ssh"\nhost = "127.0.0.1"\nport = 1\n'
+    )
+    devices = ("--device", "here", "--device", "board")
+    first = qbench("run", "--model", twins, *devices, "--budget", "0.02", "--quiet")
+    assert first.returncode == 4
+    for more in ((), ("--dry-run",)):
+        again = qbench("run", "--resume", "latest", *more)
+        assert (again.returncode, again.stdout) == (4, "")
+        assert "lacks can't be measured now, either: 127.0.0.1: " in again.stderr
 
 
 def test_a_run_that_did_not_record_its_options_is_resumed_with_those_given(qbench, cut_short, models):

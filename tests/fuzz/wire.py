@@ -101,12 +101,12 @@ def record(folder: Path) -> Recorded:
     path = folder / "devices.toml"
     path.write_text('[devices.board]\ndelegates = ["cpu", "xnnpack"]\n')
     heard: list[str] = []
-    planned: list[tuple[Plan, Header]] = []
+    plans: list[Plan] = []
     tasks: list[Task] = []
 
-    def make_tasks(plan: Plan, header: Header, *arguments: Any) -> list[Task]:
-        planned.append((plan, header))
-        tasks.extend(original(plan, header, *arguments))
+    def make_tasks(plan: Plan, baseline_ids: set[str], *arguments: Any) -> list[Task]:
+        tasks.extend(original(plan, baseline_ids, *arguments))
+        plans.append(plan)
         return tasks
 
     original = job.make_tasks
@@ -119,8 +119,8 @@ def record(folder: Path) -> Recorded:
             results=folder / "results",
             devices=["board"],
         )
-        job.run(options, load_config(path), ProgressBar(quiet=True))
-    ((plan, header),), (task,) = planned, tasks
+        header = job.run(options, load_config(path), ProgressBar(quiet=True)).run.header
+    (plan,), (task,) = plans, tasks
     kinds = [json.loads(line)["kind"] for line in heard]
     probed = kinds.index("SystemInfo") + 1
     path.write_text(PROFILE)
@@ -319,7 +319,7 @@ class Fuzz:
             writer.finished(self.recorded.header.started_at, False)
             if self.watch.folder is not None:  # home's own index lies beside the run
                 self.watch.folder = str((self.folder / "results").resolve())
-            outcome = job._outcome(writer, self.folder / "results", bar.note)
+            outcome = job._outcome(writer, self.folder / "results", bar.note, None)
         if self._crashes or self.watch.seen or outcome.problem:
             raise Broken(f"{self._crashes} {self.watch.seen} {outcome.problem}")
         self._read_back(outcome)

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from tests.plugin.conftest import DENSE
+from tests.plugin.conftest import DENSE, NET
 
 LARGE = DENSE.replace("dense", "large")
 SLOW = """
@@ -77,3 +77,51 @@ def test_other_tests_run_if_a_model_is_new(changed):
     done = changed.run("--qbench-against=main", "--qbench-fail-over=900%")
     done.assert_outcomes(passed=1, errors=1)
     done.stdout.fnmatch_lines(["*models/new.tflite*main*"])
+
+
+def test_a_cell_that_the_base_could_not_measure_is_warned_of(changed):
+    """Here BASE's model has an op that no runtime knows, so nothing could get worse."""
+    base = changed.path / "base" / "models"
+    base.mkdir(parents=True)
+    (base / "large.tflite").write_bytes((changed.path / "models" / "custom.tflite").read_bytes())
+    changed.write(LARGE)
+    done = changed.run("--qbench-against=base")
+    done.assert_outcomes(passed=1, warnings=1)
+    done.stdout.fnmatch_lines(["*PytestWarning: large float32/cpu@cpu was not compared with base: *"])
+
+
+def test_a_variant_that_only_the_base_has_is_named(changed):
+    net = changed.path / "base" / "models" / "net"
+    net.mkdir(parents=True)
+    for name in ("float32", "old"):
+        (net / f"{name}.tflite").write_bytes(
+            (changed.path / "models" / "net" / "float32.tflite").read_bytes()
+        )
+    changed.write(NET.replace('"int8"', '"old"'))
+    done = changed.run("--qbench-against=base")
+    done.assert_outcomes(errors=1)
+    done.stdout.fnmatch_lines(['*models/net has no variant "old", only float32, int8'])
+
+
+def test_relative_paths_start_in_rootdir_wherever_pytest_is_started(changed, monkeypatch):
+    (changed.path / "base").mkdir()
+    (changed.path / "base" / "models").symlink_to(changed.path / "models")
+    (changed.path / "pytest.ini").write_text("[pytest]\nqbench_against = base\n")
+    changed.write(LARGE)
+    monkeypatch.chdir(changed.path / "models")
+    changed.run("--qbench-fail-over=900%", "..").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--qbench-fail-over=5%"], "add --qbench-against*"),
+        (["--qbench-fail-over=inf", "--qbench-against=main"], "a percentage expected*"),
+        (["--qbench-fail-over=-5", "--qbench-against=main"], "a percentage expected*"),
+    ],
+)
+def test_a_gate_that_could_not_fail_is_a_usage_error(project, options, complaint):
+    project.write(LARGE)
+    done = project.run(*options)
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    done.stderr.fnmatch_lines([f"ERROR: --qbench-fail-over *: {complaint}"])

@@ -61,6 +61,13 @@ def test_a_variant_that_is_not_made_yet_is_known_by_its_model():
     assert known.of(missing, None).stored_runs == 0
 
 
+def test_sides_on_two_runtimes_have_the_same_model():
+    known = stored(1.0, 1.0)
+    sided = tuple(replace(one, cell=replace(one.cell, side="head")) for one in known.cells)
+    missing = replace(INT8, side="head", variant=FailedVariant("digits", "int8", "not made yet"))
+    assert costs(replace(known, cells=sided)).of(missing, "a" * 64).stored_runs == 1
+
+
 def test_launches_of_an_older_agent_cost_what_they_measured_and_their_start():
     old = stored(0.0, 0.0)
     (launch, _) = old.cells[1].launches

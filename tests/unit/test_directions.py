@@ -38,7 +38,7 @@ ROOMS = [
     {"tflite"},
     {"record"},
     {"cache", "processes", "versions"},
-    {"files"},
+    {"files", "scratch"},
     {"errors"},
 ]
 # Downwards, too, but not wanted: these rooms know nothing of each other.

@@ -127,6 +127,26 @@ def test_head_of_a_run_with_sides_is_a_point_of_the_same_course() -> None:
     assert found.id == "digits/a/cpu/cpu/1" and len(found.points) == COUNT
 
 
+def test_speedups_over_another_baseline_are_left_out() -> None:
+    """Runs of int8 alone have int8 as their baseline: nothing became slower."""
+    runs, cells = store({"float32": [1.0] * COUNT, "int8": times(1)})
+    cells = [
+        structs.replace(one, speedup=one.speedup and 2 * one.speedup) if one.variant == "int8" else one
+        for one in cells
+    ]
+    alone = {run.folder for run in runs[:12]}
+    cells = [
+        structs.replace(one, speedup=1.0) if one.folder in alone else one
+        for one in cells
+        if one.folder not in alone or one.variant == "int8"
+    ]
+    found = shown(runs, cells, "speedup")
+    assert not found["int8"].steps and found["float32"].note is None
+    assert found["int8"].note == "12 runs are left out: speedups over another baseline"
+    assert [point.value is None for point in found["int8"].points] == [False] * (COUNT - 12) + [True] * 12
+    assert len(shown(runs, cells)["int8"].steps) == 0 and shown(runs, cells)["int8"].note is None
+
+
 def test_a_baseline_has_no_step_of_its_speedup() -> None:
     runs, cells = store({"a": [1.0] * COUNT, "b": times(1, (20, 0.9)), "c": times(2)})
     found = shown(runs, cells, "speedup")

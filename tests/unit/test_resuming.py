@@ -9,9 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from harness.analysis import document, resumed
+from harness.analysis.pooling import check_resumable
 from harness.analysis.resuming import Needed, lacking
 from harness.errors import ConfigError, ResultsError
-from harness.record import Asked, Crashed, Done, Pending, Refused, Skipped, Unavailable
+from harness.record import Asked, Crashed, Done, FailedVariant, Pending, Refused, Skipped, Unavailable
 from harness.session.asked import asked_of, options_of
 from harness.session.options import Options
 from tests.unit.run_builder import cell, device, measured, output, run, variant
@@ -155,6 +156,14 @@ def test_what_is_not_the_same_is_not_joined(change, what):
     two = replace(two, devices=(replace(two.devices[0], **change), two.devices[1]))
     with pytest.raises(ResultsError, match=f"first can't be resumed, because something has changed: {what}"):
         resumed([one, two])
+
+
+def test_variants_that_are_yet_to_be_made_are_no_difference():
+    """So it is in a dry run whose cache is empty."""
+    one = first(whole("float32"), lost("int8", Pending()))
+    entry = lost("int8", Pending())
+    planned = replace(entry, cell=replace(entry.cell, variant=FailedVariant("one", "int8", "not made yet")))
+    check_resumable(one, replace(second(planned), variants=()))
 
 
 OPTIONS = Options(models=["net.tflite"], threads=[1, 2], calibration="data.npz", budget_s=3.0, precision=0.02)

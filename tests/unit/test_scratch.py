@@ -1,4 +1,4 @@
-"""The temporary folder of a conversion, when its process is killed."""
+"""A temporary folder, when its process is killed."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.quantize.backends.tflite_converter.scratch import scratch_folder
+from harness.scratch import scratch_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLD = """
 import time
-from harness.quantize.backends.tflite_converter.scratch import scratch_folder
-with scratch_folder() as folder:
+from harness.scratch import scratch_folder
+with scratch_folder("conversion") as folder:
     (folder / "model").mkdir()
     print(folder, flush=True)
     time.sleep(600)
@@ -35,11 +35,11 @@ def test_what_a_killed_process_left_is_removed_and_what_is_in_use_is_not(tempora
         assert process.stdout is not None
         theirs = Path(process.stdout.readline().decode().strip())
         assert theirs.parent == temporary
-        with scratch_folder() as ours:
+        with scratch_folder("conversion") as ours:
             assert {path.name for path in theirs.iterdir()} == {"in-use", "model"}
         process.kill()
     assert theirs.exists()
-    with scratch_folder() as ours:
+    with scratch_folder("conversion") as ours:
         assert not theirs.exists()
         assert ours.is_dir()
     assert [path.name for path in temporary.iterdir()] == ["qbench-conversion-of-mine"]

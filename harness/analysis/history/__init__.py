@@ -92,10 +92,13 @@ def _course(line: Line, steps: Sequence[Step], note: str | None) -> Course:
 
 
 def _note(line: Line, order: Sequence[str] | None) -> str | None:
-    """Return why no step was looked for; None if it was."""
-    count = len(line.values)
-    if count >= FEWEST:
-        return None
-    noun = "run" if order is None else "revision"
-    counted = f"1 {noun} is" if count == 1 else f"{count} {noun}s are"
-    return f"{counted} too few to find a step; {FEWEST} needed"
+    """Return why no step was looked for, and which runs were not; None if all were."""
+    count, left_out, said = len(line.values), line.left_out, []
+    if left_out:
+        counted = "1 run is" if left_out == 1 else f"{left_out} runs are"
+        said.append(f"{counted} left out: speedups over another baseline")
+    if count < FEWEST:
+        noun = "run" if order is None else "revision"
+        counted = f"1 {noun} is" if count == 1 else f"{count} {noun}s are"
+        said.append(f"{counted} too few to find a step; {FEWEST} needed")
+    return "; ".join(said) or None

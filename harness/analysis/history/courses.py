@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import NamedTuple
 
+from harness.analysis.history.baselines import Baselines, Over, over_the_usual
 from harness.analysis.machines import same_machine
 from harness.record.history import Figure, Point
 from harness.store.index import CellEntry, MachineEntry, RunEntry
@@ -32,6 +33,7 @@ class Line:
     """The points of a cell, each with the position of its run (or revision) among all that are shown.
 
     host: the machine that the device shares with others; "local" for all profiles of the user's own.
+    left_out: how many runs have no value here because their speedup is over another baseline.
     """
 
     id: str
@@ -39,6 +41,7 @@ class Line:
     host: str
     points: tuple[Point, ...]
     columns: tuple[int, ...]
+    left_out: int = 0
 
     @property
     def values(self) -> dict[int, float]:
@@ -55,7 +58,10 @@ def lines(
     order: revisions, the oldest first, if the runs of each are pooled into one point. Runs without a
     revision, and of revisions that are not named, are left out then.
     """
+    cells = [*cells]
     machines = machine_names(runs)
+    baselines = Baselines(runs, cells) if figure == "speedup" else None
+    over: dict[Name, dict[int, Over | None]] = {}
     by_folder = {run.folder: (column, run) for column, run in enumerate(reversed(runs))}
     points: dict[Name, dict[int, Point]] = {}
     ids: dict[Name, str] = {}
@@ -73,10 +79,13 @@ def lines(
         )
         ids.setdefault(name, cell.plain_id)
         points.setdefault(name, {})[column] = _point(run, cell, figure)
+        over.setdefault(name, {})[column] = None if baselines is None else baselines.of(cell)
     hosts = {one.name: one.machine or one.name for run in reversed(runs) for one in run.machines}
     found = [
-        Line(ids[name], name, hosts.get(name.device, name.device), tuple(at.values()), tuple(at))
-        for name, at in ((name, dict(sorted(at.items()))) for name, at in points.items())
+        Line(ids[name], name, hosts.get(name.device, name.device), tuple(at.values()), tuple(at), left_out)
+        for name, (at, left_out) in (
+            (name, over_the_usual(dict(sorted(at.items())), over[name])) for name, at in points.items()
+        )
     ]
     return found if order is None else [line for each in found if (line := _pooled(each, order)).points]
 
@@ -167,6 +176,7 @@ def _pooled(line: Line, order: Sequence[str]) -> Line:
         line.host,
         tuple(_together(points) for _, points in kept),
         tuple(n for n, _ in kept),
+        line.left_out,
     )
 
 

@@ -35,9 +35,9 @@ from harness.quantize.backends.tflite_converter.results import (
     ResultCache,
     Task,
 )
-from harness.quantize.backends.tflite_converter.scratch import scratch_folder
 from harness.quantize.backends.tflite_converter.workers import A, WorkerPool, how_many
 from harness.quantize.calibration.samples import InputSpec
+from harness.scratch import scratch_folder
 
 FORM = 1  # version of the canonical model: raise it when `sources` or `tracing` write another one
 
@@ -90,7 +90,7 @@ class Conversion:
     @functools.cached_property
     def _scratch(self) -> Path:
         """A temporary folder, made only if something is converted."""
-        return self._cleanup.enter_context(scratch_folder())
+        return self._cleanup.enter_context(scratch_folder("conversion"))
 
     @functools.cached_property
     def _pool(self) -> WorkerPool:

@@ -10,14 +10,18 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-_PREFIX, _LOCK = "qbench-conversion-", "in-use"
+_LOCK = "in-use"
 
 
 @contextlib.contextmanager
-def scratch_folder() -> Iterator[Path]:
-    """Make a temporary folder for this process; remove those that killed processes of this user left."""
-    _remove_abandoned()
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as name:
+def scratch_folder(purpose: str) -> Iterator[Path]:
+    """Make a temporary folder for this process; remove those that killed processes of this user left.
+
+    purpose: a word in its name; folders with another one are left alone.
+    """
+    prefix = f"qbench-{purpose}-"
+    _remove_abandoned(prefix)
+    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as name:
         new = Path(name, "new")
         with new.open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -25,8 +29,8 @@ def scratch_folder() -> Iterator[Path]:
             yield new.parent
 
 
-def _remove_abandoned() -> None:
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+def _remove_abandoned(prefix: str) -> None:
+    for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
         with contextlib.suppress(OSError):  # in use, or being removed by somebody else
             if folder.lstat().st_uid == os.getuid():
                 with (folder / _LOCK).open() as lock:
