@@ -8,8 +8,18 @@ from typing import NamedTuple, TypeVar
 
 from harness.analysis.machines import same_machine
 from harness.analysis.sides import document_of
-from harness.record import DeviceState, Document, Fidelity, Row, Speedup
-from harness.record.site import SiteCell, SiteFidelity, SiteOps, SitePoint, SiteRun, SiteSetup, SiteSpeedup
+from harness.record import Accuracy, DeviceState, Document, Drop, Fidelity, Row, Speedup
+from harness.record.site import (
+    SiteAccuracy,
+    SiteCell,
+    SiteDrop,
+    SiteFidelity,
+    SiteOps,
+    SitePoint,
+    SiteRun,
+    SiteSetup,
+    SiteSpeedup,
+)
 from harness.record.variant import Warning
 from harness.store.index import CellEntry
 
@@ -97,6 +107,7 @@ class Courses:
             size_ratio=_rounded(row.size_ratio),
             ops=None if row.ops is None else SiteOps(row.ops.total, row.ops.delegated),
             fidelity=None if row.fidelity is None else _fidelity(row.fidelity),
+            accuracy=None if row.accuracy is None else _accuracy(row.accuracy),
             warnings=tuple(dict.fromkeys(warning.code for warning in row.warnings)),
         )
 
@@ -122,6 +133,22 @@ def _fidelity(found: Fidelity) -> SiteFidelity:
     return SiteFidelity(
         _rounded(found.sqnr_db), _rounded(found.max_abs_error), _rounded(found.top1_agreement)
     )
+
+
+def _accuracy(found: Accuracy) -> SiteAccuracy:
+    drop = found.drop
+    return SiteAccuracy(
+        value=_sure(found.value),
+        low=_rounded(found.low),
+        high=_rounded(found.high),
+        metric=found.metric,
+        samples=found.samples,
+        drop=None if drop is None else _drop(drop),
+    )
+
+
+def _drop(found: Drop) -> SiteDrop:
+    return SiteDrop(_sure(found.value), _rounded(found.low), _rounded(found.high), found.reference)
 
 
 def _sure(value: float) -> float:

@@ -58,6 +58,20 @@ class SiteFidelity(Struct, frozen=True, omit_defaults=True):
     top1_agreement: float | None = None
 
 
+class SiteDrop(Interval, frozen=True):
+    """How much worse than the reference, a float32 cell; above 0 is worse."""
+
+    reference: str
+
+
+class SiteAccuracy(Interval, frozen=True, kw_only=True, omit_defaults=True):
+    """How well a cell does on labelled samples, as in run.json."""
+
+    metric: str
+    samples: int
+    drop: SiteDrop | None = None
+
+
 class SiteOps(Struct, frozen=True):
     """How many ops there are, and how many the delegate took."""
 
@@ -85,6 +99,7 @@ class SitePoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
     size_ratio: float | None = None
     ops: SiteOps | None = None
     fidelity: SiteFidelity | None = None
+    accuracy: SiteAccuracy | None = None
     warnings: tuple[str, ...] = ()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from harness.record import Accuracy, Document, Evaluation, Interval, Row, subject
 from harness.record.comparison import ComparedCell
+from harness.record.site import SiteAccuracy
 from harness.report.figures import NONE, clean, number, plural, some
 from harness.report.paragraphs import Paragraph
 
@@ -14,17 +15,17 @@ _NAMES = {"top1": "top-1", "top5": "top-5", "mse": "MSE", "mae": "MAE"}
 _REFERENCES = 3  # that a line names
 
 
-def metric(accuracy: Accuracy) -> str:
+def metric(accuracy: Accuracy | SiteAccuracy) -> str:
     """Return the metric's name: top-1, MSE, or the name of a user's function."""
     return clean(_NAMES.get(accuracy.metric, accuracy.metric.rpartition(":")[2]))
 
 
-def is_share(accuracy: Accuracy) -> bool:
+def is_share(accuracy: Accuracy | SiteAccuracy) -> bool:
     """Return whether it is a share of the samples."""
     return accuracy.metric in ("top1", "top5")
 
 
-def value(accuracy: Accuracy | None) -> str:
+def value(accuracy: Accuracy | SiteAccuracy | None) -> str:
     """Format the value: a share in percent, rounded down (100.0 means all), others with three digits."""
     if accuracy is None:
         return NONE
@@ -60,15 +61,20 @@ def _signed(found: Interval, *, wide: bool) -> str:
     return f"{found.value:+z.{places}f} ±{math.ceil(round(half * 10**places, 6)) / 10**places:.{places}f}"
 
 
-def is_worse(accuracy: Accuracy) -> bool:
+def is_worse(accuracy: Accuracy | SiteAccuracy) -> bool:
     """Return whether it is shown to be worse than float32."""
     return accuracy.drop is not None and (accuracy.drop.low or 0.0) > 0
 
 
+def with_metric(accuracy: Accuracy | SiteAccuracy) -> str:
+    """Return "top-1 95.6%"."""
+    percent = "%" if is_share(accuracy) else ""
+    return f"{metric(accuracy)} {value(accuracy)}{percent}"
+
+
 def price(accuracy: Accuracy) -> str:
     """Return "top-1 95.6% (-0.3 points [-1.6, +0.8])"."""
-    percent = "%" if is_share(accuracy) else ""
-    text = f"{metric(accuracy)} {value(accuracy)}{percent}"
+    text = with_metric(accuracy)
     if accuracy.drop is None:
         return text
     told, _, bounds = change(accuracy, wide=True).partition(" [")

@@ -12,7 +12,7 @@ import msgspec
 
 from harness.record import subject
 from harness.record.site import Site, SiteCell, SitePoint, SiteRun
-from harness.report import figures
+from harness.report import accuracy, figures
 from harness.report.columns import Shown, Tone, status_shown
 from harness.report.figures import NONE, clean, plural
 from harness.report.pages import asset, fill
@@ -27,6 +27,7 @@ COLUMNS = {  # and the class of their cells
     "speedup [95 %]": "figure wide",
     "size": "figure",
     "size ratio": "figure",
+    "accuracy": "figure",
     "SQNR dB": "figure",
     "top\u20111": "figure",
     "ops taken": "figure",
@@ -119,7 +120,8 @@ def _view(site: Site) -> View:
         else "",
         count=f"{plural(len(site.cells), 'cell')}.",
         legend="All were measured, none estimated. Speedup: over 1 is faster. SQNR and top-1: against the"
-        " outputs of the float model. *: with uncommitted changes.",
+        " outputs of the float model. Accuracy: against labels; red where shown to be worse than float32's."
+        " *: with uncommitted changes.",
         lines=tuple(_line(cell, site) for cell in site.cells),
     )
 
@@ -154,6 +156,7 @@ def _figures(point: SitePoint) -> list[Shown]:
         _speedup(point),
         Shown(_with_unit(point.size_bytes, figures.SIZE_UNITS)),
         Shown(figures.factor(point.size_ratio)),
+        _accuracy(point),
         Shown(figures.sqnr(fidelity)),
         Shown(figures.share(None if fidelity is None else fidelity.top1_agreement)),
         Shown(NONE if ops is None else f"{ops.delegated}/{ops.total}"),
@@ -168,6 +171,14 @@ def _speedup(point: SitePoint) -> Shown:
     if found.low is not None and found.high is not None:
         tone = "good" if found.low > 1 else "bad" if found.high < 1 else ""
     return Shown(figures.speedup(found, wide=True), tone)
+
+
+def _accuracy(point: SitePoint) -> Shown:
+    """Return the accuracy, "bad" if it is shown to be worse than float32's."""
+    found = point.accuracy
+    if found is None:
+        return Shown(NONE)
+    return Shown(accuracy.with_metric(found), "bad" if accuracy.is_worse(found) else "")
 
 
 def _with_unit(value: float | None, units: tuple[figures.Unit, ...]) -> str:

@@ -75,6 +75,14 @@ def test_scripts_show_what_the_page_says_without_them(opened):
         document["cells"][-1]["delegate_facts"] = {"software": True}
         document["cells"][-2].update(status="refused", latency_ms=None, speedup=None, reason="it broke")
         document["cells"][-3]["fidelity"] = {"reference": "float32", "max_abs_error": 0.0}
+        for at, (metric, value, low) in enumerate(
+            (("top1", 0.9559, 0.01), ("mse", 0.0123456, -0.01), ("package.mine:score", 12.5, None))
+        ):
+            drop = {"value": 0.02, "low": low, "high": 0.03, "reference": "float32/cpu@cpu", "samples": 9}
+            document["cells"][at]["accuracy"] = {
+                **{"value": value, "low": 0.0, "high": 99.0, "metric": metric, "samples": 9, "drop": drop},
+            }
+        document["cells"][3]["shape"] = "x=1x8"
 
     plain, scripted = opened(2, noted, java_script_enabled=False), opened()
     assert plain.locator("#filters").is_hidden() and plain.locator("#course").is_hidden()
@@ -83,6 +91,11 @@ def test_scripts_show_what_the_page_says_without_them(opened):
     assert sum("note on cpu: a pre-production board" in line for line in lines) == 7
     assert sum("fallback (software)" in line for line in lines) == 1
     assert sum("refused: it broke" in line for line in lines) == 1
+    for told in ("top-1 95.5%", "MSE 0.0123", "score 12.5", "digits x=1x8"):
+        assert sum(told in line for line in lines) == 1
+    for page in (plain, scripted):
+        assert page.locator("td.bad", has_text="top-1").count() == 1
+        assert page.locator("td.bad", has_text="MSE").count() == 0
     assert [re.sub(r"\s+", "", line) for line in scripted.locator(ROWS).all_text_contents()] == [
         re.sub(r"\s+", "", line) for line in lines
     ]
@@ -124,7 +137,7 @@ def test_a_filter_of_runs_shows_the_newest_among_them(opened):
     assert set(texts(page, 5)) == {"3.00 ms"}
     page.select_option("[name=tag]", "board=pi1")
     assert set(texts(page, 5)) == {"2.00 ms"}
-    assert "2026-09-02 12:00" in texts(page, 12)
+    assert "2026-09-02 12:00" in texts(page, 13)
 
 
 def test_the_plot_draws_what_is_chosen_and_links_to_runs(opened):

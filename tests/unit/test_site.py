@@ -124,13 +124,13 @@ def test_the_page_without_scripts_has_the_newest_figures(results, out):
     lines = [line for line in page.lines if line]
     assert len(lines) == 14
     assert {line[5] for line in lines} == {"2.00 ms"}
-    assert {line[12] for line in lines} == {"2026-09-03 12:00"}
+    assert {line[13] for line in lines} == {"2026-09-03 12:00"}
     int8 = next(line for line in lines if line[1:3] == ["int8", "xnnpack"])
     assert int8[4] == "~ partial" and "6/7" in int8
     assert (
         lines[0][6] == "baseline"
         and int8[6].endswith("over float32/cpu@cpu")
-        and int8[13].startswith("main ")
+        and int8[14].startswith("main ")
     )
 
 

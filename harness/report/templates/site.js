@@ -86,7 +86,8 @@
       [element("label", {}, box, subjectOf(cell))], [cell.variant], [cell.delegate], [deviceOf(cell)],
       [`${GLYPHS[point.status] ?? "✗"} ${statusOf(point)}`, TONES[point.status] ?? "bad"],
       [withUnit(point.latency_ms, TIME_UNITS)], [speedup(point), toneOf(point.speedup)],
-      [withUnit(point.size_bytes, SIZE_UNITS)], [factor(point.size_ratio)], [sqnr(fidelity)],
+      [withUnit(point.size_bytes, SIZE_UNITS)], [factor(point.size_ratio)],
+      [accuracy(point.accuracy), point.accuracy?.drop?.low > 0 ? "bad" : ""], [sqnr(fidelity)],
       [share(fidelity?.top1_agreement)], [ops ? `${ops.delegated}/${ops.total}` : NONE],
       [element("a", {href: run.raw}, minute(run.started_at))], [revision(run)], [warnings(cell, point)],
     ];

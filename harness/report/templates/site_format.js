@@ -5,6 +5,7 @@ const TIME_UNITS = [["µs", 1e-3], ["ms", 1], ["s", 1e3]]; // of milliseconds
 const SIZE_UNITS = [["B", 1], ["kB", 1e3], ["MB", 1e6], ["GB", 1e9]]; // of bytes
 const GLYPHS = {ok: "✓", partial: "~", fallback: "!", skipped: "–", unavailable: "?"};
 const TONES = {ok: "good", partial: "caution", fallback: "caution", skipped: "", unavailable: ""};
+const METRIC_NAMES = {top1: "top-1", top5: "top-5", mse: "MSE", mae: "MAE"};
 const MEASURED = new Set(["ok", "partial", "fallback"]);
 
 const decimals = (value, digits) =>
@@ -41,6 +42,13 @@ function share(value) {
   if (value == null) return NONE;
   const percent = Math.floor(value * 1000 + 1e-9) / 10;
   return percent === 100 ? "100%" : `${percent.toFixed(1)}%`;
+}
+
+function accuracy(found) {
+  if (found == null) return NONE;
+  const {metric, value} = found, name = METRIC_NAMES[metric] ?? metric.split(":").at(-1);
+  if (!["top1", "top5"].includes(metric)) return `${name} ${value.toFixed(decimals(value, 3))}`;
+  return `${name} ${(Math.floor(value * 1000 + 1e-9) / 10).toFixed(1)}%`;
 }
 
 function revision(run) {
