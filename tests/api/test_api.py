@@ -134,11 +134,20 @@ def test_two_runs_are_compared(measured):
         found["b"]
 
 
-def test_pooled_runs_are_compared(measured):
-    pooled = qbench.load(measured.folder, measured.folder)
+def test_pooled_runs_are_compared(measured, tmp_path):
+    """A run counts once, and what is on both sides is not compared."""
+    others = []
+    for name in ("20261121-0544", "20261121-0545"):
+        others.append(shutil.copytree(measured.folder, tmp_path / name))
+        events = others[-1] / "events.jsonl"
+        events.write_text(events.read_text().replace(measured.id, name))
+    pooled = qbench.load(*others, others[0])
+    assert pooled["a", "cpu"].latency_ms.launches == 2 * measured["a", "cpu"].latency_ms.launches
     found = qbench.compare(pooled, measured)
-    assert found.document.base.run_id == f"{measured.id} + {measured.id}"
+    assert found.document.base.run_id == "20261121-0544 + 20261121-0545"
     assert all(cell.ratio.low is not None for cell in found.cells)
+    shared = qbench.compare(qbench.load(measured.folder, others[0]), measured)
+    assert {cell.verdict for cell in shared.cells} == {"undecided"}
 
 
 @pytest.mark.parametrize(
@@ -164,8 +173,8 @@ def test_a_stored_run_is_read_as_it_was_measured(measured):
     for same in (latest, qbench.load("latest", results=folder), qbench.load(measured.folder)):
         assert same.rows == measured.rows
         assert same.conclusions == measured.conclusions
-    pooled = qbench.load(measured.id, measured.folder, results=folder)
-    assert pooled["a", "cpu"].latency_ms.launches == 2 * measured["a", "cpu"].latency_ms.launches
+    twice = qbench.load(measured.id, measured.folder, results=folder)  # which makes nothing surer
+    assert twice.rows == measured.rows
     assert qbench.load(measured.id[:-1], results=folder).rows == measured.rows
     with pytest.raises(qbench.ResultsError, match="no run 'other'"):
         qbench.load("other", results=folder)
