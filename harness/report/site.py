@@ -118,7 +118,8 @@ def _view(site: Site) -> View:
         else "",
         count=f"{plural(len(site.cells), 'cell')}.",
         legend="All were measured, none estimated. Speedup: over 1 is faster. SQNR and top-1: against the"
-        " outputs of the float model. *: with uncommitted changes.",
+        " outputs of float32, or of the same variant on cpu if no float32 was measured. *: with uncommitted"
+        " changes.",
         lines=tuple(_line(cell, site) for cell in site.cells),
     )
 
