@@ -107,10 +107,19 @@ def _of_times(comparison: Comparison, several: bool) -> Iterator[Paragraph]:
         why = _CHANCE if paired else _UNCHANGED
         yield Paragraph("Same file, same runtime", _names(unchanged, several), (why,))
     yield from _reasons(comparison.cells, several)
-    if comparison.base.run_id == comparison.head.run_id and not paired:
-        yield Paragraph("BASE and HEAD are the same run")
+    if not paired:
+        yield from _shared(comparison.base.run_id, comparison.head.run_id)
     text = f"same: the whole interval is within ±{limit(comparison.limits.within)}"
     yield Paragraph(f"{text}; faster, slower: it excludes 0; can't tell: the rest", tone="dim")
+
+
+def _shared(base: str, head: str) -> Iterator[Paragraph]:
+    """Tell of launches that are on both sides: nothing can have changed between them."""
+    if base == head:
+        yield Paragraph("BASE and HEAD are the same run")
+    elif shared := [run_id for run_id in base.split(" + ") if run_id in head.split(" + ")]:
+        why = "a run that resumes another is shown with it; these launches are compared with themselves"
+        yield Paragraph("BASE and HEAD share runs", ", ".join(shared), (why,))
 
 
 def _reasons(cells: Sequence[ComparedCell], several: bool) -> Iterator[Paragraph]:

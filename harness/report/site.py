@@ -120,8 +120,8 @@ def _view(site: Site) -> View:
         else "",
         count=f"{plural(len(site.cells), 'cell')}.",
         legend="All were measured, none estimated. Speedup: over 1 is faster. SQNR and top-1: against the"
-        " outputs of the float model. Accuracy: against labels; red where shown to be worse than float32's."
-        " *: with uncommitted changes.",
+        " outputs of float32, or of the same variant on cpu if no float32 was measured. Accuracy: against"
+        " labels; red where shown to be worse than float32's. *: with uncommitted changes.",
         lines=tuple(_line(cell, site) for cell in site.cells),
     )
 

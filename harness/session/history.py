@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,6 +30,7 @@ _OF_NO_EFFECT = (
     "budget",
     "precision",
 )
+_REFERENCE = "reference of the outputs"
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,9 @@ def history(asked: Asked, found: NewestCells, results: Path, note: Note) -> Hist
         within=asked.within,
         runs=len(found.runs),
         stored=found.stored,
-        cells=_explained(made, {run.run_id: results / run.folder for run in found.runs}, results),
+        cells=_explained(
+            made, {run.run_id: results / run.folder for run in found.runs}, results, asked.figure
+        ),
     )
 
 
@@ -101,7 +104,9 @@ def _order(runs: Sequence[RunEntry], note: Note) -> tuple[list[str], str]:
     return (by_time, "time") if by_git is None else (by_git, "git")
 
 
-def _explained(made: Sequence[Course], folders: Mapping[str, Path], results: Path) -> tuple[Course, ...]:
+def _explained(
+    made: Sequence[Course], folders: Mapping[str, Path], results: Path, figure: Figure
+) -> tuple[Course, ...]:
     """Return courses with what differs at their steps, of the newest pairs of runs that have a step."""
     pairs = {
         (course.points[step.at].run_id, course.points[step.last].run_id)
@@ -116,7 +121,7 @@ def _explained(made: Sequence[Course], folders: Mapping[str, Path], results: Pat
     def explained(course: Course, step: Step) -> Step:
         pair = course.points[step.at].run_id, course.points[step.last].run_id
         facts = differing.get(pair)
-        about = None if facts is None else tuple(fact for fact in facts if _concerns(fact, course))
+        about = None if facts is None else tuple(fact for fact in facts if _concerns(fact, course, figure))
         return structs.replace(step, facts=about)
 
     return tuple(
@@ -133,7 +138,18 @@ def _differing(base: Path, head: Path, results: Path) -> tuple[DifferingFact, ..
         (mine, ours), (theirs, others) = (_open(folder, results) for folder in (base, head))
     except ResultsError:
         return None
-    return tuple(differing_facts(mine, theirs, ours, others))
+    return (*differing_facts(mine, theirs, ours, others), *_references(ours, others))
+
+
+def _references(base: Iterable[Row], head: Iterable[Row]) -> Iterator[DifferingFact]:
+    """Yield the variants whose outputs were compared with those of another cell."""
+    mine, theirs = (
+        {f"{subject(row)} {row.variant}": row.fidelity.reference for row in rows if row.fidelity is not None}
+        for rows in (base, head)
+    )
+    for name in mine.keys() & theirs.keys():
+        if mine[name] != theirs[name]:
+            yield DifferingFact("variant", name, _REFERENCE, mine[name], theirs[name])
 
 
 def _open(folder: Path, results: Path) -> tuple[Run, Sequence[Row]]:
@@ -149,7 +165,7 @@ def _open(folder: Path, results: Path) -> tuple[Run, Sequence[Row]]:
     return run, () if run.exported is None else run.exported.cells
 
 
-def _concerns(fact: DifferingFact, course: Course) -> bool:
+def _concerns(fact: DifferingFact, course: Course, figure: Figure) -> bool:
     """Return whether a fact can explain a step of a cell."""
     about = {
         "machine": course.device,
@@ -157,4 +173,6 @@ def _concerns(fact: DifferingFact, course: Course) -> bool:
         "model": course.model,
         "variant": f"{subject(course)} {course.variant}",
     }
+    if fact.what == _REFERENCE and figure != "sqnr":
+        return False
     return fact.what not in _OF_NO_EFFECT and about.get(fact.kind, fact.about) == fact.about

@@ -104,6 +104,15 @@ def test_nothing_changed_is_said(monkeypatch):
     assert "Yardstick: digits float32 on cpu is the same in both runs" in text
 
 
+def test_a_run_against_one_that_it_resumes_is_said(monkeypatch):
+    """Their launches are in part the same, which looks like "same"."""
+    found = compare(made(1), made(2))
+    assert "share runs" not in shown(found, monkeypatch)
+    resumed = replace(found, head=replace(found.head, run_id="run-1 + run-2"))
+    assert "BASE and HEAD share runs  run-1\n" in shown(resumed, monkeypatch)
+    assert "compared with themselves" in comparison_markdown.render(resumed)
+
+
 def test_different_machines_cannot_be_overlooked(monkeypatch):
     found = compare(made(1), made(2, machine={"cpu": "Z80"}), **GATES)
     alarm = "DIFFERENT MACHINES: BASE and HEAD were not measured on the same one (cpu, xnnpack)."

@@ -16,10 +16,7 @@ from harness.record.comparison import Comparison, Limits
 from harness.report import notes
 from harness.report.comparison import as_text
 from harness.report.table import as_text as table
-from harness.session.history import Asked, find, history
-from harness.store import encode
 from harness.store.exporting import export
-from harness.store.index import CellFilter, RunFilter
 from harness.store.older import run_of as run_of_document
 from tests.unit.comparing import made, noisy
 from tests.unit.run_builder import cell, launched, measured, output
@@ -205,19 +202,6 @@ def test_pooled_runs_are_pooled_side_by_side():
 
 def times_of(entries) -> set[int]:
     return {ns for entry in entries for launch in entry.launches for ns in launch.blocks_ns[0]}
-
-
-def test_a_step_of_a_history_is_explained_by_heads_facts(tmp_path):
-    """The file of BASE, which is another one, is no cause."""
-    small = both(made(2, sizes={"int8": 9_000}), made(3, sizes={"int8": 12_000}))
-    for built in (made(1), small):
-        folder = tmp_path / built.header.run_id
-        folder.mkdir()
-        (folder / "run.json").write_bytes(encode(document(built)))
-    asked = Asked(RunFilter(), CellFilter(variants=("int8",), delegates=("cpu",)), figure="size")
-    found = history(asked, find(asked, tmp_path, pytest.fail), tmp_path, pytest.fail)
-    (step,) = found.cells[0].steps
-    assert (step.before, step.after, step.facts) == (10_000, 12_000, ())
 
 
 def test_a_document_alone_and_its_tables_keep_the_sides_apart(tmp_path):
