@@ -7,7 +7,7 @@ b  qbench compare: base is a stored run, head another one, --fail-over 5%
 c  qbench run --against: base and head take turns in one session, --fail-over 5%
 
 Every try is a model of 100 dense layers. For false alarms head has as many layers as base, with other weights
-(as after training anew); for slow-downs it has 3 or 8 more. How much more time that really takes is
+(as after training anew); for slow-downs it has 2 or 7 more. How much more time that really takes is
 measured first, by a long run without a neighbour. All else happens beside a bursty one.
 """
 
@@ -32,7 +32,7 @@ from scenes import scene
 import qbench
 
 WIDTH, LAYERS, LIMIT = 64, 100, 0.05
-KINDS = {"same": 0, "3 more": 3, "8 more": 8}
+KINDS = {"same": 0, "2 more": 2, "7 more": 7}
 ON = {"devices": "xnnpack"}
 PYTEST = """
 import numpy, pytest
