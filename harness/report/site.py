@@ -27,11 +27,11 @@ COLUMNS = {  # and the class of their cells
     "speedup [95 %]": "figure wide",
     "size": "figure",
     "size ratio": "figure",
-    "accuracy": "figure",
+    "accuracy": "figure named",
     "SQNR dB": "figure",
-    "top\u20111": "figure",
+    "same top\u20111": "figure",
     "ops taken": "figure",
-    "run (UTC)": "fixed wide",
+    "run (UTC)": "date wide",
     "revision": "wide",
     "warnings": "wide",
 }
@@ -119,9 +119,9 @@ def _view(site: Site) -> View:
         if left_out
         else "",
         count=f"{plural(len(site.cells), 'cell')}.",
-        legend="All were measured, none estimated. Speedup: over 1 is faster. SQNR and top-1: against the"
-        " outputs of float32, or of the same variant on cpu if no float32 was measured. Accuracy: against"
-        " labels; red where shown to be worse than float32's. *: with uncommitted changes.",
+        legend="All were measured, none estimated. Speedup: over 1 is faster. SQNR and same top-1: against"
+        " the outputs of float32, or of the same variant on cpu if no float32 was measured. Accuracy:"
+        " against labels; red where shown to be worse than float32's. *: with uncommitted changes.",
         lines=tuple(_line(cell, site) for cell in site.cells),
     )
 
