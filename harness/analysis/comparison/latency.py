@@ -174,7 +174,8 @@ def _problem(base: Part, head: Part) -> str | None:
     """Return why times can't be compared; None if they can."""
     for where, part in (("BASE", base), ("HEAD", head)):
         if not part.measured:
-            return f"not measured in {where}: {part.row.status}"
+            skipped = part.row.status == "skipped"  # on paper, or because the run was interrupted
+            return f"not measured in {where}: {(skipped and part.row.reason) or part.row.status}"
         if not (part.timing.has_times and part.row.latency_ms and part.row.latency_ms.median):
             return f"the clock stood still in {where}"
     return None
