@@ -1,6 +1,6 @@
 """How often does a gate of 5 % cry wolf, and what does it find? Three gates, at equal time.
 
-    python benchmarks/gate.py [--tries 300] [--found 100] [--others 100] [--models 10] [--scene neighbour]
+    python benchmarks/gate.py [--tries 300] [--found 100] [--others 100] [--models 10] [--kind KIND]…
 
 a  pytest-benchmark: base is saved, head is compared with it by --benchmark-compare-fail=mean:5%
 b  qbench compare: base is a stored run, head another one, --fail-over 5%
@@ -68,6 +68,7 @@ def main() -> None:
     parser.add_argument("--found", type=int, default=100, help="models of each slow-down")
     parser.add_argument("--others", type=int, default=100, help="models of each for gates a and b, at most")
     parser.add_argument("--models", type=int, default=10, help="models measured in one go")
+    parser.add_argument("--kind", action="append", choices=list(KINDS), help="what head is; default: all")
     parser.add_argument("--scene", default="neighbour")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
@@ -77,7 +78,7 @@ def main() -> None:
             write(folder / kind, more, options.models, seed=options.models)
         print("real slow-down, without a neighbour:", "; ".join(real(folder)), flush=True)
         print(f"{'head is':10} {'gate':26} {'tries':>5} {'failed':>7} {'cannot tell':>12} {'s/model':>8}")
-        for kind in KINDS:
+        for kind in options.kind or KINDS:
             tries = options.tries if kind == "same" else options.found
             for name, tried in compared(folder, kind, tries, options):
                 print(
