@@ -24,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 from harness.config.standard import STANDARD
 from harness.quantize.backends.tflite_converter import sharing, tracing, worker
-from harness.quantize.backends.tflite_converter.messages import Convert, Settings
+from harness.quantize.backends.tflite_converter.messages import Convert, Settings, Wanted
 from harness.quantize.calibration.samples import InputSpec
 
 
@@ -63,7 +63,7 @@ told = []
 for way in (sharing.importlib, Absent()):
     sharing.importlib = way
     here = folder / type(way).__name__
-    tracing.write_canonical(tracing.from_object(Model(sys.argv[2] == "state")), 1, here / "model")
+    tracing.write_canonical(tracing.from_object(Model(sys.argv[2] == "state")), Wanted(), here / "model")
     files = {spec.name: made(here, spec) for spec in STANDARD}
     kept = [path for path in here.glob("model-steps/*") if not path.suffix]
     told.append([files, len(kept)])
